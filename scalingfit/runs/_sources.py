@@ -1,0 +1,258 @@
+"""Any source of runs -> a raw data frame, with the place of each row for messages."""
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from scalingfit._errors import InputError, listed
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A raw table: untouched cells, and what to call its rows."""
+
+    frame: pd.DataFrame
+    row_numbers: NDArray[np.int64]
+    name: str
+    row_word: str = "row"
+    sha256: str | None = None
+
+
+def load_source(source: Any) -> Source:
+    """Read a file by its suffix, or take the columns of a frame, mapping or structured array."""
+    if isinstance(source, str | os.PathLike):
+        loaded = _from_path(Path(source))
+    else:
+        frame = _to_frame(source)
+        loaded = Source(frame, np.arange(1, len(frame) + 1), type(source).__name__)
+    return _check_header(loaded)
+
+
+def _check_header(source: Source) -> Source:
+    names = [str(name).strip() for name in source.frame.columns]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InputError(
+            f"{source.name} has more than one column called {', '.join(map(repr, repeated))}",
+            remedy="give every column its own name in the header.",
+        )
+    if source.frame.empty:
+        raise InputError(
+            f"{source.name} holds no run{': a header and no rows' if names else ''}",
+            [f"columns: {listed(names)}"],
+            remedy="give a header and one row per training run.",
+        )
+    return Source(
+        source.frame.set_axis(names, axis="columns").reset_index(drop=True),
+        source.row_numbers,
+        source.name,
+        source.row_word,
+        source.sha256,
+    )
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def _from_path(path: Path) -> Source:
+    if not path.is_file():
+        raise _no_such_file(path)
+    stored = path.read_bytes()
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    zipped = suffixes[-1:] == [".gz"]
+    kind = suffixes[-2 if zipped else -1] if len(suffixes) > zipped else ""
+    if kind not in SUFFIXES:
+        raise InputError(
+            f"{path.name}: files of type {kind or '(no suffix)'} are not read",
+            [f"types that are read, each also as .gz: {', '.join(SUFFIXES)}"],
+            remedy="save it as CSV, or load it yourself and pass the data frame.",
+        )
+    content = _unzip(stored, path.name) if zipped else stored
+    if not content.strip():
+        raise InputError(f"{path.name} is empty", remedy="give a header and one row per run.")
+    if kind == ".parquet":
+        frame, rows, word = *_numbered(_parquet(content, path.name)), "row"
+    else:
+        text = _decode(content, path.name)
+        if kind in (".csv", ".tsv"):
+            frame, rows = _delimited(text, "\t" if kind == ".tsv" else ",", path.name)
+            word = "line"
+        elif kind == ".json":
+            frame, rows, word = *_numbered(_json(text, path.name)), "record"
+        else:
+            frame, rows = _json_lines(text, path.name)
+            word = "line"
+    return Source(frame, rows, path.name, word, hashlib.sha256(stored).hexdigest())
+
+
+def _no_such_file(path: Path) -> InputError:
+    if path.is_dir():
+        what, folder = f"{path} is a folder, not a file of runs", path
+    else:
+        what, folder = f"there is no file {path}", path.parent
+    present = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
+    close = get_close_matches(path.name, present, n=3) or present[:5]
+    where = [f"in that folder: {listed(close)}"] if close else [f"folder: {folder.absolute()}"]
+    remedy = "check the path."
+    if not path.suffix:
+        remedy += f' A shipped or published table is loaded with datasets.load("{path.name}").'
+    return InputError(what, where, remedy=remedy)
+
+
+def _unzip(stored: bytes, name: str) -> bytes:
+    try:
+        return gzip.decompress(stored)
+    except (OSError, EOFError) as error:
+        raise InputError(f"{name} is not a whole gzip file: {error}") from error
+
+
+def _decode(content: bytes, name: str) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{name} is not UTF-8 text",
+            [f"line {line}: byte 0x{content[error.start]:02x}"],
+            remedy="save it as UTF-8; if it is a binary file, give it its proper suffix.",
+        ) from error
+    if "\0" in text:
+        raise InputError(
+            f"{name} holds binary data, not text",
+            remedy="save it as UTF-8 CSV, or give the file its proper suffix.",
+        )
+    return text
+
+
+def _delimited(text: str, separator: str, name: str) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    # Line numbers must survive, so blank lines are read as rows and left out afterwards.
+    blank = len(text) - len(text.lstrip("\r\n"))
+    offset = text[:blank].count("\n")
+    header = next(csv.reader(io.StringIO(text[blank:]), delimiter=separator))
+    other = next((mark for mark in (";", "\t", ",") if mark in header[0]), None)
+    if len(header) == 1 and other is not None:
+        raise InputError(
+            f"{name} has one column, called {header[0]!r}: it seems to be separated by {other!r}",
+            remedy=f"use {separator!r}, or pass pandas.read_csv(path, sep={other!r}) instead.",
+        )
+    repeated = sorted({column for column in header if header.count(column) > 1})
+    if repeated:
+        # pandas would rename the second one in silence.
+        raise InputError(
+            f"{name} has more than one column called {', '.join(map(repr, repeated))}",
+            remedy="give every column its own name in the header.",
+        )
+    try:
+        frame = pd.read_csv(
+            io.StringIO(text[blank:]),
+            sep=separator,
+            float_precision="round_trip",
+            low_memory=False,
+            skip_blank_lines=False,
+            index_col=False,
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(
+            f"{name} is not a regular table: {error}",
+            remedy="give every line as many cells as the header has.",
+        ) from error
+    keep = ~frame.isna().all(axis="columns").to_numpy()
+    return frame[keep], np.flatnonzero(keep) + 2 + offset
+
+
+def _json(text: str, name: str) -> pd.DataFrame:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{name} is not valid JSON: {error.msg}",
+            [f"line {error.lineno}, character {error.colno}"],
+            remedy="one object per line is JSON Lines: name the file .jsonl.",
+        ) from error
+    return _to_frame(content, name)
+
+
+def _json_lines(text: str, name: str) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    lines = text.split("\n")
+    numbers = [number for number, line in enumerate(lines, start=1) if line.strip()]
+    records = []
+    for number in numbers:
+        try:
+            records.append(json.loads(lines[number - 1]))
+        except json.JSONDecodeError as error:
+            raise InputError(
+                f"{name} is not valid JSON Lines: {error.msg}",
+                [f"line {number}, character {error.colno}"],
+                remedy="write one JSON object per line.",
+            ) from error
+    return _to_frame(records, name), np.array(numbers, dtype=np.int64)
+
+
+def _parquet(content: bytes, name: str) -> pd.DataFrame:
+    if find_spec("pyarrow") is None:
+        raise InputError(
+            f"{name}: reading Parquet needs pyarrow, which is not installed",
+            remedy='pip install "scalingfit[parquet]".',
+        )
+    import pyarrow as pa
+
+    try:
+        return pd.read_parquet(io.BytesIO(content), engine="pyarrow")
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{name} is not a Parquet file: {error}") from error
+
+
+def _numbered(frame: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    return frame, np.arange(1, len(frame) + 1)
+
+
+# --- objects -------------------------------------------------------------------------------------
+
+
+def _to_frame(source: Any, name: str | None = None) -> pd.DataFrame:
+    """Make a data frame of whatever holds columns; nested records become dotted columns."""
+    if isinstance(source, pd.DataFrame):
+        return source
+    if isinstance(source, Mapping):
+        return _from_columns(source)
+    if isinstance(source, np.ndarray) and source.dtype.names:
+        return _from_columns({column: source[column] for column in source.dtype.names})
+    if isinstance(source, Sequence) and all(isinstance(record, Mapping) for record in source):
+        return pd.json_normalize([dict(record) for record in source])
+    columns = getattr(source, "columns", None)
+    if columns is not None and all(isinstance(column, str) for column in columns):
+        return _from_columns({column: source[column] for column in columns})
+    for method in ("to_pandas", "to_dataframe", "to_dict"):
+        if hasattr(source, method):
+            return _to_frame(getattr(source, method)(), name)
+    raise InputError(
+        f"cannot read runs from {name or f'an object of type {type(source).__name__}'}",
+        remedy="give a file, a data frame, a mapping of columns or a list of records.",
+    )
+
+
+def _from_columns(columns: Mapping[Any, Any]) -> pd.DataFrame:
+    arrays = {str(name): np.asarray(values) for name, values in columns.items()}
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
+        raise InputError(
+            "the columns do not have one length",
+            [f"{name}: shape {shape}" for name, shape in shapes.items()],
+            remedy="give every column one value per run.",
+        )
+    return pd.DataFrame(arrays)

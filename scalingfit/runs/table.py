@@ -1,0 +1,280 @@
+"""A table of training runs: validated, immutable, float64, with a digest of its content."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scalingfit._errors import InputError, listed
+from scalingfit.runs._describe import describe, design_warnings
+from scalingfit.runs._values import (
+    NOT_INPUTS,
+    FloatArray,
+    as_floats,
+    as_labels,
+    is_missing,
+    require_loss_and_input,
+    require_range,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING = "(missing)"
+"""The group of the runs that have no value in the column one splits by."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Runs:
+    """A table of training runs. Build one with `read` or `Runs.from_columns`.
+
+    Attributes
+    ----------
+    columns
+        Numeric columns by symbol, each float64 of shape ``(run,)`` and read-only: ``L`` (final
+        loss), any of ``N`` (parameters), ``D`` (tokens), ``C`` (training FLOP) and further inputs
+        by the name a law gives them; ``loss_se`` and ``weight`` where known.
+    labels
+        Grouping columns of shape ``(run,)``: family, seed, budget and so on.
+    row_numbers
+        Row (or file line) of each run in its source, counted from 1, for messages.
+    provenance
+        Plain JSON-able record: source, its sha256, which column became what with which unit
+        factor, what was derived and how, which rows were dropped and why.
+    """
+
+    columns: Mapping[str, FloatArray]
+    labels: Mapping[str, NDArray[Any]]
+    row_numbers: NDArray[np.int64]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_columns(
+        cls,
+        columns: Mapping[str, ArrayLike],
+        *,
+        labels: Mapping[str, ArrayLike] | None = None,
+        row_numbers: ArrayLike | None = None,
+        provenance: Mapping[str, Any] | None = None,
+        allow_negative_loss: bool = False,
+    ) -> "Runs":
+        """Make a table from arrays that are already in natural units.
+
+        Nothing is derived here: ``C`` is a column only if it is given (`read` derives it).
+
+        Parameters
+        ----------
+        columns
+            Numeric columns by symbol, each of shape ``(run,)``: ``L`` and at least one input.
+        labels
+            Grouping columns, each of shape ``(run,)``.
+        row_numbers
+            Row of each run in its source, from 1; counted here if not given.
+        provenance
+            JSON-able record of where the runs come from.
+        allow_negative_loss
+            For losses that are not cross-entropies, such as unigram-normalised ones.
+
+        Raises
+        ------
+        InputError
+            A column is not numeric, not one-dimensional, of another length than the rest, or has
+            values that are not finite or not positive; ``L`` or every input is missing.
+        """
+        arrays = {str(name): as_floats(str(name), values) for name, values in columns.items()}
+        tags = {str(name): as_labels(values) for name, values in (labels or {}).items()}
+        require_loss_and_input(arrays)
+        count = len(arrays["L"])
+        numbers = np.arange(1, count + 1) if row_numbers is None else np.array(row_numbers)
+        for name, array in {**arrays, **tags, "row_numbers": numbers}.items():
+            if array.shape != (count,):
+                raise InputError(
+                    f"column {name!r} has shape {array.shape}, the losses have shape ({count},)",
+                    remedy="give every column one value per run.",
+                )
+        for name, values in arrays.items():
+            require_range(name, values, numbers, allow_negative_loss=allow_negative_loss)
+        return _restore(arrays, tags, numbers.astype(np.int64), dict(provenance or {}))
+
+    def __len__(self) -> int:
+        return len(self.columns["L"])
+
+    def __getitem__(self, name: str) -> FloatArray:
+        return self.input([name])[name]
+
+    @property
+    def N(self) -> FloatArray:
+        """Parameters, shape ``(run,)``."""
+        return self["N"]
+
+    @property
+    def D(self) -> FloatArray:
+        """Training tokens, shape ``(run,)``."""
+        return self["D"]
+
+    @property
+    def C(self) -> FloatArray:
+        """Training compute in FLOP, shape ``(run,)``."""
+        return self["C"]
+
+    @property
+    def L(self) -> FloatArray:
+        """Final loss, shape ``(run,)``; nats per token unless the source says otherwise."""
+        return self["L"]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the columns a law can use."""
+        return tuple(name for name in self.columns if name not in NOT_INPUTS)
+
+    def input(self, names: Iterable[str]) -> dict[str, FloatArray]:
+        """Columns by name, in the order asked for.
+
+        Raises
+        ------
+        InputError
+            A column is not there; the message says which ones are and how to name one in `read`.
+        """
+        wanted = list(names)
+        missing = [name for name in wanted if name not in self.columns]
+        if missing:
+            where = [f"they have: {listed(self.columns)}"]
+            if self.labels:
+                where.append(f"as labels only: {listed(self.labels)}")
+            raise InputError(
+                f"these runs lack {listed(missing)}, of {listed(wanted)} that are needed",
+                where,
+                remedy=f'name it when reading: read(..., {missing[0]}="column in your file").',
+            )
+        return {name: self.columns[name] for name in wanted}
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the numeric columns, as hexadecimal text.
+
+        It depends on column names, values and the order of the rows; not on the order of the
+        columns, on labels or on where the runs came from.
+        """
+        content = hashlib.sha256(b"scalingfit runs 1\n")
+        for name in sorted(self.columns):
+            # "+ 0.0" makes one zero of the two; the byte order is fixed so machines agree.
+            values = (self.columns[name] + 0.0).astype("<f8")
+            content.update(f"{name} {len(values)}\n".encode())
+            content.update(values.tobytes())
+        return content.hexdigest()
+
+    def take(self, chosen: ArrayLike) -> "Runs":
+        """Keep the runs at some positions (in that order, repeats allowed) or where a mask is true.
+
+        Raises
+        ------
+        InputError
+            No run is left.
+        """
+        index = np.asarray(chosen)
+        if index.dtype == np.bool_ and index.shape == (len(self),):
+            index = np.flatnonzero(index)
+        elif index.size and (index.ndim != 1 or index.dtype.kind not in "iu"):
+            raise InputError(
+                f"runs cannot be chosen by an array of {index.dtype} with shape {index.shape}",
+                remedy=f"give integer positions, or a boolean mask of shape ({len(self)},).",
+            )
+        outside = index[(index < -len(self)) | (index >= len(self))]
+        if outside.size:
+            raise InputError(
+                f"there is no run at position {outside[0]}: there are {len(self)} runs"
+            )
+        if index.size == 0:
+            raise InputError(f"the choice leaves none of the {len(self)} runs")
+        return self._with(
+            columns={name: values[index] for name, values in self.columns.items()},
+            labels={name: values[index] for name, values in self.labels.items()},
+            row_numbers=self.row_numbers[index],
+        )
+
+    def split(self, by: str) -> dict[Any, "Runs"]:
+        """Make one table per distinct value of a label or numeric column, in sorted order.
+
+        Runs without a value form the group "(missing)", so no run is lost.
+        """
+        table = {**self.columns, **self.labels}
+        if by not in table:
+            raise InputError(
+                f"there is no column {by!r} to split by",
+                [f"columns: {listed(table)}"],
+                remedy="choose one of these, or keep it when reading with labels=[...].",
+            )
+        keys = [MISSING if is_missing(value) else value for value in table[by].tolist()]
+        positions: dict[Any, list[int]] = {}
+        for position, key in enumerate(keys):
+            positions.setdefault(key, []).append(position)
+        order = sorted(positions, key=lambda key: (isinstance(key, str), key))
+        return {key: self.take(positions[key]) for key in order}
+
+    def with_weight(self, weight: ArrayLike) -> "Runs":
+        """Give each run a likelihood weight, shape ``(run,)``, not negative."""
+        values = as_floats("weight", weight)
+        if values.shape != (len(self),):
+            raise InputError(f"{len(self)} runs need as many weights, got shape {values.shape}")
+        require_range("weight", values, self.row_numbers, allow_negative_loss=False)
+        return self._with(columns={**self.columns, "weight": values})
+
+    def design_warnings(self) -> list[str]:
+        """Say what these runs cannot tell apart, whatever the law, and what to do about it."""
+        return design_warnings(self.columns)
+
+    def describe(self) -> str:
+        """Write two lines: the runs and their ranges; which column came from where."""
+        return describe(self.columns, self.labels, self.provenance)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Numeric columns by symbol, then labels, as a new data frame."""
+        import pandas as pd
+
+        return pd.DataFrame({k: np.array(v) for k, v in {**self.labels, **self.columns}.items()})
+
+    def __repr__(self) -> str:
+        return self.describe()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Mapping proxies cannot be pickled, and NumPy forgets the read-only flag.
+        parts = dict(self.columns), dict(self.labels), self.row_numbers, self.provenance
+        return _restore, parts
+
+    def _with(self, **changes: Any) -> "Runs":
+        parts = {
+            "columns": self.columns,
+            "labels": self.labels,
+            "row_numbers": self.row_numbers,
+            "provenance": self.provenance,
+        }
+        return _restore(**{**parts, **changes})
+
+
+def _restore(
+    columns: Mapping[str, FloatArray],
+    labels: Mapping[str, NDArray[Any]],
+    row_numbers: NDArray[np.int64],
+    provenance: dict[str, Any],
+) -> Runs:
+    """Freeze parts that are known to be valid."""
+    return Runs(
+        MappingProxyType({name: _frozen(values) for name, values in columns.items()}),
+        MappingProxyType({name: _frozen(values) for name, values in labels.items()}),
+        _frozen(row_numbers),
+        deepcopy(provenance),
+    )
+
+
+def _frozen[Array: NDArray[Any]](values: Array) -> Array:
+    """Return a read-only array: the same one if it is read-only already, else a copy."""
+    if values.flags.writeable:
+        values = values.copy()
+        values.setflags(write=False)
+    return values
