@@ -1,0 +1,154 @@
+"""What an answer holds: the questions, draws of every number that was asked for, and caveats."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import html
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Answer", "FloatArray", "engineering"]
+
+FloatArray = NDArray[np.float64]
+
+QUANTILES = (0.05, 0.5, 0.95)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Answer(abc.ABC):
+    """Base of what the solvers and forecasts return.
+
+    Attributes
+    ----------
+    asked : mapping of str to array, shape (row,)
+        The questions: budgets, or points.
+    draws : mapping of str to array, shape (chain, draw, row)
+        The answers, one for every draw of the posterior. For a law that is a single point, such as
+        a published one, the shape is ``(row,)``.
+    messages : tuple of str
+        What to know before acting on the answer: extrapolations, optima at an edge, inputs that
+        were derived. Empty where there is nothing to warn of.
+    provenance : mapping
+        JSON-able record: law, counting rule, other inputs, and the posterior's own record.
+    """
+
+    title: ClassVar[str]
+    hidden: ClassVar[frozenset[str]] = frozenset()
+
+    asked: Mapping[str, FloatArray]
+    draws: Mapping[str, FloatArray]
+    messages: tuple[str, ...]
+    provenance: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.asked.values())))
+
+    def summary(self, quantiles: Sequence[float] = QUANTILES) -> list[dict[str, Any]]:
+        """One dictionary per row, ready for JSON: what was asked, and quantiles over the draws.
+
+        Parameters
+        ----------
+        quantiles : sequence of float
+            Between 0 and 1; 0.05 gives the key ``q5``.
+
+        Returns
+        -------
+        list of dict
+            ``{"C": 1e21, "N": {"q5": ..., "q50": ..., "q95": ...}, ...}``
+        """
+        names = [f"q{100 * q:g}" for q in quantiles]
+        table = {name: self.quantiles(name, quantiles) for name in self.draws}
+        return [
+            {name: float(values[row]) for name, values in self.asked.items()}
+            | {
+                name: dict(zip(names, values[:, row].tolist(), strict=True))
+                for name, values in table.items()
+            }
+            for row in range(len(self))
+        ]
+
+    def quantiles(self, name: str, quantiles: Sequence[float] = QUANTILES) -> FloatArray:
+        """Quantiles of one answer over the draws, shape ``(quantile, row)``."""
+        draws = self.draws[name]
+        flat = draws.reshape(-1, draws.shape[-1])
+        return np.asarray(np.quantile(flat, list(quantiles), axis=0), np.float64)
+
+    def to_pandas(self, quantiles: Sequence[float] = QUANTILES) -> pd.DataFrame:
+        """The summary as a frame, one row per question; columns such as ``C, N_q5, N_q50``."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    f"{name}_{key}" if key else name: number
+                    for name, value in row.items()
+                    for key, number in (value if isinstance(value, dict) else {"": value}).items()
+                }
+                for row in self.summary(quantiles)
+            ]
+        )
+
+    def cells(self) -> list[list[str]]:
+        """The table as text, header first: median and 5 % to 95 % interval."""
+        shown = [name for name in self.draws if name not in self.hidden]
+        columns = [[name, *map(engineering, values)] for name, values in self.asked.items()]
+        for name in shown:
+            low, middle, high = self.quantiles(name)
+            columns.append([name, *map(_interval, low, middle, high)])
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def __str__(self) -> str:
+        rows = self.cells()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+            for row in rows
+        ]
+        return "\n".join([self.title, *lines, *(f"! {message}" for message in self.messages)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head, *body = [[html.escape(cell) for cell in row] for row in self.cells()]
+        rows = [f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body]
+        notes = "".join(f"<p>{html.escape(message)}</p>" for message in self.messages)
+        return (
+            f"<table><caption>{html.escape(self.title)}</caption>"
+            f"<thead><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr></thead>"
+            f"<tbody>{''.join(rows)}</tbody></table>{notes}"
+        )
+
+
+def engineering(value: float) -> str:
+    """Three digits and a suffix where one is in use: 72.4B, 1.31T, 5.76e+23, 0.513.
+
+    >>> engineering(7.24e10), engineering(0.513), engineering(1e21)
+    ('72.4B', '0.513', '1e21')
+    """
+    for suffix, unit in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("K", 1e3)):
+        # 999.5 and not 1000, because three digits round up to the next suffix.
+        if unit * 0.9995 <= abs(value) < 999.5 * unit and not (suffix == "K" and value < 1e4):
+            return f"{_three(value / unit)}{suffix}"
+    return _three(value)
+
+
+def _interval(low: float, middle: float, high: float) -> str:
+    if low == high:
+        return engineering(middle)
+    return f"{engineering(middle)} [{engineering(low)}, {engineering(high)}]"
+
+
+def _three(value: float) -> str:
+    rounded = float(f"{value:.3g}")
+    if 1e-3 <= abs(rounded) < 1e5:
+        digits = max(0, 2 - math.floor(math.log10(abs(rounded))))
+        return f"{rounded:.{digits}f}"
+    return f"{rounded:g}".replace("e+", "e")

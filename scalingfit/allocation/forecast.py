@@ -1,0 +1,171 @@
+"""The loss at chosen inputs: of the law, and of a new run that scatters about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
+
+from scalingfit._errors import InputError
+from scalingfit.allocation.answer import Answer, FloatArray
+from scalingfit.allocation.flops import Counting
+from scalingfit.allocation.flops import counting as counting_rule
+from scalingfit.allocation.question import cost, numbers, reach, subject, unknown_inputs
+from scalingfit.law import Law
+from scalingfit.noise import Noise
+
+__all__ = ["Forecast", "forecast"]
+
+
+@final
+class Forecast(Answer):
+    """The loss at each point: ``print`` it, or read `summary`, `to_pandas` or the draws.
+
+    ``asked`` has the inputs; ``draws`` has ``mean``, the law's loss, and ``new_run``, the loss of
+    one further run with its noise (absent for a law by itself, which has none).
+    """
+
+    title: ClassVar[str] = "Forecast of the loss: median [5 %, 95 %]"
+
+    @property
+    def mean(self) -> FloatArray:
+        """The law's loss, shape ``(chain, draw, point)``."""
+        return self.draws["mean"]
+
+    @property
+    def new_run(self) -> FloatArray:
+        """The loss of a new run, shape ``(chain, draw, point)``.
+
+        Raises
+        ------
+        InputError
+            A law by itself was asked, which says nothing of the noise.
+        """
+        if "new_run" not in self.draws:
+            raise InputError(
+                "a law by itself has no noise, so the scatter of a new run is unknown",
+                remedy="read .mean, or forecast from a posterior.",
+            )
+        return self.draws["new_run"]
+
+
+def forecast(
+    posterior: Any,
+    *,
+    counting: str | Counting | Callable[[Any, Any], Any] = "6ND",
+    seed: int = 0,
+    **inputs: ArrayLike,
+) -> Forecast:
+    """Forecast the loss at points given by the law's inputs.
+
+    Parameters
+    ----------
+    posterior : Posterior or Law
+        What ``fit`` returned, or a law with values such as a published point.
+    counting : str, Counting or callable
+        The rule that completes D from N and C, or C from N and D, where the law needs it.
+    seed : int
+        Seed of the new runs' noise.
+    **inputs : float or array
+        The law's inputs by name; scalars and arrays are broadcast against each other.
+
+    Returns
+    -------
+    Forecast
+        One point per broadcast element, in C order.
+
+    Raises
+    ------
+    InputError
+        An input is missing, unknown, not positive, or of a length that does not match the rest.
+    """
+    asked = subject(posterior)
+    rule = counting_rule(counting)
+    points, derived = _complete(type(asked.law), _broadcast(inputs), rule)
+    with jax.enable_x64(True):
+        mean = _mean(asked.law, {name: points[name] for name in asked.law.inputs()})
+        draws = {"mean": np.asarray(mean)}
+        if asked.noise is not None:
+            draws["new_run"] = np.asarray(_new_run(asked.noise, mean, jax.random.key(seed)))
+    return Forecast(
+        asked=points,
+        draws=draws,
+        messages=(*derived, *reach("points", _places(points, rule), asked.counted(rule))),
+        provenance={
+            "law": type(asked.law).name,
+            "counting": rule.describe(),
+            "seed": seed,
+            "posterior": dict(asked.provenance),
+        },
+    )
+
+
+@jax.jit
+def _mean(law: Law, points: Mapping[str, Any]) -> jax.Array:
+    law = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), law).expand(1)
+    return jnp.asarray(law.loss(**points))
+
+
+@jax.jit
+def _new_run(noise: Noise, mean: jax.Array, key: jax.Array) -> jax.Array:
+    noise = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64)[..., None], noise)
+    return jnp.asarray(noise.observe(mean).sample(key))
+
+
+def _broadcast(inputs: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:
+    """Every input as an array of shape ``(point,)``."""
+    arrays = {name: numbers(name, given).reshape(np.shape(given)) for name, given in inputs.items()}
+    try:
+        shape = np.broadcast_shapes(*(array.shape for array in arrays.values()))
+    except ValueError as error:
+        raise InputError(
+            "the inputs do not match in length",
+            [f"{name}: {array.size}" for name, array in arrays.items()],
+            remedy="give each one value, or the same number of values.",
+        ) from error
+    return {name: np.broadcast_to(array, shape).ravel() for name, array in arrays.items()}
+
+
+def _complete(
+    law: type[Law], given: dict[str, FloatArray], rule: Counting
+) -> tuple[dict[str, FloatArray], list[str]]:
+    """Derive the inputs that follow from those given, and say so."""
+    # (input, what it follows from, how): the first that applies is used, and D comes first
+    # because the others follow from it.
+    recipes: list[tuple[str, set[str], str, Callable[..., Any]]] = [
+        ("D", {"N", "C"}, rule.describe(), lambda p: rule.tokens(p["N"], p["C"])),
+        ("C", {"N", "D"}, rule.describe(), lambda p: rule.flops(p["N"], p["D"])),
+        ("M", {"N", "D"}, "M = D / N", lambda p: p["D"] / p["N"]),
+        ("S", {"D", "batch"}, "S = D / batch", lambda p: p["D"] / p["batch"]),
+    ]
+    needed = law.inputs()
+    takes = f"{law.name} takes {', '.join(needed)}"
+    points, derived = dict(given), []
+    for name, sources, how, value in recipes:
+        wanted = name in needed or (name == "D" and {"M", "S"} & set(needed))
+        if wanted and name not in points and sources <= set(points):
+            with jax.enable_x64(True):
+                points[name] = np.asarray(value(points), np.float64)
+            derived.append(f"{name} was derived: {how}")
+    missing = [name for name in needed if name not in points]
+    if missing:
+        raise InputError(
+            f"the law {law.name} also needs {', '.join(missing)}",
+            [takes, f"given: {', '.join(given) or 'nothing'}"],
+            remedy=f"add {', '.join(f'{name}=...' for name in missing)}"
+            + (", or C=... from which it follows." if "D" in missing and "N" in given else "."),
+        )
+    used = {source for name, sources, *_ in recipes if name in points for source in sources}
+    unknown_inputs(given, [*needed, *(used if derived else ())], takes)
+    return points, derived
+
+
+def _places(points: dict[str, FloatArray], rule: Counting) -> dict[str, FloatArray]:
+    """The points with what they cost, where that follows."""
+    if {"N", "D"} <= set(points):
+        return {"C": cost(rule, points["N"], points["D"]), **points}
+    return points

@@ -1,0 +1,217 @@
+"""The compute-optimal frontier of a posterior: N*(C), D*(C), L*(C) for every draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from scalingfit._errors import InputError
+from scalingfit.allocation.answer import Answer, FloatArray, engineering
+from scalingfit.allocation.flops import Counting, WithInference
+from scalingfit.allocation.flops import counting as counting_rule
+from scalingfit.allocation.question import cost, numbers, reach, subject, unknown_inputs
+from scalingfit.allocation.solver import Optimum, solve
+from scalingfit.law import Law
+
+__all__ = ["Frontier", "extras_of", "frontier"]
+
+SPLIT = ("N", "D", "C", "M", "S")
+"""Inputs that follow from a split of a budget (and the batch, for steps S)."""
+
+
+@final
+class Frontier(Answer):
+    """How to spend each budget: ``print`` it, or read `summary`, `to_pandas` or the draws.
+
+    ``asked`` has C; ``draws`` has N, D, tokens_per_param, L and the local exponents a and b, with
+    U also epochs, with batch also S.
+    """
+
+    title: ClassVar[str] = "Compute-optimal frontier: median [5 %, 95 %]"
+    hidden: ClassVar[frozenset[str]] = frozenset({"b"})
+
+    @property
+    def C(self) -> FloatArray:
+        """Budgets in FLOP, shape ``(budget,)``."""
+        return self.asked["C"]
+
+    @property
+    def N(self) -> FloatArray:
+        """Optimal parameters, shape ``(chain, draw, budget)``."""
+        return self.draws["N"]
+
+    @property
+    def D(self) -> FloatArray:
+        """Optimal tokens, shape ``(chain, draw, budget)``."""
+        return self.draws["D"]
+
+    @property
+    def tokens_per_param(self) -> FloatArray:
+        """D*/N*, shape ``(chain, draw, budget)``."""
+        return self.draws["tokens_per_param"]
+
+    @property
+    def L(self) -> FloatArray:
+        """Loss of the law there, without a run's noise, shape ``(chain, draw, budget)``."""
+        return self.draws["L"]
+
+    @property
+    def a(self) -> FloatArray:
+        """Local exponent d log N*/d log C, shape ``(chain, draw, budget)``."""
+        return self.draws["a"]
+
+    @property
+    def b(self) -> FloatArray:
+        """Local exponent d log D*/d log C, shape ``(chain, draw, budget)``."""
+        return self.draws["b"]
+
+
+def frontier(
+    posterior: Any,
+    C: ArrayLike,
+    *,
+    counting: str | Counting | Callable[[Any, Any], Any] = "6ND",
+    max_params: float | None = None,
+    inference_tokens: float | None = None,
+    **extras: ArrayLike,
+) -> Frontier:
+    """Split budgets between parameters and tokens so that the loss is least, draw by draw.
+
+    Parameters
+    ----------
+    posterior : Posterior or Law
+        What ``fit`` returned, or a law with values such as a published point.
+    C : float or array, shape (budget,)
+        Budgets in FLOP, as `counting` counts them.
+    counting : str, Counting or callable
+        What a run costs: a name, a rule, or a function (N, D) -> C.
+    max_params : float, optional
+        Largest model allowed, for instance by memory.
+    inference_tokens : float, optional
+        Tokens the model will serve; the budget then pays for training and serving together
+        (Sardana et al. 2024, arXiv 2401.00448), a served token costing a third of a trained one.
+    **extras : float or array, shape (budget,)
+        The law's other inputs, such as unique tokens U.
+
+    Returns
+    -------
+    Frontier
+
+    Raises
+    ------
+    InputError
+        The law has nothing to split; an input is missing, unknown or not positive; a budget is too
+        small to train anything.
+    """
+    asked = subject(posterior)
+    budgets = numbers("C", C)
+    others = extras_of(asked.law, extras, len(budgets))
+    training = counting_rule(counting)
+    rule = training
+    if inference_tokens is not None:
+        rule = WithInference(training, float(numbers("inference_tokens", inference_tokens)[0]))
+    largest = np.inf if max_params is None else float(numbers("max_params", max_params)[0])
+    found = solve(asked.law, budgets, rule, extras=others, max_params=largest)
+    _require_feasible(found, budgets, rule)
+    ratio = found.D / found.N
+    draws = {"N": found.N, "D": found.D, "tokens_per_param": ratio, "L": found.L}
+    draws |= {"a": found.a, "b": found.b}
+    if "U" in others:
+        draws["epochs"] = found.D / others["U"]
+    if "batch" in others:
+        draws["S"] = found.D / others["batch"]
+    return Frontier(
+        asked={"C": budgets, **others},
+        draws=draws,
+        messages=(
+            *_edges(found, budgets, max_params),
+            *reach("budgets", _middle(found, training), asked.counted(training)),
+        ),
+        provenance={
+            "law": type(asked.law).name,
+            "counting": rule.describe(),
+            "max_params": max_params,
+            "posterior": dict(asked.provenance),
+        },
+    )
+
+
+def extras_of(law: Law, given: Mapping[str, Any], count: int) -> dict[str, FloatArray]:
+    """The law's inputs besides the split, each of shape ``(budget,)``.
+
+    Raises
+    ------
+    InputError
+        The law has nothing to split; an input is missing, unknown or of another length.
+    """
+    inputs = type(law).inputs()
+    name = type(law).name
+    takes = f"{name} takes {', '.join(inputs)}"
+    if sum(symbol in SPLIT for symbol in inputs) < 2:
+        raise InputError(
+            f"the law {name} cannot split a budget: its loss depends on {', '.join(inputs)} alone",
+            remedy="forecast() says what it expects there; for a frontier fit a law of both N and "
+            'D, such as "chinchilla".',
+        )
+    needed = [symbol for symbol in inputs if symbol not in SPLIT]
+    if "S" in inputs and "batch" not in needed:
+        needed.append("batch")
+    unknown_inputs(given, [*needed, "counting", "max_params", "inference_tokens"], takes)
+    missing = [symbol for symbol in needed if symbol not in given]
+    if missing:
+        raise InputError(
+            f"the law {name} also needs {', '.join(missing)}",
+            [takes],
+            remedy=f"add {', '.join(f'{symbol}=...' for symbol in missing)}, one number or one per "
+            "budget.",
+        )
+    found = {symbol: numbers(symbol, given[symbol]) for symbol in needed}
+    for symbol, values in found.items():
+        if len(values) not in (1, count):
+            raise InputError(f"{symbol} has {len(values)} values for {count} budgets")
+    return {symbol: np.broadcast_to(values, (count,)) for symbol, values in found.items()}
+
+
+def _require_feasible(found: Optimum, budgets: FloatArray, rule: Counting) -> None:
+    lost = np.isnan(found.L)
+    if np.any(lost):
+        where = [
+            f"C = {engineering(C)}: {100 * share:.3g} % of the draws"
+            for C, share in zip(budgets, _share(lost), strict=True)
+            if share > 0
+        ]
+        raise InputError(
+            "no split of the budget has a finite loss",
+            [*where, f"counted as {rule.describe()}"],
+            remedy="ask for a larger budget; N and D are both at least 1.",
+        )
+
+
+def _edges(found: Optimum, budgets: FloatArray, max_params: float | None) -> list[str]:
+    """Say where the optimum lies at an end of what was searched."""
+    if max_params is not None:
+        top = f"max_params ({engineering(max_params)}) binds"
+    else:
+        top = (
+            "the best split is the largest possible model: the law gains nothing from tokens there"
+        )
+    bottom = "the best split is the smallest possible model: the law gains nothing from size there"
+    return [
+        f"C {engineering(C)}: in {100 * share:.3g} % of the draws {what}"
+        for what, at_edge in ((bottom, found.lowest), (top, found.highest))
+        for C, share in zip(budgets, _share(at_edge), strict=True)
+        if share > 0
+    ]
+
+
+def _middle(found: Optimum, training: Counting) -> dict[str, FloatArray]:
+    """The median optimum and what its training costs."""
+    N, D = (np.median(v.reshape(-1, v.shape[-1]), axis=0) for v in (found.N, found.D))
+    return {"C": cost(training, N, D), "N": N, "D": D}
+
+
+def _share(flags: Any) -> Any:
+    return np.mean(flags.reshape(-1, flags.shape[-1]), axis=0)

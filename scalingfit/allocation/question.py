@@ -1,0 +1,157 @@
+"""Reading a question: a posterior or a law, its inputs by name, and how far they reach."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from scalingfit._errors import InputError
+from scalingfit.allocation.answer import FloatArray, engineering
+from scalingfit.allocation.flops import Counting
+from scalingfit.law import Law
+from scalingfit.noise import Noise
+
+__all__ = ["Subject", "cost", "numbers", "reach", "subject", "unknown_inputs"]
+
+FAR = 2.0
+"""Up to this factor beyond the runs a question still counts as near them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """What is asked: a posterior, or a law by itself, which has neither noise nor runs.
+
+    Attributes
+    ----------
+    law : Law
+        Leaves ``(chain, draw)``, or scalars.
+    noise : Noise or None
+    runs : mapping of str to array, shape (run,)
+        The columns of the runs; empty for a law by itself.
+    provenance : mapping
+        The posterior's record.
+    """
+
+    law: Law
+    noise: Noise | None
+    runs: Mapping[str, FloatArray]
+    provenance: Mapping[str, Any]
+
+    def counted(self, rule: Counting) -> dict[str, FloatArray]:
+        """The runs' columns with C as the rule counts it, so that budgets compare with it."""
+        columns = dict(self.runs)
+        if "N" in columns and "D" in columns:
+            columns["C"] = cost(rule, columns["N"], columns["D"])
+        return columns
+
+
+def subject(asked: Any) -> Subject:
+    """Read a posterior or a law.
+
+    Raises
+    ------
+    InputError
+        It is neither.
+    """
+    if isinstance(asked, Law):
+        return Subject(asked, None, {}, {})
+    if not isinstance(getattr(asked, "law", None), Law):
+        raise InputError(
+            f"a posterior or a law with values is needed, not {asked!r}",
+            remedy="pass what fit() returned, or a published point such as "
+            'law("chinchilla").published["besiroglu-2024"].law.',
+        )
+    return Subject(asked.law, asked.noise, asked.runs.columns, asked.provenance)
+
+
+def cost(rule: Counting, N: FloatArray, D: FloatArray) -> FloatArray:
+    """FLOP under the rule, as NumPy float64."""
+    with jax.enable_x64(True):
+        return np.asarray(rule.flops(N, D), np.float64)
+
+
+def numbers(name: str, given: Any) -> FloatArray:
+    """One positive number or a sequence of them, as an array of shape ``(row,)``.
+
+    Raises
+    ------
+    InputError
+        Text, nothing at all, or values that are not finite and positive.
+    """
+    found = np.asarray(given)
+    if found.dtype.kind not in "iuf":
+        raise InputError(
+            f"{name} must be a number or a sequence of numbers, not {given!r}",
+            remedy=f"write {name}=1e21, or [1e21, 1e24]; text is not converted.",
+        )
+    found = np.atleast_1d(found).astype(np.float64)
+    wrong = found[~(np.isfinite(found) & (found > 0))]
+    if found.size == 0 or wrong.size:
+        what = ", ".join(f"{value:g}" for value in wrong.flat) or "nothing at all"
+        raise InputError(f"{name} must be positive and finite, and has {what}")
+    return found
+
+
+def unknown_inputs(given: Iterable[str], allowed: Iterable[str], takes: str) -> None:
+    """Refuse names that the law does not know, with the nearest that it does."""
+    known = list(allowed)
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=2)
+            remedy = f"use {' or '.join(near)}." if near else "leave it out."
+            raise InputError(f"unknown input {name!r}", [takes], remedy=remedy)
+
+
+def reach(
+    rows: str, places: Mapping[str, FloatArray], runs: Mapping[str, FloatArray]
+) -> tuple[str, ...]:
+    """Say how far the rows lie beyond the runs: how many do, and where the farthest is.
+
+    Parameters
+    ----------
+    rows : str
+        What the rows are, in the plural.
+    places : mapping of str to array, shape (row,)
+    runs : mapping of str to array, shape (run,)
+        The runs' values under the same names, where they are known.
+
+    Examples
+    --------
+    >>> reach("budgets", {"C": np.array([1e26])}, {"C": np.array([1e21, 1.3e22])})
+    ('C 1e26 is 7,690 times the largest run (1.3e22): an extrapolation',)
+    """
+    known = {name: values for name, values in places.items() if name in runs}
+    if not known:
+        return ()
+    factors = np.stack([_factor(values, runs[name]) for name, values in known.items()])
+    factor = np.max(factors, axis=0)
+    far = int(np.sum(factor > FAR))
+    if far == 0:
+        return ()
+    row = int(np.argmax(factor))
+    said = [
+        _in_words(name, float(values[row]), runs[name])
+        for (name, values), times in zip(known.items(), factors[:, row], strict=True)
+        if times > FAR
+    ]
+    count = f"{far} of {len(factor)} {rows} lie beyond the runs; the farthest: "
+    return (f"{count if len(factor) > 1 else ''}{'; '.join(said)}: an extrapolation",)
+
+
+def _factor(values: FloatArray, runs: FloatArray) -> FloatArray:
+    """How many times a value is above the largest run or below the smallest; under 1 between."""
+    return np.asarray(np.maximum(values / np.max(runs), np.min(runs) / values), np.float64)
+
+
+def _in_words(name: str, value: float, runs: FloatArray) -> str:
+    above = value > np.max(runs)
+    limit = float(np.max(runs) if above else np.min(runs))
+    times = value / limit if above else limit / value
+    factor = f"{float(f'{times:.3g}'):,g}" if times < 1e6 else engineering(times)
+    end = "times the largest" if above else "times below the smallest"
+    return f"{name} {engineering(value)} is {factor} {end} run ({engineering(limit)})"
