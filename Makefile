@@ -1,0 +1,64 @@
+# Everything works on a machine with Python >= 3.12 and nothing else prepared: each target makes
+# .venv and installs into it when pyproject.toml or constraints.txt changed.
+
+BIN := .venv/bin
+PYTEST_ARGS ?= -n auto --maxprocesses 2 --dist loadfile
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow test-all check format bench clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: .venv/installed-report  ## fit the shipped table and write a report to scalingfit-demo/
+	$(BIN)/scalingfit demo
+
+test: check  ## lint, type check and the quick tests: what CI runs
+	$(BIN)/pytest $(PYTEST_ARGS) -m "not slow"
+
+test-slow: .venv/installed-dev  ## the long statistical checks
+	$(BIN)/pytest $(PYTEST_ARGS) -m slow
+
+test-all: check  ## quick tests and long checks
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+check: .venv/installed-dev  ## lint and type check
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: .venv/installed-dev  ## put the code into its format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: .venv/installed-dev  ## run every script in benchmarks/
+	@set -e; for script in benchmarks/*.py; do \
+	  echo "== $$script"; $(BIN)/python "$$script"; \
+	done
+
+clean:  ## remove what building and testing left behind (keeps .venv)
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/out
+	find scalingfit models tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# .venv/installed-EXTRA stands for `pip install -e .[EXTRA]`.
+.venv/installed-%: pyproject.toml constraints.txt | .venv/bin/pip
+	@echo "Installing scalingfit and its dependencies into .venv (a minute or two) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable ".[$*]"
+	@touch $@
+
+# Make would otherwise delete the stamps as intermediate files.
+.PRECIOUS: .venv/installed-%
+
+# pip is the last thing venv writes, so its presence says that .venv is whole.
+.venv/bin/pip:
+	@for python in $(PYTHON) python3.12 python3.13 python3 python; do \
+	  if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' \
+	      2>/dev/null; then \
+	    echo "Making .venv with $$("$$python" --version)"; \
+	    exec "$$python" -m venv .venv; \
+	  fi; \
+	done; \
+	echo "No Python >= 3.12 with the venv module found. Install one (on Debian and Ubuntu:" \
+	  "python3.12 and python3.12-venv), or name yours: make PYTHON=/path/to/python3.12" >&2; \
+	exit 1

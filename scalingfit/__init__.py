@@ -1,0 +1,47 @@
+"""Bayesian fits of neural scaling laws.
+
+The public names below are loaded on first use, so that ``import scalingfit`` and
+``scalingfit --help`` load neither JAX nor pandas.
+"""
+
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+# In a checkout the folder of laws lies beside this package, not in it.
+if not Path(__file__).with_name("models").is_dir():
+    __path__.append(str(Path(__file__).parents[1]))
+
+# Where each public name lives: "module:name", or "module:" for the module itself.
+# A new name goes here and into the block for type checkers; a test holds the two together.
+_HOMES = {
+    "Runs": "scalingfit.runs:Runs",
+    "datasets": "scalingfit.runs.datasets:",
+    "law": "scalingfit.law:",  # the module can be called: law("chinchilla")
+    "laws": "scalingfit.catalog:laws",
+    "read": "scalingfit.runs:read",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+if TYPE_CHECKING:
+    from scalingfit.catalog import law as law
+    from scalingfit.catalog import laws as laws
+    from scalingfit.runs import Runs as Runs
+    from scalingfit.runs import datasets as datasets
+    from scalingfit.runs import read as read
+else:  # type checkers would take a module-level __getattr__ for leave to use any name
+
+    def __getattr__(name):
+        if name not in _HOMES:
+            raise AttributeError(
+                f"module {__name__!r} has no attribute {name!r}; it offers {', '.join(__all__)}"
+            )
+        found = globals()[name] = resolve_name(_HOMES[name])
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

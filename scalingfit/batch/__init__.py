@@ -1,0 +1,1 @@
+"""Many fits as one program."""

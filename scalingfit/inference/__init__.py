@@ -1,0 +1,1 @@
+"""Runs, a law and a noise model in; a posterior out."""
