@@ -171,27 +171,34 @@ def test_the_sdist_holds_tests_and_benchmarks(sdist: Path, checkout: Path) -> No
         } <= names
 
 
+def top_level_imports(source: str) -> set[str]:
+    """Distributable packages that a module names, at any depth of its code."""
+    nodes = list(ast.walk(ast.parse(source)))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+    names += [node.module or "" for node in froms]
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names
+
+
+def declared_names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[^\w.-]", requirement)[0] for requirement in requirements}
+
+
 def test_every_import_is_a_declared_dependency() -> None:
-    providers = importlib.metadata.packages_distributions()
-    declared = PYPROJECT["project"]["dependencies"]
+    declared = declared_names(PYPROJECT["project"]["dependencies"])
     for extra in ("parquet", "report", "cluster"):
-        declared = declared + PYPROJECT["project"]["optional-dependencies"][extra]
-    names = {re.split(r"[^\w.-]", requirement)[0] for requirement in declared}
+        declared |= declared_names(PYPROJECT["project"]["optional-dependencies"][extra])
     # h5py comes with the extra of h5netcdf that we ask for.
-    allowed = {"scalingfit", "h5py", *names}
-    for folder in ("scalingfit", "models"):
-        for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Import):
-                    modules = [alias.name for alias in node.names]
-                elif isinstance(node, ast.ImportFrom) and not node.level:
-                    modules = [node.module or ""]
-                else:
-                    continue
-                for module in modules:
-                    top = module.partition(".")[0]
-                    if top not in sys.stdlib_module_names:
-                        assert {top, *providers.get(top, ())} & allowed, f"{path}: import {module}"
+    allowed = {"scalingfit", "h5py", *declared}
+    providers = importlib.metadata.packages_distributions()
+    undeclared = {
+        (path.name, name)
+        for folder in ("scalingfit", "models")
+        for path in (ROOT / folder).rglob("*.py")
+        for name in top_level_imports(path.read_text("utf-8"))
+        if not {name, *providers.get(name, ())} & allowed
+    }
+    assert not undeclared
 
 
 def test_constraints_name_versions_and_no_addresses() -> None:
@@ -202,5 +209,4 @@ def test_constraints_name_versions_and_no_addresses() -> None:
     requirements = list(PYPROJECT["project"]["dependencies"])
     for extra in PYPROJECT["project"]["optional-dependencies"].values():
         requirements += extra
-    named = {re.split(r"[^\w.-]", requirement)[0] for requirement in requirements}
-    assert named - {"scalingfit"} <= pinned
+    assert declared_names(requirements) - {"scalingfit"} <= pinned
