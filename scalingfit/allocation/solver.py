@@ -1,8 +1,8 @@
 """The compute-optimal split of a budget, for any law and any counting rule.
 
 Along a budget the loss is a function of log N alone. A scan over all of log N finds the deepest
-basin, so several minima and minima at the ends are no special case; then the derivative's sign is
-bisected, which is accurate to rounding (the loss itself is flat there) and safe at kinks.
+basin, so several minima and minima at the ends are no special case. There the root of the
+derivative is found: unlike the loss, which is flat about its minimum, it tells N* to rounding.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from jax import Array
 from numpy.typing import NDArray
 
 from scalingfit.allocation.flops import Counting
+from scalingfit.allocation.roots import crossing, last_true
 from scalingfit.law import Law
 
-__all__ = ["Optimum", "derive", "optimum", "solve"]
+__all__ = ["Optimum", "budget_loss", "derive", "optimum", "solve"]
 
-POINTS = 256
-"""Points of the scan: several per e-fold of N, far finer than any basin of a scaling law."""
-
-HALVINGS = 55
-"""Bisections: from two spacings of the scan, about half an e-fold, down to rounding."""
+POINTS = 128
+"""Points of the scan: two or more per e-fold of N, where basins of scaling laws span several."""
 
 STEP = 1e-3
 """Half width, in log C, of the central difference that gives the exponents."""
+
+EDGE = 1e-9
+"""In log N: nearer than this to an end of the search is at the end."""
 
 
 class Optimum(NamedTuple):
@@ -83,8 +84,8 @@ def solve(
     padded = {name: np.pad(values, width, mode="edge") for name, values in (extras or {}).items()}
     with jax.enable_x64(True):
         law = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), law)
-        found = _solve(law, np.pad(C, width, mode="edge"), rule, padded, float(max_params))
-        found = Optimum(*(np.asarray(values)[..., :count] for values in found))
+        traced = _solve(law, np.pad(C, width, mode="edge"), rule, padded, float(max_params))
+        found = Optimum(*(np.asarray(values)[..., :count] for values in traced))
     # The search runs over log N, whose exponential may round above the limit.
     return found._replace(N=np.minimum(found.N, max_params))
 
@@ -96,39 +97,33 @@ def _solve(law: Law, C: Array, rule: Counting, extras: Any, max_params: Array) -
 
 def optimum(law: Law, log_c: Array, rule: Counting, extras: Any, log_max_n: Any) -> Optimum:
     """Solve inside a traced program; the law's leaves broadcast against `log_c`."""
-    loss = functools.partial(split_loss, law, rule, extras)
-    top = largest_log_n(rule, log_c, log_max_n)
+    loss = functools.partial(budget_loss, law, rule, extras)
+    top = _largest_log_n(rule, log_c, log_max_n)
     spacing = top / (POINTS - 1)
     best = _scan(lambda k: loss(k * spacing, log_c))
 
-    def refine(log_c: Array) -> Array:
-        low = jnp.maximum((best - 1) * spacing - STEP, 0.0)
-        high = (best + 1) * spacing + STEP
-        high = jnp.minimum(high, largest_log_n(rule, log_c, log_max_n))
-        return _stationary(lambda x: loss(x, log_c), low, high)
+    # Three budgets at once, on a new leading axis: a little less, this one, a little more.
+    near = log_c + STEP * jnp.arange(-1.0, 2.0).reshape(3, *(1,) * best.ndim)
+    low = jnp.maximum((best - 1.0) * spacing - STEP, 0.0)
+    high = jnp.minimum((best + 1.0) * spacing + STEP, _largest_log_n(rule, near, log_max_n))
+    x = crossing(lambda x: _slope(lambda x: loss(x, near), x), *jnp.broadcast_arrays(low, high))
+    log_d = jnp.log(rule.tokens(jnp.exp(x), jnp.exp(near)))
+    value = loss(x[1], log_c)
 
-    def tokens(x: Array, log_c: Array) -> Array:
-        return rule.tokens(jnp.exp(x), jnp.exp(log_c))
-
-    less, more = log_c - STEP, log_c + STEP
-    x, x_less, x_more = refine(log_c), refine(less), refine(more)
-    value = loss(x, log_c)
     feasible = (top > 0) & jnp.isfinite(value)
     numbers = (
-        jnp.exp(x),
-        tokens(x, log_c),
+        jnp.exp(x[1]),
+        jnp.exp(log_d[1]),
         value,
-        (x_more - x_less) / (2 * STEP),
-        jnp.log(tokens(x_more, more) / tokens(x_less, less)) / (2 * STEP),
+        (x[2] - x[0]) / (2 * STEP),
+        (log_d[2] - log_d[0]) / (2 * STEP),
     )
-    return Optimum(
-        *(jnp.where(feasible, number, jnp.nan) for number in numbers),
-        lowest=feasible & (x < 1e-9),
-        highest=feasible & (x > top - 1e-9),
-    )
+    N, D, L, a, b = (jnp.where(feasible, number, jnp.nan) for number in numbers)
+    lowest, highest = feasible & (x[1] < EDGE), feasible & (x[1] > top - EDGE)
+    return Optimum(N, D, L, a, b, lowest, highest)
 
 
-def split_loss(law: Law, rule: Counting, extras: Any, x: Any, log_c: Any) -> Any:
+def budget_loss(law: Law, rule: Counting, extras: Any, x: Any, log_c: Any) -> Any:
     """The loss where ``exp(x)`` parameters use up the budget ``exp(log_c)``."""
     N, C = jnp.exp(x), jnp.exp(log_c)
     known = derive({"N": N, "D": rule.tokens(N, C), "C": C, **extras})
@@ -144,15 +139,14 @@ def derive(known: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def largest_log_n(rule: Counting, log_c: Array, log_max_n: Any) -> Array:
+def _largest_log_n(rule: Counting, log_c: Array, log_max_n: Any) -> Array:
     """Log of the largest N that leaves a token of the budget, or that is allowed."""
 
     def leaves_a_token(x: Array) -> Array:
-        return rule.tokens(jnp.exp(x), jnp.exp(log_c)) >= 1.0
+        return jnp.asarray(rule.tokens(jnp.exp(x), jnp.exp(log_c)) >= 1.0)
 
     # A parameter costs more than a FLOP, so N cannot exceed C.
-    low, _ = _bisect(leaves_a_token, jnp.zeros_like(log_c), log_c)
-    return jnp.minimum(low, log_max_n)
+    return jnp.minimum(last_true(leaves_a_token, jnp.zeros_like(log_c), log_c), log_max_n)
 
 
 def _scan(value_at: Callable[[Array], Array]) -> Array:
@@ -160,33 +154,18 @@ def _scan(value_at: Callable[[Array], Array]) -> Array:
 
     def step(k: Array, best: tuple[Array, Array]) -> tuple[Array, Array]:
         least, where = best
-        value = value_at(k.astype(least.dtype))
+        value = value_at(k)
         better = value < least
-        return jnp.where(better, value, least), jnp.where(better, k.astype(least.dtype), where)
+        return jnp.where(better, value, least), jnp.where(better, k, where)
 
-    like = jax.eval_shape(value_at, jax.ShapeDtypeStruct((), jnp.float64))
-    start = jnp.full(like.shape, jnp.inf, like.dtype), jnp.zeros(like.shape, like.dtype)
+    first = value_at(jnp.zeros((), int))
+    start = jnp.where(jnp.isnan(first), jnp.inf, first), jnp.zeros(first.shape, int)
     # A loop that carries the best so far keeps memory at one array, however fine the scan.
-    return jax.lax.fori_loop(0, POINTS, step, start)[1]
+    where: Array = jax.lax.fori_loop(1, POINTS, step, start)[1]
+    return where
 
 
-def _stationary(loss: Callable[[Array], Array], low: Array, high: Array) -> Array:
-    """Where the slope of `loss` changes from falling to rising; an end where it does not."""
-
-    def falls(x: Array) -> Array:
-        return jax.jvp(loss, (x,), (jnp.ones_like(x),))[1] < 0
-
-    return 0.5 * sum(_bisect(falls, low, high))
-
-
-def _bisect(holds: Callable[[Array], Array], low: Array, high: Array) -> tuple[Array, Array]:
-    """Bracket the end of the stretch, starting at `low`, on which `holds` is true."""
-
-    def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
-        low, high = bracket
-        middle = 0.5 * (low + high)
-        true = holds(middle)
-        return jnp.where(true, middle, low), jnp.where(true, high, middle)
-
-    low, high = jnp.broadcast_arrays(low, high)
-    return jax.lax.fori_loop(0, HALVINGS, halve, (low, high))
+def _slope(function: Callable[[Array], Array], x: Array) -> Array:
+    """The derivative of an elementwise function."""
+    slope: Array = jax.jvp(function, (x,), (jnp.ones_like(x),))[1]
+    return slope
