@@ -31,9 +31,15 @@ def ladder(
     if unknown := [budget for budget in budgets or () if budget not in grid.GRID]:
         known = " ".join(f"{budget:g}" for budget in grid.GRID)
         raise SystemExit(f"{unknown[0]:g} is no budget of the grid; it has: {known}")
-    from .ladder import climb
+    from . import corpus, runner, train
 
-    climb(list(grid.runs(budgets or grid.GRID)), out)
+    text = corpus.load(out / "corpus")
+    runner.fill(
+        list(grid.runs(budgets or grid.GRID)),
+        out / "ladder.csv",
+        lambda run, report: train.train(run.shape, run.plan, text, run.seed, report),
+        train.device(),
+    )
 
 
 @app.command

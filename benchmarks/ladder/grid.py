@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from .model import Shape
-from .train import Plan
 
 #: Shapes, each about twice the weights of the one before.
 RUNGS = tuple(
@@ -32,8 +31,8 @@ GRID: dict[float, tuple[Shape, ...]] = {
     2e10: RUNGS[0:8],
     6.3e10: RUNGS[0:8],
     2e11: RUNGS[1:9],
-    6.3e11: RUNGS[2:9],
-    2e12: RUNGS[3:10],
+    6.3e11: RUNGS[2:10],
+    2e12: RUNGS[3:11],
 }
 
 #: Cells trained from three seeds: the optimum's neighbourhood of each budget, and both ends of the
@@ -46,6 +45,20 @@ REPLICATED = {
     2e12: (3,),
 }
 SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast: `batch` in bytes a step, `learning_rate` at the end of the warm-up."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+
+    @property
+    def tokens(self) -> int:
+        """Bytes trained on; each is predicted once."""
+        return self.steps * self.batch
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,8 @@ def init(shape: Shape, key: jax.Array) -> Params:
     damp = (2 * depth) ** -0.5
 
     def normal(*size: int, scale: float = 1.0) -> jax.Array:
-        return scale * size[-2] ** -0.5 * jax.random.normal(next(keys), size)
+        weights: jax.Array = scale * size[-2] ** -0.5 * jax.random.normal(next(keys), size)
+        return weights
 
     return {
         "table": d**-0.5 * jax.random.normal(next(keys), (VOCABULARY, d)),
@@ -93,13 +94,19 @@ def losses(shape: Shape, params: Params, windows: jax.Array) -> jax.Array:
     (sequence,) array, nats per byte.
     """
     windows = windows.astype(jnp.int32)
-    x = params["table"][windows[:, :-1]] * shape.width**0.5
+    scores = logits(shape, params, windows[:, :-1])
+    target = jnp.take_along_axis(scores, windows[:, 1:, None], axis=-1)[..., 0]
+    return jnp.mean(jax.nn.logsumexp(scores, axis=-1) - target, axis=-1)
+
+
+def logits(shape: Shape, params: Params, inputs: jax.Array) -> jax.Array:
+    """Scores of the byte after each of `inputs`: (sequence, byte) -> (sequence, byte, 256)."""
+    x = params["table"][inputs] * shape.width**0.5
     for layer in range(shape.depth):
         x = x + _attention(shape, params, layer, x)
         x = x + _mlp(params, layer, x)
-    logits = _norm(x, params["norm_final"]) @ params["table"].T
-    target = jnp.take_along_axis(logits, windows[:, 1:, None], axis=-1)[..., 0]
-    return jnp.mean(jax.nn.logsumexp(logits, axis=-1) - target, axis=-1)
+    scores: jax.Array = _norm(x, params["norm_final"]) @ params["table"].T
+    return scores
 
 
 def _attention(shape: Shape, params: Params, layer: int, x: jax.Array) -> jax.Array:

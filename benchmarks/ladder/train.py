@@ -3,7 +3,6 @@
 import functools
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +10,7 @@ import numpy as np
 import optax  # type: ignore[import-untyped]
 
 from .corpus import Bytes, Corpus
+from .grid import Plan
 from .model import Params, Shape, init, losses
 
 CHUNK = 64  # steps in one compiled call
@@ -25,20 +25,6 @@ _DIRECTION = optax.chain(
     optax.scale_by_adam(b1=0.9, b2=0.95),
     optax.add_decayed_weights(WEIGHT_DECAY, mask=lambda p: jax.tree.map(lambda x: x.ndim > 2, p)),
 )
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long and how fast: `batch` in bytes a step, `learning_rate` at the end of the warm-up."""
-
-    steps: int
-    batch: int
-    learning_rate: float
-
-    @property
-    def tokens(self) -> int:
-        """Bytes trained on; each is predicted once."""
-        return self.steps * self.batch
 
 
 class Diverged(RuntimeError):

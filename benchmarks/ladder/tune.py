@@ -6,8 +6,8 @@ from pathlib import Path
 
 from . import table
 from .corpus import load
-from .grid import RUNGS
-from .train import Diverged, Plan, train
+from .grid import RUNGS, Plan
+from .train import Diverged, train
 
 #: Shape, budget [FLOP], batches [bytes], learning rates: near the optima of the lowest and of a
 #: high budget of the grid.
