@@ -65,7 +65,10 @@ def to_numbers(cells: "pd.Series[Any]", *, counts: bool) -> tuple[FloatArray, st
 
 @dataclass
 class Faults:
-    """The first reason to refuse each row, or an empty text; all of shape ``(row,)``."""
+    """The first reason to refuse each row, or an empty text; all of shape ``(row,)``.
+
+    ``detail`` holds functions from a row to what is found there: few rows are ever shown.
+    """
 
     reason: NDArray[np.object_]
     column: NDArray[np.object_]
@@ -93,7 +96,7 @@ class Faults:
         new = np.flatnonzero(where & ~self.bad)
         self.reason[new] = reason
         self.column[new] = column
-        self.detail[new] = [detail(i) for i in new.tolist()]
+        self.detail[new] = detail
 
 
 def find_faults(
@@ -144,6 +147,7 @@ def _mark_compute(
     ratio[good] = values["C"][good] / (6 * values["N"][good] * values["D"][good])
     off = (ratio > COMPUTE_FACTOR) | (ratio < 1 / COMPUTE_FACTOR)
     if good.any() and off[good].mean() > 0.5:
+        require_units({symbol: values[symbol][good] for symbol in "NDC"}, chosen)
         names = {symbol: chosen[symbol].name for symbol in "NDC"}
         raise InputError(
             f"C is about {np.median(ratio[good]):.1e} times 6 N D: a column is in other units",
@@ -160,9 +164,11 @@ def _mark_repeated(
     faults: Faults, source: Source, values: Mapping[str, FloatArray], labels: pd.DataFrame
 ) -> None:
     key = pd.concat([pd.DataFrame(dict(values)), labels], axis="columns")
-    # Cells such as lists cannot be compared; their text can.
-    key = key.map(lambda cell: str(cell) if isinstance(cell, list | dict | set) else cell)
-    repeated = key.duplicated(keep="first").to_numpy()
+    try:
+        repeated = key.duplicated(keep="first").to_numpy()
+    except TypeError:  # cells such as lists cannot be compared; their text can
+        key = key.map(str)
+        repeated = key.duplicated(keep="first").to_numpy()
     if not repeated.any():
         return
     _, first, group = np.unique(
@@ -180,9 +186,9 @@ def refuse(source: Source, faults: Faults) -> InputError:
     for i in bad[:10]:
         place = f"{source.row_word} {source.row_numbers[i]}"
         if faults.column[i]:
-            where.append(f"{place}, {faults.column[i]}: {faults.detail[i]} {faults.reason[i]}")
+            where.append(f"{place}, {faults.column[i]}: {faults.detail[i](i)} {faults.reason[i]}")
         else:
-            where.append(f"{place}: {faults.detail[i]}")
+            where.append(f"{place}: {faults.detail[i](i)}")
     if bad.size > 10:
         where.append(f"and {bad.size - 10} more")
     remedy = 'correct them, or leave them out with a record of it: read(..., bad_rows="drop").'

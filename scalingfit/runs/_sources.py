@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_float_dtype
 
 from scalingfit._errors import InputError, listed
 
@@ -45,12 +47,7 @@ def load_source(source: Any) -> Source:
 
 def _check_header(source: Source) -> Source:
     names = [str(name).strip() for name in source.frame.columns]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise InputError(
-            f"{source.name} has more than one column called {', '.join(map(repr, repeated))}",
-            remedy="give every column its own name in the header.",
-        )
+    _refuse_repeated(names, source.name)
     if source.frame.empty:
         raise InputError(
             f"{source.name} holds no run{': a header and no rows' if names else ''}",
@@ -64,6 +61,15 @@ def _check_header(source: Source) -> Source:
         source.row_word,
         source.sha256,
     )
+
+
+def _refuse_repeated(names: list[str], source: str) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InputError(
+            f"{source} has more than one column called {', '.join(map(repr, repeated))}",
+            remedy="give every column its own name in the header.",
+        )
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -136,43 +142,55 @@ def _decode(content: bytes, name: str) -> str:
             f"{name} holds binary data, not text",
             remedy="save it as UTF-8 CSV, or give the file its proper suffix.",
         )
-    return text
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _delimited(text: str, separator: str, name: str) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     # Line numbers must survive, so blank lines are read as rows and left out afterwards.
-    blank = len(text) - len(text.lstrip("\r\n"))
-    offset = text[:blank].count("\n")
-    header = next(csv.reader(io.StringIO(text[blank:]), delimiter=separator))
+    body = text.lstrip("\n")
+    first_line = text[: len(text) - len(body)].count("\n") + 1
+    _check_header_line(body, separator, name)
+    try:
+        with warnings.catch_warnings():
+            # pandas only warns when it cuts off cells that the header has no name for.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                io.StringIO(body), sep=separator, dtype=str, skip_blank_lines=False, index_col=False
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        raise InputError(
+            f"{name} is not a regular table: {error}",
+            remedy="give every line as many cells as the header has.",
+        ) from error
+    keep = ~frame.isna().all(axis="columns").to_numpy()
+    return frame[keep].apply(_typed), np.flatnonzero(keep) + first_line + 1
+
+
+def _check_header_line(body: str, separator: str, name: str) -> None:
+    try:
+        header = next(csv.reader(io.StringIO(body), delimiter=separator))
+    except csv.Error as error:
+        raise InputError(f"{name} has no readable header: {error}") from error
     other = next((mark for mark in (";", "\t", ",") if mark in header[0]), None)
     if len(header) == 1 and other is not None:
         raise InputError(
             f"{name} has one column, called {header[0]!r}: it seems to be separated by {other!r}",
             remedy=f"use {separator!r}, or pass pandas.read_csv(path, sep={other!r}) instead.",
         )
-    repeated = sorted({column for column in header if header.count(column) > 1})
-    if repeated:
-        # pandas would rename the second one in silence.
-        raise InputError(
-            f"{name} has more than one column called {', '.join(map(repr, repeated))}",
-            remedy="give every column its own name in the header.",
-        )
+    # Asked here because pandas would rename the second one in silence.
+    _refuse_repeated(header, name)
+
+
+def _typed(text: "pd.Series[str]") -> "pd.Series[Any]":
+    """Numbers where every cell is one, exact to the last bit; else the text itself."""
     try:
-        frame = pd.read_csv(
-            io.StringIO(text[blank:]),
-            sep=separator,
-            float_precision="round_trip",
-            low_memory=False,
-            skip_blank_lines=False,
-            index_col=False,
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(
-            f"{name} is not a regular table: {error}",
-            remedy="give every line as many cells as the header has.",
-        ) from error
-    keep = ~frame.isna().all(axis="columns").to_numpy()
-    return frame[keep], np.flatnonzero(keep) + 2 + offset
+        numbers = pd.to_numeric(text)
+    except ValueError:
+        return text
+    if not is_float_dtype(numbers):
+        return numbers
+    exact = text.fillna("nan").to_numpy(dtype=str).astype(np.float64)
+    return pd.Series(exact, index=text.index)
 
 
 def _json(text: str, name: str) -> pd.DataFrame:

@@ -31,9 +31,11 @@ def as_labels(values: ArrayLike) -> NDArray[Any]:
     return array.astype(object) if array.dtype.kind in "USO" else array
 
 
-def is_missing(value: Any) -> bool:
-    """Whether a label says nothing: None or NaN."""
-    return value is None or bool(value != value)
+def group_key(value: Any) -> Any:
+    """Turn a label into the key of its group: no value makes "(missing)", a list its text."""
+    if isinstance(value, list | dict | np.ndarray):
+        return str(value)
+    return "(missing)" if value is None or value != value else value
 
 
 def require_loss_and_input(columns: Mapping[str, FloatArray]) -> None:

@@ -22,6 +22,7 @@ import pooch
 
 from scalingfit._errors import InputError, listed
 from scalingfit.runs._published import PUBLISHED, Published
+from scalingfit.runs._sources import load_source
 from scalingfit.runs.read import read
 from scalingfit.runs.table import Runs
 
@@ -74,7 +75,7 @@ def load(name: str, **read_options: Any) -> Runs:
     if local is not None:
         runs = read(local, **options)
     elif entry.fetchable:
-        runs = read(entry.tidy(pd.read_csv(_fetch(entry), float_precision="round_trip")), **options)
+        runs = read(entry.tidy(load_source(_fetch(entry)).frame), **options)
         runs = replace(
             runs,
             provenance={**runs.provenance, "source": entry.address, "sha256": entry.address_sha256},
@@ -175,8 +176,12 @@ def _fetch(entry: Published) -> Path:
     except (OSError, ValueError) as error:
         # requests' errors are OSErrors; pooch reports a wrong sha256 as a ValueError.
         raise InputError(
-            f"{entry.name} could not be fetched: {error}",
-            [f"address: {entry.address}", f"sha256: {entry.address_sha256}"],
+            f"{entry.name} could not be fetched",
+            [
+                f"address: {entry.address}",
+                f"sha256: {entry.address_sha256}",
+                f"{type(error).__name__}: {str(error)[:300]}",
+            ],
             remedy=f"fetch it by hand and store it as {path}; or put the tidy {entry.file} into a "
             f"folder and name that folder in {FOLDER_VARIABLE}.",
         ) from error

@@ -18,17 +18,13 @@ from scalingfit.runs._values import (
     FloatArray,
     as_floats,
     as_labels,
-    is_missing,
+    group_key,
     require_loss_and_input,
     require_range,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MISSING = "(missing)"
-"""The group of the runs that have no value in the column one splits by."""
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Runs:
@@ -210,7 +206,7 @@ class Runs:
                 [f"columns: {listed(table)}"],
                 remedy="choose one of these, or keep it when reading with labels=[...].",
             )
-        keys = [MISSING if is_missing(value) else value for value in table[by].tolist()]
+        keys = [group_key(value) for value in table[by].tolist()]
         positions: dict[Any, list[int]] = {}
         for position, key in enumerate(keys):
             positions.setdefault(key, []).append(position)
