@@ -28,7 +28,9 @@ SPELLINGS: Mapping[str, set[str]] = {
 UNITS = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "g": 1e9, "billion": 1e9}
 UNITS |= {"t": 1e12, "trillion": 1e12}
 
-_UNIT_IN_BRACKETS = re.compile(r"\s*[(\[](K|M|B|G|T|(?:thousand|million|billion|trillion)s?)[)\]]$")
+_UNIT_IN_BRACKETS = re.compile(
+    r"\s*[(\[](K|M|B|G|T|(?i:thousand|million|billion|trillion)s?)[)\]]$"
+)
 _UNIT_IN_WORDS = re.compile(r"[\s_-]+(?:in[\s_-]+)?(thousand|million|billion|trillion)s?$", re.I)
 
 
@@ -72,6 +74,11 @@ def choose_columns(
 
 
 def _asked_for(symbol: str, spec: ColumnSpec, names: list[str], source: str) -> Column:
+    if not isinstance(spec, str) and not (isinstance(spec, tuple) and len(spec) == 2):
+        raise InputError(
+            f"{symbol}={spec!r} names no column",
+            remedy=f'write {symbol}="column" or {symbol}=("column", factor).',
+        )
     name, factor = (spec, None) if isinstance(spec, str) else spec
     if name not in names:
         close = get_close_matches(name, names, n=3, cutoff=0.4)

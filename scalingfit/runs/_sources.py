@@ -7,7 +7,6 @@ import io
 import json
 import os
 import warnings
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_float_dtype
 
 from scalingfit._errors import InputError, listed
+from scalingfit.runs._frames import refuse_repeated, to_frame
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 
@@ -40,14 +40,14 @@ def load_source(source: Any) -> Source:
     if isinstance(source, str | os.PathLike):
         loaded = _from_path(Path(source))
     else:
-        frame = _to_frame(source)
+        frame = to_frame(source)
         loaded = Source(frame, np.arange(1, len(frame) + 1), type(source).__name__)
     return _check_header(loaded)
 
 
 def _check_header(source: Source) -> Source:
     names = [str(name).strip() for name in source.frame.columns]
-    _refuse_repeated(names, source.name)
+    refuse_repeated(names, source.name)
     if source.frame.empty:
         raise InputError(
             f"{source.name} holds no run{': a header and no rows' if names else ''}",
@@ -61,15 +61,6 @@ def _check_header(source: Source) -> Source:
         source.row_word,
         source.sha256,
     )
-
-
-def _refuse_repeated(names: list[str], source: str) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise InputError(
-            f"{source} has more than one column called {', '.join(map(repr, repeated))}",
-            remedy="give every column its own name in the header.",
-        )
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -178,7 +169,7 @@ def _check_header_line(body: str, separator: str, name: str) -> None:
             remedy=f"use {separator!r}, or pass pandas.read_csv(path, sep={other!r}) instead.",
         )
     # Asked here because pandas would rename the second one in silence.
-    _refuse_repeated(header, name)
+    refuse_repeated(header, name)
 
 
 def _typed(text: "pd.Series[str]") -> "pd.Series[Any]":
@@ -202,7 +193,7 @@ def _json(text: str, name: str) -> pd.DataFrame:
             [f"line {error.lineno}, character {error.colno}"],
             remedy="one object per line is JSON Lines: name the file .jsonl.",
         ) from error
-    return _to_frame(content, name)
+    return to_frame(content, name)
 
 
 def _json_lines(text: str, name: str) -> tuple[pd.DataFrame, NDArray[np.int64]]:
@@ -218,7 +209,7 @@ def _json_lines(text: str, name: str) -> tuple[pd.DataFrame, NDArray[np.int64]]:
                 [f"line {number}, character {error.colno}"],
                 remedy="write one JSON object per line.",
             ) from error
-    return _to_frame(records, name), np.array(numbers, dtype=np.int64)
+    return to_frame(records, name), np.array(numbers, dtype=np.int64)
 
 
 def _parquet(content: bytes, name: str) -> pd.DataFrame:
@@ -237,40 +228,3 @@ def _parquet(content: bytes, name: str) -> pd.DataFrame:
 
 def _numbered(frame: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     return frame, np.arange(1, len(frame) + 1)
-
-
-# --- objects -------------------------------------------------------------------------------------
-
-
-def _to_frame(source: Any, name: str | None = None) -> pd.DataFrame:
-    """Make a data frame of whatever holds columns; nested records become dotted columns."""
-    if isinstance(source, pd.DataFrame):
-        return source
-    if isinstance(source, Mapping):
-        return _from_columns(source)
-    if isinstance(source, np.ndarray) and source.dtype.names:
-        return _from_columns({column: source[column] for column in source.dtype.names})
-    if isinstance(source, Sequence) and all(isinstance(record, Mapping) for record in source):
-        return pd.json_normalize([dict(record) for record in source])
-    columns = getattr(source, "columns", None)
-    if columns is not None and all(isinstance(column, str) for column in columns):
-        return _from_columns({column: source[column] for column in columns})
-    for method in ("to_pandas", "to_dataframe", "to_dict"):
-        if hasattr(source, method):
-            return _to_frame(getattr(source, method)(), name)
-    raise InputError(
-        f"cannot read runs from {name or f'an object of type {type(source).__name__}'}",
-        remedy="give a file, a data frame, a mapping of columns or a list of records.",
-    )
-
-
-def _from_columns(columns: Mapping[Any, Any]) -> pd.DataFrame:
-    arrays = {str(name): np.asarray(values) for name, values in columns.items()}
-    shapes = {name: array.shape for name, array in arrays.items()}
-    if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
-        raise InputError(
-            "the columns do not have one length",
-            [f"{name}: shape {shape}" for name, shape in shapes.items()],
-            remedy="give every column one value per run.",
-        )
-    return pd.DataFrame(arrays)

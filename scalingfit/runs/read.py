@@ -83,7 +83,8 @@ def read(
     chosen = {symbol: chosen[symbol] for symbol in asked if symbol in chosen}
     _require_loss_and_input(loaded, chosen)
     values, notes = _numbers(loaded.frame, chosen)
-    tags = _labels(loaded, chosen, labels)
+    tags, note = _labels(loaded, chosen, labels)
+    notes += note
     faults = find_faults(
         loaded,
         chosen,
@@ -95,12 +96,7 @@ def read(
     if faults.bad.any() and bad_rows == "refuse":
         raise refuse(loaded, faults)
     keep = ~faults.bad
-    if keep.sum() < 2:
-        raise InputError(
-            f"{loaded.name} holds {keep.sum()} usable run{'s' if keep.sum() != 1 else ''}"
-            f"{f' of {len(keep)}' if len(keep) > 1 else ''}; a fit needs at least 2",
-            remedy="add runs, or check why the other rows were dropped.",
-        )
+    _require_two_runs(loaded, int(keep.sum()))
     kept = {symbol: numbers[keep] for symbol, numbers in values.items()}
     derived = _derive(kept) if counting is not None else {}
     require_units(kept, chosen)
@@ -122,7 +118,7 @@ def read(
     )
 
 
-def _check_options(bad_rows: str, counting: str | None, more: Mapping[str, Any]) -> None:
+def _check_options(bad_rows: str, counting: str | None, more: Iterable[str]) -> None:
     if bad_rows not in ("refuse", "drop"):
         raise InputError(f"bad_rows is {bad_rows!r}", remedy='write "refuse" or "drop".')
     if counting not in ("6ND", None):
@@ -130,15 +126,10 @@ def _check_options(bad_rows: str, counting: str | None, more: Mapping[str, Any])
             f"counting is {counting!r}",
             remedy='write "6ND", or None and give C as a column of your own count.',
         )
-    for name, spec in more.items():
+    for name in more:
         symbol = [name.upper()] if name.upper() in ("N", "D", "C", "L") else []
         for meant in [*symbol, *get_close_matches(name, OPTIONS, n=1, cutoff=0.7)]:
             raise InputError(f"read has no argument {name!r}", remedy=f"write {meant} instead.")
-        if not isinstance(spec, str | tuple):
-            raise InputError(
-                f"{name}={spec!r} names no column",
-                remedy=f'write {name}="column" or {name}=("column", factor).',
-            )
 
 
 def _require_loss_and_input(source: Source, chosen: Mapping[str, Column]) -> None:
@@ -153,6 +144,14 @@ def _require_loss_and_input(source: Source, chosen: Mapping[str, Column]) -> Non
         [f"columns: {listed(source.frame.columns)}"],
         remedy=f"name it: read(..., {example}).",
     )
+
+
+def _require_two_runs(source: Source, count: int) -> None:
+    if count < 2:
+        raise InputError(
+            f"{source.name}: {count} of {len(source.frame)} rows are usable; a fit needs 2 or more",
+            remedy="add runs; without bad_rows='drop' the others are listed with what is wrong.",
+        )
 
 
 def _numbers(
@@ -171,18 +170,24 @@ def _numbers(
 
 def _labels(
     source: Source, chosen: Mapping[str, Column], wanted: Iterable[str] | None
-) -> pd.DataFrame:
-    used = {column.name for column in chosen.values()}
+) -> tuple[pd.DataFrame, list[str]]:
+    present = list(source.frame.columns)
     if wanted is None:
-        return source.frame[[name for name in source.frame.columns if name not in used]]
+        used = {column.name for column in chosen.values()}
+        rest = [name for name in present if name not in used]
+        names = [name for name in rest if name not in chosen]
+        notes = [
+            f"column {name!r} left out: {name} is another one" for name in rest if name in chosen
+        ]
+        return source.frame[names], notes
     names = [wanted] if isinstance(wanted, str) else list(wanted)
-    absent = [name for name in names if name not in source.frame.columns]
+    absent = [name for name in names if name not in present]
     if absent:
         raise InputError(
             f"{source.name} has no column {absent[0]!r} (asked for as a label)",
-            [f"columns: {listed(source.frame.columns)}"],
+            [f"columns: {listed(present)}"],
         )
-    return source.frame[names]
+    return source.frame[names], []
 
 
 def _derive(values: dict[str, FloatArray]) -> dict[str, str]:

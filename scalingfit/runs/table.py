@@ -26,6 +26,7 @@ from scalingfit.runs._values import (
 if TYPE_CHECKING:
     import pandas as pd
 
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Runs:
     """A table of training runs. Build one with `read` or `Runs.from_columns`.
@@ -86,6 +87,10 @@ class Runs:
         arrays = {str(name): as_floats(str(name), values) for name, values in columns.items()}
         tags = {str(name): as_labels(values) for name, values in (labels or {}).items()}
         require_loss_and_input(arrays)
+        for name in arrays.keys() & tags.keys():
+            raise InputError(
+                f"{name!r} is both a numeric column and a label", remedy="rename the label."
+            )
         count = len(arrays["L"])
         numbers = np.arange(1, count + 1) if row_numbers is None else np.array(row_numbers)
         for name, array in {**arrays, **tags, "row_numbers": numbers}.items():
@@ -96,7 +101,7 @@ class Runs:
                 )
         for name, values in arrays.items():
             require_range(name, values, numbers, allow_negative_loss=allow_negative_loss)
-        return _restore(arrays, tags, numbers.astype(np.int64), dict(provenance or {}))
+        return _restore(arrays, tags, numbers.astype(np.int64), deepcopy(dict(provenance or {})))
 
     def __len__(self) -> int:
         return len(self.columns["L"])
@@ -233,7 +238,7 @@ class Runs:
         """Numeric columns by symbol, then labels, as a new data frame."""
         import pandas as pd
 
-        return pd.DataFrame({k: np.array(v) for k, v in {**self.labels, **self.columns}.items()})
+        return pd.DataFrame({k: np.array(v) for k, v in {**self.columns, **self.labels}.items()})
 
     def __repr__(self) -> str:
         return self.describe()
@@ -264,7 +269,7 @@ def _restore(
         MappingProxyType({name: _frozen(values) for name, values in columns.items()}),
         MappingProxyType({name: _frozen(values) for name, values in labels.items()}),
         _frozen(row_numbers),
-        deepcopy(provenance),
+        provenance,
     )
 
 

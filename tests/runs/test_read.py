@@ -135,6 +135,15 @@ def test_a_named_column_wins_over_a_recognised_one():
     assert "params" in runs.labels
 
 
+def test_a_column_whose_name_is_taken_by_a_symbol_is_left_out_and_said():
+    runs = read(FRAME.assign(N=1.0), N="params")
+    assert runs.digest == DIGEST
+    assert "N" not in runs.labels
+    assert "column 'N' left out" in runs.describe()
+    with pytest.raises(InputError, match="both a numeric column and a label"):
+        read(FRAME.assign(N=1.0), N="params", labels=["N"])
+
+
 def test_further_inputs_errors_and_weights_by_name():
     frame = FRAME.assign(unique=1e9, se=0.01, w=[0, 1, 2, 3], steps=[1, 2, 3, 4])
     runs = read(frame, U="unique", S=("steps", 1e3), weight="w", labels=["run"])
@@ -332,7 +341,7 @@ BAD_FILES = [
     ("empty.csv", "", {}, ["empty.csv is empty"]),
     ("blank.csv", "\n\n", {}, ["blank.csv is empty"]),
     ("header.csv", "params,tokens,loss\n", {}, ["no run", "header and no rows", "params"]),
-    ("one.csv", "params,tokens,loss\n1e7,1e9,3\n", {}, ["1 usable run", "at least 2"]),
+    ("one.csv", "params,tokens,loss\n1e7,1e9,3\n", {}, ["1 of 1 rows", "2 or more"]),
     ("noloss.csv", "params,tokens\n1e7,1e9\n", {}, ["the loss L", "params, tokens", 'L="val']),
     ("only.csv", "loss,seed\n3,1\n2,2\n", {}, ["any input", "loss, seed", 'N="params"']),
     ("twice.csv", "params,params,loss\n1,2,3\n", {}, ["more than one column", "'params'"]),
@@ -359,6 +368,7 @@ BAD_FILES = [
     ("asked.csv", GOOD, {"l": "loss"}, ["no argument 'l'", "write L"]),
     ("asked.csv", GOOD, {"label": ["run"]}, ["no argument 'label'", "write labels"]),
     ("asked.csv", GOOD, {"U": 3}, ["U=3 names no column"]),
+    ("asked.csv", GOOD, {"N": ("params", 1, 2)}, ["names no column", 'N=("column", factor)']),
     ("comma.csv", 'tokens,loss\n1e9,"3,141"\n2e9,2\n', {}, ["'3,141' is not a number"]),
     ("text.csv", "tokens,loss\n1e9,n/a.\n2e9,2\n", {}, ["line 2, loss: 'n/a.'"]),
     ("half.csv", "tokens,loss\n1Q,3\n2B,2\n", {}, ["1 of 2 rows", "'1Q' is not a number"]),
