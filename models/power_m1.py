@@ -1,0 +1,33 @@
+"""A plain power law in one quantity, without a floor (M1)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from scalingfit.law import Array, Law, coefficient, dist, parameter
+
+
+class PowerM1(Law):
+    """L(X) = beta / X^c.
+
+    Called M1 in Alabdulmohsin et al. 2022, "Revisiting Neural Scaling Laws in Language and
+    Vision", arXiv 2209.06640, section 3. X any one quantity that is being scaled (examples seen,
+    steps, tokens, parameters, FLOP), L a loss or an error rate.
+    """
+
+    c: Array = parameter(
+        dist.LogNormal(math.log(0.3), 0.7),
+        "exponent of X: learning curves lie between 0.05 and 1",
+    )
+    beta: Array = coefficient(
+        of="X",
+        power="c",
+        at=1e6,
+        median=1.0,
+        log_sd=4.0,
+        about="coefficient of X: very wide, since neither X nor L has a known unit",
+    )
+
+    def loss(self, X: Any) -> Any:
+        return self.beta / X**self.c

@@ -1,0 +1,65 @@
+"""Mixtures of experts: parameters that are used, and experts to choose from."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from scalingfit.law import Array, Law, Published, dist, jnp, log, parameter
+
+
+class Routed(Law):
+    """log L = a log N + b log X + c log N log X + d, logarithms to base 10.
+
+    Clark et al. 2022, "Unified Scaling Laws for Routed Language Models", arXiv 2202.01169,
+    equation 1. X is the effective number of experts, which saturates:
+    ``1/X = 1/(experts - 1 + 1/(1/E_start - 1/E_max)) + 1/E_max``. N parameters that one token
+    sees (the dense model's), experts per routed layer (1 for a dense model), L loss in nats per
+    token after a fixed number of training tokens.
+    """
+
+    a: Array = parameter(
+        dist.Normal(-0.08, 0.03),
+        "exponent of N at one effective expert: dense models lie near -0.08 without a floor",
+    )
+    b: Array = parameter(
+        dist.Normal(-0.1, 0.1),
+        "exponent of the experts, extrapolated to one parameter: the paper's are near -0.12",
+    )
+    c: Array = parameter(
+        dist.Normal(0.01, 0.01),
+        "interaction: above 0, large models gain less from experts; the paper's are near 0.01",
+    )
+    d: Array = parameter(
+        dist.Normal(1.1, 0.3),
+        "log10 loss extrapolated to one parameter: with `a` it puts 1e9 parameters at 1 to 6 nats",
+    )
+    E_start: Array = parameter(
+        dist.LogNormal(math.log(2.0), 0.5),
+        "effective experts of a dense model: the paper's are 1.8 to 4.2",
+    )
+    E_max: Array = parameter(
+        dist.LogNormal(math.log(400.0), 0.7),
+        "effective experts in the limit of many: the paper's are 314 to 478",
+    )
+
+    published: ClassVar = {
+        f"clark-2022-{router}": Published(
+            f"Clark et al. 2022, arXiv 2202.01169, table 3, {router}",
+            "N as one token sees it, half of the layers routed, one expert a token, 130e9 training "
+            "tokens, L validation loss in nats per token",
+            dict(zip(("a", "b", "c", "d", "E_start", "E_max"), values, strict=True)),
+        )
+        for router, values in {
+            "s-base": (-0.082, -0.108, 0.009, 1.104, 1.847, 314.478),
+            "rl-r": (-0.083, -0.126, 0.012, 1.111, 1.880, 469.982),
+            "hash": (-0.087, -0.136, 0.012, 1.157, 4.175, 477.741),
+        }.items()
+    }
+
+    def loss(self, N: Any, experts: Any) -> Any:
+        added = experts - 1 + 1 / (1 / self.E_start - 1 / self.E_max)
+        log_X = -jnp.log10(1 / added + 1 / self.E_max)
+        log_N = log(N) / math.log(10)
+        log_L = self.a * log_N + self.b * log_X + self.c * log_N * log_X + self.d
+        return 10.0**log_L
