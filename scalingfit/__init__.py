@@ -17,18 +17,30 @@ if not Path(__file__).with_name("models").is_dir():
 # Where each public name lives: "module:name", or "module:" for the module itself.
 # A new name goes here and into the block for type checkers; a test holds the two together.
 _HOMES = {
+    "Limits": "scalingfit.inference:Limits",
+    "Posterior": "scalingfit.inference:Posterior",
     "Runs": "scalingfit.runs:Runs",
     "datasets": "scalingfit.runs.datasets:",
+    "fit": "scalingfit.inference:fit",
+    "frontier": "scalingfit.allocation:frontier",
     "law": "scalingfit.law:",  # the module can be called: law("chinchilla")
     "laws": "scalingfit.catalog:laws",
+    "load": "scalingfit.inference:load",
+    "prior_predictive": "scalingfit.inference:prior_predictive",
     "read": "scalingfit.runs:read",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]
 
 if TYPE_CHECKING:
+    from scalingfit.allocation import frontier as frontier
     from scalingfit.catalog import law as law
     from scalingfit.catalog import laws as laws
+    from scalingfit.inference import Limits as Limits
+    from scalingfit.inference import Posterior as Posterior
+    from scalingfit.inference import fit as fit
+    from scalingfit.inference import load as load
+    from scalingfit.inference import prior_predictive as prior_predictive
     from scalingfit.runs import Runs as Runs
     from scalingfit.runs import datasets as datasets
     from scalingfit.runs import read as read

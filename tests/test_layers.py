@@ -32,7 +32,10 @@ ROOMS = (
 # The declared exceptions, (module, room to its right): an import inside a function, where the
 # public interface hands over to a later room. `sf.law("chinchilla")` is one: `scalingfit.law` is
 # a module, so the module is callable and hands over to the catalogue.
-HANDOVERS = {("scalingfit.law", "catalog")}
+HANDOVERS = {
+    ("scalingfit.law", "catalog"),
+    ("scalingfit.inference.posterior", "allocation"),
+}
 
 HEAVY = {"arviz", "bokeh", "jax", "matplotlib", "numpyro", "pandas", "scipy", "xarray"}
 

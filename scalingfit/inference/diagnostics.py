@@ -1,0 +1,286 @@
+"""Whether draws can be trusted: convergence, effective sample sizes, energy, dead chains.
+
+Definitions follow Vehtari, Gelman, Simpson, Carpenter & Buerkner 2021 (Bayesian Analysis 16,
+arXiv 1903.08008) and, for the energy, Betancourt 2016 (arXiv 1604.00695). All functions work on
+arrays (..., chain, draw) so that thousands of fits are judged at once; ArviZ, which takes one
+variable at a time, is the oracle in the tests.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len, rfft
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+__all__ = [
+    "Diagnosis",
+    "Limits",
+    "Verdict",
+    "diagnose",
+    "e_bfmi",
+    "ess",
+    "ess_tail",
+    "judge",
+    "rhat",
+]
+
+Floats = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What a fit must reach; the defaults are Vehtari et al. 2021, sections 4 and 7.
+
+    Attributes
+    ----------
+    rhat : float
+        Largest rank-normalised split R-hat.
+    ess : float
+        Least bulk and tail effective sample size: 100 for each of four chains.
+    energy : float
+        Least E-BFMI.
+    divergences : int
+        Most divergent transitions.
+    width : float
+        Posterior sd of a log exponent over its prior sd, beyond which the runs have said nothing.
+    """
+
+    rhat: float = 1.01
+    ess: float = 400.0
+    energy: float = 0.3
+    divergences: int = 0
+    width: float = 0.9
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Whether a fit can be trusted, in words that can be acted on.
+
+    Attributes
+    ----------
+    status : str
+        "ok"; "not converged" (do not use the draws); "unidentified" (the draws are right, but these
+        runs say nothing of an exponent); or "warned" (the design limits what can be concluded).
+    messages : tuple of str
+        What, where, and what to do.
+    """
+
+    status: str
+    messages: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing stands against using the fit."""
+        return self.status == "ok"
+
+    def __str__(self) -> str:
+        return "\n".join([f"verdict: {self.status}", *(f"  - {line}" for line in self.messages)])
+
+
+@dataclasses.dataclass(frozen=True)
+class Diagnosis:
+    """Diagnostics of fits; parameters on the last axis where there are several.
+
+    Attributes
+    ----------
+    rhat, ess_bulk, ess_tail : array, shape (..., parameter)
+    e_bfmi : array, shape (..., chain)
+    divergences, stuck : array of int, shape (...)
+        Divergent transitions; chains whose energy is not finite or which never moved.
+    """
+
+    rhat: Floats
+    ess_bulk: Floats
+    ess_tail: Floats
+    e_bfmi: Floats
+    divergences: NDArray[np.int64]
+    stuck: NDArray[np.int64]
+
+    def passes(self, limits: Limits) -> NDArray[np.bool_]:
+        """Which fits reach the limits; written so that a NaN never passes."""
+        return (
+            (self.stuck == 0)
+            & (self.divergences <= limits.divergences)
+            & np.all(self.rhat <= limits.rhat, axis=-1)
+            & np.all(self.ess_bulk >= limits.ess, axis=-1)
+            & np.all(self.ess_tail >= limits.ess, axis=-1)
+            & np.all(self.e_bfmi >= limits.energy, axis=-1)
+        )
+
+
+def diagnose(draws: Floats, energy: Floats, diverging: NDArray[np.bool_]) -> Diagnosis:
+    """Judge fits by their draws.
+
+    Parameters
+    ----------
+    draws : array, shape (..., parameter, chain, draw)
+        Monotone transforms of a parameter give the same answer: everything goes by ranks.
+    energy, diverging : array, shape (..., chain, draw)
+    """
+    moved = np.ptp(draws, axis=-1).max(axis=-2) > 0
+    alive = moved & np.isfinite(energy).all(axis=-1) & np.isfinite(draws).all(axis=(-3, -1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return Diagnosis(
+            rhat=rhat(draws),
+            ess_bulk=ess(_normal_scores(_split(draws))),
+            ess_tail=ess_tail(draws),
+            e_bfmi=e_bfmi(energy),
+            divergences=diverging.sum(axis=(-2, -1)),
+            stuck=(~alive).sum(axis=-1),
+        )
+
+
+def rhat(draws: Floats) -> Floats:
+    """Rank-normalised split R-hat, the larger of bulk and folded; shape (...) from (..., chain, draw)."""
+    halves = _split(draws)
+    folded = np.abs(halves - np.median(halves, axis=(-2, -1), keepdims=True))
+    return np.maximum(_basic_rhat(_normal_scores(halves)), _basic_rhat(_normal_scores(folded)))
+
+
+def ess_tail(draws: Floats) -> Floats:
+    """The smaller effective sample size of the 5 % and the 95 % quantile."""
+    halves = _split(draws)
+    low, high = np.quantile(draws, [0.05, 0.95], axis=(-2, -1))
+    below = [np.where(halves <= bound[..., None, None], 1.0, 0.0) for bound in (low, high)]
+    return np.minimum(ess(below[0]), ess(below[1]))
+
+
+def ess(halves: Floats) -> Floats:
+    """Effective sample size by Geyer's initial monotone sequence; (..., chain, draw) -> (...)."""
+    chains, draws = halves.shape[-2:]
+    covariance = _autocovariance(halves)
+    within = covariance[..., 0].mean(axis=-1) * draws / (draws - 1)
+    between = halves.mean(axis=-1).var(axis=-1, ddof=1) if chains > 1 else 0.0
+    total = within * (draws - 1) / draws + between
+    correlation = 1 - (within[..., None] - covariance.mean(axis=-2)) / total[..., None]
+    correlation[..., 0] = 1.0
+    even = draws // 2 * 2
+    pairs = correlation[..., 0:even:2] + correlation[..., 1:even:2]
+    positive = np.logical_and.accumulate(pairs > 0, axis=-1)
+    monotone = np.minimum.accumulate(np.where(positive, pairs, 0.0), axis=-1)
+    # Geyer's sum, plus the even term of the first pair that fails where it is still positive.
+    last = positive.sum(axis=-1, keepdims=True)
+    edge = np.take_along_axis(correlation[..., 0:even:2], np.minimum(last, even // 2 - 1), axis=-1)
+    time = -1 + 2 * monotone.sum(axis=-1) + np.maximum(edge[..., 0], 0.0)
+    size = chains * draws
+    return np.asarray(size / np.maximum(time, 1 / np.log10(size)))
+
+
+def e_bfmi(energy: Floats) -> Floats:
+    """Energy Bayesian fraction of missing information of each chain, (..., draw) -> (...)."""
+    change = np.diff(energy, axis=-1)
+    return np.asarray(np.mean(change**2, axis=-1) / np.var(energy, axis=-1))
+
+
+def judge(
+    diagnosis: Diagnosis,
+    names: Sequence[str],
+    limits: Limits,
+    widths: Mapping[str, float],
+    design: Sequence[str] = (),
+) -> Verdict:
+    """The verdict on one fit.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+        Of one fit: no leading axes.
+    names : sequence of str
+        The parameters, in the order of the diagnosis.
+    limits : Limits
+    widths : mapping of str to float
+        Posterior over prior standard deviation of each exponent, on the log scale.
+    design : sequence of str
+        What the design of the runs cannot tell.
+    """
+    failures = _failures(diagnosis, names, limits)
+    if failures:
+        return Verdict("not converged", (*failures, *design))
+    vague = tuple(
+        f"{name}: the posterior is {ratio:.0%} as wide as the prior, so these runs say almost "
+        f"nothing about it; add runs that vary its input more, or state a narrower prior"
+        for name, ratio in widths.items()
+        if not ratio <= limits.width
+    )
+    if vague:
+        return Verdict("unidentified", (*vague, *design))
+    if design:
+        return Verdict("warned", tuple(design))
+    return Verdict("ok")
+
+
+def _failures(diagnosis: Diagnosis, names: Sequence[str], limits: Limits) -> list[str]:
+    found = []
+    if diagnosis.stuck != 0:
+        found.append(
+            f"{int(diagnosis.stuck)} chain(s) never moved or lost their energy: the density is not "
+            "finite where they stand; look for extreme losses or inputs, or choose narrower priors"
+        )
+    if not diagnosis.divergences <= limits.divergences:
+        found.append(
+            f"{int(diagnosis.divergences)} divergent transitions: part of the posterior was not "
+            "reached; choose narrower priors, pin a parameter, or add runs"
+        )
+    checks = [
+        ("R-hat", diagnosis.rhat, diagnosis.rhat <= limits.rhat, f"at most {limits.rhat:g}"),
+        (
+            "bulk ESS",
+            diagnosis.ess_bulk,
+            diagnosis.ess_bulk >= limits.ess,
+            f"at least {limits.ess:g}",
+        ),
+        (
+            "tail ESS",
+            diagnosis.ess_tail,
+            diagnosis.ess_tail >= limits.ess,
+            f"at least {limits.ess:g}",
+        ),
+    ]
+    for label, values, good, bound in checks:
+        bad = [
+            f"{name} {value:.4g}"
+            for name, value, fine in zip(names, values, good, strict=True)
+            if not fine
+        ]
+        if bad:
+            found.append(
+                f"{label} of {', '.join(bad)} (must be {bound}): take more draws (draws=, warmup=); "
+                "if that does not help, the runs leave several explanations open"
+            )
+    if not np.all(diagnosis.e_bfmi >= limits.energy):
+        found.append(
+            f"E-BFMI {np.min(diagnosis.e_bfmi):.2f} (must be at least {limits.energy:g}): the tails "
+            "were explored slowly; choose narrower priors"
+        )
+    return found
+
+
+def _split(draws: Floats) -> Floats:
+    """Halve every chain: (..., chain, draw) -> (..., 2 * chain, draw // 2)."""
+    half = draws.shape[-1] // 2
+    return np.concatenate([draws[..., :half], draws[..., -half:]], axis=-2)
+
+
+def _normal_scores(draws: Floats) -> Floats:
+    flat = draws.reshape(*draws.shape[:-2], -1)
+    ranks = rankdata(flat, axis=-1, nan_policy="omit")
+    return np.asarray(ndtri((ranks - 0.375) / (flat.shape[-1] + 0.25))).reshape(draws.shape)
+
+
+def _basic_rhat(halves: Floats) -> Floats:
+    draws = halves.shape[-1]
+    within = halves.var(axis=-1, ddof=1).mean(axis=-1)
+    between = draws * halves.mean(axis=-1).var(axis=-1, ddof=1)
+    return np.asarray(np.sqrt((between / within + draws - 1) / draws))
+
+
+def _autocovariance(draws: Floats) -> Floats:
+    size = draws.shape[-1]
+    padded = next_fast_len(2 * size, real=True)
+    spectrum = rfft(draws - draws.mean(axis=-1, keepdims=True), n=padded, axis=-1)
+    return np.asarray(irfft(np.abs(spectrum) ** 2, n=padded, axis=-1)[..., :size] / size)

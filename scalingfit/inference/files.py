@@ -1,0 +1,171 @@
+"""Fits as files: ArviZ's DataTree in NetCDF, with all that is needed to go on working."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scalingfit._errors import InputError
+from scalingfit._files import replacing
+from scalingfit.catalog import law as find_law
+from scalingfit.inference.diagnostics import Verdict, diagnose
+from scalingfit.inference.model import Prior, build
+from scalingfit.inference.posterior import Posterior
+from scalingfit.inference.priors import parse_prior
+from scalingfit.inference.sampler import Draws, prior_values
+from scalingfit.law import Law, describe
+from scalingfit.noise import noise as find_noise
+from scalingfit.runs import Runs
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["load", "save", "to_arviz"]
+
+FORMAT = 1
+STATS = {  # our names and ArviZ's
+    "log_density": "lp",
+    "energy": "energy",
+    "acceptance": "acceptance_rate",
+    "leapfrogs": "n_steps",
+    "diverging": "diverging",
+}
+
+
+def to_arviz(posterior: Posterior) -> xr.DataTree:
+    """The fit as a DataTree; see `Posterior.to_arviz`."""
+    import arviz_base
+
+    model, runs, sampled = posterior.model, posterior.runs, posterior.sampled
+    inputs = {name: np.asarray(values) for name, values in runs.columns.items() if name != "L"}
+    labels = {f"label_{name}": _storable(values) for name, values in runs.labels.items()}
+    stats = {theirs: getattr(sampled, ours) for ours, theirs in STATS.items()}
+    steps = np.broadcast_to(sampled.step_size[:, None], sampled.energy.shape)
+    per_run = {"L": posterior.log_likelihood()}
+    tree = arviz_base.from_dict(
+        {
+            "posterior": posterior.draws,
+            "prior": {name: value[None] for name, value in prior_values(model).items()},
+            "posterior_predictive": {"L": posterior.predictive()},
+            "log_likelihood": per_run,
+            "sample_stats": {**stats, "step_size": np.array(steps)},
+            "observed_data": {"L": np.asarray(runs["L"])},
+            "constant_data": {**inputs, **labels, "row_number": np.asarray(runs.row_numbers)},
+        },
+        dims=dict.fromkeys(("L", "row_number", *inputs, *labels), ["run"]),
+        attrs={"/": _attributes(posterior)},
+    )
+    return tree
+
+
+def save(posterior: Posterior, path: str | os.PathLike[str]) -> None:
+    """Write a fit to a NetCDF file, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be written.
+    """
+    with replacing(path) as part:
+        posterior.to_arviz().to_netcdf(part, engine="h5netcdf")
+
+
+def load(path: str | os.PathLike[str], law: type[Law] | None = None) -> Posterior:
+    """Read a fit that `Posterior.save` wrote.
+
+    Parameters
+    ----------
+    path : path
+    law : type of Law, optional
+        The law's class, where it is not in the catalog.
+
+    Raises
+    ------
+    InputError
+        Where the file is missing or is no fit of this package.
+    """
+    import xarray as xr
+
+    if not Path(path).is_file():
+        raise InputError(
+            f"there is no file {os.fspath(path)!r}",
+            remedy="name a fit that 'scalingfit fit -o' wrote.",
+        )
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as opened:
+            tree = opened.load()
+        attributes = json.loads(tree.attrs["scalingfit"])
+    except (KeyError, OSError, ValueError):
+        raise InputError(
+            f"{os.fspath(path)!r} is not a fit saved by scalingfit",
+            remedy="name a file that 'scalingfit fit -o FIT.nc' or Posterior.save wrote.",
+        ) from None
+    return _restore(tree, attributes, law)
+
+
+def _restore(tree: xr.DataTree, attributes: dict[str, Any], law: type[Law] | None) -> Posterior:
+    priors: dict[str, Prior] = {name: parse_prior(t) for name, t in attributes["priors"].items()}
+    model = build(law or find_law(attributes["law"]), find_noise(attributes["noise"]), priors)
+    values = {name: tree["posterior"][name].values for name in model.sites}
+    stats = {ours: tree["sample_stats"][theirs].values for ours, theirs in STATS.items()}
+    diagnosis = diagnose(
+        np.stack([values[name] for name in model.sites]), stats["energy"], stats["diverging"]
+    )
+    completed = model.complete_arrays(values)
+    constant = {str(name): array.values for name, array in tree["constant_data"].data_vars.items()}
+    rows = constant.pop("row_number")
+    labels = {
+        n.removeprefix("label_"): constant.pop(n) for n in list(constant) if n.startswith("label_")
+    }
+    runs = Runs.from_columns(
+        {**constant, "L": tree["observed_data"]["L"].values},
+        labels=labels,
+        row_numbers=rows,
+        provenance=attributes["runs"],
+        allow_negative_loss=True,
+    )
+    return Posterior(
+        law=completed[0],
+        noise=completed[1],
+        runs=runs,
+        verdict=Verdict(attributes["verdict"]["status"], tuple(attributes["verdict"]["messages"])),
+        provenance=attributes["provenance"],
+        model=model,
+        sampled=Draws(
+            values=values,
+            **stats,
+            step_size=tree["sample_stats"]["step_size"].values[:, 0],
+            diagnosis=diagnosis,
+            record=attributes["record"],
+        ),
+    )
+
+
+def _attributes(posterior: Posterior) -> dict[str, str]:
+    model = posterior.model
+    priors = {
+        name: describe(prior) if hasattr(prior, "log_prob") else str(prior)
+        for name, prior in model.priors.items()
+    }
+    record = {
+        "format": FORMAT,
+        "law": model.law.name,
+        "noise": model.noise.name,
+        "priors": priors,
+        "runs": posterior.runs.provenance,
+        "verdict": dataclasses.asdict(posterior.verdict),
+        "record": posterior.sampled.record,
+        "provenance": dict(posterior.provenance),
+    }
+    return {"scalingfit": json.dumps(record)}
+
+
+def _storable(values: Any) -> Any:
+    """Labels as NetCDF can hold them: numbers stay, everything else becomes text."""
+    array = np.asarray(values)
+    return array if array.dtype.kind in "ifb" else array.astype(str).astype(object)

@@ -1,0 +1,217 @@
+"""The verbs: `fit` a law to runs, and look at what its priors say beforehand."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scalingfit import __version__
+from scalingfit._errors import InputError
+from scalingfit.catalog import law as find_law
+from scalingfit.inference.diagnostics import Limits, Verdict, judge
+from scalingfit.inference.model import Data, Model, Prior, build
+from scalingfit.inference.posterior import Posterior
+from scalingfit.inference.sampler import Draws, Settings, prior_values, sample
+from scalingfit.law import Law
+from scalingfit.noise import Noise
+from scalingfit.noise import noise as find_noise
+from scalingfit.runs import Runs
+
+__all__ = ["check", "fit", "posterior_of", "prior_predictive"]
+
+
+def fit(
+    runs: Runs,
+    law: str | type[Law] = "chinchilla",
+    noise: str | type[Noise] | None = None,
+    priors: Mapping[str, Prior] | None = None,
+    *,
+    draws: int = 1000,
+    chains: int = 4,
+    warmup: int = 150,
+    seed: int = 0,
+    retries: int = 2,
+    precision: str | None = None,
+    limits: Limits | None = None,
+) -> Posterior:
+    """Sample the posterior of a law's parameters by NUTS.
+
+    Parameters
+    ----------
+    runs : Runs
+        What `read` returned.
+    law : str or type of Law
+        A name from the catalog, or the class itself.
+    noise : str or type of Noise, optional
+        How losses scatter; by default Student-t on log loss.
+    priors : mapping, optional
+        By parameter: a NumPyro distribution replaces the prior, a number pins the parameter, the
+        name of a parameter declared above it ties the two.
+    draws, chains : int
+        Kept draws of each chain, and chains.
+    warmup : int
+        Transitions of each of the two adaptation windows.
+    seed : int
+        The same runs, model and seed give the same draws, bit for bit.
+    retries : int
+        Further attempts, with longer warm-up and smaller steps, where diagnostics fail.
+    precision : "float64" or "float32", optional
+        By default float64 on CPUs and float32 on accelerators.
+    limits : Limits, optional
+        What the diagnostics must reach for the verdict "ok".
+
+    Returns
+    -------
+    Posterior
+
+    Raises
+    ------
+    InputError
+        Where the runs, the law, the noise or the priors do not fit together.
+    """
+    if not isinstance(runs, Runs):
+        raise InputError(
+            f"fit takes runs, not {type(runs).__name__}", remedy="write fit(read(...), ...)."
+        )
+    chosen = find_law(law)
+    model = build(chosen, find_noise(noise or chosen.default_noise), priors)
+    settings = Settings(
+        chains=chains,
+        draws=draws,
+        warmup=warmup,
+        retries=retries,
+        precision=precision or default_precision(),
+        seed=seed,
+        limits=limits or Limits(),
+    )
+    check(model, runs, settings)
+    return posterior_of(model, runs, sample(model, [runs], settings)[0], settings)
+
+
+def prior_predictive(
+    law: str | type[Law] = "chinchilla",
+    noise: str | type[Noise] | None = None,
+    priors: Mapping[str, Prior] | None = None,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    **inputs: ArrayLike,
+) -> dict[str, NDArray[np.float64]]:
+    """Draw parameters from the prior, and losses of runs at given inputs.
+
+    Parameters
+    ----------
+    law, noise, priors
+        As in `fit`.
+    draws, seed : int
+    **inputs : array, shape (run,)
+        The law's inputs by name: ``N=[1e8, 1e9], D=2e10``.
+
+    Returns
+    -------
+    dict
+        Every sampled parameter, shape (draw,), and "L", shape (draw, run).
+    """
+    chosen = find_law(law)
+    model = build(chosen, find_noise(noise or chosen.default_noise), priors)
+    missing = sorted(set(chosen.inputs()) ^ set(inputs))
+    if missing:
+        raise InputError(
+            f"prior_predictive needs the inputs {', '.join(chosen.inputs())} of {chosen.name}, "
+            f"got {', '.join(inputs) or 'none'}",
+            remedy=f"look at {', '.join(missing)}.",
+        )
+    rows = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, float)) for v in inputs.values()))
+    with jax.enable_x64(True):
+        log_inputs = {name: jnp.log(row) for name, row in zip(inputs, rows, strict=True)}
+        blank = jnp.zeros(rows[0].shape)
+        data = Data(log_inputs, blank, blank, None, {})
+        drawn = model.predictive_draws(jax.random.key(seed), draws, data)
+        return {name: np.asarray(value) for name, value in drawn.items()}
+
+
+def check(model: Model, runs: Runs, settings: Settings) -> None:
+    """Refuse runs that this model cannot be fitted to.
+
+    Raises
+    ------
+    InputError
+    """
+    runs.input(model.law.inputs())
+    free = sum(site in model.law.parameters() for site in model.sites)
+    weight = runs.columns.get("weight")
+    rows = len(runs) if weight is None else int(np.count_nonzero(weight))
+    if rows < free + 2:
+        raise InputError(
+            f"{rows} runs are too few for {model.law.name}, which has {free} free parameters",
+            remedy=f"add runs (at least {free + 2}), or pin parameters: priors={{'alpha': 0.34}}.",
+        )
+    if model.noise.on_log and not np.all(runs["L"] > 0):
+        raise InputError(
+            f"{model.noise.name} noise acts on log loss, but some losses are not positive",
+            remedy=f"use noise='{model.noise.name}_level'.",
+        )
+    if settings.precision not in ("float64", "float32"):
+        raise InputError(f"precision {settings.precision!r} is neither 'float64' nor 'float32'")
+    for name in ("chains", "draws", "warmup"):
+        least = {"chains": 2, "draws": 100, "warmup": 20}[name]
+        if getattr(settings, name) < least:
+            raise InputError(f"{name}={getattr(settings, name)} is too few; at least {least}")
+
+
+def posterior_of(model: Model, runs: Runs, draws: Draws, settings: Settings) -> Posterior:
+    """Wrap draws with their verdict and provenance."""
+    law, noise = model.complete_arrays(draws.values)
+    return Posterior(
+        law=law,
+        noise=noise,
+        runs=runs,
+        verdict=_verdict(model, runs, draws, settings.limits),
+        provenance=_provenance(model, runs, draws, settings),
+        model=model,
+        sampled=draws,
+    )
+
+
+def default_precision() -> str:
+    """float64 on CPUs; float32 on accelerators, where float64 is slow or missing."""
+    return "float64" if jax.default_backend() == "cpu" else "float32"
+
+
+def _verdict(model: Model, runs: Runs, draws: Draws, limits: Limits) -> Verdict:
+    exponents = {p.power for p in model.law.parameters().values() if p.power in model.sites}
+    prior = prior_values(model)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        widths = {
+            name: float(np.log(draws.values[name]).std() / np.log(prior[name]).std())
+            for name in model.sites
+            if name in exponents and np.all(prior[name] > 0)
+        }
+    splits = {"N", "D"} <= set(model.law.inputs())
+    design = runs.design_warnings() if splits else []
+    return judge(draws.diagnosis, model.sites, limits, widths, design)
+
+
+def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> dict[str, Any]:
+    versions = {name: importlib.metadata.version(name) for name in ("jax", "numpyro", "numpy")}
+    device = jax.devices()[0]
+    return {
+        "versions": {"scalingfit": __version__, "python": platform.python_version(), **versions},
+        "device": f"{device.platform}: {device.device_kind}",
+        "precision": settings.precision,
+        "method": "nuts",
+        "settings": {
+            name: getattr(settings, name)
+            for name in ("chains", "draws", "warmup", "acceptance", "retries", "seed")
+        },
+        "sampler": {**draws.record, "leapfrogs_per_draw": float(draws.leapfrogs.mean())},
+        "priors": model.describe_priors(),
+        "data": {"digest": runs.digest, "rows": len(runs)},
+    }

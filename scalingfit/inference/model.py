@@ -1,0 +1,324 @@
+"""The one NumPyro model: any law, any noise, any priors.
+
+`Model` turns (law, noise, priors) into what the samplers need: a log density over a flat vector of
+recentred, unconstrained coordinates, and the way back to parameters. It holds no data, so one model
+serves every table, and everything compiled for it is reused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from jax import Array
+from numpyro import handlers
+from numpyro.distributions import Distribution
+from numpyro.distributions.transforms import ComposeTransform, ExpTransform, biject_to
+from numpyro.infer.util import compute_log_probs
+
+from scalingfit._errors import InputError
+from scalingfit._positive import Positive, plain
+from scalingfit.law import Law, Parameter, describe
+from scalingfit.noise import Noise
+
+__all__ = ["Data", "Model", "Prior", "build"]
+
+type Prior = Distribution | float | str
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """What a density needs of one table, as arrays (or of many tables, with a leading axis).
+
+    Inputs and losses are stored as logarithms: the model exponentiates them in the graph, where
+    the compiler folds ``exp(log N) ** -alpha`` into a single exponential, so that laws can be
+    written as in the papers.
+
+    Attributes
+    ----------
+    log_inputs : dict of array, shape (run,)
+        Logarithms of the law's inputs.
+    loss : array, shape (run,)
+        Log loss where the noise is on log loss, the loss itself otherwise.
+    weight : array, shape (run,)
+        Multiplicity of each run; zero for padding.
+    loss_se : array, shape (run,), or None
+        Known standard errors of the losses.
+    centre : dict of array, scalar
+        Log of the geometric mean of each input, about which coefficients are recentred.
+    """
+
+    log_inputs: dict[str, Array]
+    loss: Array
+    weight: Array
+    loss_se: Array | None
+    centre: dict[str, Array]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Model:
+    """A law with its noise and priors, compiled once for all tables.
+
+    Attributes
+    ----------
+    law, noise : type
+        The classes whose parameters are sampled.
+    priors : dict
+        The user's replacements: a distribution, a number that pins, or the name of a parameter
+        that this one is tied to.
+    sites : tuple of str
+        The sampled parameters, in the order of the flat vector; law first, then noise.
+    """
+
+    law: type[Law]
+    noise: type[Noise]
+    priors: Mapping[str, Prior]
+    sites: tuple[str, ...]
+    transforms: tuple[Any, ...]
+
+    @property
+    def dim(self) -> int:
+        """Number of sampled parameters."""
+        return len(self.sites)
+
+    def sample(self, data: Data | None = None, observe: bool = True) -> tuple[Law, Noise]:
+        """The NumPyro model itself; without data it samples the parameters only."""
+        values = _sample_parameters(self.law.parameters(), self.priors)
+        law = self.law(**values)
+        noise = self.noise(**_sample_parameters(self.noise.parameters(), self.priors))
+        if data is not None:
+            supports = zip(self.sites, self.transforms, strict=True)
+            positive = {name for name, transform in supports if _is_exponential(transform)}
+            in_logs = {k: Positive(jnp.log(v)) if k in positive else v for k, v in values.items()}
+            inputs = {name: Positive(value) for name, value in data.log_inputs.items()}
+            mean = plain(self.law(**in_logs).loss(**inputs))
+            observed = jnp.exp(data.loss) if self.noise.on_log else data.loss
+            with numpyro.plate("run", data.loss.shape[-1]):
+                numpyro.sample(
+                    "L", noise.observe(mean, data.loss_se), obs=observed if observe else None
+                )
+        return law, noise
+
+    def log_density(self, z: Array, data: Data) -> Array:
+        """Log posterior density, up to a constant, at recentred unconstrained coordinates.
+
+        Parameters
+        ----------
+        z : array, shape (dim,)
+        data : Data
+            Of one table.
+        """
+        values, log_jacobian = self.constrain(z, data.centre)
+        terms, _ = compute_log_probs(self.sample, (data,), {}, values, sum_log_prob=False)
+        likelihood = jnp.sum(data.weight * terms.pop("L"))
+        return likelihood + sum(jnp.sum(term) for term in terms.values()) + log_jacobian
+
+    def constrain(self, z: Array, centre: Mapping[str, Array]) -> tuple[dict[str, Array], Array]:
+        """Sampled parameters at `z`, and the log determinant of the Jacobian.
+
+        Coefficients are sampled as their term at the centre of the runs: ``A`` through
+        ``z = log A - alpha log N_0``, ``N_c`` through ``z = alpha (log N_c - log N_0)``.
+        """
+        declared = self.law.parameters() | self.noise.parameters()
+        values: dict[str, Array] = {}
+        log_jacobian = jnp.zeros((), z.dtype)
+        for site, transform, coordinate in zip(self.sites, self.transforms, z, strict=True):
+            shift, stretch = _recentring(
+                declared[site], transform, centre, self._exponent(values, site)
+            )
+            unconstrained = shift + coordinate * stretch
+            values[site] = transform(unconstrained)
+            log_jacobian += transform.log_abs_det_jacobian(unconstrained, values[site])
+            log_jacobian += jnp.log(jnp.abs(stretch))
+        return values, log_jacobian
+
+    def unconstrain(self, values: Mapping[str, Any], centre: Mapping[str, Array]) -> Array:
+        """The coordinates of sampled parameters; the inverse of `constrain`."""
+        declared = self.law.parameters() | self.noise.parameters()
+        coordinates = []
+        for site, transform in zip(self.sites, self.transforms, strict=True):
+            shift, stretch = _recentring(
+                declared[site], transform, centre, self._exponent(values, site)
+            )
+            coordinates.append((transform.inv(jnp.asarray(values[site])) - shift) / stretch)
+        return jnp.stack(coordinates)
+
+    def complete_arrays(self, values: Mapping[str, Any]) -> tuple[Law, Noise]:
+        """The law and the noise from sampled parameters, NumPy float64: pinned and tied filled in."""
+        shape = np.shape(next(iter(values.values())))
+
+        def fill(cls: Any) -> Any:
+            return cls(
+                **{
+                    name: np.broadcast_to(
+                        np.asarray(_resolve(name, self.priors, values), float), shape
+                    )
+                    for name in cls.parameters()
+                }
+            )
+
+        return fill(self.law), fill(self.noise)
+
+    def prior_draws(self, key: Array, draws: int) -> dict[str, Array]:
+        """Draws of the sampled parameters from the prior, each of shape (draws,)."""
+
+        def one(key: Array) -> dict[str, Array]:
+            trace = handlers.trace(handlers.seed(self.sample, key)).get_trace()
+            return {site: trace[site]["value"] for site in self.sites}
+
+        return jax.vmap(one)(jax.random.split(key, draws))
+
+    def predictive_draws(self, key: Array, draws: int, data: Data) -> dict[str, Array]:
+        """Draws of the parameters, (draw,), and of the losses at the inputs in `data`, (draw, run)."""
+
+        def one(key: Array) -> dict[str, Array]:
+            model = handlers.seed(functools.partial(self.sample, data, observe=False), key)
+            trace = handlers.trace(model).get_trace()
+            return {name: trace[name]["value"] for name in (*self.sites, "L")}
+
+        return jax.vmap(one)(jax.random.split(key, draws))
+
+    def describe_priors(self) -> dict[str, str]:
+        """The prior of every parameter in one line each, pinned and tied ones included."""
+        lines = {}
+        for name, declared in (self.law.parameters() | self.noise.parameters()).items():
+            given = self.priors.get(name)
+            if given is None:
+                lines[name] = declared.describe_prior().format(name=name)
+            elif isinstance(given, Distribution):
+                lines[name] = describe(given)
+            else:
+                lines[name] = (
+                    f"tied to {given}" if isinstance(given, str) else f"pinned at {given:g}"
+                )
+        return lines
+
+    def _exponent(self, values: Mapping[str, Any], site: str) -> Any:
+        declared = (self.law.parameters() | self.noise.parameters())[site]
+        return None if declared.power is None else _resolve(declared.power, self.priors, values)
+
+
+def build(law: type[Law], noise: type[Noise], priors: Mapping[str, Prior] | None = None) -> Model:
+    """The model of a law, a noise and priors; equal arguments give the same object.
+
+    Raises
+    ------
+    InputError
+        Where a prior names no parameter, ties to an unknown one, or is no scalar distribution.
+    """
+    priors = dict(priors or {})
+    _check_priors(law, noise, priors)
+    return _build(law, noise, tuple(_Given(name, prior) for name, prior in sorted(priors.items())))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Given:
+    """A prior as a dictionary key: distributions compare by family and numbers."""
+
+    name: str
+    prior: Prior
+
+    def _key(self) -> tuple[str, str]:
+        text = describe(self.prior) if isinstance(self.prior, Distribution) else repr(self.prior)
+        return self.name, text
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Given) and self._key() == other._key()
+
+
+@functools.lru_cache(maxsize=256)
+def _build(law: type[Law], noise: type[Noise], given: tuple[_Given, ...]) -> Model:
+    priors = {item.name: item.prior for item in given}
+    blank = Model(law, noise, priors, (), ())
+    trace = handlers.trace(handlers.seed(blank.sample, 0)).get_trace()
+    sites = tuple(name for name, site in trace.items() if site["type"] == "sample")
+    transforms = tuple(biject_to(trace[name]["fn"].support) for name in sites)
+    return Model(law, noise, priors, sites, transforms)
+
+
+def _sample_parameters(
+    declared: Mapping[str, Parameter], priors: Mapping[str, Prior]
+) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, parameter in declared.items():
+        given = priors.get(name)
+        if given is None:
+            values[name] = numpyro.sample(name, parameter.prior_given(values))
+        elif isinstance(given, Distribution):
+            values[name] = numpyro.sample(name, given)
+        else:
+            values[name] = _resolve(name, priors, values)
+    return values
+
+
+def _resolve(name: str, priors: Mapping[str, Prior], values: Mapping[str, Any]) -> Any:
+    """A parameter's value: its own draw, the number it is pinned at, or the one it is tied to."""
+    given = priors.get(name)
+    if isinstance(given, str):
+        return _resolve(given, priors, values)
+    if given is None or isinstance(given, Distribution):
+        return values[name]
+    return float(given)
+
+
+def _recentring(
+    declared: Parameter, transform: Any, centre: Mapping[str, Array], exponent: Any
+) -> tuple[Any, Any]:
+    """Shift and stretch from the sampled coordinate to the unconstrained parameter."""
+    if exponent is None or not _is_exponential(transform):
+        return 0.0, 1.0
+    middle = centre[declared.of]  # type: ignore[index]  # declared together with the exponent
+    if declared.inverse:
+        return middle, 1.0 / exponent
+    return exponent * middle, 1.0
+
+
+def _is_exponential(transform: Any) -> bool:
+    if isinstance(transform, ComposeTransform):
+        return len(transform.parts) == 1 and _is_exponential(transform.parts[0])
+    return isinstance(transform, ExpTransform)
+
+
+def _check_priors(law: type[Law], noise: type[Noise], priors: Mapping[str, Prior]) -> None:
+    names: Sequence[str] = [*law.parameters(), *noise.parameters()]
+    for name, prior in priors.items():
+        if name not in names:
+            raise InputError(
+                f"priors: {name!r} is no parameter of {law.name} with {noise.name} noise; "
+                f"its parameters are {', '.join(names)}"
+            )
+        if isinstance(prior, str):
+            earlier = [
+                other
+                for other in names[: names.index(name)]
+                if not isinstance(priors.get(other), str)
+            ]
+            if prior not in earlier:
+                raise InputError(
+                    f"priors: {name} can be tied to one of {', '.join(earlier) or 'nothing'} "
+                    f"(declared above it), not to {prior!r}"
+                )
+        elif isinstance(prior, Distribution):
+            if prior.shape() != () or prior.is_discrete:
+                raise InputError(
+                    f"priors: {name} needs a continuous distribution over a scalar, "
+                    f"not {describe(prior)} of shape {prior.shape()}"
+                )
+        elif isinstance(prior, bool) or not isinstance(prior, (int, float)):
+            raise InputError(
+                f"priors: {name} takes a NumPyro distribution, a number that pins it, or the name "
+                f"of a parameter to tie it to; got {prior!r}"
+            )
+        elif not dist.constraints.real(prior):
+            raise InputError(f"priors: {name} cannot be pinned at {prior!r}")

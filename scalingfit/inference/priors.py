@@ -1,0 +1,81 @@
+"""Priors as text: what the command line takes, what saved fits hold."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+
+import numpyro.distributions as dist
+from numpyro.distributions import Distribution
+
+from scalingfit._errors import InputError
+from scalingfit.inference.model import Prior
+
+__all__ = ["parse_prior", "parse_priors"]
+
+FAMILIES = {
+    name: family
+    for name in ("Beta", "Cauchy", "Exponential", "Gamma", "HalfCauchy", "HalfNormal", "InverseGamma",
+                 "Laplace", "LogNormal", "LogUniform", "Normal", "StudentT", "TruncatedNormal", "Uniform")
+    if (family := getattr(dist, name))
+}  # fmt: skip
+HOW = "write NAME=LogNormal(0.5, 0.2), NAME=0.28 to pin it, or NAME=OTHER to tie it to another"
+
+
+def parse_priors(texts: list[str]) -> dict[str, Prior]:
+    """Priors from texts such as ``"E=LogNormal(0.5, 0.2)"``.
+
+    Raises
+    ------
+    InputError
+        Where a text is not of that form, or names a parameter twice.
+    """
+    priors: dict[str, Prior] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not name.isidentifier():
+            raise InputError(f"prior {text!r} names no parameter", remedy=HOW)
+        if name in priors:
+            raise InputError(f"the prior of {name} is given twice", remedy="keep one of them.")
+        priors[name] = parse_prior(value)
+    return priors
+
+
+def parse_prior(text: str) -> Prior:
+    """A distribution, a number or the name of a parameter, from text; nothing is evaluated."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        raise InputError(f"prior {text!r} cannot be read", remedy=HOW) from None
+    if isinstance(tree, ast.Name):
+        return tree.id
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        return _distribution(text, tree, tree.func.id)
+    return _number(text, tree)
+
+
+def _distribution(text: str, call: ast.Call, family: str) -> Distribution:
+    if family not in FAMILIES:
+        near = difflib.get_close_matches(family, FAMILIES, n=3) or list(FAMILIES)
+        raise InputError(
+            f"prior {text!r}: there is no family {family!r}",
+            remedy=f"use one of {', '.join(near)}.",
+        )
+    numbers = [_number(text, argument) for argument in call.args]
+    named = {word.arg: _number(text, word.value) for word in call.keywords if word.arg}
+    try:
+        return FAMILIES[family](*numbers, **named, validate_args=True)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"prior {text!r}: {error}", remedy=HOW) from None
+
+
+def _number(text: str, node: ast.expr) -> float:
+    sign = 1.0
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        sign, node = -1.0, node.operand
+    if not isinstance(node, ast.Constant) or isinstance(node.value, bool):
+        raise InputError(f"prior {text!r} cannot be read", remedy=HOW)
+    if not isinstance(node.value, (int, float)):
+        raise InputError(f"prior {text!r}: {node.value!r} is no number", remedy=HOW)
+    return sign * float(node.value)

@@ -1,0 +1,305 @@
+"""What a scaling law is: parameters with priors, and one method, ``loss``.
+
+A law is declared like this (the whole of it; see ``models/chinchilla.py``)::
+
+    class Chinchilla(Law):
+        '''Loss falls with parameters and with tokens.'''
+
+        E: Array = parameter(dist.LogNormal(0.4, 0.7), "irreducible loss")
+        alpha: Array = parameter(dist.LogNormal(-1.0, 0.5), "exponent of N")
+        A: Array = coefficient(of="N", power="alpha", at=1e9, median=0.35, log_sd=1.5, about="...")
+
+        def loss(self, N, D): ...
+
+Its leaves are its parameters, so a published point, a posterior (leaves ``(chain, draw)``) and a
+batch of posteriors (leaves ``(fit, chain, draw)``) are one class.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import inspect
+import math
+import re
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self, dataclass_transform
+
+import jax
+import jax.numpy as jnp
+import numpyro.distributions as dist
+from jax import Array
+from numpyro.distributions import Distribution
+
+from scalingfit._positive import Positive
+
+__all__ = [
+    "Array",
+    "Law",
+    "Parameter",
+    "Published",
+    "coefficient",
+    "dist",
+    "jnp",
+    "log",
+    "parameter",
+    "scale",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """The declaration of one scalar parameter: what it means and what is believed of it beforehand.
+
+    Attributes
+    ----------
+    about : str
+        Meaning, unit, and one line of reason for the prior.
+    prior : Distribution or None
+        Prior of the parameter itself; None where the prior is stated on the term below.
+    of, power : str or None
+        The input and the exponent whose term this parameter scales. The engine samples such a
+        parameter through its term at the runs' geometric mean, where it is nearly independent of
+        the exponent; the posterior is unchanged.
+    at, median, log_sd : float
+        The prior of that term: log-normal at the reference value ``at`` of the input.
+    inverse : bool
+        False for ``A / N**alpha`` (the term is ``A * N**-alpha``), True for ``(N_c / N)**alpha``.
+    """
+
+    about: str
+    prior: Distribution | None = None
+    of: str | None = None
+    power: str | None = None
+    at: float = math.nan
+    median: float = math.nan
+    log_sd: float = math.nan
+    inverse: bool = False
+
+    def prior_given(self, values: Mapping[str, Any]) -> Distribution:
+        """The prior, given the values of the parameters that it depends on."""
+        if self.prior is not None:
+            return self.prior
+        assert self.power is not None  # only coefficient() and scale() leave `prior` open
+        exponent = values[self.power]
+        if self.inverse:
+            centre = math.log(self.at) + math.log(self.median) / exponent
+            return dist.LogNormal(centre, self.log_sd / exponent)
+        return dist.LogNormal(math.log(self.median) + exponent * math.log(self.at), self.log_sd)
+
+    def describe_prior(self) -> str:
+        """The prior in one line, as the documentation and the provenance print it."""
+        if self.prior is not None:
+            return describe(self.prior)
+        term = (
+            f"({{name}}/{self.of})^{self.power}"
+            if self.inverse
+            else f"{{name}}/{self.of}^{self.power}"
+        )
+        return f"{term} at {self.of}={self.at:g} ~ LogNormal(log {self.median:g}, {self.log_sd:g})"
+
+
+def describe(prior: Distribution) -> str:
+    """A distribution as text that states its family and its numbers."""
+    inner = prior
+    shift = ""
+    while (
+        isinstance(inner, dist.TransformedDistribution)
+        and type(inner).__name__ == "TransformedDistribution"
+    ):
+        shift += " through " + ", ".join(type(t).__name__ for t in inner.transforms)
+        inner = inner.base_dist
+    numbers = ", ".join(
+        f"{name}={float(getattr(inner, name)):g}"
+        for name in inner.arg_constraints
+        if hasattr(inner, name)
+    )
+    return f"{type(inner).__name__}({numbers}){shift}"
+
+
+def parameter(prior: Distribution, about: str) -> Any:
+    """Declare a parameter with its own prior.
+
+    Parameters
+    ----------
+    prior : Distribution
+        A NumPyro distribution over a scalar.
+    about : str
+        Meaning, unit, reason for the prior.
+    """
+    return dataclasses.field(metadata={"parameter": Parameter(about, prior)})
+
+
+def coefficient(*, of: str, power: str, at: float, median: float, log_sd: float, about: str) -> Any:
+    """Declare the coefficient ``A`` of a term ``A / of**power``.
+
+    A coefficient alone has no meaning one could hold a belief about: its size follows from the
+    exponent. The prior is therefore stated on the whole term at a reference value of the input:
+    ``A / at**power ~ LogNormal(log(median), log_sd)``.
+
+    Parameters
+    ----------
+    of, power : str
+        Names of the input and of the exponent (a parameter declared before this one).
+    at : float
+        Reference value, in the unit of the input.
+    median, log_sd : float
+        Prior median of the term there, and the standard deviation of its logarithm.
+    about : str
+        Meaning, unit, reason for the prior.
+    """
+    return _term(of, power, at, median, log_sd, about, inverse=False)
+
+
+def scale(*, of: str, power: str, at: float, median: float, log_sd: float, about: str) -> Any:
+    """Declare the scale ``N_c`` of a term ``(N_c / of)**power``; arguments as in `coefficient`.
+
+    The prior is stated on the term: ``(N_c / at)**power ~ LogNormal(log(median), log_sd)``.
+    """
+    return _term(of, power, at, median, log_sd, about, inverse=True)
+
+
+def log(value: Any) -> Any:
+    """Natural logarithm of an input or of a positive parameter.
+
+    Laws take it from here: the engine holds both as their logarithms already (see `Positive`).
+    """
+    return value.log if isinstance(value, Positive) else jnp.log(value)
+
+
+def _term(
+    of: str, power: str, at: float, median: float, log_sd: float, about: str, *, inverse: bool
+) -> Any:
+    declared = Parameter(
+        about, of=of, power=power, at=at, median=median, log_sd=log_sd, inverse=inverse
+    )
+    return dataclasses.field(metadata={"parameter": declared})
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """A published point of a law.
+
+    Attributes
+    ----------
+    source : str
+        Paper, equation or table, arXiv number.
+    conventions : str
+        Which N is meant, which D, and the unit of the loss.
+    values : mapping
+        Parameter values by name.
+    law : Law
+        The same values as an instance of the law; filled in by the class that declares the point.
+    """
+
+    source: str
+    conventions: str
+    values: Mapping[str, float]
+    law: Any = None
+
+
+@dataclass_transform(
+    frozen_default=True, kw_only_default=True, field_specifiers=(parameter, coefficient, scale)
+)
+class Law(abc.ABC):
+    """Base of all scaling laws: a frozen dataclass that is also a JAX pytree.
+
+    A subclass declares its parameters with `parameter`, `coefficient` and `scale`, and one method,
+    ``loss``, whose arguments name the inputs it needs of the runs. Nothing is validated on
+    construction, so tracers pass through.
+
+    Attributes
+    ----------
+    name : str
+        The name in the catalog; by default the class's name in snake case.
+    default_noise : str
+        The noise model used where none is asked for.
+    published : mapping of str to Published
+        Points from the literature.
+    """
+
+    name: ClassVar[str]
+    default_noise: ClassVar[str] = "student_t"
+    published: ClassVar[Mapping[str, Published]] = types.MappingProxyType({})
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if inspect.isabstract(cls):
+            return
+        if "name" not in cls.__dict__:
+            cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+        names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        jax.tree_util.register_dataclass(cls, data_fields=names, meta_fields=[])
+        _check_declaration(cls)
+        cls.published = types.MappingProxyType(
+            {
+                key: dataclasses.replace(point, law=cls(**point.values))
+                for key, point in cls.__dict__.get("published", {}).items()
+            }
+        )
+
+    @abc.abstractmethod
+    def loss(self, *inputs: Any) -> Any:
+        """The formula. Subclasses name their inputs: ``loss(self, N, D)``."""
+
+    @classmethod
+    def inputs(cls) -> tuple[str, ...]:
+        """The names of the inputs, read off the signature of ``loss``."""
+        return tuple(inspect.signature(cls.loss).parameters)[1:]
+
+    @classmethod
+    def parameters(cls) -> dict[str, Parameter]:
+        """The declared parameters by name, in the order of declaration."""
+        return {
+            field.name: field.metadata["parameter"]
+            for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+        }
+
+    def values(self) -> dict[str, Any]:
+        """The parameter values by name."""
+        return {name: getattr(self, name) for name in self.parameters()}
+
+    def expand(self, axes: int) -> Self:
+        """Append `axes` axes of length one to every leaf, to broadcast draws against inputs."""
+        grown: Self = jax.tree.map(
+            lambda leaf: jnp.reshape(leaf, (*jnp.shape(leaf), *[1] * axes)), self
+        )
+        return grown
+
+
+def _check_declaration(cls: type[Law]) -> None:
+    """Refuse a law that the engine could not sample, naming the line to change."""
+    seen: list[str] = []
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        declared = field.metadata.get("parameter")
+        if declared is None:
+            raise TypeError(
+                f"{cls.__name__}.{field.name}: declare it with parameter(prior, about), "
+                "coefficient(...) or scale(...)"
+            )
+        if declared.power is not None and declared.power not in seen:
+            raise TypeError(
+                f"{cls.__name__}.{field.name}: its exponent {declared.power!r} must be a parameter "
+                f"declared above it (declared so far: {', '.join(seen) or 'none'})"
+            )
+        if declared.of is not None and declared.of not in cls.inputs():
+            raise TypeError(
+                f"{cls.__name__}.{field.name}: its input {declared.of!r} is not an argument of "
+                f"loss({', '.join(cls.inputs())})"
+            )
+        seen.append(field.name)
+
+
+class _CallableModule(types.ModuleType):
+    """Lets ``scalingfit.law("chinchilla")`` look a law up while ``scalingfit.law`` is this module."""
+
+    def __call__(self, name: str | type[Law]) -> type[Law]:
+        from scalingfit.catalog import law
+
+        return law(name)
+
+
+sys.modules[__name__].__class__ = _CallableModule
