@@ -151,6 +151,10 @@ class Model:
             coordinates.append((transform.inv(jnp.asarray(values[site])) - shift) / stretch)
         return jnp.stack(coordinates)
 
+    def law_of(self, values: Mapping[str, Any]) -> Law:
+        """The law at sampled parameters, inside a traced function."""
+        return self.law(**{n: _resolve(n, self.priors, values) for n in self.law.parameters()})
+
     def complete_arrays(self, values: Mapping[str, Any]) -> tuple[Law, Noise]:
         """The law and the noise from sampled parameters, NumPy float64: pinned and tied filled in."""
         shape = np.shape(next(iter(values.values())))
