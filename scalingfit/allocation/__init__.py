@@ -1,5 +1,7 @@
 """A posterior and a budget in; what to train out."""
 
+from scalingfit.allocation.cheapest import Cheapest, cheapest
+from scalingfit.allocation.choose import Choice, choose
 from scalingfit.allocation.flops import (
     Counting,
     Custom,
@@ -8,20 +10,40 @@ from scalingfit.allocation.flops import (
     WithEmbedding,
     WithInference,
     counting,
+    non_embedding,
+    with_embedding,
 )
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
+from scalingfit.allocation.shapes import (
+    AspectRatio,
+    ListedShapes,
+    Shape,
+    attention_flops,
+    exact_flops,
+)
 
 __all__ = [
+    "AspectRatio",
+    "Cheapest",
+    "Choice",
     "Counting",
     "Custom",
     "Forecast",
     "Frontier",
+    "ListedShapes",
     "NonEmbedding",
+    "Shape",
     "SixND",
     "WithEmbedding",
     "WithInference",
+    "attention_flops",
+    "cheapest",
+    "choose",
     "counting",
+    "exact_flops",
     "forecast",
     "frontier",
+    "non_embedding",
+    "with_embedding",
 ]

@@ -62,14 +62,14 @@ class Answer(abc.ABC):
         Returns
         -------
         list of dict
-            ``{"C": 1e21, "N": {"q5": ..., "q50": ..., "q95": ...}, ...}``
+            ``{"C": 1e21, "N": {"q5": ..., "q50": ..., "q95": ...}, ...}``; None for infinity.
         """
         names = [f"q{100 * q:g}" for q in quantiles]
         table = {name: self.quantiles(name, quantiles) for name in self.draws}
         return [
             {name: float(values[row]) for name, values in self.asked.items()}
             | {
-                name: dict(zip(names, values[:, row].tolist(), strict=True))
+                name: dict(zip(names, map(_json_number, values[:, row]), strict=True))
                 for name, values in table.items()
             }
             for row in range(len(self))
@@ -79,7 +79,10 @@ class Answer(abc.ABC):
         """Quantiles of one answer over the draws, shape ``(quantile, row)``."""
         draws = self.draws[name]
         flat = draws.reshape(-1, draws.shape[-1])
-        return np.asarray(np.quantile(flat, list(quantiles), axis=0), np.float64)
+        # Between infinite draws (a loss that no budget reaches) there is nothing to interpolate.
+        method = "linear" if np.all(np.isfinite(flat)) else "inverted_cdf"
+        found = np.quantile(flat, list(quantiles), axis=0, method=method)  # type: ignore[call-overload]
+        return np.asarray(found, np.float64)
 
     def to_pandas(self, quantiles: Sequence[float] = QUANTILES) -> pd.DataFrame:
         """The summary as a frame, one row per question; columns such as ``C, N_q5, N_q50``."""
@@ -138,6 +141,11 @@ def engineering(value: float) -> str:
         if unit * 0.9995 <= abs(value) < 999.5 * unit and not (suffix == "K" and value < 1e4):
             return f"{_three(value / unit)}{suffix}"
     return _three(value)
+
+
+def _json_number(value: float) -> float | None:
+    """JSON has no infinity."""
+    return float(value) if math.isfinite(value) else None
 
 
 def _interval(low: float, middle: float, high: float) -> str:

@@ -139,14 +139,13 @@ def _complete(
     recipes: list[tuple[str, set[str], str, Callable[..., Any]]] = [
         ("D", {"N", "C"}, rule.describe(), lambda p: rule.tokens(p["N"], p["C"])),
         ("C", {"N", "D"}, rule.describe(), lambda p: rule.flops(p["N"], p["D"])),
-        ("M", {"N", "D"}, "M = D / N", lambda p: p["D"] / p["N"]),
         ("S", {"D", "batch"}, "S = D / batch", lambda p: p["D"] / p["batch"]),
     ]
     needed = law.inputs()
     takes = f"{law.name} takes {', '.join(needed)}"
     points, derived = dict(given), []
     for name, sources, how, value in recipes:
-        wanted = name in needed or (name == "D" and {"M", "S"} & set(needed))
+        wanted = name in needed or (name == "D" and "S" in needed)
         if wanted and name not in points and sources <= set(points):
             with jax.enable_x64(True):
                 points[name] = np.asarray(value(points), np.float64)

@@ -18,9 +18,6 @@ from scalingfit.law import Law
 
 __all__ = ["Frontier", "extras_of", "frontier"]
 
-SPLIT = ("N", "D", "C", "M", "S")
-"""Inputs that follow from a split of a budget (and the batch, for steps S)."""
-
 
 @final
 class Frontier(Answer):
@@ -94,7 +91,10 @@ def frontier(
         Tokens the model will serve; the budget then pays for training and serving together
         (Sardana et al. 2024, arXiv 2401.00448), a served token costing a third of a trained one.
     **extras : float or array, shape (budget,)
-        The law's other inputs, such as unique tokens U.
+        The law's other inputs, such as unique tokens U. A law of steps S needs the batch size in
+        tokens, ``batch``. Under Kaplan's law a smaller batch always saves compute and costs steps:
+        ``batch=1`` is the least compute, C_min of Kaplan et al. 2020, arXiv 2001.08361, and
+        training at the critical batch size reaches the same N and loss for twice as much.
 
     Returns
     -------
@@ -150,13 +150,13 @@ def extras_of(law: Law, given: Mapping[str, Any], count: int) -> dict[str, Float
     inputs = type(law).inputs()
     name = type(law).name
     takes = f"{name} takes {', '.join(inputs)}"
-    if sum(symbol in SPLIT for symbol in inputs) < 2:
+    if "N" not in inputs or not {"D", "S"} & set(inputs):
         raise InputError(
             f"the law {name} cannot split a budget: its loss depends on {', '.join(inputs)} alone",
-            remedy="forecast() says what it expects there; for a frontier fit a law of both N and "
-            'D, such as "chinchilla".',
+            remedy="forecast() says what it expects of them; for a frontier fit a law of both N "
+            'and D, such as "chinchilla".',
         )
-    needed = [symbol for symbol in inputs if symbol not in SPLIT]
+    needed = [symbol for symbol in inputs if symbol not in ("N", "D", "S")]
     if "S" in inputs and "batch" not in needed:
         needed.append("batch")
     unknown_inputs(given, [*needed, "counting", "max_params", "inference_tokens"], takes)

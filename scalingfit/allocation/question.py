@@ -145,7 +145,8 @@ def reach(
 
 def _factor(values: FloatArray, runs: FloatArray) -> FloatArray:
     """How many times a value is above the largest run or below the smallest; under 1 between."""
-    return np.asarray(np.maximum(values / np.max(runs), np.min(runs) / values), np.float64)
+    factor = np.maximum(values / np.max(runs), np.min(runs) / values)
+    return np.where(np.isfinite(values), factor, 0.0)
 
 
 def _in_words(name: str, value: float, runs: FloatArray) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -58,41 +58,58 @@ def crossing(function: Callable[[Array], Array], low: Array, high: Array) -> Arr
     first = high - low
 
     def unfinished(state: Any) -> Array:
-        step, low, high, *_ = state
-        return jnp.logical_and(step <= HALVINGS, jnp.any(high - low > TOLERANCE))
+        step, bracket, *_ = state
+        return jnp.logical_and(step <= HALVINGS, jnp.any(bracket.high - bracket.low > TOLERANCE))
 
     def advance(state: Any) -> Any:
-        step, low, high, f_low, f_high = state
-        # The first three lines of the method: interpolate, truncate towards the middle (so that
-        # both ends move), project onto what bisection would have reached one step later.
-        middle, width = 0.5 * (low + high), high - low
-        secant = _secant(low, high, f_low, f_high)
-        side = jnp.sign(middle - secant)
-        # At least a part of the tolerance, lest rounding leaves the far end where it is.
-        nudge = jnp.maximum(0.2 * width**2 / first, 0.25 * TOLERANCE)
-        guess = jnp.where(nudge <= jnp.abs(middle - secant), secant + side * nudge, middle)
-        slack = jnp.maximum(first * 0.5**step - 0.5 * width, 0.0)
-        guess = jnp.where(jnp.abs(guess - middle) <= slack, guess, middle - side * slack)
-        guess = jnp.where(width > TOLERANCE, guess, middle)
-        # Without the barrier XLA may compute the value once for each use, and next to zero the
-        # copies may differ in sign: an end would then go with the other end's value.
-        guess, value = jax.lax.optimization_barrier((guess, function(guess)))
+        # The value comes out of the loop's state, where there is one of it. Used where it is
+        # computed, XLA may compute it once for each use, and next to zero the copies may differ
+        # in sign: one end of the bracket would then go with the other end's value.
+        step, bracket, guess, value = state
+        bracket = bracket.cut(guess, value)
+        guess = bracket.guess(first, step)
+        return step + 1, bracket, guess, function(guess)
+
+    # The first cut, at an end, changes nothing.
+    start = (jnp.zeros((), low.dtype), _Bracket(low, high, f_low, f_high), high, f_high)
+    _, bracket, guess, value = jax.lax.while_loop(unfinished, advance, start)
+    return bracket.cut(guess, value).secant()
+
+
+class _Bracket(NamedTuple):
+    """Two points and their values: negative at `low`, not negative at `high`."""
+
+    low: Array
+    high: Array
+    f_low: Array
+    f_high: Array
+
+    def cut(self, x: Array, value: Array) -> _Bracket:
+        """The bracket on the side of `x` where the function changes sign."""
         negative = value < 0
-        return (
-            step + 1,
-            jnp.where(negative, guess, low),
-            jnp.where(negative, high, guess),
-            jnp.where(negative, value, f_low),
-            jnp.where(negative, f_high, value),
+        return _Bracket(
+            jnp.where(negative, x, self.low),
+            jnp.where(negative, self.high, x),
+            jnp.where(negative, value, self.f_low),
+            jnp.where(negative, self.f_high, value),
         )
 
-    start = (jnp.zeros((), low.dtype), low, high, f_low, f_high)
-    _, low, high, f_low, f_high = jax.lax.while_loop(unfinished, advance, start)
-    return _secant(low, high, f_low, f_high)
+    def secant(self) -> Array:
+        """The root of the line through both points; the middle where there is no such line."""
+        share = jnp.clip(self.f_low / (self.f_low - self.f_high), 0.0, 1.0)
+        share = jnp.where(jnp.isnan(share), 0.5, share)
+        return self.low + (self.high - self.low) * share
 
-
-def _secant(low: Array, high: Array, f_low: Array, f_high: Array) -> Array:
-    """The root of the line through two points, kept between them; the middle if there is none."""
-    share = f_low / (f_low - f_high)
-    inside: Array = low + (high - low) * jnp.where((share >= 0) & (share <= 1), share, 0.5)
-    return inside
+    def guess(self, first: Array, step: Array) -> Array:
+        """The point that ITP looks at next, where `first` is the width that it began with."""
+        middle, width = 0.5 * (self.low + self.high), self.high - self.low
+        # Interpolate; truncate, that is move towards the middle so that the other end moves too
+        # (by a part of the tolerance at least, lest rounding swallow it) ...
+        x = self.secant()
+        side = jnp.sign(middle - x)
+        nudge = jnp.maximum(0.2 * width**2 / first, 0.25 * TOLERANCE)
+        x = jnp.where(nudge <= jnp.abs(middle - x), x + side * nudge, middle)
+        # ... and project onto where bisection could be a step later.
+        slack = jnp.maximum(first * 0.5**step - 0.5 * width, 0.0)
+        x = jnp.where(jnp.abs(x - middle) <= slack, x, middle - side * slack)
+        return jnp.where(width > TOLERANCE, x, middle)

@@ -21,7 +21,10 @@ from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.roots import crossing, last_true
 from scalingfit.law import Law
 
-__all__ = ["Optimum", "budget_loss", "derive", "optimum", "solve"]
+__all__ = ["Optimum", "basin", "budget_loss", "largest_log_n", "lowest_point", "solve"]
+
+Loss = Callable[[Any, Any], Any]
+"""The loss as a function of log N and log C, elementwise."""
 
 POINTS = 128
 """Points of the scan: two or more per e-fold of N, where basins of scaling laws span several."""
@@ -92,23 +95,16 @@ def solve(
 
 @jax.jit
 def _solve(law: Law, C: Array, rule: Counting, extras: Any, max_params: Array) -> Optimum:
-    return optimum(law.expand(1), jnp.log(C), rule, extras, jnp.log(max_params))
-
-
-def optimum(law: Law, log_c: Array, rule: Counting, extras: Any, log_max_n: Any) -> Optimum:
-    """Solve inside a traced program; the law's leaves broadcast against `log_c`."""
+    law, log_c, log_max_n = law.expand(1), jnp.log(C), jnp.log(max_params)
     loss = functools.partial(budget_loss, law, rule, extras)
-    top = _largest_log_n(rule, log_c, log_max_n)
-    spacing = top / (POINTS - 1)
-    best = _scan(lambda k: loss(k * spacing, log_c))
-
     # Three budgets at once, on a new leading axis: a little less, this one, a little more.
-    near = log_c + STEP * jnp.arange(-1.0, 2.0).reshape(3, *(1,) * best.ndim)
-    low = jnp.maximum((best - 1.0) * spacing - STEP, 0.0)
-    high = jnp.minimum((best + 1.0) * spacing + STEP, _largest_log_n(rule, near, log_max_n))
-    x = crossing(lambda x: _slope(lambda x: loss(x, near), x), *jnp.broadcast_arrays(low, high))
+    axes = max(leaf.ndim for leaf in jax.tree.leaves(law))
+    near = log_c + STEP * jnp.arange(-1.0, 2.0).reshape(3, *(1,) * axes)
+    top = largest_log_n(rule, near, log_max_n)
+    low, high = basin(loss, log_c, top[1])
+    x = lowest_point(loss, near, jnp.maximum(low - STEP, 0.0), jnp.minimum(high + STEP, top))
     log_d = jnp.log(rule.tokens(jnp.exp(x), jnp.exp(near)))
-    value = loss(x[1], log_c)
+    value, top = loss(x[1], log_c), top[1]
 
     feasible = (top > 0) & jnp.isfinite(value)
     numbers = (
@@ -125,21 +121,32 @@ def optimum(law: Law, log_c: Array, rule: Counting, extras: Any, log_max_n: Any)
 
 def budget_loss(law: Law, rule: Counting, extras: Any, x: Any, log_c: Any) -> Any:
     """The loss where ``exp(x)`` parameters use up the budget ``exp(log_c)``."""
-    N, C = jnp.exp(x), jnp.exp(log_c)
-    known = derive({"N": N, "D": rule.tokens(N, C), "C": C, **extras})
+    N = jnp.exp(x)
+    D = rule.tokens(N, jnp.exp(log_c))
+    known = {"N": N, "D": D, **extras}
+    if "batch" in extras:
+        known["S"] = D / extras["batch"]
     return law.loss(**{name: known[name] for name in law.inputs()})
 
 
-def derive(known: Mapping[str, Any]) -> dict[str, Any]:
-    """Add the inputs that follow from N and D: M tokens per parameter, S steps of a batch."""
-    found = dict(known)
-    found.setdefault("M", known["D"] / known["N"])
-    if "batch" in known:
-        found.setdefault("S", known["D"] / known["batch"])
-    return found
+def basin(loss: Loss, log_c: Array, top: Array) -> tuple[Array, Array]:
+    """Log N to both sides of the least loss along each budget, by a scan from 0 to `top`."""
+    spacing = top / (POINTS - 1)
+    best = _scan(lambda k: loss(k * spacing, log_c))
+    return jnp.maximum(best - 1, 0) * spacing, jnp.minimum(best + 1, POINTS - 1) * spacing
 
 
-def _largest_log_n(rule: Counting, log_c: Array, log_max_n: Any) -> Array:
+def lowest_point(loss: Loss, log_c: Array, low: Array, high: Array) -> Array:
+    """Log N of the least loss between two ends of one basin."""
+
+    def slope(x: Array) -> Array:
+        derivative: Array = jax.jvp(lambda x: loss(x, log_c), (x,), (jnp.ones_like(x),))[1]
+        return derivative
+
+    return crossing(slope, *jnp.broadcast_arrays(low, high))
+
+
+def largest_log_n(rule: Counting, log_c: Array, log_max_n: Any) -> Array:
     """Log of the largest N that leaves a token of the budget, or that is allowed."""
 
     def leaves_a_token(x: Array) -> Array:
@@ -163,9 +170,3 @@ def _scan(value_at: Callable[[Array], Array]) -> Array:
     # A loop that carries the best so far keeps memory at one array, however fine the scan.
     where: Array = jax.lax.fori_loop(1, POINTS, step, start)[1]
     return where
-
-
-def _slope(function: Callable[[Array], Array], x: Array) -> Array:
-    """The derivative of an elementwise function."""
-    slope: Array = jax.jvp(function, (x,), (jnp.ones_like(x),))[1]
-    return slope

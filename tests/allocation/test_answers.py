@@ -1,0 +1,328 @@
+"""Frontier, choice, least cost and forecast: values against oracles, and what they say."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+from scipy.stats import t as student_t
+
+import scalingfit.allocation.solver as solver
+from scalingfit._errors import InputError
+from scalingfit.allocation import (
+    NonEmbedding,
+    SixND,
+    cheapest,
+    choose,
+    forecast,
+    frontier,
+    with_embedding,
+)
+from scalingfit.allocation.answer import engineering
+from scalingfit.catalog import law
+
+POINT = law("chinchilla").published["besiroglu-2024"].law
+
+
+def test_frontier_is_the_solver_for_every_draw(posterior) -> None:
+    found = frontier(posterior, [1e21, 5.76e23, 1e26])
+    direct = solver.solve(posterior.law, found.C, SixND())
+    assert found.N.shape == (4, 50, 3)
+    for name in ("N", "D", "L", "a", "b"):
+        assert np.array_equal(getattr(found, name), getattr(direct, name))
+    assert np.array_equal(found.tokens_per_param, direct.D / direct.N)
+    assert found.provenance["posterior"] == {"data": "abc"}
+    assert found.provenance["counting"] == "C = 6 N D, with N as in the fit"
+
+
+def test_frontier_summary_is_json_and_frame(posterior) -> None:
+    found = frontier(posterior, [1e21, 5.76e23])
+    rows = json.loads(json.dumps(found.summary(quantiles=(0.1, 0.5, 0.9))))
+    assert [row["C"] for row in rows] == [1e21, 5.76e23]
+    assert set(rows[0]) == {"C", "N", "D", "tokens_per_param", "L", "a", "b"}
+    assert rows[1]["N"] == pytest.approx(
+        dict(zip(("q10", "q50", "q90"), np.quantile(found.N[..., 1], (0.1, 0.5, 0.9)), strict=True))
+    )
+    frame = found.to_pandas()
+    assert list(frame.columns[:4]) == ["C", "N_q5", "N_q50", "N_q95"]
+    assert frame["N_q50"][1] == pytest.approx(rows[1]["N"]["q50"])
+
+
+def test_frontier_prints_a_table_and_its_caveats(posterior) -> None:
+    found = frontier(posterior, [1e21, 5.76e23, 1e26])
+    text = str(found)
+    assert "5.76e23" in text
+    assert "2 of 3 budgets lie beyond the runs; the farthest: C 1e26 is 8,330 times" in text
+    page = found._repr_html_()
+    assert page.count("<tr>") == 4
+    assert "<td>5.76e23</td>" in page
+
+
+def test_no_caveat_where_there_is_none(posterior) -> None:
+    assert frontier(posterior, [1e20, 1e21]).messages == ()
+    assert forecast(posterior, N=1e9, D=2e10).messages == ()
+
+
+def test_a_published_point_is_a_posterior_of_one_draw() -> None:
+    found = frontier(POINT, 5.76e23)
+    assert found.N.shape == (1,)
+    assert found.N[0] == pytest.approx(7.225e10, rel=1e-3)
+    assert "72.2B" in str(found)
+    assert "[" not in str(found).splitlines()[2]
+
+
+def test_budgets_compare_with_runs_under_the_same_counting(posterior) -> None:
+    total = frontier(posterior, [1e26]).messages[0]
+    partial = frontier(posterior, [1e26], counting="6ND-non-embedding").messages[0]
+    assert total.startswith("C 1e26 is 8,330 times the largest run (1.2e22)")
+    # The largest run is cheaper without its embedding, by 1 % at N = 1e10.
+    assert partial.startswith("C 1e26 is 8,420 times the largest run (1.19e22)")
+
+
+def test_the_limit_on_parameters_is_said(posterior) -> None:
+    found = frontier(posterior, [1e20, 1e22], max_params=2e9)
+    assert found.N.max() <= 2e9
+    assert found.messages[0] == "C 1e22: in 100 % of the draws max_params (2.00B) binds"
+
+
+def test_a_law_that_gains_nothing_from_tokens_says_so() -> None:
+    point = law("chinchilla")(E=1.7, A=400.0, alpha=0.3, B=1e-9, beta=0.3)
+    (message,) = frontier(point, 1e21).messages
+    assert message.startswith("C 1e21: in 100 % of the draws the best split is the largest")
+
+
+def test_serving_more_makes_the_model_smaller(posterior) -> None:
+    sizes = [
+        np.median(frontier(posterior, 1e24, inference_tokens=served).N)
+        for served in (1e6, 1e12, 1e13, 1e14)
+    ]
+    assert sizes[0] == pytest.approx(np.median(frontier(posterior, 1e24).N), rel=1e-5)
+    assert np.all(np.diff(sizes) < 0)
+
+
+def test_unique_tokens_add_epochs() -> None:
+    point = law("data_constrained").published["muennighoff-2023"].law
+    found = frontier(point, [1e20, 1e21], U=[1e10, 1e9])
+    assert found.draws["epochs"] == pytest.approx(found.D / [1e10, 1e9])
+    assert list(found.asked) == ["C", "U"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"C": "1e21"}, "text is not converted"),
+        ({"C": [1e21, np.nan, -1.0]}, "positive and finite, and has nan, -1"),
+        ({"C": []}, "nothing at all"),
+        ({"C": 5.0}, "ask for a larger budget"),
+        ({"C": 1e21, "U": 1e9}, r"unknown input 'U'\n  chinchilla takes N, D"),
+        ({"C": 1e21, "inference_token": 1e9}, "use inference_tokens"),
+        ({"C": 1e21, "counting": "6ND-nonembedding"}, "use 6ND-non-embedding"),
+        ({"C": 1e12, "inference_tokens": 1e13}, "no split of the budget"),
+        ({"C": 1e21, "max_params": -1}, "max_params must be positive"),
+    ],
+)
+def test_questions_without_an_answer_are_refused(posterior, arguments, said) -> None:
+    with pytest.raises(InputError, match=said):
+        frontier(posterior, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("data_constrained", {}, "also needs U"),
+        ("data_constrained", {"U": [1e9, 1e9, 1e9]}, "U has 3 values for 2 budgets"),
+        ("kaplan_steps", {}, "also needs batch"),
+        ("routed", {"experts": 8}, "depends on N, experts alone"),
+    ],
+)
+def test_laws_of_other_inputs_say_what_they_need(name, arguments, said) -> None:
+    point = next(iter(law(name).published.values())).law
+    with pytest.raises(InputError, match=said):
+        frontier(point, [1e20, 1e21], **arguments)
+
+
+def test_what_is_no_posterior_is_refused() -> None:
+    with pytest.raises(InputError, match="a posterior or a law with values is needed"):
+        frontier(law("chinchilla"), 1e21)
+
+
+# --- a choice among models ---------------------------------------------------------------------
+
+
+def test_the_best_of_a_list_has_the_least_loss(posterior) -> None:
+    models, budgets = [1e9, 2e9, 4e9, 8e9], [1e21, 1e22]
+    found = choose(posterior, budgets, models)
+    loss = found.draws["L"].reshape(4, 50, 2, 4)
+    for row, C in enumerate(budgets):
+        for column, N in enumerate(models):
+            direct = forecast(posterior, N=N, C=C).mean[..., 0]
+            assert loss[..., row, column] == pytest.approx(direct)
+    best = np.mean(loss.argmin(axis=-1)[..., None] == np.arange(4), axis=(0, 1))
+    assert found.probability.reshape(2, 4) == pytest.approx(best)
+    assert found.draws["regret"].reshape(4, 50, 2, 4).min(axis=-1) == pytest.approx(0.0)
+    assert found.summary()[1]["best"] == pytest.approx(best[0, 1])
+    assert str(found).splitlines()[1].endswith("best")
+
+
+@pytest.mark.parametrize(
+    ("values", "exponent"),
+    [
+        ({"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}, 0.7805),
+        ({"E": 1.6934, "A": 406.4, "B": 410.7, "alpha": 0.3392, "beta": 0.2849}, 0.7388),
+    ],
+)
+def test_kaplans_exponent_follows_from_chinchillas_law(values, exponent) -> None:
+    # Pearce & Song 2024: 20 models over Kaplan's range, 100 budgets without embeddings, the best
+    # model at each, a line through log N against log C.
+    N = np.logspace(2.9, 9.2, 20)
+    C = np.logspace(12.95, 20.7, 100)
+    point = law("chinchilla")(**values)
+
+    def slope(best):
+        return np.polyfit(np.log(C), np.log(N[best]), 1)[0]
+
+    # Their script reads each loss at the nearest of a thousand token counts; so does this.
+    grid = np.logspace(6, 25, 1000)
+    nearest = np.abs(6 * N[:, None] * grid - C[:, None, None]).argmin(axis=-1)
+    losses = forecast(point, N=np.tile(with_embedding(N), 100), D=grid[nearest].ravel()).mean
+    assert slope(losses.reshape(100, 20).argmin(axis=1)) == pytest.approx(exponent, abs=1e-4)
+
+    # With all the tokens that the budget buys, the choice is less ragged.
+    found = choose(point, C, with_embedding(N), counting=NonEmbedding())
+    best = found.draws["best"].reshape(100, 20).argmax(axis=1)
+    assert slope(best) == pytest.approx(exponent, abs=0.006)
+
+
+def test_a_model_that_cannot_be_trained_is_named(posterior) -> None:
+    with pytest.raises(InputError, match="N = 1e15 at C = 1e15"):
+        choose(posterior, [1e15], [1e9, 1e15])
+
+
+# --- the least cost of a loss ------------------------------------------------------------------
+
+
+def sardana(point, L: float, served: float) -> tuple[float, float]:
+    """N and D of Sardana et al. 2024, arXiv 2401.00448, equation 12."""
+
+    def residual(log_d: float) -> float:
+        D = np.exp(log_d)
+        training = (point.beta * point.B / point.alpha + point.B) * D**-point.beta
+        serving = served * point.beta * point.B / (3 * point.alpha) * D ** (-point.beta - 1)
+        return training + serving + point.E - L
+
+    D = np.exp(brentq(residual, np.log(1e6), np.log(1e25), xtol=1e-14))
+    return (point.A / (L - point.E - point.B * D**-point.beta)) ** (1 / point.alpha), D
+
+
+@pytest.mark.parametrize("served", [1e9, 1e12, 1e13, 1e15])
+@pytest.mark.parametrize("L", [2.0, 2.4])
+def test_least_cost_is_sardanas(L, served) -> None:
+    found = cheapest(POINT, L, inference_tokens=served)
+    N, D = sardana(POINT, L, served)
+    assert found.draws["N"][0] == pytest.approx(N, rel=1e-8)
+    assert found.draws["D"][0] == pytest.approx(D, rel=1e-8)
+    assert found.draws["C"][0] == pytest.approx(6 * N * D + 2 * N * served, rel=1e-8)
+
+
+def test_least_cost_inverts_the_frontier(posterior) -> None:
+    losses = frontier(posterior, [1e21, 1e24]).L
+    for row, C in enumerate((1e21, 1e24)):
+        L = losses[0, 7, row]
+        found = cheapest(posterior, L)
+        assert found.draws["C"].shape == (4, 50, 1)
+        assert found.draws["C"][0, 7, 0] == pytest.approx(C, rel=1e-8)
+
+
+def test_a_loss_out_of_reach_is_counted_and_not_averaged(posterior) -> None:
+    L = float(np.quantile(posterior.law.E, 0.3))
+    found = cheapest(posterior, L)
+    reachable = posterior.law.E < L
+    assert not np.isfinite(found.draws["C"][..., 0][~reachable]).any()
+    assert found.summary()[0]["N"]["q95"] is None
+    assert found.messages[0].startswith(f"L {engineering(L)}: in ")
+    with pytest.raises(InputError, match="no budget reaches the loss"):
+        cheapest(posterior, 1.0)
+
+
+# --- forecasts ---------------------------------------------------------------------------------
+
+
+def test_forecast_is_the_formula(posterior) -> None:
+    found = forecast(posterior, N=[70e9, 1e9], D=1.4e12)
+    draws = {name: leaf[..., None] for name, leaf in posterior.law.values().items()}
+    N, D = np.array([70e9, 1e9]), 1.4e12
+    direct = draws["E"] + draws["A"] / N ** draws["alpha"] + draws["B"] / D ** draws["beta"]
+    np.testing.assert_allclose(found.mean, direct, rtol=1e-12)
+
+
+def test_a_new_run_scatters_as_the_noise_says(posterior) -> None:
+    found = forecast(posterior, N=70e9, D=np.full(100, 1.4e12))
+    standard = np.log(found.new_run / found.mean) / 0.02
+    # 20,000 draws: quantiles of the t within about five standard errors.
+    for q in (0.05, 0.25, 0.5, 0.75, 0.95):
+        share = np.mean(standard < student_t(6.0).ppf(q))
+        assert share == pytest.approx(q, abs=5 * np.sqrt(q * (1 - q) / standard.size))
+
+
+def test_the_seed_decides_the_new_runs(posterior) -> None:
+    first, again, other = (
+        forecast(posterior, N=1e9, D=1e10, seed=seed).new_run for seed in (0, 0, 1)
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_forecast_derives_tokens_from_compute_and_says_so(posterior) -> None:
+    found = forecast(posterior, N=[1e9, 2e9], C=1e20)
+    assert found.asked["D"] == pytest.approx([1e20 / 6e9, 1e20 / 12e9])
+    assert found.messages == ("D was derived: C = 6 N D, with N as in the fit",)
+    assert [row["N"] for row in found.summary()] == [1e9, 2e9]
+
+
+def test_forecast_derives_steps_from_tokens() -> None:
+    point = law("kaplan_steps").published["kaplan-2020-table-3"].law
+    by_steps = forecast(point, N=1e9, S=1e5, batch=5e5)
+    by_compute = forecast(point, N=1e9, C=6 * 1e9 * 5e10, batch=5e5)
+    assert by_compute.mean == pytest.approx(by_steps.mean)
+    assert len(by_compute.messages) == 2
+
+
+def test_a_law_by_itself_has_no_new_run() -> None:
+    found = forecast(POINT, N=70e9, D=1.4e12)
+    assert found.mean.shape == (1,)
+    with pytest.raises(InputError, match="has no noise"):
+        _ = found.new_run
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({"N": 1e9}, r"also needs D(.|\n)*or C=\.\.\. from which it follows"),
+        ({}, "also needs N, D"),
+        ({"N": 1e9, "D": 1e10, "Q": 3.0}, "unknown input 'Q'"),
+        ({"N": [1e9, 2e9], "D": [1e9, 1e9, 1e9]}, "do not match in length"),
+        ({"N": "7B", "D": 1e10}, "must be a number"),
+        ({"N": -1.0, "D": 1e10}, "positive and finite"),
+    ],
+)
+def test_forecasts_without_an_answer_are_refused(posterior, inputs, said) -> None:
+    with pytest.raises(InputError, match=said):
+        forecast(posterior, **inputs)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (7.236e10, "72.4B"),
+        (9.9999e9, "10.0B"),
+        (999.6e9, "1.00T"),
+        (3.16e15, "3.16e15"),
+        (5.76e23, "5.76e23"),
+        (0.51286, "0.513"),
+        (1633.0, "1630"),
+        (0.0, "0"),
+        (np.inf, "inf"),
+    ],
+)
+def test_numbers_are_three_digits_and_a_suffix(value, text) -> None:
+    assert engineering(value) == text

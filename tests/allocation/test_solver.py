@@ -1,0 +1,217 @@
+"""The solver against closed forms, published optima and SciPy."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+
+from scalingfit.allocation import (
+    Custom,
+    NonEmbedding,
+    SixND,
+    WithEmbedding,
+    WithInference,
+    non_embedding,
+    with_embedding,
+)
+from scalingfit.allocation.solver import solve
+from scalingfit.catalog import law
+
+BUDGETS = np.array([1e19, 1e21, 5.76e23, 3.8e25])
+Chinchilla = law("chinchilla")
+
+
+def closed_form(values, C):
+    """N*, a and L* of Hoffmann et al. 2022, equation 4."""
+    E, A, B, alpha, beta = (
+        np.asarray(values[name])[..., None] for name in ("E", "A", "B", "alpha", "beta")
+    )
+    a = beta / (alpha + beta)
+    G = (alpha * A / (beta * B)) ** (1 / (alpha + beta))
+    L = E + (A * G**-alpha + B * G**beta) * (C / 6) ** -(alpha * a)
+    return G * (C / 6) ** a, a, L
+
+
+# Besiroglu et al. 2024 and Muennighoff et al. 2023, the unrounded log-parameters in their code.
+UNROUNDED = {
+    "besiroglu": (6.17795598, 7.64273236, 0.59711196, 0.34781303, 0.36585412),
+    "muennighoff": (6.255414, 7.3049974, 0.6254804, 0.3526596, 0.3526596),
+}
+
+
+def unrounded(name):
+    a, b, e, alpha, beta = UNROUNDED[name]
+    return Chinchilla(E=np.exp(e), A=np.exp(a), B=np.exp(b), alpha=alpha, beta=beta)
+
+
+@pytest.mark.parametrize(
+    ("point", "ratios", "N"),
+    [
+        (Chinchilla.published["hoffmann-2022"].law, [32, 50, 92.6, 139], 3.22e10),
+        (Chinchilla.published["hoffmann-2022-unrounded"].law, [22.7, 33.9, 58.9, 84.8], 4.036e10),
+        (unrounded("besiroglu"), [24.2, 21.5, 18.3, 16.5], 7.236e10),
+        (unrounded("muennighoff"), [19.6, 19.6, 19.6, 19.6], 6.996e10),
+    ],
+)
+def test_published_constants_give_their_known_optima(point, ratios, N) -> None:
+    found = solve(point, BUDGETS, SixND())
+    np.testing.assert_allclose(found.D / found.N, ratios, rtol=0.005)
+    assert found.N[2] == pytest.approx(N, rel=0.001)
+
+
+def test_many_draws_meet_the_closed_form(chinchilla) -> None:
+    # Many draws, because root finding that fails does so on one draw in a thousand.
+    draws = chinchilla((4, 2500), spread=0.1)
+    found = solve(draws, BUDGETS, SixND())
+    N, a, L = closed_form(draws.values(), BUDGETS)
+    assert found.N.shape == (4, 2500, 4)
+    assert found.N.dtype == np.float64
+    assert np.max(np.abs(found.N / N - 1)) < 1e-12
+    assert np.max(np.abs(found.D * 6 * N / BUDGETS - 1)) < 1e-12
+    assert np.max(np.abs(found.L / L - 1)) < 1e-14
+    assert np.max(np.abs(found.a - a)) < 1e-10
+    assert np.max(np.abs(found.a + found.b - 1)) < 1e-10
+    assert not found.lowest.any()
+    assert not found.highest.any()
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    alpha=st.floats(0.05, 1.0),
+    beta=st.floats(0.05, 1.0),
+    size=st.floats(-3, 1),
+    data=st.floats(-3, 1),
+    C=st.floats(1e17, 1e27),
+)
+def test_any_constants_meet_the_first_order_condition(alpha, beta, size, data, C) -> None:
+    # The terms are 10^size and 10^data at N = 1e9 and D = 3e10.
+    A, B = 10**size * 1e9**alpha, 10**data * 3e10**beta
+    found = solve(Chinchilla(E=1.7, A=A, B=B, alpha=alpha, beta=beta), np.array([C]), SixND())
+    N = closed_form({"E": 1.7, "A": A, "B": B, "alpha": alpha, "beta": beta}, C)[0]
+    if 1 < N < C / 6:
+        gain = beta * B * found.D**-beta
+        assert alpha * A * found.N**-alpha == pytest.approx(gain, rel=1e-11)
+        np.testing.assert_allclose(found.N, N, rtol=1e-10)
+    else:
+        assert (found.lowest | found.highest).all()
+
+
+def test_leaves_of_any_shape_agree(chinchilla) -> None:
+    draws = chinchilla((3, 2, 5))
+    one = jax.tree.map(lambda leaf: leaf[2, 1, 3], draws)
+    assert solve(draws, BUDGETS, SixND()).N[2, 1, 3] == pytest.approx(
+        solve(one, BUDGETS, SixND()).N, rel=1e-13
+    )
+
+
+def test_another_number_of_budgets_changes_nothing(chinchilla) -> None:
+    few, many = (solve(chinchilla((4, 5)), BUDGETS[:n], SixND()) for n in (3, 4))
+    assert few.N.shape == (4, 5, 3)
+    assert np.array_equal(few.N, many.N[..., :3])
+
+
+def test_configuration_is_left_alone(chinchilla) -> None:
+    solve(chinchilla(), BUDGETS, SixND())
+    assert not jax.config.jax_enable_x64
+
+
+# Pearce & Song 2024: the constants of Epoch's and of Hoffmann's fit, as in their script.
+PEARCE = {
+    "epoch": {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658},
+    "chinchilla": {"E": 1.6934, "A": 406.4, "B": 410.7, "alpha": 0.3392, "beta": 0.2849},
+}
+
+
+@pytest.mark.parametrize("constants", PEARCE)
+def test_non_embedding_optimum_is_pearce_and_songs(constants) -> None:
+    omega = 47491.0
+    values = PEARCE[constants]
+    A, B, alpha, beta = (values[name] for name in ("A", "B", "alpha", "beta"))
+    N = np.logspace(2.9, 9.2, 20)
+    size = (N + omega * N ** (1 / 3)) ** ((1 + alpha) / beta)
+    slope = (N + omega / 3 * N ** (1 / 3)) ** (-1 / beta)
+    C = 6 * N * slope * size * (beta * B / (alpha * A)) ** (1 / beta)
+    found = solve(Chinchilla(**values), C, NonEmbedding(omega))
+    assert non_embedding(found.N, omega) == pytest.approx(N, rel=1e-8)
+    # d log N_E / d log C, against the derivative of the analytic curve.
+    exponent = found.a * found.N / (N + omega / 3 * N ** (1 / 3))
+    root = N ** (2 / 3)
+    steep = (1 + alpha) * (root + omega / 3) / (root + omega)
+    inverse = 1 + (steep - (root + omega / 9) / (root + omega / 3)) / beta
+    assert exponent == pytest.approx(1 / inverse, rel=1e-6)
+
+
+def test_a_function_is_solved_like_the_rule_it_states(chinchilla) -> None:
+    draws = chinchilla((2, 3))
+    rule = Custom(lambda N, D: 6 * N * D)
+    by_rule, by_function = solve(draws, BUDGETS, SixND()), solve(draws, BUDGETS, rule)
+    np.testing.assert_allclose(by_function.N, by_rule.N, rtol=1e-10)
+    assert by_function.a == pytest.approx(by_rule.a, rel=1e-8)
+
+
+def test_fit_on_non_embedding_parameters_pays_for_the_embedding() -> None:
+    omega = 47491.0
+    point = unrounded("besiroglu")
+    found = solve(point, BUDGETS, WithEmbedding(omega))
+    assert 6 * with_embedding(found.N, omega) * found.D == pytest.approx(BUDGETS)
+    # dL = 0 along the budget, where d log D = -(d log N_T / d log N_E) d log N_E.
+    dearer = (found.N + omega / 3 * np.cbrt(found.N)) / with_embedding(found.N, omega)
+    size = point.alpha * point.A * found.N**-point.alpha
+    assert size == pytest.approx(dearer * point.beta * point.B * found.D**-point.beta, rel=1e-10)
+
+
+def test_serving_meets_the_first_order_condition() -> None:
+    served = 1e13
+    point = unrounded("besiroglu")
+    found = solve(point, np.array([1e24, 1e25]), WithInference(SixND(), served))
+    size = point.alpha * point.A * found.N**-point.alpha
+    data = point.beta * point.B * found.D**-point.beta
+    # Sardana et al. 2024, arXiv 2401.00448: the condition behind equation 12.
+    assert size / data == pytest.approx(1 + served / (3 * found.D), rel=1e-10)
+
+
+@pytest.mark.parametrize("U", [1e9, 1e10, 1e11])
+def test_data_constrained_optimum_is_scipys(U) -> None:
+    point = law("data_constrained").published["muennighoff-2023"].law
+    C = np.array([1e20, 1e21, 1e22])
+    found = solve(point, C, SixND(), extras={"U": np.full(3, U)})
+    for row, budget in enumerate(C):
+        with jax.enable_x64(True):
+            best = min(
+                (
+                    minimize_scalar(
+                        lambda x, C=budget: float(point.loss(np.exp(x), C / 6 / np.exp(x), U)),
+                        bounds=(low, low + 1),
+                        method="bounded",
+                        options={"xatol": 1e-10},
+                    )
+                    for low in np.arange(16.0, 30.0)
+                ),
+                key=lambda result: result.fun,
+            )
+        assert found.L[row] <= best.fun * (1 + 1e-14)
+        assert found.L[row] == pytest.approx(best.fun, rel=1e-12)
+
+
+def test_the_largest_model_allowed_binds(chinchilla) -> None:
+    found = solve(chinchilla((2, 3)), BUDGETS, SixND(), max_params=1e10)
+    assert np.all(found.N <= 1e10)
+    assert np.array_equal(found.highest[0, 0], [False, False, True, True])
+    assert found.a[..., 2:] == pytest.approx(0.0, abs=1e-10)
+    assert found.b[..., 2:] == pytest.approx(1.0)
+
+
+def test_kaplans_frontier_has_his_exponent() -> None:
+    # At a vanishing batch size the budget is C_min, and N* goes as C_min^(alpha_C / alpha_N)
+    # with alpha_C of equation 1.8 (Kaplan et al. 2020, arXiv 2001.08361, equation 1.7).
+    point = law("kaplan_steps").published["kaplan-2020-table-3"].law
+    C = np.array([1e20, 1e22, 1e24])
+    found = solve(point, C, SixND(), extras={"batch": np.full(3, 1e-3)})
+    alpha_C = 1 / (1 / point.alpha_S + 1 / point.alpha_B + 1 / point.alpha_N)
+    assert found.a == pytest.approx(alpha_C / point.alpha_N, rel=1e-6)
+    # At the critical batch size the same model and loss cost twice as much.
+    batch = point.critical_batch(found.L)
+    S = found.D / batch / (1 + 1e-3 / batch)
+    assert point.loss(found.N, 2 * S, batch) == pytest.approx(found.L, rel=1e-5)
