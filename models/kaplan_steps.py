@@ -83,7 +83,7 @@ class KaplanSteps(Law):
             return jnp.logaddexp(size, steps + self.alpha_S * waste) - log_loss
 
         unlimited_batch = jnp.logaddexp(size, steps) + jnp.zeros_like(ratio)
-        return jnp.exp(root(residual, unlimited_batch, steps=12))
+        return jnp.exp(root(residual, unlimited_batch, steps=8))
 
     def critical_batch(self, L: Any) -> Any:
         """Batch size in tokens that trades steps against tokens evenly at a loss (equation 1.4)."""

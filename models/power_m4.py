@@ -56,4 +56,4 @@ class PowerM4(Law):
             return self.a * jax.nn.softplus(odds) - jax.nn.softplus(-odds) - right
 
         far_away = jnp.where(right < 0, right, right / self.a)
-        return self.E + self.span * jax.nn.sigmoid(root(residual, far_away, steps=10))
+        return self.E + self.span * jax.nn.sigmoid(root(residual, far_away, steps=6))
