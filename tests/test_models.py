@@ -65,7 +65,7 @@ def _prior_draws(name: str, double: bool) -> dict[str, np.ndarray]:
         return values
 
     with jax.enable_x64(double):
-        drawn = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(LAWS.index(name)), DRAWS))
+        drawn = jax.vmap(one)(jax.random.split(jax.random.key(LAWS.index(name)), DRAWS))
     return {parameter: np.asarray(value) for parameter, value in drawn.items()}
 
 
