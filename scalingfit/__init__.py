@@ -26,6 +26,7 @@ _HOMES = {
     "law": "scalingfit.law:",  # the module can be called: law("chinchilla")
     "laws": "scalingfit.catalog:laws",
     "load": "scalingfit.inference:load",
+    "point": "scalingfit.inference.point:point",
     "prior_predictive": "scalingfit.inference:prior_predictive",
     "read": "scalingfit.runs:read",
 }
@@ -33,14 +34,15 @@ _HOMES = {
 __all__ = ["__version__", *sorted(_HOMES)]
 
 if TYPE_CHECKING:
-    from scalingfit.allocation import frontier as frontier
+    from scalingfit.allocation.frontier import frontier as frontier
     from scalingfit.catalog import law as law
     from scalingfit.catalog import laws as laws
     from scalingfit.inference import Limits as Limits
     from scalingfit.inference import Posterior as Posterior
-    from scalingfit.inference import fit as fit
     from scalingfit.inference import load as load
     from scalingfit.inference import prior_predictive as prior_predictive
+    from scalingfit.inference.fit import fit as fit
+    from scalingfit.inference.point import point as point
     from scalingfit.runs import Runs as Runs
     from scalingfit.runs import datasets as datasets
     from scalingfit.runs import read as read

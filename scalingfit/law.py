@@ -24,11 +24,12 @@ import math
 import re
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Self, dataclass_transform
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro.distributions as dist
 from jax import Array
 from numpyro.distributions import Distribution
@@ -101,22 +102,30 @@ class Parameter:
         return f"{term} at {self.of}={self.at:g} ~ LogNormal(log {self.median:g}, {self.log_sd:g})"
 
 
-def describe(prior: Distribution) -> str:
-    """A distribution as text that states its family and its numbers."""
-    inner = prior
-    shift = ""
-    while (
-        isinstance(inner, dist.TransformedDistribution)
-        and type(inner).__name__ == "TransformedDistribution"
-    ):
-        shift += " through " + ", ".join(type(t).__name__ for t in inner.transforms)
-        inner = inner.base_dist
-    numbers = ", ".join(
-        f"{name}={float(getattr(inner, name)):g}"
-        for name in inner.arg_constraints
-        if hasattr(inner, name)
-    )
-    return f"{type(inner).__name__}({numbers}){shift}"
+def describe(prior: Distribution, number: Callable[[float], str] = "{:g}".format) -> str:
+    """A distribution as text that states its family and its numbers, written by `number`."""
+    if type(prior) is dist.TransformedDistribution:
+        steps = [
+            f"{type(step).__name__}({', '.join(_numbers(jax.tree.leaves(step), number))})"
+            for step in prior.transforms
+        ]
+        return f"{describe(prior.base_dist, number)} through {', '.join(steps)}"
+    if type(prior).__name__.endswith("TruncatedDistribution"):
+        family, layers = f"Truncated{type(prior.base_dist).__name__}", [prior.base_dist, prior]
+    else:
+        family, layers = type(prior).__name__, [prior]
+    stated = {
+        name: value
+        for layer in layers
+        for name in layer.arg_constraints
+        if np.ndim(value := getattr(layer, name, ())) == 0
+    }
+    texts = _numbers(stated.values(), number)
+    return f"{family}({', '.join(map('='.join, zip(stated, texts, strict=True)))})"
+
+
+def _numbers(values: Iterable[Any], number: Callable[[float], str]) -> list[str]:
+    return [number(float(value)) for value in values]
 
 
 def parameter(prior: Distribution, about: str) -> Any:
@@ -294,7 +303,7 @@ def _check_declaration(cls: type[Law]) -> None:
 
 
 class _CallableModule(types.ModuleType):
-    """Lets ``scalingfit.law("chinchilla")`` look a law up while ``scalingfit.law`` is this module."""
+    """Lets ``scalingfit.law("chinchilla")`` look a law up, while the name is this module's too."""
 
     def __call__(self, name: str | type[Law]) -> type[Law]:
         from scalingfit.catalog import law

@@ -107,17 +107,18 @@ def _tail() -> Any:
     )
 
 
-class _StudentT(dist.StudentT):
+class _StudentT(dist.StudentT):  # type: ignore[misc]  # NumPyro is untyped
     """Student's t, drawn by Bailey's polar method (1994, Math. Comp. 62, 779).
 
     Exact and free of rejection loops, which take seconds to compile.
     """
 
     def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
-        shape = sample_shape + self.batch_shape
-        radius, angle = jax.random.uniform(key, (2, *shape), minval=jnp.finfo(float).tiny)
+        shape, real = sample_shape + self.batch_shape, jnp.result_type(float)
+        radius, angle = jax.random.uniform(key, (2, *shape), real, minval=jnp.finfo(real).tiny)
         unit = jnp.sqrt(self.df * jnp.expm1(-2 / self.df * jnp.log(radius)))
-        return self.loc + self.scale * unit * jnp.cos(2 * jnp.pi * angle)
+        drawn: Array = self.loc + self.scale * unit * jnp.cos(2 * jnp.pi * angle)
+        return drawn
 
 
 class StudentT(Noise):

@@ -103,7 +103,7 @@ class Diagnosis:
 
     def passes(self, limits: Limits) -> NDArray[np.bool_]:
         """Which fits reach the limits; written so that a NaN never passes."""
-        return (
+        return np.asarray(
             (self.stuck == 0)
             & (self.divergences <= limits.divergences)
             & np.all(self.rhat <= limits.rhat, axis=-1)
@@ -136,7 +136,7 @@ def diagnose(draws: Floats, energy: Floats, diverging: NDArray[np.bool_]) -> Dia
 
 
 def rhat(draws: Floats) -> Floats:
-    """Rank-normalised split R-hat, the larger of bulk and folded; shape (...) from (..., chain, draw)."""
+    """Rank-normalised split R-hat, the larger of bulk and folded; (..., chain, draw) -> (...)."""
     halves = _split(draws)
     folded = np.abs(halves - np.median(halves, axis=(-2, -1), keepdims=True))
     return np.maximum(_basic_rhat(_normal_scores(halves)), _basic_rhat(_normal_scores(folded)))
@@ -249,13 +249,13 @@ def _failures(diagnosis: Diagnosis, names: Sequence[str], limits: Limits) -> lis
         ]
         if bad:
             found.append(
-                f"{label} of {', '.join(bad)} (must be {bound}): take more draws (draws=, warmup=); "
-                "if that does not help, the runs leave several explanations open"
+                f"{label} of {', '.join(bad)} (must be {bound}): take more draws (draws=, "
+                "warmup=); if that does not help, the runs leave several explanations open"
             )
     if not np.all(diagnosis.e_bfmi >= limits.energy):
         found.append(
-            f"E-BFMI {np.min(diagnosis.e_bfmi):.2f} (must be at least {limits.energy:g}): the tails "
-            "were explored slowly; choose narrower priors"
+            f"E-BFMI {np.min(diagnosis.e_bfmi):.2f} (must be at least {limits.energy:g}): the "
+            "tails were explored slowly; choose narrower priors"
         )
     return found
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+from numpyro.distributions import Distribution
 
 from scalingfit._errors import InputError
 from scalingfit._files import replacing
 from scalingfit.catalog import law as find_law
 from scalingfit.inference.diagnostics import Verdict, diagnose
-from scalingfit.inference.model import Prior, build
+from scalingfit.inference.model import Model, Prior, build
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.priors import parse_prior
 from scalingfit.inference.sampler import Draws, prior_values
@@ -57,7 +60,7 @@ def to_arviz(posterior: Posterior) -> xr.DataTree:
             "observed_data": {"L": np.asarray(runs["L"])},
             "constant_data": {**inputs, **labels, "row_number": np.asarray(runs.row_numbers)},
         },
-        dims=dict.fromkeys(("L", "row_number", *inputs, *labels), ["run"]),
+        dims={name: ["run"] for name in ("L", "row_number", *inputs, *labels)},
         attrs={"/": _attributes(posterior)},
     )
     return tree
@@ -75,7 +78,11 @@ def save(posterior: Posterior, path: str | os.PathLike[str]) -> None:
         posterior.to_arviz().to_netcdf(part, engine="h5netcdf")
 
 
-def load(path: str | os.PathLike[str], law: type[Law] | None = None) -> Posterior:
+def load(
+    path: str | os.PathLike[str],
+    law: type[Law] | None = None,
+    priors: Mapping[str, Prior] | None = None,
+) -> Posterior:
     """Read a fit that `Posterior.save` wrote.
 
     Parameters
@@ -83,6 +90,9 @@ def load(path: str | os.PathLike[str], law: type[Law] | None = None) -> Posterio
     path : path
     law : type of Law, optional
         The law's class, where it is not in the catalog.
+    priors : mapping, optional
+        The priors that were given to `fit`, where they are mixtures or transformed distributions,
+        which the file names but does not hold.
 
     Raises
     ------
@@ -100,30 +110,37 @@ def load(path: str | os.PathLike[str], law: type[Law] | None = None) -> Posterio
         with xr.open_datatree(path, engine="h5netcdf") as opened:
             tree = opened.load()
         attributes = json.loads(tree.attrs["scalingfit"])
-    except (KeyError, OSError, ValueError):
+        saved = attributes["format"]
+    except (KeyError, OSError, TypeError, ValueError):
         raise InputError(
             f"{os.fspath(path)!r} is not a fit saved by scalingfit",
             remedy="name a file that 'scalingfit fit -o FIT.nc' or Posterior.save wrote.",
         ) from None
-    return _restore(tree, attributes, law)
+    if saved != FORMAT:
+        raise InputError(
+            f"{os.fspath(path)!r} has format {saved}, this version reads format {FORMAT}",
+            remedy="load it with the version of scalingfit that its provenance names.",
+        )
+    given = {name: _read_prior(text, name, priors) for name, text in attributes["priors"].items()}
+    model = build(law or find_law(attributes["law"]), find_noise(attributes["noise"]), given)
+    return _restore(tree, attributes, model)
 
 
-def _restore(tree: xr.DataTree, attributes: dict[str, Any], law: type[Law] | None) -> Posterior:
-    priors: dict[str, Prior] = {name: parse_prior(t) for name, t in attributes["priors"].items()}
-    model = build(law or find_law(attributes["law"]), find_noise(attributes["noise"]), priors)
-    values = {name: tree["posterior"][name].values for name in model.sites}
-    stats = {ours: tree["sample_stats"][theirs].values for ours, theirs in STATS.items()}
+def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Posterior:
+    draws, kept = _arrays(tree, "posterior"), _arrays(tree, "sample_stats")
+    values = {name: draws[name] for name in model.sites}
+    stats: dict[str, Any] = {ours: kept[theirs] for ours, theirs in STATS.items()}
     diagnosis = diagnose(
         np.stack([values[name] for name in model.sites]), stats["energy"], stats["diverging"]
     )
     completed = model.complete_arrays(values)
-    constant = {str(name): array.values for name, array in tree["constant_data"].data_vars.items()}
+    constant = _arrays(tree, "constant_data")
     rows = constant.pop("row_number")
     labels = {
         n.removeprefix("label_"): constant.pop(n) for n in list(constant) if n.startswith("label_")
     }
     runs = Runs.from_columns(
-        {**constant, "L": tree["observed_data"]["L"].values},
+        {**constant, **_arrays(tree, "observed_data")},
         labels=labels,
         row_numbers=rows,
         provenance=attributes["runs"],
@@ -139,19 +156,40 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], law: type[Law] | Non
         sampled=Draws(
             values=values,
             **stats,
-            step_size=tree["sample_stats"]["step_size"].values[:, 0],
+            step_size=kept["step_size"][:, 0],
             diagnosis=diagnosis,
             record=attributes["record"],
         ),
     )
 
 
+def _arrays(tree: xr.DataTree, group: str) -> dict[str, NDArray[Any]]:
+    return {str(name): array.values for name, array in tree.children[group].data_vars.items()}
+
+
+def _read_prior(text: str, name: str, given: Mapping[str, Prior] | None) -> Prior:
+    """The prior that a file states, or the caller's where a file cannot hold it."""
+    if given and name in given:
+        if _write_prior(given[name]) != text:
+            raise InputError(f"the prior of {name} was {text}, not {_write_prior(given[name])}")
+        return given[name]
+    try:
+        return parse_prior(text)
+    except InputError:
+        raise InputError(
+            f"the file cannot hold the prior of {name}, {text}",
+            remedy=f"give it as it was given to fit: load(..., priors={{{name!r}: ...}}).",
+        ) from None
+
+
+def _write_prior(prior: Prior) -> str:
+    """A prior as text that states its numbers exactly."""
+    return describe(prior, repr) if isinstance(prior, Distribution) else str(prior)
+
+
 def _attributes(posterior: Posterior) -> dict[str, str]:
     model = posterior.model
-    priors = {
-        name: describe(prior) if hasattr(prior, "log_prob") else str(prior)
-        for name, prior in model.priors.items()
-    }
+    priors = {name: _write_prior(prior) for name, prior in model.priors.items()}
     record = {
         "format": FORMAT,
         "law": model.law.name,

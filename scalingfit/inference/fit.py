@@ -145,6 +145,8 @@ def check(model: Model, runs: Runs, settings: Settings) -> None:
     InputError
     """
     runs.input(model.law.inputs())
+    if not model.sites:
+        raise InputError(f"every parameter of {model.law.name} and its noise is pinned: no fit")
     free = sum(site in model.law.parameters() for site in model.sites)
     weight = runs.columns.get("weight")
     rows = len(runs) if weight is None else int(np.count_nonzero(weight))

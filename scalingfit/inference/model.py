@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import jax
@@ -18,6 +20,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from jax import Array
+from numpy.typing import NDArray
 from numpyro import handlers
 from numpyro.distributions import Distribution
 from numpyro.distributions.transforms import ComposeTransform, ExpTransform, biject_to
@@ -28,9 +31,10 @@ from scalingfit._positive import Positive, plain
 from scalingfit.law import Law, Parameter, describe
 from scalingfit.noise import Noise
 
-__all__ = ["Data", "Model", "Prior", "build"]
+__all__ = ["Data", "Leaf", "Model", "Prior", "build"]
 
 type Prior = Distribution | float | str
+type Leaf = Array | NDArray[Any]
 
 
 @jax.tree_util.register_dataclass
@@ -56,11 +60,11 @@ class Data:
         Log of the geometric mean of each input, about which coefficients are recentred.
     """
 
-    log_inputs: dict[str, Array]
-    loss: Array
-    weight: Array
-    loss_se: Array | None
-    centre: dict[str, Array]
+    log_inputs: Mapping[str, Leaf]
+    loss: Leaf
+    weight: Leaf
+    loss_se: Leaf | None
+    centre: Mapping[str, Leaf]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,13 +95,16 @@ class Model:
 
     def sample(self, data: Data | None = None, observe: bool = True) -> tuple[Law, Noise]:
         """The NumPyro model itself; without data it samples the parameters only."""
-        values = _sample_parameters(self.law.parameters(), self.priors)
-        law = self.law(**values)
-        noise = self.noise(**_sample_parameters(self.noise.parameters(), self.priors))
+        values = _sample_parameters(self.law.parameters() | self.noise.parameters(), self.priors)
+        law = self.law(**{name: values[name] for name in self.law.parameters()})
+        noise = self.noise(**{name: values[name] for name in self.noise.parameters()})
         if data is not None:
             supports = zip(self.sites, self.transforms, strict=True)
             positive = {name for name, transform in supports if _is_exponential(transform)}
-            in_logs = {k: Positive(jnp.log(v)) if k in positive else v for k, v in values.items()}
+            in_logs = {
+                name: Positive(jnp.log(value)) if name in positive else value
+                for name, value in law.values().items()
+            }
             inputs = {name: Positive(value) for name, value in data.log_inputs.items()}
             mean = plain(self.law(**in_logs).loss(**inputs))
             observed = jnp.exp(data.loss) if self.noise.on_log else data.loss
@@ -121,7 +128,7 @@ class Model:
         likelihood = jnp.sum(data.weight * terms.pop("L"))
         return likelihood + sum(jnp.sum(term) for term in terms.values()) + log_jacobian
 
-    def constrain(self, z: Array, centre: Mapping[str, Array]) -> tuple[dict[str, Array], Array]:
+    def constrain(self, z: Array, centre: Mapping[str, Leaf]) -> tuple[dict[str, Array], Array]:
         """Sampled parameters at `z`, and the log determinant of the Jacobian.
 
         Coefficients are sampled as their term at the centre of the runs: ``A`` through
@@ -140,7 +147,7 @@ class Model:
             log_jacobian += jnp.log(jnp.abs(stretch))
         return values, log_jacobian
 
-    def unconstrain(self, values: Mapping[str, Any], centre: Mapping[str, Array]) -> Array:
+    def unconstrain(self, values: Mapping[str, Any], centre: Mapping[str, Leaf]) -> Array:
         """The coordinates of sampled parameters; the inverse of `constrain`."""
         declared = self.law.parameters() | self.noise.parameters()
         coordinates = []
@@ -156,7 +163,7 @@ class Model:
         return self.law(**{n: _resolve(n, self.priors, values) for n in self.law.parameters()})
 
     def complete_arrays(self, values: Mapping[str, Any]) -> tuple[Law, Noise]:
-        """The law and the noise from sampled parameters, NumPy float64: pinned and tied filled in."""
+        """The law and the noise, float64 NumPy: sampled parameters with pinned and tied ones."""
         shape = np.shape(next(iter(values.values())))
 
         def fill(cls: Any) -> Any:
@@ -181,7 +188,7 @@ class Model:
         return jax.vmap(one)(jax.random.split(key, draws))
 
     def predictive_draws(self, key: Array, draws: int, data: Data) -> dict[str, Array]:
-        """Draws of the parameters, (draw,), and of the losses at the inputs in `data`, (draw, run)."""
+        """Draws of the parameters, (draw,), and of losses at the inputs in `data`, (draw, run)."""
 
         def one(key: Array) -> dict[str, Array]:
             model = handlers.seed(functools.partial(self.sample, data, observe=False), key)
@@ -200,9 +207,7 @@ class Model:
             elif isinstance(given, Distribution):
                 lines[name] = describe(given)
             else:
-                lines[name] = (
-                    f"tied to {given}" if isinstance(given, str) else f"pinned at {given:g}"
-                )
+                lines[name] = f"tied to {given}" if isinstance(given, str) else f"pinned at {given}"
         return lines
 
     def _exponent(self, values: Mapping[str, Any], site: str) -> Any:
@@ -218,21 +223,27 @@ def build(law: type[Law], noise: type[Noise], priors: Mapping[str, Prior] | None
     InputError
         Where a prior names no parameter, ties to an unknown one, or is no scalar distribution.
     """
-    priors = dict(priors or {})
+    priors = {
+        name: float(prior) if isinstance(prior, Real) and not isinstance(prior, bool) else prior
+        for name, prior in (priors or {}).items()
+    }
+    _check_names(law, noise)
     _check_priors(law, noise, priors)
     return _build(law, noise, tuple(_Given(name, prior) for name, prior in sorted(priors.items())))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Given:
-    """A prior as a dictionary key: distributions compare by family and numbers."""
+    """A prior as a dictionary key: distributions compare by their structure and exact numbers."""
 
     name: str
     prior: Prior
 
-    def _key(self) -> tuple[str, str]:
-        text = describe(self.prior) if isinstance(self.prior, Distribution) else repr(self.prior)
-        return self.name, text
+    def _key(self) -> tuple[Any, ...]:
+        if not isinstance(self.prior, Distribution):
+            return self.name, self.prior
+        leaves, structure = jax.tree.flatten(self.prior)
+        return self.name, str(structure), *(np.asarray(leaf, float).tobytes() for leaf in leaves)
 
     def __hash__(self) -> int:
         return hash(self._key())
@@ -277,7 +288,7 @@ def _resolve(name: str, priors: Mapping[str, Prior], values: Mapping[str, Any]) 
 
 
 def _recentring(
-    declared: Parameter, transform: Any, centre: Mapping[str, Array], exponent: Any
+    declared: Parameter, transform: Any, centre: Mapping[str, Leaf], exponent: Any
 ) -> tuple[Any, Any]:
     """Shift and stretch from the sampled coordinate to the unconstrained parameter."""
     if exponent is None or not _is_exponential(transform):
@@ -294,8 +305,18 @@ def _is_exponential(transform: Any) -> bool:
     return isinstance(transform, ExpTransform)
 
 
+def _check_names(law: type[Law], noise: type[Noise]) -> None:
+    taken = law.parameters().keys() & {*noise.parameters(), "L", "run"}
+    if taken:
+        raise InputError(
+            f"{law.name} has a parameter {min(taken)!r}, a name that the model needs for itself",
+            remedy="give the law's parameter another name.",
+        )
+
+
 def _check_priors(law: type[Law], noise: type[Noise], priors: Mapping[str, Prior]) -> None:
-    names: Sequence[str] = [*law.parameters(), *noise.parameters()]
+    declared = law.parameters() | noise.parameters()
+    names = list(declared)
     for name, prior in priors.items():
         if name not in names:
             raise InputError(
@@ -319,10 +340,18 @@ def _check_priors(law: type[Law], noise: type[Noise], priors: Mapping[str, Prior
                     f"priors: {name} needs a continuous distribution over a scalar, "
                     f"not {describe(prior)} of shape {prior.shape()}"
                 )
-        elif isinstance(prior, bool) or not isinstance(prior, (int, float)):
+        elif not isinstance(prior, float):
             raise InputError(
                 f"priors: {name} takes a NumPyro distribution, a number that pins it, or the name "
                 f"of a parameter to tie it to; got {prior!r}"
             )
-        elif not dist.constraints.real(prior):
-            raise InputError(f"priors: {name} cannot be pinned at {prior!r}")
+        elif not (math.isfinite(prior) and _support(declared[name])(prior)):
+            raise InputError(
+                f"priors: {name} cannot be pinned at {prior!r}; its prior is "
+                f"{declared[name].describe_prior().format(name=name)}"
+            )
+
+
+def _support(declared: Parameter) -> Any:
+    """Where the declared prior has mass; a coefficient's is log-normal."""
+    return dist.constraints.positive if declared.prior is None else declared.prior.support

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scalingfit._errors import InputError
 from scalingfit._positive import Positive, plain
 from scalingfit.catalog import law as find_law
-from scalingfit.inference.model import Data, Model, Prior, build
+from scalingfit.inference.model import Data, Leaf, Model, Prior, build
 from scalingfit.inference.sampler import pack, prior_values
 from scalingfit.law import Law
 from scalingfit.noise import Normal
@@ -34,6 +34,7 @@ from scalingfit.runs import Runs
 __all__ = ["PointEstimate", "point"]
 
 ITERATIONS = 400
+PRIOR_DRAWS = 1000  # as many as `prior_values` holds
 CHUNK = 256  # bootstraps at once: what they touch stays in the cache
 
 
@@ -96,7 +97,7 @@ def point(
     delta : float
         Where the loss turns from quadratic to linear, in log loss.
     starts : int
-        Starting points drawn from the prior.
+        Starting points drawn from the prior, at most 1000.
     bootstrap : int
         Resamples of the runs, with replacement; each is fitted from the best starts for it.
     seed : int
@@ -116,12 +117,19 @@ def point(
         raise InputError("log-Huber needs positive losses")
     if not delta > 0:
         raise InputError(f"delta={delta!r} must be positive")
+    if not (1 <= starts <= PRIOR_DRAWS and bootstrap >= 0):
+        raise InputError(
+            f"point takes 1 to {PRIOR_DRAWS} starts and no negative number of bootstraps, "
+            f"got starts={starts}, bootstrap={bootstrap}"
+        )
+    if not model.sites:
+        raise InputError(f"every parameter of {model.law.name} is pinned: nothing to estimate")
     with jax.enable_x64(True):
         data = pack(model, runs, len(runs), "float64")
         pool = {name: jnp.asarray(value[:starts]) for name, value in prior_values(model).items()}
         programs = _programs(model)
         place, objective, agreeing = programs.best(pool, data, delta)
-        resampled = None, None
+        resampled: tuple[Law | None, NDArray[np.float64] | None] = (None, None)
         if bootstrap:
             resampled = _bootstrap(model, programs, data, place, pool, delta, bootstrap, seed)
         values = {k: float(v) for k, v in programs.values(place, data).items()}
@@ -162,12 +170,9 @@ class _Programs:
 @functools.lru_cache(maxsize=64)
 def _programs(model: Model) -> _Programs:
     def residuals(place: Array, data: Data) -> Array:
-        values = {k: plain(v) for k, v in model.constrain(place, data.centre)[0].items()}
+        law = model.law_of(model.constrain(place, data.centre)[0])
         inputs = {name: Positive(value) for name, value in data.log_inputs.items()}
-        return data.loss - jnp.log(plain(model.law_of(values).loss(**inputs)))
-
-    def objective(place: Array, data: Data, delta: Array) -> Array:
-        return _objective(residuals(place, data), data.weight, delta)
+        return jnp.asarray(data.loss - jnp.log(plain(law.loss(**inputs))))
 
     def places_of(pool: dict[str, Array], data: Data) -> Array:
         return jax.vmap(lambda values: model.unconstrain(values, data.centre))(pool)
@@ -204,20 +209,22 @@ def _programs(model: Model) -> _Programs:
     )
 
 
-def _objective(residual: Array, weight: Array, delta: Any) -> Array:
+def _objective(residual: Array, weight: Leaf, delta: Any) -> Array:
     size = jnp.abs(residual)
     huber = jnp.where(size <= delta, 0.5 * residual**2, delta * (size - 0.5 * delta))
-    return jnp.sum(weight * huber)
+    total: Array = jnp.sum(weight * huber)
+    return total
 
 
 def _descend(
-    residuals: Callable[[Array], Array], weight: Array, delta: Any, start: Array
+    residuals: Callable[[Array], Array], weight: Leaf, delta: Any, start: Array
 ) -> tuple[Array, Array]:
     """Iteratively reweighted least squares with Levenberg-Marquardt damping."""
 
     def unfinished(carry: tuple[Any, ...]) -> Array:
         _, _, damping, gain, turn = carry
-        return (turn < ITERATIONS) & (damping < 1e10) & (gain > 1e-13)
+        worthwhile: Array = (turn < ITERATIONS) & (damping < 1e10) & (gain > 1e-13)
+        return worthwhile
 
     def improve(carry: tuple[Any, ...]) -> tuple[Any, ...]:
         place, height, damping, _, turn = carry

@@ -170,30 +170,35 @@ class Posterior:
 
 
 def _expand(noise: Noise) -> Noise:
-    return jax.tree.map(lambda leaf: jnp.reshape(leaf, (*jnp.shape(leaf), 1)), noise)
+    grown: Noise = jax.tree.map(lambda leaf: jnp.reshape(leaf, (*jnp.shape(leaf), 1)), noise)
+    return grown
 
 
 @jax.jit
 def _mean(law: Law, noise: Noise, data: Data) -> Array:
-    return law.loss(**{name: jnp.exp(value) for name, value in data.log_inputs.items()})
+    mean: Array = law.loss(**{name: jnp.exp(value) for name, value in data.log_inputs.items()})
+    return mean
 
 
 @jax.jit
 def _log_likelihood(law: Law, noise: Noise, data: Data) -> Array:
     observed = jnp.exp(data.loss) if noise.on_log else data.loss
-    return noise.observe(_mean(law, noise, data), data.loss_se).log_prob(observed)
+    density: Array = noise.observe(_mean(law, noise, data), data.loss_se).log_prob(observed)
+    return density
 
 
 @functools.partial(jax.jit, static_argnames="seed")
 def _replicate(law: Law, noise: Noise, data: Data, seed: int) -> Array:
-    return noise.observe(_mean(law, noise, data), data.loss_se).sample(jax.random.key(seed))
+    mean = _mean(law, noise, data)
+    drawn: Array = noise.observe(mean, data.loss_se).sample(jax.random.key(seed))
+    return drawn
 
 
 def _rows(summary: Mapping[str, Mapping[str, float]]) -> list[str]:
     """The summary as lines of text."""
     width = max(len(name) for name in summary)
-    head = f"{'':{width}} {'mean':>9} {'sd':>9} {'5%':>9} {'50%':>9} {'95%':>9} {'ESS':>6} {'tail':>6} {'R-hat':>7}"
-    lines = [head]
+    moments = " ".join(f"{title:>9}" for title in ("mean", "sd", "5%", "50%", "95%"))
+    lines = [f"{'':{width}} {moments} {'ESS':>6} {'tail':>6} {'R-hat':>7}"]
     for name, row in summary.items():
         numbers = " ".join(f"{row[key]:9.4g}" for key in ("mean", "sd", "q5", "q50", "q95"))
         if np.isnan(row["ess_bulk"]):

@@ -14,10 +14,13 @@ from scalingfit.inference.model import Prior
 __all__ = ["parse_prior", "parse_priors"]
 
 FAMILIES = {
-    name: family
-    for name in ("Beta", "Cauchy", "Exponential", "Gamma", "HalfCauchy", "HalfNormal", "InverseGamma",
-                 "Laplace", "LogNormal", "LogUniform", "Normal", "StudentT", "TruncatedNormal", "Uniform")
-    if (family := getattr(dist, name))
+    name: getattr(dist, name)
+    for name in (
+        "Beta", "Cauchy", "Exponential", "Gamma", "Gumbel", "HalfCauchy", "HalfNormal",
+        "InverseGamma", "Kumaraswamy", "Laplace", "LogNormal", "LogUniform", "Logistic", "Normal",
+        "Pareto", "SoftLaplace", "StudentT", "TruncatedCauchy", "TruncatedNormal", "Uniform",
+        "Weibull",
+    )
 }  # fmt: skip
 HOW = "write NAME=LogNormal(0.5, 0.2), NAME=0.28 to pin it, or NAME=OTHER to tie it to another"
 
