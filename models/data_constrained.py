@@ -11,8 +11,8 @@ from scalingfit.law import Array, Law, Published, coefficient, dist, jnp, log, p
 class DataConstrained(Law):
     """L(N, D, U) = E + A / N_eff^alpha + B / D_eff^beta.
 
-    Muennighoff et al. 2023, "Scaling Data-Constrained Language Models", arXiv 2305.16264,
-    equations 5 and 6. N parameters, D training tokens seen, U unique tokens among them, L loss in
+    Muennighoff et al. 2023, "Scaling Data-Constrained Language Models", arXiv 2305.16264.
+    N parameters, D training tokens seen, U unique tokens among them, L loss in
     nats per token.
 
     ``D_eff = U_D (1 + R_D_star (1 - exp(-R_D / R_D_star)))``, where U_D = min(U, D) and

@@ -39,7 +39,7 @@ class KaplanCompute(Law):
             {"alpha_C": 0.05, "A": (3.1e8 * PF_DAY) ** 0.05},
         ),
         "kaplan-2020-fixed-batch": Published(
-            "Kaplan et al. 2020, arXiv 2001.08361, section 1.2: C_c = 1.6e7 PF-days",
+            "Kaplan et al. 2020, arXiv 2001.08361, fit at a fixed batch size: C_c = 1.6e7 PF-days",
             "C the FLOP spent at a fixed batch size; L in nats per token",
             {"alpha_C": 0.057, "A": (1.6e7 * PF_DAY) ** 0.057},
         ),

@@ -12,7 +12,7 @@ class OverTraining(Law):
     """L(C, M) = E + (a M^eta + b M^-eta) C^-eta, with C = 6 N D, M = D / N, eta = alpha / 2.
 
     Gadre et al. 2024, "Language models scale reliably with over-training and on downstream tasks",
-    arXiv 2403.08540, equation 4: at a fixed number M of tokens per parameter the reducible loss is
+    arXiv 2403.08540: at a fixed number M of tokens per parameter the reducible loss is
     a power law in compute, with the same exponent for every M. It is Chinchilla's law with
     beta = alpha, where A = a / 6^eta and B = b / 6^eta. N parameters, D training tokens, C training
     FLOP, L loss in nats per token. The inputs are N and D, so that budgets can be allocated.

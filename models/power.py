@@ -12,7 +12,7 @@ class Power(Law):
     """L(X) = E + beta / X^c.
 
     Called M2 in Alabdulmohsin et al. 2022, "Revisiting Neural Scaling Laws in Language and
-    Vision", arXiv 2209.06640, section 3. X any one quantity that is being scaled (examples seen,
+    Vision", arXiv 2209.06640. X any one quantity that is being scaled (examples seen,
     steps, tokens, parameters, FLOP), L a loss or an error rate.
     """
 

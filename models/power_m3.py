@@ -12,7 +12,7 @@ class PowerM3(Law):
     """L(X) = beta (1/X + gamma)^c.
 
     Called M3 in Alabdulmohsin et al. 2022, "Revisiting Neural Scaling Laws in Language and
-    Vision", arXiv 2209.06640, section 3. The power law holds for X well below 1/gamma; beyond, the
+    Vision", arXiv 2209.06640. The power law holds for X well below 1/gamma; beyond, the
     loss levels off at ``beta * gamma^c``. As gamma goes to 0 it becomes M1. X any one quantity
     that is being scaled, L a loss or an error rate.
     """

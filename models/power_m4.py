@@ -16,7 +16,7 @@ class PowerM4(Law):
     """L(X) solves (L - E) / (L_0 - L)^a = beta / X^c, where L_0 = E + span.
 
     Called M4 in Alabdulmohsin et al. 2022, "Revisiting Neural Scaling Laws in Language and
-    Vision", arXiv 2209.06640, section 3 (its alpha is our a): a sigmoid in log X that starts at
+    Vision", arXiv 2209.06640 (its alpha is our a): a sigmoid in log X that starts at
     L_0, the loss of a guess, and becomes the power law M2 well below it, or everywhere as a goes
     to 0. X any one quantity that is being scaled, L a loss or an error rate.
 

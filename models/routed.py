@@ -46,8 +46,8 @@ class Routed(Law):
     published: ClassVar = {
         f"clark-2022-{router}": Published(
             f"Clark et al. 2022, arXiv 2202.01169, table 3, {router}",
-            "N as one token sees it, half of the layers routed, one expert a token, 130e9 training "
-            "tokens, L validation loss in nats per token",
+            "N as one token sees it, half of the layers routed, one expert a token, 250,000 "
+            "steps, L validation loss in nats per token",
             dict(zip(("a", "b", "c", "d", "E_start", "E_max"), values, strict=True)),
         )
         for router, values in {

@@ -12,7 +12,7 @@ class Vocabulary(Law):
     """L(N_nv, N_v, D) = -E + A1 / N_nv^alpha1 + A2 / N_v^alpha2 + B / D^beta.
 
     Tao et al. 2024, "Scaling Laws with Vocabulary: Larger Models Deserve Larger Vocabularies",
-    arXiv 2407.13623, section 4.3. N_nv parameters outside the vocabulary, N_v = V d parameters of
+    arXiv 2407.13623, approach 3. N_nv parameters outside the vocabulary, N_v = V d parameters of
     V embeddings of width d, D training tokens. L is the unigram-normalised loss, nats per token
     beyond what the frequency of the token tells: it compares between vocabularies, and it is
     negative, so the scatter is on the loss and not on its logarithm.

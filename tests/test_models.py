@@ -4,6 +4,7 @@ import functools
 import math
 import pickle
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,15 @@ def test_published_points_are_finite_and_no_surprise_to_the_prior(name: str) -> 
 def test_every_law_is_in_the_catalogue() -> None:
     files = {path.stem for path in (Path(__file__).parents[1] / "models").glob("[!_]*.py")}
     assert files == set(LAWS)
+
+
+def test_the_law_in_the_contributing_guide_works(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text("utf-8")
+    (source,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    (tmp_path / "compute.py").write_text(source, "utf-8")
+    compute = runpy.run_path(str(tmp_path / "compute.py"), run_name="compute")["Compute"]
+    assert (compute.name, compute.inputs()) == ("compute", ("C",))
+    assert compute(E=1.5, alpha=0.5, C_0=1e20).loss(1e22) == pytest.approx(1.6)
 
 
 # Each law against its paper.
