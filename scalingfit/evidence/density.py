@@ -1,0 +1,107 @@
+"""Densities and predictions of fits at many draws and many tables at once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from scalingfit.inference.model import Model
+from scalingfit.inference.sampler import Draws, pack
+from scalingfit.noise import Noise
+from scalingfit.runs import Runs
+
+__all__ = ["coordinates", "log_density", "log_likelihood", "means", "new_runs", "noises"]
+
+Floats = NDArray[np.float64]
+
+
+def coordinates(model: Model, runs: Runs, draws: Draws) -> Floats:
+    """The draws in the sampler's unconstrained coordinates, shape (chain, draw, dim)."""
+    with jax.enable_x64(True):
+        data = pack(model, runs, len(runs), "float64")
+        place = functools.partial(model.unconstrain, centre=data.centre)
+        flat = {name: jnp.ravel(draws.values[name]) for name in model.sites}
+        shape = draws.energy.shape
+        return np.asarray(jax.vmap(place)(flat)).reshape(*shape, model.dim)
+
+
+def log_density(model: Model, runs: Runs) -> Callable[[Floats], Floats]:
+    """The log of prior times likelihood over those coordinates, ``(point, dim) -> (point,)``.
+
+    All of it is normalised: its integral is the marginal likelihood of the runs.
+    """
+
+    def evaluate(points: Floats) -> Floats:
+        with jax.enable_x64(True):
+            data = pack(model, runs, len(runs), "float64")
+            return np.asarray(_density_program(model)(jnp.asarray(points), data))
+
+    return evaluate
+
+
+def means(model: Model, tables: Sequence[Runs], fits: Sequence[Draws]) -> list[Floats]:
+    """The law's loss for every draw of each fit at every run of its table, each (draw, run)."""
+    size = max(map(len, tables))
+    with jax.enable_x64(True):
+        data = _stack([pack(model, table, size, "float64") for table in tables])
+        laws = _stack([_flat(model, draws)[0] for draws in fits])
+        losses = np.asarray(_mean_program(model)(laws, data.log_inputs))
+    return [loss[:, : len(table)] for loss, table in zip(losses, tables, strict=True)]
+
+
+def noises(model: Model, draws: Draws) -> Noise:
+    """The noise's draws, leaves of shape (draw, 1)."""
+    noise: Noise = _flat(model, draws)[1]
+    return jax.tree.map(lambda leaf: leaf[:, None], noise)
+
+
+def log_likelihood(noise: Noise, mean: Floats, observed: Floats, loss_se: Any = None) -> Floats:
+    """Log density of losses about means; leaves of `noise` broadcast against (draw, run)."""
+    with jax.enable_x64(True):
+        return np.asarray(_likelihood_program(noise, mean, observed, loss_se))
+
+
+def new_runs(noise: Noise, mean: Floats, loss_se: Any = None, seed: int = 0) -> Floats:
+    """Losses of new runs about means, (draw, run)."""
+    with jax.enable_x64(True):
+        return np.asarray(_replicate_program(noise, mean, loss_se, jax.random.key(seed)))
+
+
+def _flat(model: Model, draws: Draws) -> tuple[Any, Any]:
+    flat = {name: np.ravel(value) for name, value in draws.values.items()}
+    return model.complete_arrays(flat)
+
+
+def _stack(items: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *items)
+
+
+@functools.lru_cache(maxsize=256)
+def _density_program(model: Model) -> Callable[..., Array]:
+    return jax.jit(jax.vmap(model.log_density, in_axes=(0, None)))
+
+
+@functools.lru_cache(maxsize=256)
+def _mean_program(model: Model) -> Callable[..., Array]:
+    def mean(law: Any, log_inputs: dict[str, Array]) -> Array:
+        return law.expand(1).loss(**{name: jnp.exp(value) for name, value in log_inputs.items()})
+
+    return jax.jit(jax.vmap(mean))
+
+
+@jax.jit
+def _likelihood_program(noise: Noise, mean: Array, observed: Array, loss_se: Any) -> Array:
+    return noise.observe(mean, loss_se).log_prob(observed)
+
+
+@jax.jit
+def _replicate_program(noise: Noise, mean: Array, loss_se: Any, key: Array) -> Array:
+    spread = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, mean.shape), noise)
+    return spread.observe(mean, loss_se).sample(key)
