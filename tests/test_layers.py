@@ -35,6 +35,7 @@ ROOMS = (
 HANDOVERS = {
     ("scalingfit.law", "catalog"),
     ("scalingfit.inference.posterior", "allocation"),
+    ("scalingfit.inference.posterior", "evidence"),
 }
 
 HEAVY = {"arviz", "bokeh", "jax", "matplotlib", "numpyro", "pandas", "scipy", "xarray"}

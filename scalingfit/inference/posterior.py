@@ -110,6 +110,12 @@ class Posterior:
 
         return forecast(self, **inputs)
 
+    def hypothesis(self, statement: str, **options: Any) -> Any:
+        """Weigh a statement such as "a > 0.6"; see `scalingfit.evidence.hypothesis`."""
+        from scalingfit.evidence.hypothesis import hypothesis
+
+        return hypothesis(self, statement, **options)
+
     def to_arviz(self) -> xr.DataTree:
         """The fit as ArviZ's DataTree, with every group that ArviZ's functions look for."""
         from scalingfit.inference.files import to_arviz

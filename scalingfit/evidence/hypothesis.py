@@ -1,0 +1,155 @@
+"""The probability of a statement about a fit: ``post.hypothesis("a > 0.6")``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scalingfit._errors import InputError
+from scalingfit.allocation import counting as counting_rule
+from scalingfit.allocation import frontier
+from scalingfit.allocation.answer import engineering
+from scalingfit.allocation.question import cost
+from scalingfit.evidence.expression import Statement
+from scalingfit.inference.diagnostics import ess
+from scalingfit.inference.sampler import prior_values
+
+if TYPE_CHECKING:
+    from scalingfit.inference.posterior import Posterior
+
+__all__ = ["Hypothesis", "hypothesis"]
+
+Floats = NDArray[np.float64]
+
+OPTIMA = ("a", "b", "N", "D", "tokens_per_param", "L")
+"""What a statement may say of the compute-optimal split, besides parameters."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Hypothesis:
+    """The probability of a statement, before and after seeing the runs.
+
+    Attributes
+    ----------
+    statement : str
+    probability, error : float
+        Share of the posterior draws of which it is true, and its Monte-Carlo standard error.
+    prior : float or None
+        Share of prior draws; None where the prior leaves a quantity of the statement undefined.
+    C : float or None
+        The budget, in FLOP, at which the optimum was taken; None where none was needed.
+    law : str
+    """
+
+    statement: str
+    probability: float
+    error: float
+    prior: float | None
+    C: float | None
+    law: str
+
+    def __str__(self) -> str:
+        at = "" if self.C is None else f" at C = {engineering(self.C)}"
+        before = "" if self.prior is None else f"; prior: {self.prior:.3g}"
+        return (
+            f"P({self.statement}) = {self.probability:.3g} ± {self.error:.1g}{before} "
+            f"({self.law}{at})"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """A dictionary ready for JSON."""
+        return dataclasses.asdict(self)
+
+
+def hypothesis(
+    posterior: Posterior,
+    statement: str,
+    *,
+    C: float | None = None,
+    counting: Any = "6ND",
+    **extras: Any,
+) -> Hypothesis:
+    """The posterior probability of a statement, with its prior probability beside it.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    statement : str
+        About the parameters of law and noise, and about the compute-optimal split: ``a`` and ``b``
+        (exponents of N* and D* in C), ``N``, ``D``, ``tokens_per_param`` and ``L`` (at the
+        optimum). "abs(a - 0.73) < 0.05", "alpha > beta", "tokens_per_param < 20".
+    C : float, optional
+        Budget in FLOP for the optimum; by default the largest of the runs, as `counting` counts.
+    counting : str, Counting or callable
+        What a run costs; see `scalingfit.allocation.frontier`.
+    **extras
+        The law's other inputs.
+
+    Raises
+    ------
+    InputError
+        The statement is not understood, or speaks of what is not there.
+    """
+    read = Statement(statement)
+    optimum = sorted(set(OPTIMA) & read.names - set(posterior.draws))
+    read.require([*posterior.draws, *OPTIMA])
+    budget = (C or _largest(posterior, counting)) if optimum else None
+    options = {"counting": counting, **extras}
+    given = {**posterior.draws, **_optimum(posterior, optimum, budget, options)}
+    true = np.broadcast_to(read.holds(given), posterior.sampled.energy.shape)
+    return Hypothesis(
+        statement=read.text,
+        probability=float(true.mean()),
+        error=_error(true),
+        prior=_prior(posterior, read, optimum, budget, options),
+        C=budget,
+        law=posterior.model.law.name,
+    )
+
+
+def _optimum(
+    asked: Any, names: list[str], C: float | None, options: Mapping[str, Any]
+) -> dict[str, Floats]:
+    if not names:
+        return {}
+    found = frontier(asked, C, **options)  # type: ignore[arg-type]  # C is given where names are
+    return {name: found.draws[name][..., 0] for name in names}
+
+
+def _largest(posterior: Posterior, counting: Any) -> float:
+    columns = posterior.runs.columns
+    if not {"N", "D"} <= set(columns):
+        raise InputError("these runs have no N and D to take a budget from", remedy="name C=...")
+    return float(np.max(cost(counting_rule(counting), columns["N"], columns["D"])))
+
+
+def _prior(
+    posterior: Posterior,
+    statement: Statement,
+    optimum: list[str],
+    C: float | None,
+    options: Mapping[str, Any],
+) -> float | None:
+    model = posterior.model
+    drawn = prior_values(model)
+    law, noise = model.complete_arrays(drawn)
+    values = {**law.values(), **{name: getattr(noise, name) for name in noise.parameters()}}
+    try:
+        values |= _optimum(law, optimum, C, options)
+    except InputError:  # some draws of the prior have no finite optimum
+        return None
+    return float(np.mean(statement.holds(values)))
+
+
+def _error(true: NDArray[np.bool_]) -> float:
+    """Standard error of the share; never zero, for what was not seen may still be there."""
+    count = true.size
+    share = (true.sum() + 0.5) / (count + 1)
+    half = true.shape[-1] // 2
+    halves = np.concatenate([true[:, :half], true[:, -half:]]).astype(float)
+    size = float(ess(halves)) if 0 < true.sum() < count else float(count)
+    return float(np.sqrt(share * (1 - share) / size))
