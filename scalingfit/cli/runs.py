@@ -1,0 +1,76 @@
+"""Commands about tables of runs: `read` and `datasets`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import scalingfit as sf
+from scalingfit.cli._reply import Reply, warn
+from scalingfit.cli._table import AS_IT_STANDS, Table, load
+
+if TYPE_CHECKING:
+    from scalingfit.runs import Runs
+
+__all__ = ["datasets", "read", "understood"]
+
+
+def read(runs: str, /, *, table: Table = AS_IT_STANDS) -> Reply:
+    """Show what is understood of a table of runs, without fitting.
+
+    ```
+    scalingfit read runs.csv
+    scalingfit read runs.csv -c N=params -c "D=tokens (B)*1e9" --where family=gpt
+    ```
+
+    Parameters
+    ----------
+    runs
+        CSV, TSV, JSON Lines, JSON or Parquet file (each also as .gz), or the name of a table that
+        `scalingfit datasets` lists.
+    """
+    loaded = load(runs, table)
+    warnings = loaded.design_warnings()
+    for message in warnings:
+        warn(message)
+    data: dict[str, Any] = {
+        "count": len(loaded),
+        "digest": loaded.digest,
+        "columns": {
+            name: {"min": values.min(), "max": values.max()}
+            for name, values in loaded.columns.items()
+        },
+        "labels": list(loaded.labels),
+        "warnings": warnings,
+        "provenance": loaded.provenance,
+    }
+    return Reply(data, [understood(loaded)])
+
+
+def datasets(name: str | None = None, /) -> Reply:
+    """List the tables that can be read by name, or say all about one.
+
+    ```
+    scalingfit datasets
+    scalingfit datasets epoch-chinchilla
+    ```
+
+    Parameters
+    ----------
+    name
+        A table.
+    """
+    from scalingfit.report.tables import Grid
+
+    if name is not None:
+        return Reply(sf.datasets.info(name), [sf.datasets.describe(name)])
+    infos = sf.datasets.table()
+    keys = ("name", "rows", "inputs", "available", "title")
+    grid = Grid(keys, [["" if info[key] is None else info[key] for key in keys] for info in infos])
+    return Reply({"datasets": infos}, [grid])
+
+
+def understood(runs: Runs) -> str:
+    """The runs in two lines, and what was left out of them."""
+    return "\n  ".join(
+        [runs.describe(), *(f"where {said}" for said in runs.provenance.get("where", []))]
+    )

@@ -1,0 +1,168 @@
+"""Figures of a posterior's frontier: the split of every budget, and the loss that it buys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike, NDArray
+
+from scalingfit.allocation import forecast
+from scalingfit.allocation import frontier as solve
+from scalingfit.allocation.flops import counting as counting_rule
+from scalingfit.allocation.question import cost
+from scalingfit.inference import Posterior
+from scalingfit.report import _style as style
+
+__all__ = ["frontier", "loss"]
+
+Floats = NDArray[np.float64]
+
+BEYOND = 100.0
+"""How far beyond the runs a figure reaches where no budgets are asked for."""
+
+BUDGETS, MESH, DRAWS = 32, 60, 64
+
+
+def frontier(
+    posterior: Posterior,
+    C: ArrayLike | None = None,
+    *,
+    figure: FigureBase | None = None,
+    **options: Any,
+) -> FigureBase:
+    """Draw the optimal size of the model against the budget, over the runs and lines of equal loss.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Of a law of N and D.
+    C : float or array, optional
+        Budgets to mark; by default the figure reaches 100 times beyond the runs.
+    figure : matplotlib figure, optional
+        Where to draw.
+    **options
+        As for `scalingfit.frontier`: counting, max_params and so on; single values.
+    """
+    figure = style.blank(figure, 7.2, 5.2)
+    axes = figure.add_subplot()
+    spent, grid = _budgets(posterior, C, options)
+    found = solve(posterior, grid, **options)
+    N = posterior.runs["N"]
+    style.band(axes, grid, found.quantiles("N", style.BAND), style.BLUE, "optimal N")
+    points = axes.scatter(
+        spent, N, c=posterior.runs["L"], s=26, cmap=style.LOSS_COLORS, ec="white", lw=0.5, zorder=4
+    )
+    if C is not None:
+        asked = solve(posterior, C, **options)
+        middle = np.median(asked.N.reshape(-1, len(asked)), axis=0)
+        axes.plot(
+            asked.C, middle, "D", color=style.ORANGE, ms=7, mec="white", label="asked", zorder=5
+        )
+    low, _, _, _, high = found.quantiles("N", style.BAND)
+    axes.set_xlim(grid[0], grid[-1])
+    axes.set_ylim(min(N.min(), low.min()) / 1.6, max(N.max(), high.max()) * 1.6)
+    if {"N", "D"} == set(type(posterior.law).inputs()):
+        _equal_loss(axes, posterior, options)
+    _mark_reach(axes, float(spent.max()))
+    style.log_axis(axes, "x", powers=True)
+    style.log_axis(axes, "y")
+    style.tidy(axes, "Where the budget goes")
+    axes.set(xlabel="training compute C [FLOP]", ylabel="parameters N")
+    axes.legend(loc="lower right", fontsize=9, framealpha=0.9, edgecolor="none")
+    bar = figure.colorbar(points, ax=axes, label="loss of the run [nats]", pad=0.015, aspect=32)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    return figure
+
+
+def loss(
+    posterior: Posterior,
+    C: ArrayLike | None = None,
+    *,
+    figure: FigureBase | None = None,
+    **options: Any,
+) -> FigureBase:
+    """Draw the least loss that each budget buys, with the runs.
+
+    Parameters
+    ----------
+    posterior, C, figure, **options
+        As for `frontier`.
+    """
+    figure = style.blank(figure, 7.2, 5.2)
+    axes = figure.add_subplot()
+    spent, grid = _budgets(posterior, C, options)
+    found = solve(posterior, grid, **options)
+    style.band(axes, grid, found.quantiles("L", style.BAND), style.BLUE, "law at the best split")
+    N, D = (np.median(v.reshape(-1, len(grid)), axis=0) for v in (found.N, found.D))
+    if {"N", "D"} == set(type(posterior.law).inputs()):
+        new = forecast(posterior, N=N, D=D).quantiles("new_run", (0.05, 0.95))
+        for edge, label in zip(new, ("new run there: 90 %", None), strict=True):
+            axes.plot(grid, edge, color=style.BLUE, lw=1, ls=(0, (4, 3)), label=label, zorder=3)
+    L = posterior.runs["L"]
+    axes.scatter(
+        spent, L, s=24, color=style.ORANGE, alpha=0.75, ec="white", lw=0.4, label="runs", zorder=4
+    )
+    axes.set_xlim(grid[0], grid[-1])
+    _mark_reach(axes, float(spent.max()))
+    style.log_axis(axes, "x", powers=True)
+    style.tidy(axes, "What it buys")
+    axes.set(xlabel="training compute C [FLOP]", ylabel="loss L [nats]")
+    axes.legend(
+        loc="upper right", bbox_to_anchor=(1, 0.94), fontsize=9, framealpha=0.9, edgecolor="none"
+    )
+    return figure
+
+
+def _budgets(
+    posterior: Posterior, C: ArrayLike | None, options: dict[str, Any]
+) -> tuple[Floats, Floats]:
+    """What the runs cost by the counting rule, and the budgets that a figure spans."""
+    rule = counting_rule(options.get("counting", "6ND"))
+    spent = cost(rule, posterior.runs["N"], posterior.runs["D"])
+    asked = BEYOND * spent.max() if C is None else np.max(C)
+    low = spent.min() if C is None else min(spent.min(), np.min(C))
+    return spent, np.geomspace(low / 2, 2 * max(asked, spent.max()), BUDGETS)
+
+
+def _equal_loss(axes: Axes, posterior: Posterior, options: dict[str, Any]) -> None:
+    """Lines of equal loss, by the median over some of the draws."""
+    rule = counting_rule(options.get("counting", "6ND"))
+    C = np.geomspace(*axes.get_xlim(), MESH)
+    N = np.geomspace(*axes.get_ylim(), MESH)
+    mesh_C, mesh_N = np.meshgrid(C, N)
+    with jax.enable_x64(True):
+        D = np.asarray(rule.tokens(mesh_N, mesh_C), np.float64)
+    thin = jax.tree.map(
+        lambda leaf: np.ravel(leaf)[:: max(1, np.size(leaf) // DRAWS)], posterior.law
+    )
+    inside = D > 1
+    heights = np.full(D.shape, np.nan)
+    at = forecast(thin, N=mesh_N[inside], D=D[inside])
+    heights[inside] = np.median(at.mean, axis=0)
+    best, worst = float(np.nanmin(heights)), float(posterior.runs["L"].max())
+    levels = MaxNLocator(nbins=9, steps=[1, 2, 2.5, 5, 10]).tick_values(best, worst)
+    lines = axes.contour(C, N, heights, levels=levels, colors="#B0B0B0", linewidths=0.8, zorder=1)
+    labels = axes.clabel(lines, fontsize=8, colors="#777777", inline=False, fmt=lambda x: f"{x:g}")
+    for label in labels:
+        label.set_path_effects([withStroke(linewidth=3, foreground="white")])
+
+
+def _mark_reach(axes: Axes, largest: float) -> None:
+    """Say where the runs end."""
+    axes.axvline(largest, color=style.GREY, lw=1, ls=":", zorder=1)
+    axes.annotate(
+        "beyond the runs →",
+        (largest, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(4, -4),
+        textcoords="offset points",
+        va="top",
+        fontsize=8,
+        color="#666666",
+    )

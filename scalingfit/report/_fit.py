@@ -1,0 +1,124 @@
+"""Figures of a fit itself: what was learnt of the parameters, and what the law misses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+from numpy.typing import NDArray
+from scipy.stats import gaussian_kde
+
+from scalingfit.inference import Posterior
+from scalingfit.inference.sampler import prior_values
+from scalingfit.report import _style as style
+
+__all__ = ["parameters", "residuals"]
+
+SHOWN = (0.002, 0.985)
+"""Quantiles of the posterior between which a parameter is drawn, before a margin is added."""
+
+
+def parameters(posterior: Posterior, *, figure: FigureBase | None = None) -> FigureBase:
+    """Draw the marginal posterior of every sampled parameter, its prior, and published values.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    figure : matplotlib figure, optional
+        Where to draw.
+    """
+    names = [name for name in posterior.draws if name in posterior.model.sites]
+    columns = 4 if len(names) > 6 else 3
+    rows = -(-len(names) // columns)
+    figure = style.blank(figure, 7.2, 1.5 + 1.6 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    priors = prior_values(posterior.model)
+    for axes, name in zip(panels, names, strict=False):
+        _marginal(axes, posterior.draws[name].ravel(), priors[name])
+        axes.set_title(name, loc="left", fontsize=10, fontweight="bold", color=style.INK)
+    for axes in panels[len(names) :]:
+        axes.set_axis_off()
+    _mark_published(dict(zip(names, panels, strict=False)), posterior)
+    _legend(figure, panels, spare=panels[len(names) :])
+    figure.suptitle("What was learnt", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+def residuals(posterior: Posterior, *, figure: FigureBase | None = None) -> FigureBase:
+    """Draw what each run's loss misses of the law, against every input and the expected loss.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    figure : matplotlib figure, optional
+        Where to draw.
+    """
+    inputs = posterior.runs.input(posterior.model.law.inputs())
+    relative = posterior.model.noise.on_log
+    missed, L = posterior.residuals(), posterior.runs["L"]
+    expected = L / np.exp(missed) if relative else L - missed
+    missed = 100 * np.expm1(missed) if relative else missed
+    against = {**inputs, "expected loss [nats]": expected}
+    figure = style.blank(figure, 3.0 + 2.4 * len(against) / 2, 3.4)
+    panels = figure.subplots(1, len(against), sharey=True, squeeze=False).ravel()
+    for axes, (name, values) in zip(panels, against.items(), strict=True):
+        axes.axhline(0, color=style.INK, lw=1)
+        axes.scatter(values, missed, s=20, color=style.BLUE, alpha=0.7, ec="white", lw=0.4)
+        axes.set_xlabel(name)
+        if name in inputs:
+            axes.set_xscale("log")
+            style.log_axis(axes, "x")
+        style.tidy(axes)
+    panels[0].set_ylabel("loss above the law [%]" if relative else "loss above the law [nats]")
+    figure.suptitle("What the law misses", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+def _marginal(axes: Axes, draws: NDArray[np.float64], prior: NDArray[np.float64]) -> None:
+    low, high = np.quantile(draws, SHOWN)
+    margin = 0.35 * (high - low)
+    grid = np.linspace(max(low - margin, 0.0 if low > 0 else -np.inf), high + margin, 200)
+    height = gaussian_kde(draws)(grid)
+    axes.fill_between(grid, height, color=style.BLUE, alpha=0.25, lw=0)
+    axes.plot(grid, height, color=style.BLUE, lw=1.6, label="posterior")
+    # The prior's density where the posterior lies; on a log scale its draws are smoother.
+    known = np.log(prior) if np.all(prior > 0) else prior
+    place = np.log(np.maximum(grid, 1e-300)) if np.all(prior > 0) else grid
+    slope = 1 / np.maximum(grid, 1e-300) if np.all(prior > 0) else 1.0
+    axes.plot(
+        grid, gaussian_kde(known)(place) * slope, color=style.GREY, lw=1.2, ls="--", label="prior"
+    )
+    axes.set_xlim(grid[0], grid[-1])
+    axes.set_ylim(0, 1.12 * height.max())
+    axes.set_yticks([])
+    style.tidy(axes)
+    axes.spines["left"].set_visible(False)
+    axes.locator_params(axis="x", nbins=4)
+
+
+def _mark_published(panels: dict[str, Axes], posterior: Posterior) -> None:
+    """A line at each published value that lies within a panel."""
+    for (color, dashes), (key, point) in zip(
+        style.PUBLISHED, posterior.model.law.published.items(), strict=False
+    ):
+        for name, axes in panels.items():
+            value = point.values.get(name)
+            low, high = axes.get_xlim()
+            if value is not None and low <= value <= high:
+                axes.axvline(value, color=color, ls=dashes, lw=1.5, label=key)
+
+
+def _legend(figure: FigureBase, panels: NDArray[Any], spare: NDArray[Any]) -> None:
+    """One legend for all panels: in a panel that is left over, or else below them."""
+    shown = {
+        label: handle
+        for axes in panels
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    options: dict[str, Any] = {"fontsize": 9, "frameon": False}
+    if len(spare):
+        spare[-1].legend(shown.values(), shown, loc="center", **options)
+    else:
+        figure.legend(shown.values(), shown, loc="outside lower center", ncols=4, **options)

@@ -1,0 +1,109 @@
+"""What the figures share: colours that everyone can tell apart, axes, ticks in 1M, 10M, 1B."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from numpy.typing import NDArray
+
+# Okabe & Ito's palette, made for every kind of colour vision.
+BLUE, ORANGE, GREEN, PINK, INK, GREY = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#222222",
+    "#8A8A8A",
+)
+PUBLISHED = ((ORANGE, "-"), (GREEN, (0, (4, 3))), (PINK, "-"), ("#E69F00", (0, (1, 1.5))))
+LOSS_COLORS = "viridis_r"
+
+SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
+
+
+def blank(figure: FigureBase | None, width: float, height: float) -> FigureBase:
+    """The figure to draw into: the one given, or a new one of this size in inches."""
+    return figure or Figure(figsize=(width, height), dpi=150, layout="constrained")
+
+
+def tidy(axes: Axes, title: str = "") -> None:
+    """Take away what carries no information."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(color=GREY, labelsize=9)
+    axes.grid(True, color="#E6E6E6", linewidth=0.7)
+    axes.set_axisbelow(True)
+    if title:
+        axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK)
+
+
+def log_axis(axes: Axes, which: str, *, powers: bool = False) -> None:
+    """A log axis with ticks in 1M, 10M, 1B, or as powers of ten.
+
+    Call it once the limits are final.
+    """
+    axis = getattr(axes, f"{which}axis")
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(FixedLocator(ticks(low, high)))
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: power(value) if powers else short(value))
+    )
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Round numbers between two positive ones: three to seven of them where that can be.
+
+    >>> ticks(900, 2e6)
+    [1000.0, 10000.0, 100000.0, 1000000.0]
+    >>> ticks(1.5e8, 9e8)
+    [200000000.0, 500000000.0]
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    every = max(1, math.ceil((last - first) / 7))
+    steps = (1.0,) if last - first > 3 else (1.0, 3.0) if last - first > 2 else (1.0, 2.0, 5.0)
+    found = [step * 10.0**exponent for exponent in range(first, last + 1, every) for step in steps]
+    return [value for value in found if low <= value <= high]
+
+
+def short(value: float) -> str:
+    """70B for 7e10, 300K for 3e5; what lies below a thousand as it is.
+
+    >>> short(7e10), short(1500.0), short(20.0)
+    ('70B', '1.5K', '20')
+    """
+    for unit, suffix in SUFFIXES:
+        if value >= unit * 0.9995:
+            return f"{value / unit:.3g}{suffix}"
+    return f"{value:.3g}"
+
+
+def power(value: float) -> str:
+    r"""A power of ten as Matplotlib sets it, with a factor where there is one.
+
+    >>> power(1e21), power(3e21)
+    ('$10^{21}$', '$3\\times10^{21}$')
+    """
+    exponent = math.floor(math.log10(value) + 1e-9)
+    factor = value / 10.0**exponent
+    head = "" if math.isclose(factor, 1.0, rel_tol=1e-6) else f"{factor:.2g}\\times"
+    return f"${head}10^{{{exponent}}}$"
+
+
+def band(
+    axes: Axes, x: NDArray[np.float64], quantiles: NDArray[np.float64], color: str, label: str
+) -> None:
+    """A median with its bands; the quantiles of `BAND` along the first axis."""
+    low, lower, middle, upper, high = quantiles
+    axes.plot(x, middle, color=color, lw=2, label=f"{label}: median", zorder=3)
+    axes.fill_between(x, low, high, color=color, alpha=0.16, lw=0, label="90 %", zorder=2)
+    axes.fill_between(x, lower, upper, color=color, alpha=0.3, lw=0, label="50 %", zorder=2)
+
+
+BAND = (0.05, 0.25, 0.5, 0.75, 0.95)

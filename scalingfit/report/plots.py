@@ -1,0 +1,71 @@
+"""Figures: where the budget goes, what it buys, what was learnt, and what the law misses.
+
+Every function draws into a new Matplotlib figure, or into ``figure`` (a part of another one), and
+returns it; pyplot and its global state are never touched. `save` writes one to a file.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from matplotlib.figure import Figure, FigureBase
+
+from scalingfit._errors import InputError
+from scalingfit._files import replacing
+from scalingfit.inference import Posterior
+from scalingfit.report._budget import frontier, loss
+from scalingfit.report._fit import parameters, residuals
+from scalingfit.report._style import INK
+
+__all__ = ["frontier", "loss", "overview", "parameters", "residuals", "save"]
+
+FORMATS = (".png", ".pdf", ".svg")
+
+
+def overview(posterior: Posterior) -> FigureBase:
+    """Draw the four figures of a fit on one page.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Of a law of N and D.
+    """
+    figure = Figure(figsize=(14.5, 10), dpi=110, layout="constrained")
+    (upper_left, upper_right), (lower_left, lower_right) = figure.subfigures(
+        2, 2, height_ratios=(1.15, 1), wspace=0.03, hspace=0.04
+    )
+    frontier(posterior, figure=upper_left)
+    loss(posterior, figure=upper_right)
+    parameters(posterior, figure=lower_left)
+    residuals(posterior, figure=lower_right)
+    head, *_ = str(posterior).partition("\n")
+    title = f"{head}; verdict: {posterior.verdict.status}"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=14, color=INK)
+    return figure
+
+
+def save(figure: FigureBase, path: str | os.PathLike[str], suffix: str | None = None) -> None:
+    """Write a figure to a file, whole or not at all.
+
+    Parameters
+    ----------
+    figure : matplotlib figure
+    path : path
+        With one of the suffixes .png, .pdf and .svg.
+    suffix : str, optional
+        The suffix that says the format, where it is not the path's own.
+
+    Raises
+    ------
+    InputError
+        The suffix is another one, or the file cannot be written.
+    """
+    suffix = (Path(path).suffix if suffix is None else suffix).lower()
+    if suffix not in FORMATS:
+        raise InputError(
+            f"cannot draw into a file of type {suffix or '(no suffix)'}",
+            remedy=f"name a file that ends in one of {', '.join(FORMATS)}.",
+        )
+    with replacing(path) as part:
+        figure.savefig(part, format=suffix[1:])
