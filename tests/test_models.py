@@ -444,8 +444,8 @@ def test_routed_experts_help_most_where_models_are_small() -> None:
 
 
 def _effective_experts(routed: Any, experts: float) -> float:
-    """Experts at which the formula without saturation, at N = 1, gives the same loss."""
-    return float(10 ** ((np.log10(routed.loss(1.0, experts)) - routed.d) / routed.b))
+    """Experts at which the formula without saturation, at N = 1e8, gives the same loss."""
+    return float(10 ** ((np.log10(routed.loss(1e8, experts)) - routed.d) / routed.b))
 
 
 def test_vocabulary_fits_the_published_runs_in_its_own_count_of_data(data_dir: Path) -> None:
