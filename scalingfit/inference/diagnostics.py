@@ -174,7 +174,7 @@ def ess(halves: Floats) -> Floats:
 def e_bfmi(energy: Floats) -> Floats:
     """Energy Bayesian fraction of missing information of each chain, (..., draw) -> (...)."""
     change = np.diff(energy, axis=-1)
-    return np.asarray(np.mean(change**2, axis=-1) / np.var(energy, axis=-1))
+    return np.asarray(np.mean(change**2, axis=-1) / np.var(energy, axis=-1, ddof=1))
 
 
 def judge(

@@ -1,0 +1,346 @@
+"""The density that is sampled, against SciPy, NumPyro and calculus."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+from numpyro.infer.util import potential_energy
+from scipy import stats
+
+import scalingfit as sf
+from scalingfit._errors import InputError
+from scalingfit.inference.model import Data, Model, build
+from scalingfit.inference.sampler import pack
+from scalingfit.law import Array, Law, parameter
+from scalingfit.noise import NOISES, Laplace, Normal, StudentT
+from scalingfit.runs import Runs
+
+CHINCHILLA = sf.law("chinchilla")
+POINT = {
+    "E": 1.8,
+    "alpha": 0.35,
+    "beta": 0.37,
+    "A": 500.0,
+    "B": 2200.0,
+    "sigma": 0.012,
+    "nu": 4.0,
+}
+
+
+@pytest.fixture(autouse=True)
+def _double_precision() -> Iterator[None]:
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(scope="module")
+def runs(simulated: Callable[..., Runs]) -> Runs:
+    rng = np.random.default_rng(5)
+    return simulated(20, loss_se=rng.uniform(0.005, 0.05, 20), weight=rng.uniform(0, 3, 20))
+
+
+def plain_data(model: Model, runs: Runs) -> Data:
+    return pack(model, runs, len(runs), "float64")
+
+
+def near(values: dict[str, float], count: int) -> list[dict[str, float]]:
+    """Points scattered by a tenth about one point."""
+    rng = np.random.default_rng(3)
+    return [
+        {k: v * math.exp(0.1 * rng.standard_normal()) for k, v in values.items()}
+        for _ in range(count)
+    ]
+
+
+# --- the density, written out with SciPy ---------------------------------------------------------
+
+
+def scipy_priors(values: dict[str, float], level: bool) -> dict[str, float]:
+    """Log prior densities as models/chinchilla.py and noise.py state them."""
+    sigma_sd, sigma_median = (1.5, 0.03) if level else (1.0, 0.01)
+    return {
+        "E": stats.lognorm.logpdf(values["E"], 0.7, scale=1.5),
+        "alpha": stats.lognorm.logpdf(values["alpha"], 0.5, scale=0.35),
+        "beta": stats.lognorm.logpdf(values["beta"], 0.5, scale=0.35),
+        "A": stats.lognorm.logpdf(values["A"], 1.5, scale=0.35 * 1e9 ** values["alpha"]),
+        "B": stats.lognorm.logpdf(values["B"], 1.5, scale=0.4 * 3e10 ** values["beta"]),
+        "sigma": stats.lognorm.logpdf(values["sigma"], sigma_sd, scale=sigma_median),
+        "nu": stats.lognorm.logpdf(values["nu"], 1.0, loc=1, scale=10.0),
+    }
+
+
+def scipy_jacobians(values: dict[str, float]) -> dict[str, float]:
+    """Log derivative of each parameter by its unconstrained coordinate."""
+    return {k: math.log(v - 1 if k == "nu" else v) for k, v in values.items()}
+
+
+def scipy_likelihood(values: dict[str, float], runs: Runs, noise: str) -> np.ndarray:
+    mean = (
+        values["E"]
+        + values["A"] / runs.N ** values["alpha"]
+        + values["B"] / runs.D ** values["beta"]
+    )
+    se = runs.columns.get("loss_se", np.zeros(len(runs)))
+    family = {
+        "student_t": stats.t(values["nu"]),
+        "normal": stats.norm(),
+        "laplace": stats.laplace(),
+    }[noise.removesuffix("_level")]
+    if noise.endswith("_level"):
+        spread = np.hypot(values["sigma"], se)
+        return family.logpdf((runs.L - mean) / spread) - np.log(spread)
+    spread = np.hypot(values["sigma"], se / mean)
+    return family.logpdf(np.log(runs.L / mean) / spread) - np.log(spread * runs.L)
+
+
+def scipy_density(
+    values: dict[str, float], runs: Runs, noise: str, leave_out: tuple[str, ...] = ()
+) -> float:
+    names = [name for name in values if name not in leave_out]
+    priors, jacobians = scipy_priors(values, noise.endswith("_level")), scipy_jacobians(values)
+    weight = runs.columns.get("weight", np.ones(len(runs)))
+    likelihood = np.sum(weight * scipy_likelihood(values, runs, noise))
+    return float(likelihood + sum(priors[name] + jacobians[name] for name in names))
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("bare", [True, False], ids=["plain", "with loss_se and weight"])
+def test_log_density_is_what_scipy_makes_of_it(runs: Runs, noise: str, bare: bool) -> None:
+    if bare:
+        runs = Runs.from_columns({name: runs[name] for name in ("N", "D", "L")})
+    model = build(CHINCHILLA, NOISES[noise])
+    data = plain_data(model, runs)
+    density = jax.jit(model.log_density)
+    absent = tuple(POINT.keys() - model.sites)
+    for values in near(POINT, 4):
+        place = model.unconstrain(values, data.centre)
+        expected = scipy_density(values, runs, noise, leave_out=absent)
+        assert float(density(place, data)) == pytest.approx(expected, rel=1e-10, abs=1e-8)
+
+
+def test_pinned_tied_and_replaced_priors_change_their_own_terms_only(runs: Runs) -> None:
+    values = {**POINT, "beta": POINT["alpha"]}
+    given = {"alpha": 0.35, "beta": "alpha", "E": dist.Normal(1.8, 0.1)}
+    model = build(CHINCHILLA, StudentT, given)
+    assert model.sites == ("E", "A", "B", "sigma", "nu")
+    data = plain_data(model, runs)
+    place = model.unconstrain(values, data.centre)
+    expected = scipy_density(values, runs, "student_t", leave_out=("alpha", "beta", "E"))
+    expected += stats.norm.logpdf(values["E"], 1.8, 0.1)
+    assert float(model.log_density(place, data)) == pytest.approx(expected, rel=1e-10)
+    law, noise = model.complete_arrays(
+        {name: np.full((2, 3), values[name]) for name in model.sites}
+    )
+    for name, value in {**law.values(), "sigma": noise.sigma}.items():
+        np.testing.assert_array_equal(value, np.full((2, 3), values[name]))
+
+
+def test_noise_can_be_tied_to_a_parameter_of_the_law(runs: Runs) -> None:
+    model = build(CHINCHILLA, Normal, {"sigma": "E"})
+    data = plain_data(model, runs)
+    values = {**POINT, "sigma": POINT["E"]}
+    expected = scipy_density(values, runs, "normal", leave_out=("sigma", "nu"))
+    place = model.unconstrain(values, data.centre)
+    assert float(model.log_density(place, data)) == pytest.approx(expected, rel=1e-10)
+
+
+# --- coordinates ---------------------------------------------------------------------------------
+
+COORDINATES: list[tuple[str, dict[str, Any]]] = [
+    ("chinchilla", {}),
+    ("kaplan", {}),  # coefficients through their scale: the exponent stretches
+    ("chinchilla", {"alpha": dist.Uniform(0.0, 1.0), "E": dist.Normal(1.5, 1.0), "beta": 0.3}),
+    ("chinchilla", {"A": dist.Gamma(2.0, 0.01), "B": "A"}),
+]
+
+
+@pytest.mark.parametrize(("law", "priors"), COORDINATES)
+def test_the_log_jacobian_is_that_of_the_transformation(law: str, priors: dict[str, Any]) -> None:
+    model = build(sf.law(law), StudentT, priors)
+    centre = {name: jnp.asarray(20.0 + i) for i, name in enumerate(model.law.inputs())}
+
+    @jax.jit
+    def both(z: Array) -> tuple[Array, Array]:
+        jacobian = jax.jacfwd(lambda z: jnp.stack(list(model.constrain(z, centre)[0].values())))(z)
+        return model.constrain(z, centre)[1], jnp.linalg.slogdet(jacobian)[1]
+
+    for z in np.random.default_rng(0).standard_normal((5, model.dim)):
+        claimed, true = both(z)
+        assert float(claimed) == pytest.approx(float(true), rel=1e-10, abs=1e-10)
+
+
+@pytest.mark.parametrize(("law", "priors"), COORDINATES)
+def test_unconstrain_undoes_constrain(law: str, priors: dict[str, Any]) -> None:
+    model = build(sf.law(law), Laplace, priors)
+    centre = {name: jnp.asarray(18.0 + i) for i, name in enumerate(model.law.inputs())}
+    z = np.random.default_rng(1).standard_normal(model.dim)
+    values, _ = model.constrain(jnp.asarray(z), centre)
+    assert list(values) == list(model.sites)
+    np.testing.assert_allclose(model.unconstrain(values, centre), z, rtol=1e-9, atol=1e-9)
+
+
+def test_without_recentring_the_density_is_numpyros(simulated: Callable[..., Runs]) -> None:
+    model = build(CHINCHILLA, StudentT)
+    data = plain_data(model, simulated(10))
+    raw = {name: jnp.log(value) for name, value in {**POINT, "nu": POINT["nu"] - 1}.items()}
+    energy = potential_energy(model.sample, (data,), {}, raw)
+    place = model.unconstrain(POINT, data.centre)
+    assert float(model.log_density(place, data)) == pytest.approx(-float(energy), rel=1e-12)
+
+
+def test_coefficients_are_sampled_as_their_term_at_the_centre_of_the_runs() -> None:
+    model = build(CHINCHILLA, StudentT)
+    centre = {"N": jnp.log(1e9), "D": jnp.log(1e11)}
+    z = model.unconstrain(POINT, centre)
+    term = POINT["A"] / 1e9 ** POINT["alpha"]
+    assert float(z[model.sites.index("A")]) == pytest.approx(math.log(term), rel=1e-12)
+
+
+# --- padding and weights -------------------------------------------------------------------------
+
+
+def test_padding_changes_neither_density_nor_gradient(runs: Runs) -> None:
+    model = build(CHINCHILLA, StudentT)
+    place = model.unconstrain(POINT, plain_data(model, runs).centre)
+    of = jax.value_and_grad(model.log_density)
+    bare, padded = (of(place, pack(model, runs, rows, "float64")) for rows in (20, 32))
+    assert float(padded[0]) == pytest.approx(float(bare[0]), rel=1e-13)
+    np.testing.assert_allclose(padded[1], bare[1], rtol=1e-9, atol=1e-9)
+
+
+def test_a_weight_counts_repetitions(simulated: Callable[..., Runs]) -> None:
+    model, runs = build(CHINCHILLA, Normal), simulated(6)
+    weight = np.array([0, 1, 2, 3, 1, 1])
+    weighed = plain_data(model, runs.with_weight(weight))
+    repeated = plain_data(model, runs.take(np.repeat(np.arange(6), weight)))
+    for name, value in weighed.centre.items():
+        assert value == pytest.approx(repeated.centre[name], rel=1e-14)
+    place = model.unconstrain(POINT, weighed.centre)
+    assert float(model.log_density(place, weighed)) == pytest.approx(
+        float(model.log_density(place, repeated)), rel=1e-12
+    )
+
+
+# --- building ------------------------------------------------------------------------------------
+
+
+def test_equal_arguments_give_the_same_model() -> None:
+    def make(**priors: Any) -> Model:
+        return build(CHINCHILLA, StudentT, priors)
+
+    assert make() is make()
+    assert make(E=dist.LogNormal(0.5, 0.2)) is make(E=dist.LogNormal(0.5, 0.2))
+    assert make(E=1.5, beta="alpha") is make(beta="alpha", E=np.float64(1.5))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (dist.LogNormal(0.5, 0.2), dist.LogNormal(0.5000001, 0.2)),
+        (dist.LogNormal(0.5, 0.2), dist.Normal(0.5, 0.2)),
+        (dist.TruncatedNormal(0.3, 0.1, low=0.0), dist.TruncatedNormal(0.4, 0.1, low=0.0)),
+        (dist.TruncatedNormal(0.3, 0.1, low=0.0), dist.TruncatedNormal(0.3, 0.1, high=0.0)),
+        (
+            dist.TransformedDistribution(
+                dist.Exponential(1.0), dist.transforms.AffineTransform(1.0, 1.0)
+            ),
+            dist.TransformedDistribution(
+                dist.Exponential(1.0), dist.transforms.AffineTransform(2.0, 1.0)
+            ),
+        ),
+        (1.5, 1.5000000001),
+    ],
+)
+def test_different_priors_give_different_models(first: Any, second: Any) -> None:
+    one, two = (build(CHINCHILLA, StudentT, {"E": prior}) for prior in (first, second))
+    assert one is not two
+
+
+@pytest.mark.parametrize(
+    ("priors", "message"),
+    [
+        ({"gamma": 1.0}, r"'gamma' is no parameter of chinchilla .* E, alpha, beta, A, B, sigma"),
+        ({"alpha": "beta"}, r"alpha can be tied to one of E .*not to 'beta'"),
+        ({"E": "alpha"}, r"E can be tied to one of nothing"),
+        ({"alpha": "E", "beta": "alpha"}, r"beta can be tied to one of E"),
+        ({"E": dist.Poisson(3.0)}, "needs a continuous distribution over a scalar"),
+        ({"E": dist.Normal(np.zeros(2), 1.0)}, r"of shape \(2,\)"),
+        ({"E": True}, "takes a NumPyro distribution, a number"),
+        ({"E": None}, "takes a NumPyro distribution, a number"),
+        ({"E": math.nan}, "cannot be pinned at nan"),
+        ({"E": math.inf}, "cannot be pinned at inf"),
+        ({"sigma": 0.0}, r"sigma cannot be pinned at 0.0; its prior is LogNormal"),
+        ({"A": -1}, r"A cannot be pinned at -1.0; its prior is A/N\^alpha"),
+        ({"nu": 0.5}, "nu cannot be pinned at 0.5"),
+    ],
+)
+def test_priors_that_make_no_sense_are_refused(priors: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        build(CHINCHILLA, StudentT, priors)
+
+
+def test_a_law_may_not_take_the_noises_names() -> None:
+    class Rival(Law):
+        """A law with a parameter that the noise has too."""
+
+        sigma: Array = parameter(dist.LogNormal(0.0, 1.0), "not the scatter")
+
+        def loss(self, N: Any) -> Any:
+            return self.sigma / N
+
+    with pytest.raises(InputError, match="'sigma', a name that the model needs for itself"):
+        build(Rival, StudentT)
+
+
+# --- what the priors say -------------------------------------------------------------------------
+
+
+def test_prior_draws_follow_the_prior() -> None:
+    model = build(CHINCHILLA, StudentT, {"E": dist.Normal(1.8, 0.1)})
+    drawn = model.prior_draws(jax.random.key(1), 4000)
+    A_term = np.log(drawn["A"]) - drawn["alpha"] * math.log(1e9)
+    for values, family in (
+        (drawn["E"], stats.norm(1.8, 0.1)),
+        (A_term, stats.norm(math.log(0.35), 1.5)),
+        (drawn["nu"], stats.lognorm(1.0, loc=1, scale=10.0)),
+    ):
+        assert stats.kstest(np.asarray(values), family.cdf).pvalue > 1e-4
+
+
+def test_prior_predictive_scatters_about_the_law() -> None:
+    truth = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37, "sigma": 0.02}
+    drawn = sf.prior_predictive(noise="normal", priors=truth, N=[1e8, 1e9], D=2e10, draws=4000)
+    assert set(drawn) == {"L"}
+    law = CHINCHILLA(**{k: v for k, v in truth.items() if k != "sigma"})
+    for column, N in zip(drawn["L"].T, (1e8, 1e9), strict=True):
+        about = stats.norm(math.log(law.loss(N, 2e10)), 0.02)
+        assert stats.kstest(np.log(column), about.cdf).pvalue > 1e-4
+
+
+def test_prior_predictive_names_the_inputs_it_needs() -> None:
+    with pytest.raises(InputError, match="needs the inputs N, D of chinchilla, got N"):
+        sf.prior_predictive(N=1e9)
+
+
+def test_priors_are_described_with_their_numbers() -> None:
+    shifted = dist.TransformedDistribution(
+        dist.Exponential(2.0), dist.transforms.AffineTransform(1.0, 3.0)
+    )
+    priors = {
+        "E": dist.TruncatedNormal(1.8, 0.1, low=0.0),
+        "beta": "alpha",
+        "A": 400,
+        "sigma": shifted,
+    }
+    lines = build(CHINCHILLA, StudentT, priors).describe_priors()
+    assert lines["E"] == "TruncatedNormal(loc=1.8, scale=0.1, low=0)"
+    assert lines["alpha"] == "LogNormal(loc=-1.04982, scale=0.5)"
+    assert lines["beta"] == "tied to alpha"
+    assert lines["A"] == "pinned at 400.0"
+    assert lines["B"] == "B/D^beta at D=3e+10 ~ LogNormal(log 0.4, 1.5)"
+    assert lines["sigma"] == "Exponential(rate=2) through AffineTransform(1, 3)"
