@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 __all__ = [
     "Diagnosis",
@@ -268,8 +267,22 @@ def _split(draws: Floats) -> Floats:
 
 def _normal_scores(draws: Floats) -> Floats:
     flat = draws.reshape(*draws.shape[:-2], -1)
-    ranks = rankdata(flat, axis=-1, nan_policy="omit")
+    ranks = _ranks(flat)
     return np.asarray(ndtri((ranks - 0.375) / (flat.shape[-1] + 0.25))).reshape(draws.shape)
+
+
+def _ranks(flat: Floats) -> Floats:
+    """Ranks from one along the last axis, ties sharing their mean rank; much faster than SciPy's."""
+    order = np.argsort(flat, axis=-1)
+    ordered = np.take_along_axis(flat, order, axis=-1)
+    place = np.arange(flat.shape[-1])
+    new = np.diff(ordered, axis=-1, prepend=np.nan) != 0
+    first = np.maximum.accumulate(np.where(new, place, 0), axis=-1)
+    ends = np.concatenate([new[..., 1:], np.ones_like(new[..., :1])], axis=-1)
+    last = np.minimum.accumulate(np.where(ends, place, place[-1])[..., ::-1], axis=-1)[..., ::-1]
+    ranks = np.empty(flat.shape)
+    np.put_along_axis(ranks, order, 0.5 * (first + last) + 1, axis=-1)
+    return np.where(np.isnan(flat), np.nan, ranks)
 
 
 def _basic_rhat(halves: Floats) -> Floats:

@@ -1,6 +1,8 @@
 """From tables to draws: pad, find modes, warm up, sample, judge, and try harder where needed.
 
-A single fit is a batch of one: everything here has a leading axis ``fit``.
+A single fit is a batch of one. Programs run a fixed number of fits at a time, which depends on the
+padded number of rows alone: the same fit runs through the same program whether it comes alone or
+among thousands, so its draws are the same bit for bit.
 """
 
 from __future__ import annotations
@@ -8,7 +10,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Sequence
+import itertools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -26,11 +31,15 @@ from scalingfit.runs import Runs
 __all__ = ["Draws", "Settings", "pack", "prior_values", "sample"]
 
 POOL, STARTS = 256, 8  # prior draws looked at, and how many of the best are climbed from
+FIRST_STEP = 0.5  # in whitened coordinates
 WINDOW_SKIP = 0.4  # share of an adaptation window left out of its covariance estimate
 TOLERATED = 2.0  # ratio of variances up to which the Laplace shape is kept
-ROWS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+ROWS = (8, 16, 32, 64, 128, 192, 256)
+WORK = {"cpu": 128}  # rows worth a program's while: below, several fits share one
+ACCELERATOR_WORK = 65536
 
 Floats = NDArray[np.float64]
+Report = Callable[[int], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,12 +71,10 @@ class Settings:
     retries: int = 2
     precision: str = "float64"
     seed: int = 0
-    limits: Limits = Limits()
+    limits: Limits = dataclasses.field(default_factory=Limits)
 
     def harder(self, attempt: int) -> Settings:
         """The settings of a further attempt."""
-        if attempt == 0:
-            return self
         return dataclasses.replace(
             self, warmup=self.warmup * 3**attempt, acceptance=1 - (1 - self.acceptance) / 4**attempt
         )
@@ -85,8 +92,8 @@ class Draws:
     step_size : array, shape (chain,)
     diagnosis : Diagnosis
     record : dict
-        How the fit was made: attempts, share of starts that agreed on the mode, whether the
-        curvature was repaired or the Laplace shape replaced, seconds excluded.
+        How the fit was made: attempts, share of the starts that agreed on the mode, whether its
+        curvature was repaired, whether the Laplace shape was replaced, turns of the loop.
     """
 
     values: dict[str, Floats]
@@ -100,30 +107,66 @@ class Draws:
     record: dict[str, Any]
 
 
-def sample(model: Model, tables: Sequence[Runs], settings: Settings) -> list[Draws]:
-    """Sample the posterior of every table; all of them at once."""
-    with jax.enable_x64(settings.precision == "float64"):
-        results: list[Draws | None] = [None] * len(tables)
-        waiting = list(range(len(tables)))
-        for attempt in range(settings.retries + 1):
-            for rows in sorted({_bucket(len(tables[i])) for i in waiting}):
-                members = [i for i in waiting if _bucket(len(tables[i])) == rows]
-                made = _sample_batch(model, [tables[i] for i in members], rows, settings, attempt)
-                results = _put(results, members, made)
-            waiting = [i for i in waiting if not _passes(results[i], settings)]
-            if not waiting:
-                break
-    return [result for result in results if result is not None]
+def sample(
+    model: Model, tables: Sequence[Runs], settings: Settings, report: Report | None = None
+) -> list[Draws]:
+    """Sample the posterior of every table.
+
+    Parameters
+    ----------
+    model : Model
+    tables : sequence of Runs
+        Of any lengths.
+    settings : Settings
+    report : callable, optional
+        Called with the number of fits that have been finished since the last call.
+
+    Returns
+    -------
+    list of Draws
+        In the order of the tables.
+    """
+    made: dict[int, Draws] = {}
+    waiting = list(range(len(tables)))
+    for attempt in range(settings.retries + 1):
+        last = attempt == settings.retries
+        for members, draws in _attempt(model, tables, waiting, settings, attempt):
+            made |= dict(zip(members, draws, strict=True))
+            done = [last or bool(one.diagnosis.passes(settings.limits)) for one in draws]
+            if report is not None:
+                report(sum(done))
+        waiting = [i for i in waiting if not made[i].diagnosis.passes(settings.limits)]
+        if not waiting:
+            break
+    return [made[i] for i in range(len(tables))]
 
 
-def _put(results: list[Any], members: list[int], made: list[Any]) -> list[Any]:
-    for index, draws in zip(members, made, strict=True):
-        results[index] = draws
-    return results
+def _attempt(
+    model: Model, tables: Sequence[Runs], waiting: list[int], settings: Settings, attempt: int
+) -> Iterator[tuple[list[int], list[Draws]]]:
+    """Sample the waiting tables group by group, on all devices; yields groups as they finish.
 
+    Whole groups are placed on devices, rather than one program spread over all of them, so that no
+    device waits for another. A CPU counts as one device for each core.
+    """
+    devices = jax.local_devices()
+    if devices[0].platform == "cpu":
+        devices = devices * max(1, len(os.sched_getaffinity(0)) // len(devices))
+    groups = []
+    for rows in sorted({_bucket(len(tables[i])) for i in waiting}):
+        members = [i for i in waiting if _bucket(len(tables[i])) == rows]
+        groups += [list(part) for part in itertools.batched(members, _group_size(rows))]
 
-def _passes(draws: Draws | None, settings: Settings) -> bool:
-    return draws is not None and bool(draws.diagnosis.passes(settings.limits))
+    def work(order: int, members: list[int]) -> tuple[list[int], list[Draws]]:
+        device = devices[order % len(devices)]
+        with jax.enable_x64(settings.precision == "float64"), jax.default_device(device):
+            return members, _sample_group(model, [tables[i] for i in members], settings, attempt)
+
+    if len(groups) == 1:
+        yield work(0, groups[0])
+        return
+    with ThreadPoolExecutor(len(devices)) as pool:
+        yield from pool.map(work, range(len(groups)), groups)
 
 
 def _bucket(rows: int) -> int:
@@ -135,152 +178,201 @@ def _bucket(rows: int) -> int:
     return power * 3 // 4 if rows <= power * 3 // 4 else power
 
 
+def _group_size(rows: int) -> int:
+    """Fits to a program: a function of the padded rows and the kind of device, of nothing else."""
+    return max(1, WORK.get(jax.default_backend(), ACCELERATOR_WORK) // rows)
+
+
 def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:
     """One table as arrays, padded to `rows` rows that repeat the first run with weight zero."""
     index = np.arange(rows)
     index[len(runs) :] = 0
     columns = runs.columns
-    weight = np.where(
-        np.arange(rows) < len(runs), columns.get("weight", np.ones(len(runs)))[index], 0.0
-    )
+    weight = columns.get("weight", np.ones(len(runs)))
     inputs = {name: np.log(values) for name, values in runs.input(model.law.inputs()).items()}
     loss = np.log(columns["L"]) if model.noise.on_log else columns["L"]
-    used = columns.get("weight", np.ones(len(runs)))
     data = Data(
         log_inputs={name: values[index] for name, values in inputs.items()},
         loss=loss[index],
-        weight=weight,
+        weight=np.where(np.arange(rows) < len(runs), weight[index], 0.0),
         loss_se=columns["loss_se"][index] if "loss_se" in columns else None,
-        centre={name: np.average(values, weights=used) for name, values in inputs.items()},
+        centre={name: np.average(values, weights=weight) for name, values in inputs.items()},
     )
-    return jax.tree.map(lambda leaf: np.asarray(leaf, precision), data)
+    packed: Data = jax.tree.map(lambda leaf: np.asarray(leaf, precision), data)
+    return packed
 
 
-def _key(model: Model, runs: Runs, settings: Settings, attempt: int) -> np.random.Generator:
+def _generator(model: Model, runs: Runs, settings: Settings, attempt: int) -> np.random.Generator:
     """A random generator that depends on what is fitted and on nothing else."""
-    content = "\n".join(
-        [
-            runs.digest,
-            model.law.name,
-            model.noise.name,
-            repr(sorted(model.describe_priors().items())),
-        ]
-    )
-    text = f"{content}\n{settings.seed} {attempt}"
-    words = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint32)
-    return np.random.default_rng(words)
+    priors = repr(sorted(model.describe_priors().items()))
+    content = [runs.digest, model.law.name, model.noise.name, priors, settings.seed, attempt]
+    text = "\n".join(str(part) for part in content)
+    return np.random.default_rng(np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint32))
 
 
-def _sample_batch(
-    model: Model, tables: Sequence[Runs], rows: int, settings: Settings, attempt: int
+def _sample_group(
+    model: Model, tables: Sequence[Runs], settings: Settings, attempt: int
 ) -> list[Draws]:
+    """Sample the tables of one group, padded to its full size with copies of the first."""
     harder = settings.harder(attempt)
-    fits, chains, dim = len(tables), settings.chains, model.dim
-    data = _stack([pack(model, runs, rows, settings.precision) for runs in tables])
-    generators = [_key(model, runs, settings, attempt) for runs in tables]
-    words = np.stack([g.integers(0, 2**32, (3, chains, 2), np.uint32) for g in generators])
-    keys = [jax.random.wrap_key_data(jnp.asarray(words[:, phase])) for phase in range(3)]
-    start = np.stack([g.standard_normal((chains, dim)) for g in generators])
-    programs = _programs(model, settings.draws)
+    rows = _bucket(len(tables[0]))
+    full = [*tables, *[tables[0]] * (_group_size(rows) - len(tables))]
+    generators = [_generator(model, runs, settings, attempt) for runs in full]
+    data = _stack([pack(model, runs, rows, settings.precision) for runs in full])
+    white = _programs(model).whiten(_pool(model, settings.precision), data)
+    walk = _Walk(model, data, generators, harder)
 
-    white: Whitening = programs.whiten(_pool(model, settings.precision), data)
-    record = {"agreeing": np.asarray(white.agreeing), "repaired": np.asarray(white.repaired)}
-    real = np.dtype(settings.precision)
-    aim = jnp.full(fits, harder.acceptance, real)
-    log_step = jnp.full((fits, chains), np.log(0.5), real)
+    start = np.stack([g.standard_normal((settings.chains, model.dim)) for g in generators])
     window, skip = harder.warmup, int(WINDOW_SKIP * harder.warmup)
+    step = np.full(start.shape[:2], np.log(FIRST_STEP))
+    made, step = walk.run(white, start, step, window, window)
+    white_first, white = white, None  # the first shape only serves to find the second
+    white, position, reshaped = _reshape(white_first, made[:, :, skip:, : model.dim])
+    step = np.where(reshaped[:, None], np.log(FIRST_STEP), _pooled(step))
+    made, step = walk.run(white, position, step, window, window)
+    step = _pooled(step)
+    made, _ = walk.run(white, made[:, :, -1, : model.dim], step, 0, settings.draws)
 
-    trace, log_step, turns = programs.run(
-        (data, white), jnp.asarray(start, real), keys[0], log_step, window, skip, window, aim
-    )
-    white, position, reshaped = _reshape(white, trace, min(window - skip, settings.draws))
-    log_step = jnp.where(reshaped[:, None], np.log(0.5), _pooled(log_step)).astype(real)
-    trace, log_step, more = programs.run(
-        (data, white), position, keys[1], log_step, window, window - 1, window, aim
-    )
-    log_step = _pooled(log_step)
-    trace, _, last = programs.run(
-        (data, white), trace.position[:, :, 0], keys[2], log_step, 0, 0, settings.draws, aim
-    )
-    values = programs.values(white, trace.position, data)
-    record |= {"reshaped": reshaped, "turns": np.full(fits, int(turns) + int(more) + int(last))}
-    return _unpack(model, values, trace, log_step, record, attempt)
+    position = jnp.asarray(made[..., : model.dim], settings.precision)
+    values = _programs(model).values(white, position, data)
+    record = {
+        "agreeing": np.asarray(white.agreeing),
+        "repaired": np.asarray(white.repaired),
+        "reshaped": reshaped,
+        "turns": np.full(len(full), walk.turns),
+    }
+    drawn = {name: np.asarray(values[name], np.float64)[: len(tables)] for name in model.sites}
+    return _unpack(drawn, made[: len(tables)], step, record, attempt)
+
+
+class _Walk:
+    """Chains of one group, run phase by phase."""
+
+    def __init__(
+        self,
+        model: Model,
+        data: Data,
+        generators: Sequence[np.random.Generator],
+        settings: Settings,
+    ) -> None:
+        self.programs, self.data, self.settings = _programs(model), data, settings
+        self.generators, self.dim = generators, model.dim
+        self.aim = jnp.full(len(generators), settings.acceptance, settings.precision)
+        self.turns = 0
+
+    def run(
+        self, white: Whitening, start: Floats, log_step: Floats, adapt: int, stop: int
+    ) -> tuple[Floats, Floats]:
+        """Let every chain make `stop` transitions.
+
+        Returns
+        -------
+        rows : array, shape (fit, chain, stop, dim + 5)
+            See `nuts.Row`.
+        log_step : array, shape (fit, chain)
+        """
+        chains, real = self.settings.chains, np.dtype(self.settings.precision)
+        words = np.stack([g.integers(0, 2**32, (chains, 2), np.uint32) for g in self.generators])
+        momentum = np.stack([g.standard_normal((chains, self.dim)) for g in self.generators])
+        keys, target = jax.random.wrap_key_data(jnp.asarray(words)), (self.data, white)
+        begin = (start.astype(real), momentum.astype(real), log_step.astype(real))
+        state = self.programs.begin(*begin, target)
+        parts = []
+        for number in itertools.count():
+            state, rows, turns = self.programs.segment(
+                state, target, keys, np.int32(number), np.int32(adapt), np.int32(stop), self.aim
+            )
+            parts.append(np.asarray(rows)[: int(turns)])
+            self.turns += int(turns)
+            if np.all(np.asarray(state.counters)[..., 4] >= stop):
+                break
+        return _transitions(np.concatenate(parts), stop), np.asarray(state.adaptation[..., 1])
+
+
+def _transitions(rows: Floats, stop: int) -> Floats:
+    """The first `stop` rows of each chain that end a transition; (turn, fit, chain, ...) in."""
+    ended = rows[..., nuts.Row.leapfrogs] > 0
+    order = np.argsort(~ended, axis=0, kind="stable")[:stop]
+    return np.moveaxis(np.take_along_axis(rows, order[..., None], axis=0), 0, 2)
 
 
 def _unpack(
-    model: Model,
-    values: Any,
-    trace: nuts.Trace,
-    log_step: Array,
-    record: dict[str, Any],
-    attempt: int,
+    values: dict[str, Floats], rows: Floats, log_step: Floats, record: dict[str, Any], attempt: int
 ) -> list[Draws]:
-    values = {name: np.asarray(value, np.float64) for name, value in values.items()}
-    host = jax.tree.map(np.asarray, trace)
-    energy = np.asarray(host.energy, np.float64)
-    stacked = np.stack([values[name] for name in model.sites], axis=1)
-    diagnosis = diagnose(stacked, energy, host.diverging)
+    row = nuts.Row
+    rows = rows.astype(np.float64)
+    diverging = rows[..., row.diverging] > 0
+    stacked = np.stack(list(values.values()), axis=1)
+    diagnosis = diagnose(stacked, rows[..., row.energy], diverging)
     return [
         Draws(
             values={name: value[fit] for name, value in values.items()},
-            log_density=np.asarray(host.log_density[fit], np.float64),
-            energy=energy[fit],
-            acceptance=np.asarray(host.acceptance[fit], np.float64),
-            leapfrogs=host.leapfrogs[fit].astype(np.int64),
-            diverging=host.diverging[fit],
+            log_density=rows[fit, ..., row.log_density],
+            energy=rows[fit, ..., row.energy],
+            acceptance=rows[fit, ..., row.acceptance],
+            leapfrogs=rows[fit, ..., row.leapfrogs].astype(np.int64),
+            diverging=diverging[fit],
             step_size=np.exp(np.asarray(log_step[fit], np.float64)),
             diagnosis=Diagnosis(
                 **{f.name: getattr(diagnosis, f.name)[fit] for f in dataclasses.fields(Diagnosis)}
             ),
-            record={"attempts": attempt + 1}
-            | {name: item[fit].item() for name, item in record.items()},
+            record={
+                "attempts": attempt + 1,
+                **{name: item[fit].item() for name, item in record.items()},
+            },
         )
-        for fit in range(energy.shape[0])
+        for fit in range(len(rows))
     ]
 
 
-def _pooled(log_step: Array) -> Array:
+def _pooled(log_step: Floats) -> Floats:
     """The chains of a fit share one step size."""
-    return jnp.broadcast_to(jnp.mean(log_step, axis=-1, keepdims=True), log_step.shape)
+    return np.broadcast_to(log_step.mean(axis=-1, keepdims=True), log_step.shape)
 
 
-def _reshape(
-    white: Whitening, trace: nuts.Trace, kept: int
-) -> tuple[Whitening, Array, NDArray[np.bool_]]:
+def _reshape(white: Whitening, draws: Floats) -> tuple[Whitening, Floats, NDArray[np.bool_]]:
     """Replace the Laplace shape by the pooled sample covariance where it proves wrong.
 
-    Returns the whitening, the last positions in its coordinates, and which fits were changed.
+    Parameters
+    ----------
+    white : Whitening
+    draws : array, shape (fit, chain, draw, dim)
+        In its coordinates.
+
+    Returns
+    -------
+    white : Whitening
+    position : array, shape (fit, chain, dim)
+        The last draws, in the coordinates of the new whitening.
+    changed : array of bool, shape (fit,)
     """
-    draws = np.asarray(trace.position[:, :, :kept], np.float64)
-    fits, chains, _, dim = draws.shape
+    draws = np.asarray(draws, np.float64)
+    fits, dim = draws.shape[0], draws.shape[-1]
     flat = draws.reshape(fits, -1, dim)
     mean = flat.mean(axis=1)
     offset = flat - mean[:, None]
-    count = flat.shape[1]
-    covariance = (np.einsum("fni,fnj->fij", offset, offset) + 10 * np.eye(dim)) / (count + 10)
-    spread = np.linalg.eigvalsh(covariance)
-    changed = ~((spread[:, 0] >= 1 / TOLERATED) & (spread[:, -1] <= TOLERATED)) & np.isfinite(
-        spread
-    ).all(-1)
-    shape = np.where(
-        changed[:, None, None],
-        np.linalg.cholesky(np.where(changed[:, None, None], covariance, np.eye(dim))),
-        np.eye(dim),
-    )
-    shift = np.where(changed[:, None], mean, 0.0)
-    last = draws[:, :, -1]
-    position = np.linalg.solve(shape[:, None], (last - shift[:, None])[..., None])[..., 0]
+    covariance = np.einsum("fni,fnj->fij", offset, offset) + 10 * np.eye(dim)
+    covariance /= flat.shape[1] + 10
+    finite = np.isfinite(covariance).all(axis=(1, 2))
+    spread = np.linalg.eigvalsh(np.where(finite[:, None, None], covariance, np.eye(dim)))
+    fine = (spread[:, 0] >= 1 / TOLERATED) & (spread[:, -1] <= TOLERATED)
+    changed = finite & ~fine
+    used = np.where(changed[:, None, None], covariance, np.eye(dim))
+    shape, shift = np.linalg.cholesky(used), np.where(changed[:, None], mean, 0.0)
+    last = draws[:, :, -1] - shift[:, None]
+    position = np.linalg.solve(shape[:, None], last[..., None])[..., 0]
     factor, mode = np.asarray(white.factor), np.asarray(white.mode)
     new = dataclasses.replace(
         white,
-        factor=jnp.asarray(factor @ shape, factor.dtype),
-        mode=jnp.asarray(mode + np.einsum("fij,fj->fi", factor, shift), mode.dtype),
+        factor=(factor @ shape).astype(factor.dtype),
+        mode=(mode + np.einsum("fij,fj->fi", factor, shift)).astype(mode.dtype),
     )
-    return new, jnp.asarray(position, mode.dtype), changed
+    return new, position, changed
 
 
 def _stack(items: Sequence[Data]) -> Data:
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *items)
+    stacked: Data = jax.tree.map(lambda *leaves: np.stack(leaves), *items)
+    return stacked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -288,12 +380,13 @@ class _Programs:
     """The compiled functions of a model; JAX keeps one executable for each shape."""
 
     whiten: Callable[..., Whitening]
-    run: Callable[..., tuple[nuts.Trace, Array, Array]]
+    begin: Callable[..., nuts.Chain]
+    segment: Callable[..., tuple[nuts.Chain, Array, Array]]
     values: Callable[..., dict[str, Array]]
 
 
 @functools.lru_cache(maxsize=256)
-def _programs(model: Model, draws: int) -> _Programs:
+def _programs(model: Model) -> _Programs:
     def target(white: Array, given: tuple[Data, Whitening]) -> Array:
         data, whitening = given
         return model.log_density(whitening.colour(white), data)
@@ -313,19 +406,19 @@ def _programs(model: Model, draws: int) -> _Programs:
 
         return jax.vmap(jax.vmap(one))(position)
 
+    begin = jax.vmap(functools.partial(nuts.begin, target), in_axes=(0, 0, 0, None))
     return _Programs(
         whiten=jax.jit(jax.vmap(whiten, in_axes=(None, 0))),
-        run=jax.jit(functools.partial(nuts.run, target, draws=draws)),
+        begin=jax.jit(jax.vmap(begin)),
+        segment=jax.jit(functools.partial(nuts.segment, target)),
         values=jax.jit(jax.vmap(values)),
     )
 
 
 @functools.lru_cache(maxsize=256)
-def _pool(model: Model, precision: str) -> dict[str, Array]:
+def _pool(model: Model, precision: str) -> dict[str, Floats]:
     """Prior draws to start from; the same for every table."""
-    return {
-        name: jnp.asarray(value[:POOL], precision) for name, value in prior_values(model).items()
-    }
+    return {name: value[:POOL].astype(precision) for name, value in prior_values(model).items()}
 
 
 @functools.lru_cache(maxsize=256)
