@@ -35,13 +35,13 @@ GRID: dict[float, tuple[Shape, ...]] = {
     2e12: RUNGS[3:11],
 }
 
-#: Cells trained from three seeds: the optimum's neighbourhood of each budget, and both ends of the
-#: cheaper ones.
+#: Cells trained from three seeds, by their place in the budget's row: about the optimum of each
+#: budget, and at both ends of the cheaper ones.
 REPLICATED = {
     2e10: (0, 3, 7),
-    6.3e10: (0, 4, 7),
-    2e11: (4,),
-    6.3e11: (3,),
+    6.3e10: (0, 4, 5, 6, 7),
+    2e11: (3, 4, 5),
+    6.3e11: (3, 4),
     2e12: (3,),
 }
 SEEDS = (0, 1, 2)

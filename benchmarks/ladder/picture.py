@@ -72,7 +72,7 @@ def _isoflop(axes: Axes, drawn: list[Curve]) -> None:
             color=color,
         )
     axes.set(xscale="log", yscale="log", xlabel="parameters N", ylabel="loss [nats per byte]")
-    axes.set_xlim(right=axes.get_xlim()[1] * 2.2)  # room for the budgets' names
+    axes.set_xlim(right=axes.get_xlim()[1] * 3)  # room for the budgets' names
     ticks = [1.4, 1.6, 1.8, 2.0, 2.2, 2.5, 3.0, 3.5, 4.0]
     low, high = axes.get_ylim()
     axes.set_yticks(shown := [t for t in ticks if low < t < high], [f"{t:g}" for t in shown])
@@ -88,9 +88,17 @@ def _optima(axes: Axes, drawn: list[Curve]) -> None:
         slope, offset = np.polyfit(np.log(budgets), np.log(values), 1)
         axes.plot(budgets, np.exp(offset) * budgets**slope, color="0.6", lw=1)
         axes.plot(
-            budgets, values, marker, ms=8, label=f"{label} ∝ C^{slope:.2f}", mec="black", mew=0.5
+            budgets,
+            values,
+            marker,
+            ms=8,
+            label=f"{label} ∝ $C^{{{slope:.2f}}}$",
+            mec="black",
+            mew=0.5,
         )
     axes.set(xscale="log", yscale="log", xlabel="budget C = 6ND [FLOP]")
+    axes.minorticks_off()
+    axes.set_xticks(budgets, [f"{c:.2g}".replace("e+", "e") for c in budgets])
     axes.set_title("parameters N* and bytes D* at the minima", fontsize=10)
     axes.legend(frameon=False)
     axes.grid(alpha=0.25)
