@@ -158,14 +158,15 @@ def ess(halves: Floats) -> Floats:
     total = within * (draws - 1) / draws + between
     correlation = 1 - (within[..., None] - covariance.mean(axis=-2)) / total[..., None]
     correlation[..., 0] = 1.0
-    even = draws // 2 * 2
-    pairs = correlation[..., 0:even:2] + correlation[..., 1:even:2]
-    positive = np.logical_and.accumulate(pairs > 0, axis=-1)
-    monotone = np.minimum.accumulate(np.where(positive, pairs, 0.0), axis=-1)
-    # Geyer's sum, plus the even term of the first pair that fails where it is still positive.
+    count = (draws - 1) // 2  # pairs of lags that are looked at
+    even, odd = correlation[..., : 2 * count : 2], correlation[..., 1 : 2 * count : 2]
+    positive = np.logical_and.accumulate(even + odd > 0, axis=-1)
+    positive[..., -1] = False
+    monotone = np.minimum.accumulate(np.where(positive, even + odd, 0.0), axis=-1)
+    # Geyer's sum, plus the even term of the first pair left out where that is positive.
     last = positive.sum(axis=-1, keepdims=True)
-    edge = np.take_along_axis(correlation[..., 0:even:2], np.minimum(last, even // 2 - 1), axis=-1)
-    time = -1 + 2 * monotone.sum(axis=-1) + np.maximum(edge[..., 0], 0.0)
+    edge = np.take_along_axis(even, last, axis=-1)[..., 0]
+    time = -1 + 2 * monotone.sum(axis=-1) + np.maximum(edge, 0.0)
     size = chains * draws
     return np.asarray(size / np.maximum(time, 1 / np.log10(size)))
 
