@@ -53,7 +53,7 @@ def report(drawn: list[Curve]) -> str:
 
 
 def _isoflop(axes: Axes, drawn: list[Curve]) -> None:
-    colors = plt.colormaps["viridis"](np.linspace(0, 0.88, len(drawn)))
+    colors = plt.colormaps["viridis"](np.linspace(0, 0.82, len(drawn)))
     for curve, color in zip(drawn, colors, strict=True):
         sizes = np.geomspace(curve.sizes[0], curve.sizes[-1], 200)
         axes.plot(sizes, curve.at(sizes), color=color, lw=1.2)
