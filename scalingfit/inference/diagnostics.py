@@ -273,7 +273,7 @@ def _normal_scores(draws: Floats) -> Floats:
 
 
 def _ranks(flat: Floats) -> Floats:
-    """Ranks from one along the last axis, ties sharing their mean rank; much faster than SciPy's."""
+    """Ranks from one along the last axis, ties sharing the mean; much faster than SciPy's."""
     order = np.argsort(flat, axis=-1)
     ordered = np.take_along_axis(flat, order, axis=-1)
     place = np.arange(flat.shape[-1])

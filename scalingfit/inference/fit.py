@@ -35,7 +35,7 @@ def fit(
     *,
     draws: int = 1000,
     chains: int = 4,
-    warmup: int = 150,
+    warmup: int = 100,
     seed: int = 0,
     retries: int = 2,
     precision: str | None = None,
@@ -57,7 +57,7 @@ def fit(
     draws, chains : int
         Kept draws of each chain, and chains.
     warmup : int
-        Transitions of each of the two adaptation windows.
+        Transitions of the first and last adaptation window; the middle one is twice as long.
     seed : int
         The same runs, model and seed give the same draws, bit for bit.
     retries : int

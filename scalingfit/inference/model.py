@@ -23,7 +23,13 @@ from jax import Array
 from numpy.typing import NDArray
 from numpyro import handlers
 from numpyro.distributions import Distribution
-from numpyro.distributions.transforms import ComposeTransform, ExpTransform, biject_to
+from numpyro.distributions.transforms import (
+    AffineTransform,
+    ComposeTransform,
+    ExpTransform,
+    SoftplusTransform,
+    biject_to,
+)
 from numpyro.infer.util import compute_log_probs
 
 from scalingfit._errors import InputError
@@ -258,7 +264,7 @@ def _build(law: type[Law], noise: type[Noise], given: tuple[_Given, ...]) -> Mod
     blank = Model(law, noise, priors, (), ())
     trace = handlers.trace(handlers.seed(blank.sample, 0)).get_trace()
     sites = tuple(name for name, site in trace.items() if site["type"] == "sample")
-    transforms = tuple(biject_to(trace[name]["fn"].support) for name in sites)
+    transforms = tuple(_transform(name, trace[name]["fn"], law) for name in sites)
     return Model(law, noise, priors, sites, transforms)
 
 
@@ -297,6 +303,27 @@ def _recentring(
     if declared.inverse:
         return middle, 1.0 / exponent
     return exponent * middle, 1.0
+
+
+def _transform(name: str, prior: Distribution, law: type[Law]) -> Any:
+    """From the real line to a parameter's support.
+
+    Losses are nearly linear in a law's exponents and in its irreducible loss, not in their
+    logarithms. Such a parameter, known beforehand to within a factor of a few, is sampled through
+    a softplus: linear at its usual size, logarithmic only near zero.
+    """
+    declared = law.parameters().get(name)
+    if declared is not None and declared.power is None:
+        if isinstance(prior, dist.LogNormal) and prior.scale <= 1:
+            return _softplus(0.1 * math.exp(prior.loc))
+        if isinstance(prior, dist.HalfNormal):
+            return _softplus(0.1 * float(prior.scale))
+    return biject_to(prior.support)
+
+
+def _softplus(size: float) -> ComposeTransform:
+    up = AffineTransform(0.0, size, domain=dist.constraints.positive)
+    return ComposeTransform([AffineTransform(0.0, 1 / size), SoftplusTransform(), up])
 
 
 def _is_exponential(transform: Any) -> bool:

@@ -51,8 +51,8 @@ class Settings:
     chains, draws : int
         Chains, and kept draws of each.
     warmup : int
-        Transitions of each of the two adaptation windows: the first for the step size and the
-        shape, the second for the step size in the final shape.
+        Transitions of the first and the last adaptation window; the middle one is twice as long.
+        Each sets the step size, and the first two the shape.
     acceptance : float
         Mean acceptance probability aimed at.
     retries : int
@@ -66,8 +66,8 @@ class Settings:
 
     chains: int = 4
     draws: int = 1000
-    warmup: int = 150
-    acceptance: float = 0.8
+    warmup: int = 100
+    acceptance: float = 0.9
     retries: int = 2
     precision: str = "float64"
     seed: int = 0
@@ -222,14 +222,16 @@ def _sample_group(
     white = _programs(model).whiten(_pool(model, settings.precision), data)
     walk = _Walk(model, data, generators, harder)
 
-    start = np.stack([g.standard_normal((settings.chains, model.dim)) for g in generators])
-    window, skip = harder.warmup, int(WINDOW_SKIP * harder.warmup)
-    step = np.full(start.shape[:2], np.log(FIRST_STEP))
-    made, step = walk.run(white, start, step, window, window)
-    white_first, white = white, None  # the first shape only serves to find the second
-    white, position, reshaped = _reshape(white_first, made[:, :, skip:, : model.dim])
-    step = np.where(reshaped[:, None], np.log(FIRST_STEP), _pooled(step))
-    made, step = walk.run(white, position, step, window, window)
+    position = np.stack([g.standard_normal((settings.chains, model.dim)) for g in generators])
+    reshaped = np.zeros(len(full), bool)
+    for length in (harder.warmup, 2 * harder.warmup):
+        step = np.full(position.shape[:2], np.log(FIRST_STEP))
+        made, _ = walk.run(white, position, step, length, length)
+        kept = made[:, :, int(WINDOW_SKIP * length) :, : model.dim]
+        white, position, changed = _reshape(white, kept)
+        reshaped |= changed
+    step = np.full(position.shape[:2], np.log(FIRST_STEP))
+    made, step = walk.run(white, position, step, harder.warmup, harder.warmup)
     step = _pooled(step)
     made, _ = walk.run(white, made[:, :, -1, : model.dim], step, 0, settings.draws)
 
