@@ -1,9 +1,9 @@
-"""Densities and predictions of fits at many draws and many tables at once."""
+"""Densities and predictions of a fit at many draws at once."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from scalingfit.inference.model import Model
 from scalingfit.inference.sampler import Draws, pack
+from scalingfit.law import Law
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
@@ -46,20 +47,20 @@ def log_density(model: Model, runs: Runs) -> Callable[[Floats], Floats]:
     return evaluate
 
 
-def means(model: Model, tables: Sequence[Runs], fits: Sequence[Draws]) -> list[Floats]:
-    """The law's loss for every draw of each fit at every run of its table, each (draw, run)."""
-    size = max(map(len, tables))
+def means(model: Model, table: Runs, draws: Draws) -> Floats:
+    """The law's loss for every draw at every run of a table, (draw, run)."""
+    size = 1 << (len(table) - 1).bit_length()  # few sizes, so few compiled programs
     with jax.enable_x64(True):
-        data = _stack([pack(model, table, size, "float64") for table in tables])
-        laws = _stack([_flat(model, draws)[0] for draws in fits])
-        losses = np.asarray(_mean_program(model)(laws, data.log_inputs))
-    return [loss[:, : len(table)] for loss, table in zip(losses, tables, strict=True)]
+        data = pack(model, table, size, "float64")
+        law, _ = _flat(model, draws)
+        return np.asarray(_mean_program(law, data.log_inputs))[:, : len(table)]
 
 
 def noises(model: Model, draws: Draws) -> Noise:
     """The noise's draws, leaves of shape (draw, 1)."""
     noise: Noise = _flat(model, draws)[1]
-    return jax.tree.map(lambda leaf: leaf[:, None], noise)
+    grown: Noise = jax.tree.map(lambda leaf: leaf[:, None], noise)
+    return grown
 
 
 def log_likelihood(noise: Noise, mean: Floats, observed: Floats, loss_se: Any = None) -> Floats:
@@ -79,29 +80,23 @@ def _flat(model: Model, draws: Draws) -> tuple[Any, Any]:
     return model.complete_arrays(flat)
 
 
-def _stack(items: Sequence[Any]) -> Any:
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *items)
-
-
 @functools.lru_cache(maxsize=256)
 def _density_program(model: Model) -> Callable[..., Array]:
     return jax.jit(jax.vmap(model.log_density, in_axes=(0, None)))
 
 
-@functools.lru_cache(maxsize=256)
-def _mean_program(model: Model) -> Callable[..., Array]:
-    def mean(law: Any, log_inputs: dict[str, Array]) -> Array:
-        return law.expand(1).loss(**{name: jnp.exp(value) for name, value in log_inputs.items()})
-
-    return jax.jit(jax.vmap(mean))
+@jax.jit
+def _mean_program(law: Law, log_inputs: dict[str, Array]) -> Array:
+    inputs = {name: jnp.exp(value) for name, value in log_inputs.items()}
+    return jnp.asarray(law.expand(1).loss(**inputs))
 
 
 @jax.jit
 def _likelihood_program(noise: Noise, mean: Array, observed: Array, loss_se: Any) -> Array:
-    return noise.observe(mean, loss_se).log_prob(observed)
+    return jnp.asarray(noise.observe(mean, loss_se).log_prob(observed))
 
 
 @jax.jit
 def _replicate_program(noise: Noise, mean: Array, loss_se: Any, key: Array) -> Array:
     spread = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, mean.shape), noise)
-    return spread.observe(mean, loss_se).sample(key)
+    return jnp.asarray(spread.observe(mean, loss_se).sample(key))

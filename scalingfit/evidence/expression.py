@@ -6,7 +6,7 @@ import ast
 import difflib
 import functools
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,7 @@ class Statement:
         self.text = text.strip()
         self.names = frozenset(_check(self._tree, self.text, truth=True))
 
-    def require(self, known: Mapping[str, Any] | frozenset[str]) -> None:
+    def require(self, known: Collection[str]) -> None:
         """Refuse names that are not among the known ones.
 
         Raises

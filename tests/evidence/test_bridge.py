@@ -53,9 +53,7 @@ def test_the_stated_error_is_the_scatter_over_repeats() -> None:
     def density(points: np.ndarray) -> np.ndarray:  # heavy tails: the normal proposal is imperfect
         return -2.5 * np.log1p(points[:, 0] ** 2 / 4)
 
-    found = [
-        bridge(density, rng.standard_t(4, (CHAINS, 500, 1)), int(seed)) for seed in range(200)
-    ]
+    found = [bridge(density, rng.standard_t(4, (CHAINS, 500, 1)), int(seed)) for seed in range(200)]
     scatter = np.std([item.log for item in found])
     stated = np.sqrt(np.mean([item.error**2 for item in found]))
     # The standard deviation of 200 values is known to 5 %; the proposal is re-shaped every time.

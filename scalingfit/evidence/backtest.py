@@ -1,0 +1,166 @@
+"""Fit the smaller runs, forecast the larger ones, and see how often the forecasts were right."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scalingfit._errors import InputError, listed
+from scalingfit.evidence.candidates import (
+    Laws,
+    Noises,
+    Priors,
+    candidates,
+    dimension,
+    settings_of,
+    unweighted,
+)
+from scalingfit.evidence.density import means, new_runs, noises
+from scalingfit.evidence.discrepancy import Held, learn
+from scalingfit.evidence.horizons import Horizon, horizons
+from scalingfit.evidence.track_record import Backtest, Record
+from scalingfit.inference.fit import check
+from scalingfit.inference.model import Model
+from scalingfit.inference.sampler import Settings, sample
+from scalingfit.runs import Runs
+
+__all__ = ["Backtest", "Record", "backtest"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Task:
+    """One cut of one table."""
+
+    table: Any
+    runs: Runs
+    number: int
+    horizon: Horizon
+
+
+def backtest(
+    runs: Runs,
+    laws: Laws = ("chinchilla",),
+    noises: Noises = None,
+    *,
+    cuts: ArrayLike | None = None,
+    split: str | None = None,
+    by: str | None = None,
+    priors: Priors = None,
+    **sampling: Any,
+) -> Backtest:
+    """Fit runs below a budget, forecast those above it, for several budgets and laws at once.
+
+    Parameters
+    ----------
+    runs : Runs
+    laws, noises
+        As in `scalingfit.evidence.compare`; one law is enough.
+    cuts : array, optional
+        Largest budgets to fit, in FLOP (or in the law's one input); by default four of them.
+    split : str, optional
+        Instead: the label that says "train" or "test" of each run, as the source of the runs cut
+        them.
+    by : str, optional
+        A label that splits the runs into tables of their own, such as learning curves; each is
+        fitted and forecast by itself.
+    priors : mapping, optional
+        By the law's name, what `fit` takes as priors.
+    **sampling
+        draws, chains, warmup, seed, retries, precision, limits: as in `fit`.
+
+    Returns
+    -------
+    Backtest
+
+    Raises
+    ------
+    InputError
+    """
+    runs, settings = unweighted(runs), settings_of(sampling)
+    models = candidates(laws, noises, priors)
+    least = 2 + max(map(dimension, models.values()))
+    tasks, skipped = _tasks(runs, least, cuts, split, by)
+    found = {name: _record(model, tasks, settings) for name, model in models.items()}
+    messages = [*skipped]
+    for name, (_, failed) in found.items():
+        if failed:
+            messages.append(f"{name}: {failed} of {len(tasks)} fits did not converge")
+    return Backtest(
+        runs=runs,
+        records={name: record for name, (record, _) in found.items()},
+        tables=tuple(dict.fromkeys(task.table for task in tasks)),
+        messages=tuple(messages),
+    )
+
+
+def _tasks(
+    runs: Runs, least: int, cuts: ArrayLike | None, split: str | None, by: str | None
+) -> tuple[list[Task], list[str]]:
+    """Every cut of every table; a table among several that cannot be cut is named."""
+    if by is None:
+        cut = horizons(runs, least, cuts, split)
+        return [Task(None, runs, number, item) for number, item in enumerate(cut)], []
+    tasks, skipped = [], []
+    for key, table in runs.split(by).items():
+        try:
+            cut = horizons(table, least, cuts, split)
+        except InputError as error:
+            skipped.append((key, str(error).splitlines()[0]))
+            continue
+        tasks += [Task(key, table, number, item) for number, item in enumerate(cut)]
+    if not tasks:
+        raise InputError(f"no group of {by!r} can be cut", [f"{k}: {why}" for k, why in skipped])
+    if not skipped:
+        return tasks, []
+    names = listed(str(key) for key, _ in skipped)
+    return tasks, [f"{len(skipped)} tables left out ({names}): {skipped[0][1]}"]
+
+
+def _record(model: Model, tasks: list[Task], settings: Settings) -> tuple[Record, int]:
+    """Fit all cuts at once and forecast what lies beyond them."""
+    weighted = [task.runs.with_weight(task.horizon.train.astype(float)) for task in tasks]
+    for table in weighted:
+        check(model, table, settings)
+    fits = sample(model, weighted, settings)
+    failed = sum(not bool(draws.diagnosis.passes(settings.limits)) for draws in fits)
+    beyond = [task.runs.take(task.horizon.test) for task in tasks]
+    mean = [means(model, rest, draws) for rest, draws in zip(beyond, fits, strict=True)]
+    spread = [
+        jax.tree.map(lambda leaf, like=like: np.broadcast_to(leaf, like.shape), noise)
+        for noise, like in zip([noises(model, draws) for draws in fits], mean, strict=True)
+    ]
+    held = Held(
+        mean=np.concatenate(mean, axis=1),
+        noise=jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *spread),
+        observed=np.concatenate([rest["L"] for rest in beyond]),
+        loss_se=_together([rest.columns.get("loss_se") for rest in beyond]),
+        distance=np.concatenate([t.horizon.distance[t.horizon.test] for t in tasks]),
+        limit=_repeat([t.horizon.limit for t in tasks], beyond),
+        cut=_repeat([t.number for t in tasks], beyond).astype(np.int64),
+        table=_numbers([t.table for t in tasks], beyond),
+    )
+    several = len(set(held.table.tolist())) > 1
+    learned = learn(held, held.table if several else held.cut)
+    draws = new_runs(held.noise, held.mean, held.loss_se, settings.seed)
+    return Record.of(held, draws, learned), failed
+
+
+def _repeat(values: list[Any], beyond: list[Runs]) -> NDArray[Any]:
+    return np.repeat(values, [len(rest) for rest in beyond])
+
+
+def _numbers(keys: list[Any], beyond: list[Runs]) -> NDArray[np.int64]:
+    order: Mapping[Any, int] = {key: at for at, key in enumerate(dict.fromkeys(keys))}
+    return _repeat([order[key] for key in keys], beyond)
+
+
+def _together(columns: list[Floats | None]) -> Floats | None:
+    known = [column for column in columns if column is not None]
+    return np.concatenate(known) if known else None

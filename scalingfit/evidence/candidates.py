@@ -1,0 +1,128 @@
+"""What is compared: laws with noise models, by name, and how they are sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from scalingfit._errors import InputError, listed
+from scalingfit.catalog import law as find_law
+from scalingfit.inference.fit import check, default_precision, posterior_of
+from scalingfit.inference.model import Model, Prior, build
+from scalingfit.inference.posterior import Posterior
+from scalingfit.inference.sampler import Settings, sample
+from scalingfit.law import Law
+from scalingfit.noise import Noise
+from scalingfit.noise import noise as find_noise
+from scalingfit.runs import Runs
+
+__all__ = [
+    "Laws",
+    "Noises",
+    "Priors",
+    "candidates",
+    "dimension",
+    "fit_each",
+    "settings_of",
+    "unweighted",
+]
+
+type Laws = str | type[Law] | Sequence[str | type[Law]]
+type Noises = str | type[Noise] | Sequence[str | type[Noise]] | None
+type Priors = Mapping[str, Mapping[str, Prior]] | None
+
+SAMPLING = ("draws", "chains", "warmup", "seed", "retries", "precision", "limits")
+
+
+def candidates(laws: Laws, noises: Noises = None, priors: Priors = None) -> dict[str, Model]:
+    """Every law with every noise model, by name: "chinchilla", or "chinchilla, normal".
+
+    Parameters
+    ----------
+    laws : str, type of Law, or a sequence of them
+    noises : str, type of Noise, or a sequence of them, optional
+        By default each law's own.
+    priors : mapping, optional
+        The user's priors by the law's name, as `fit` takes them.
+
+    Raises
+    ------
+    InputError
+    """
+    chosen = [find_law(law) for law in _several(laws)]
+    scatters = [None] if noises is None else [find_noise(noise) for noise in _several(noises)]
+    given = dict(priors or {})
+    for name in sorted(given.keys() - {law.name for law in chosen}):
+        raise InputError(
+            f"priors are given for {name!r}, which is not among the laws",
+            [f"laws: {listed(law.name for law in chosen)}"],
+            remedy="write priors={'chinchilla': {'E': 1.7}}.",
+        )
+    found: dict[str, Model] = {}
+    for law in chosen:
+        for scatter in scatters:
+            noise = scatter or find_noise(law.default_noise)
+            name = law.name if len(scatters) == 1 else f"{law.name}, {noise.name}"
+            if name in found:
+                raise InputError(f"{name!r} is listed twice", remedy="name each of them once.")
+            found[name] = build(law, noise, given.get(law.name))
+    return found
+
+
+def settings_of(sampling: Mapping[str, Any]) -> Settings:
+    """The sampler's settings from keywords, as `fit` takes them.
+
+    Raises
+    ------
+    InputError
+        A keyword is not known.
+    """
+    unknown = sorted(sampling.keys() - set(SAMPLING))
+    if unknown:
+        raise InputError(
+            f"unknown argument {listed(unknown)}",
+            remedy=f"the sampler takes {listed(SAMPLING)}.",
+        )
+    given = {name: value for name, value in sampling.items() if value is not None}
+    return Settings(**{"precision": default_precision(), **given})
+
+
+def unweighted(runs: Any) -> Runs:
+    """The runs, or a refusal where they are none or carry weights.
+
+    Raises
+    ------
+    InputError
+    """
+    if not isinstance(runs, Runs):
+        raise InputError(f"runs are needed, not {type(runs).__name__}", remedy="write read(...).")
+    if np.any(runs.columns.get("weight", np.ones(1)) != 1):
+        raise InputError(
+            "runs with weights cannot be scored one by one",
+            remedy="leave runs out with runs.take(...), and read without a weight column.",
+        )
+    return runs
+
+
+def fit_each(models: Mapping[str, Model], runs: Runs, settings: Settings) -> dict[str, Posterior]:
+    """One posterior a candidate, of the same runs."""
+    for model in models.values():
+        check(model, runs, settings)
+    return {
+        name: posterior_of(model, runs, sample(model, [runs], settings)[0], settings)
+        for name, model in models.items()
+    }
+
+
+def dimension(model: Model) -> int:
+    """Free parameters of the law; a fit needs two runs more."""
+    return sum(site in model.law.parameters() for site in model.sites)
+
+
+def _several(given: Any) -> list[Any]:
+    several = [given] if isinstance(given, (str, type)) else list(given)
+    if not several:
+        raise InputError("no law or noise model is named", remedy='write ["chinchilla", "kaplan"].')
+    return several

@@ -1,0 +1,149 @@
+"""Fit several laws to the same runs, and weigh which of them foretells the runs best."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from scalingfit._errors import InputError
+from scalingfit.evidence.bridge import evidence
+from scalingfit.evidence.candidates import (
+    Laws,
+    Noises,
+    Priors,
+    candidates,
+    dimension,
+    fit_each,
+    settings_of,
+    unweighted,
+)
+from scalingfit.evidence.comparison import Comparison, Standing
+from scalingfit.evidence.horizons import among, horizons
+from scalingfit.evidence.leave_out import LeaveOut, leave_future_out, leave_out
+from scalingfit.runs import Runs
+
+__all__ = ["Comparison", "Standing", "compare"]
+
+
+def compare(
+    runs: Runs,
+    laws: Laws = ("chinchilla", "kaplan"),
+    noises: Noises = None,
+    *,
+    by: str | None = None,
+    cuts: ArrayLike | None = None,
+    future: bool = True,
+    refit: bool = True,
+    priors: Priors = None,
+    **sampling: Any,
+) -> Comparison:
+    """Fit several laws and noise models to the same runs and weigh how well each foretells them.
+
+    Parameters
+    ----------
+    runs : Runs
+    laws : sequence of str or type of Law
+    noises : sequence of str or type of Noise, optional
+        Every law is fitted with each; by default with its own. Densities are of the loss itself,
+        so noise on log loss and on the loss compare.
+    by : str, optional
+        Leave out all runs of one label or column value at once, where they are not independent:
+        "seed", "family"; "budget" groups runs of nearly the same compute.
+    cuts : array, optional
+        Budgets in FLOP: fit the runs below, foretell those above. By default four of them.
+    future : bool
+        Whether to do that at all.
+    refit : bool
+        Whether to fit again without the runs that importance sampling cannot leave out.
+    priors : mapping, optional
+        By the law's name, what `fit` takes as priors.
+    **sampling
+        draws, chains, warmup, seed, retries, precision, limits: as in `fit`.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+    """
+    runs, settings = unweighted(runs), settings_of(sampling)
+    models = candidates(laws, noises, priors)
+    if len(models) < 2:
+        raise InputError(
+            "there is nothing to compare: one law with one noise model",
+            remedy='name two, such as laws=["chinchilla", "kaplan"] or noises=["normal", ...].',
+        )
+    keys = list(range(len(runs))) if by is None else among(runs, by)
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    groups = np.array([numbers[key] for key in keys])
+    least = 2 + max(map(dimension, models.values()))
+    ahead = horizons(runs, least, cuts) if future else []
+    posteriors = fit_each(models, runs, settings)
+    left = {name: leave_out(fit, groups, settings, refit=refit) for name, fit in posteriors.items()}
+    beyond = {
+        name: leave_future_out(model, runs, ahead, settings) if ahead else ([], 0)
+        for name, model in models.items()
+    }
+    ranked = _rank(left)
+    standings = {
+        name: Standing(
+            posterior=posteriors[name],
+            loo=left[name],
+            future=beyond[name][0],
+            evidence=evidence(posteriors[name]),
+            weight=row["weight"],
+            difference=row["elpd_diff"],
+            difference_se=row["dse"],
+        )
+        for name, row in ranked.items()
+    }
+    messages = _messages(standings, {name: failed for name, (_, failed) in beyond.items()})
+    return Comparison(runs, standings, ahead, by or "run", groups, messages, settings)
+
+
+def _rank(left: Mapping[str, LeaveOut]) -> dict[str, dict[str, float]]:
+    """ArviZ's stacking weights and differences, the best first.
+
+    Every group's densities are shifted by one number for all candidates, which changes no weight
+    and no difference, but keeps exponentials in range where a group has many runs.
+    """
+    import arviz_stats
+
+    top = np.max([item.elpd_i for item in left.values()], axis=0)
+    shifted = {
+        name: dataclasses.replace(
+            item.arviz,
+            elpd_i=item.arviz.elpd_i.copy(data=item.elpd_i - top),
+            elpd=float(np.sum(item.elpd_i - top)),
+        )
+        for name, item in left.items()
+    }
+    stats: Any = arviz_stats
+    table = stats.compare(shifted, round_to="none")
+    rows = table[["weight", "elpd_diff", "dse"]].astype(float).to_dict(orient="index")
+    return {str(name): row for name, row in rows.items()}
+
+
+def _messages(standings: Mapping[str, Standing], failed: Mapping[str, int]) -> tuple[str, ...]:
+    found = []
+    for name, standing in standings.items():
+        verdict = standing.posterior.verdict
+        if not verdict.ok:
+            found.append(f"{name}: {verdict.status}; {verdict.messages[0]}")
+        lost = standing.loo.failed + failed[name]
+        if lost:
+            found.append(f"{name}: {lost} of the fits without some runs did not converge")
+        trusted = standing.loo.k <= standing.loo.limit
+        untrusted = np.flatnonzero(~trusted).size - len(standing.loo.refitted)
+        if untrusted:
+            found.append(
+                f"{name}: {untrusted} runs have Pareto k above {standing.loo.limit:.2f}, and were "
+                "not refitted: its elpd cannot be relied on; use refit=True"
+            )
+    return tuple(found)

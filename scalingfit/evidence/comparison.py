@@ -1,0 +1,270 @@
+"""The outcome of a comparison: a table, what may be concluded, and stacked answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scalingfit.evidence.bridge import Evidence
+from scalingfit.evidence.horizons import Horizon
+from scalingfit.evidence.leave_out import LeaveOut
+from scalingfit.evidence.stack import Stacked, stack
+from scalingfit.inference.posterior import Posterior
+from scalingfit.inference.sampler import Settings
+from scalingfit.runs import Runs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scalingfit.evidence.corners import Corners
+
+__all__ = ["Comparison", "Standing"]
+
+Floats = NDArray[np.float64]
+
+CLEAR, ALIKE = 2.0, 4.0
+"""A law is better where its elpd is higher by two standard errors, and by 4: below that the
+normal approximation fails (Sivula et al. 2025, arXiv 2008.10296)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """How one candidate does.
+
+    Attributes
+    ----------
+    posterior : Posterior
+    loo : LeaveOut
+        Leaving out each run, or each group of runs.
+    future : list of array, each of shape (test run,)
+        For each cut, log predictive densities of the runs beyond it; empty without cuts.
+    evidence : Evidence
+        Log marginal likelihood.
+    weight : float
+        In the stacked prediction.
+    difference, difference_se : float
+        elpd less that of the best candidate, and the standard error of that.
+    """
+
+    posterior: Posterior
+    loo: LeaveOut
+    future: Sequence[Floats]
+    evidence: Evidence
+    weight: float
+    difference: float
+    difference_se: float
+
+    @property
+    def indistinct(self) -> bool:
+        """Whether the runs cannot tell it from the best."""
+        return not (-self.difference > max(ALIKE, CLEAR * self.difference_se))
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """What `compare` returns: ``print`` it for a table and what may be concluded.
+
+    Attributes
+    ----------
+    runs : Runs
+    standings : mapping of str to Standing
+        By name, the best first.
+    cuts : sequence of Horizon
+        The cuts of the forecasts of larger runs from smaller ones.
+    unit : str
+        What was left out: "run", or the column of the groups.
+    groups : array of int, shape (run,)
+    messages : tuple of str
+        What to know before relying on it.
+    settings : Settings
+    """
+
+    runs: Runs
+    standings: Mapping[str, Standing]
+    cuts: Sequence[Horizon]
+    unit: str
+    groups: NDArray[np.int64]
+    messages: tuple[str, ...]
+    settings: Settings
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Stacking weights by name (Yao et al. 2018, arXiv 1704.02030)."""
+        return {name: standing.weight for name, standing in self.standings.items()}
+
+    @property
+    def best(self) -> str:
+        """The candidate with the highest elpd; see `conclusion` for whether that means anything."""
+        return next(iter(self.standings))
+
+    @property
+    def posteriors(self) -> dict[str, Posterior]:
+        """The fits by name."""
+        return {name: standing.posterior for name, standing in self.standings.items()}
+
+    @property
+    def decided(self) -> bool:
+        """Whether the runs tell the best candidate from all others."""
+        others = list(self.standings.values())[1:]
+        return not any(standing.indistinct for standing in others)
+
+    @property
+    def conclusion(self) -> str:
+        """What may be concluded, in a sentence or two."""
+        return " ".join(_conclude(self))
+
+    def forecast(self, **inputs: Any) -> Stacked:
+        """Forecast losses, averaged over the laws; see `scalingfit.allocation.forecast`."""
+        return stack(self.posteriors, self.weights, lambda fit: fit.forecast(**inputs))
+
+    def frontier(self, C: ArrayLike, **options: Any) -> Stacked:
+        """Split budgets, averaged over the laws; see `scalingfit.allocation.frontier`."""
+        return stack(self.posteriors, self.weights, lambda fit: fit.frontier(C, **options))
+
+    def corners(self) -> Corners:
+        """Kaplan's law and Chinchilla's as corners of one family, on these runs."""
+        from scalingfit.evidence.corners import corners
+
+        noise = self.posteriors[self.best].model.noise
+        return corners(self.runs, noise, settings=self.settings)
+
+    def summary(self) -> list[dict[str, Any]]:
+        """One dictionary a candidate, ready for JSON, the best first."""
+        return [
+            {
+                "name": name,
+                "elpd": standing.loo.elpd,
+                "elpd_se": standing.loo.se,
+                "difference": standing.difference,
+                "difference_se": standing.difference_se,
+                "p": standing.loo.p,
+                "weight": standing.weight,
+                "k_max": float(np.max(standing.loo.k)),
+                "refitted": len(standing.loo.refitted),
+                "future": [float(np.mean(density)) for density in standing.future],
+                "log_evidence": standing.evidence.log,
+                "log_evidence_error": standing.evidence.error,
+                "verdict": standing.posterior.verdict.status,
+            }
+            for name, standing in self.standings.items()
+        ]
+
+    def high_k(self) -> list[dict[str, Any]]:
+        """The groups whose importance weights could not be trusted, by candidate, with their k."""
+        return [
+            {
+                "name": name,
+                "group": int(group),
+                "rows": self.runs.row_numbers[self.groups == group].tolist(),
+                "k": float(standing.loo.k[group]),
+                "refitted": int(group) in standing.loo.refitted,
+            }
+            for name, standing in self.standings.items()
+            for group in np.flatnonzero(~(standing.loo.k <= standing.loo.limit))
+        ]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The summary as a frame, one row a candidate."""
+        import pandas as pd
+
+        rows = self.summary()
+        for row in rows:
+            future = row.pop("future")
+            row |= {f"future_{cut.limit:.3g}": v for cut, v in zip(self.cuts, future, strict=True)}
+        return pd.DataFrame(rows).set_index("name")
+
+    def as_json(self) -> dict[str, Any]:
+        """A dictionary ready for JSON."""
+        return {
+            "runs": {"count": len(self.runs), "digest": self.runs.digest},
+            "left_out": self.unit,
+            "candidates": self.summary(),
+            "cuts": [
+                {"limit": cut.limit, "fitted": int(cut.train.sum()), "beyond": int(cut.test.sum())}
+                for cut in self.cuts
+            ],
+            "high_k": self.high_k(),
+            "best": self.best,
+            "decided": self.decided,
+            "conclusion": self.conclusion,
+            "messages": list(self.messages),
+        }
+
+    def __str__(self) -> str:
+        notes = [f"! {message}" for message in self.messages]
+        return "\n".join([*_table(self), *notes, self.conclusion])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def _conclude(comparison: Comparison) -> list[str]:
+    names = list(comparison.standings)
+    best, second = names[0], names[1]
+    close = [name for name in names[1:] if comparison.standings[name].indistinct]
+    if close:
+        gap = comparison.standings[close[0]]
+        said = [
+            f"These runs cannot tell {best} from {' or '.join(close)}: the difference in elpd is "
+            f"{-gap.difference:.1f} ± {gap.difference_se:.1f}. Use both, stacked."
+        ]
+    else:
+        gap = comparison.standings[second]
+        said = [
+            f"These runs favour {best}: its elpd is {-gap.difference:.1f} ± "
+            f"{gap.difference_se:.1f} above that of {second}."
+        ]
+    if comparison.cuts:
+        said.append(_conclude_future(comparison))
+    return said
+
+
+def _conclude_future(comparison: Comparison) -> str:
+    scores = [
+        {
+            name: float(np.sum(standing.future[cut]))
+            for name, standing in comparison.standings.items()
+        }
+        for cut in range(len(comparison.cuts))
+    ]
+    winners = [max(score, key=lambda name: score[name]) for score in scores]
+    best = max(comparison.standings, key=winners.count)
+    count = f"{winners.count(best)} of {len(winners)} cuts"
+    if best == comparison.best:
+        return f"It also foretells larger runs from smaller ones best, at {count}."
+    return f"But {best} foretells larger runs from smaller ones better, at {count}."
+
+
+HEAD = ["", "elpd", "se", "diff", "se", "p", "weight", "high k", "future/run", "log evidence"]
+
+
+def _table(comparison: Comparison) -> list[str]:
+    rows = [HEAD, *(_cells(name, item) for name, item in comparison.standings.items())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    ]
+    return [f"{len(comparison.runs)} runs, leaving out each {comparison.unit}", *lines]
+
+
+def _cells(name: str, standing: Standing) -> list[str]:
+    loo, found = standing.loo, standing.evidence
+    return [
+        name,
+        f"{loo.elpd:.1f}",
+        f"{loo.se:.1f}",
+        f"{standing.difference:.1f}",
+        f"{standing.difference_se:.1f}",
+        f"{loo.p:.1f}",
+        f"{standing.weight:.2f}",
+        str(int(np.sum(~(loo.k <= loo.limit)))),
+        f"{np.mean(np.concatenate(standing.future)):.2f}" if standing.future else "-",
+        f"{found.log:.2f} ± {found.error:.2f}",
+    ]

@@ -1,0 +1,169 @@
+"""Which runs are fitted and which are forecast: cuts of a table by scale, or the source's own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scalingfit._errors import InputError, listed
+from scalingfit.allocation.answer import engineering
+from scalingfit.runs import Runs
+
+__all__ = ["Horizon", "clusters", "horizons", "scale_of"]
+
+Floats = NDArray[np.float64]
+
+SHARES = (0.4, 0.55, 0.7, 0.85)
+"""Shares of the runs that are fitted where no cuts are asked for."""
+TOGETHER = 1.25
+"""Budgets within this factor of their neighbour are one budget that was read off imprecisely."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Horizon:
+    """A cut: fit the runs on one side, forecast those on the other.
+
+    Attributes
+    ----------
+    limit : float
+        The largest scale that is fitted.
+    train, test : array of bool, shape (run,)
+    distance : array, shape (run,)
+        Scale of each run over the largest that is fitted.
+    """
+
+    limit: float
+    train: NDArray[np.bool_]
+    test: NDArray[np.bool_]
+    distance: Floats
+
+    @property
+    def farthest(self) -> float:
+        """The largest distance that is forecast."""
+        return float(np.max(self.distance[self.test]))
+
+
+def scale_of(runs: Runs) -> tuple[str, Floats]:
+    """What the size of a run is measured by: compute where it is known, else its one input.
+
+    Raises
+    ------
+    InputError
+        There are several inputs, and none of them is compute.
+    """
+    columns = runs.columns
+    if "C" in columns:
+        return "C", columns["C"]
+    if {"N", "D"} <= set(columns):
+        return "6ND", 6 * columns["N"] * columns["D"]
+    if len(runs.inputs) == 1:
+        return runs.inputs[0], columns[runs.inputs[0]]
+    raise InputError(
+        f"the size of these runs is unclear: their inputs are {listed(runs.inputs)}",
+        remedy="read the table with a compute column: read(..., C='flops').",
+    )
+
+
+def clusters(values: Floats, factor: float = TOGETHER) -> NDArray[np.int64]:
+    """Number the groups of values that lie within a factor of their neighbours, from the least."""
+    order = np.argsort(values)
+    steps = np.diff(np.log(values[order])) > np.log(factor)
+    numbers = np.empty(len(values), np.int64)
+    numbers[order] = np.concatenate([[0], np.cumsum(steps)])
+    return numbers
+
+
+def horizons(
+    runs: Runs,
+    least: int,
+    cuts: ArrayLike | None = None,
+    split: str | None = None,
+) -> list[Horizon]:
+    """Cut a table for forecasts.
+
+    Parameters
+    ----------
+    runs : Runs
+    least : int
+        Fewest runs that can be fitted.
+    cuts : array, optional
+        Largest scales to fit, in FLOP; by default so that about 40, 55, 70 and 85 % of the runs
+        are fitted, whole budgets at a time.
+    split : str, optional
+        A label with the values "train" and "test" (or a column of zeros and ones): the one cut
+        that the source of the runs made.
+
+    Raises
+    ------
+    InputError
+        No cut leaves enough runs to fit and any to forecast.
+    """
+    _, scale = scale_of(runs)
+    if split is not None:
+        train = _source_split(runs, split)
+        pairs = [(train, ~train)]
+    else:
+        limits = _default_cuts(scale, least) if cuts is None else np.atleast_1d(np.asarray(cuts))
+        pairs = [(scale <= limit, scale > limit) for limit in np.unique(limits)]
+    bad = [int(train.sum()) for train, test in pairs if train.sum() < least or not test.any()]
+    if bad or not pairs:
+        counts = f"cuts with {listed(map(str, bad))} of {len(runs)} runs below" if bad else "no cut"
+        raise InputError(
+            f"a forecast needs at least {least} runs to fit and one beyond them",
+            [f"there is {counts}; scales from {engineering(scale.min())} to "
+             f"{engineering(scale.max())}"],
+            remedy="choose other cuts, or add runs.",
+        )  # fmt: skip
+    return [_horizon(scale, train, test) for train, test in pairs]
+
+
+def _horizon(scale: Floats, train: NDArray[np.bool_], test: NDArray[np.bool_]) -> Horizon:
+    limit = float(scale[train].max())
+    return Horizon(limit, train, test, scale / limit)
+
+
+def _default_cuts(scale: Floats, least: int) -> Floats:
+    """Ends of budgets, nearest to the shares."""
+    numbers = clusters(scale)
+    ends = np.array([scale[numbers == group].max() for group in range(numbers.max())])
+    below = np.array([np.sum(scale <= end) for end in ends])
+    ends, below = ends[below >= least], below[below >= least]
+    if ends.size == 0:
+        return ends
+    return np.unique([ends[np.argmin(np.abs(below - share * len(scale)))] for share in SHARES])
+
+
+def _source_split(runs: Runs, split: str) -> NDArray[np.bool_]:
+    table = {**runs.columns, **runs.labels}
+    if split not in table:
+        raise InputError(
+            f"there is no column {split!r} that says which runs to fit",
+            [f"columns: {listed(table)}"],
+            remedy="keep it when reading: read(..., labels=['split']).",
+        )
+    values = [str(value).lower() for value in table[split].tolist()]
+    known = {"train": True, "1": True, "1.0": True, "test": False, "0": False, "0.0": False}
+    unknown = sorted({value for value in values if value not in known})
+    if unknown:
+        raise InputError(
+            f"column {split!r} must say train or test, and says {listed(unknown)}",
+            remedy="name a column with these two values.",
+        )
+    return np.array([known[value] for value in values])
+
+
+def among(runs: Runs, by: str) -> Sequence[object]:
+    """One key a run for leaving out whole groups: a label, a column, or "budget" by clusters."""
+    table = {**runs.columns, **runs.labels}
+    if by in table:
+        return list(table[by].tolist())
+    if by == "budget":
+        return list(clusters(scale_of(runs)[1]).tolist())
+    raise InputError(
+        f"there is no column {by!r} to leave runs out by",
+        [f"columns: {listed(table)}"],
+        remedy='choose one of these, or "budget" for runs of nearly the same compute.',
+    )

@@ -1,0 +1,172 @@
+"""Leave runs out and see how well the rest foretells them: one by one, in groups, or the largest.
+
+Pareto-smoothed importance sampling (Vehtari, Gelman & Gabry 2017, arXiv 1507.04544; Vehtari et
+al. 2024, arXiv 1507.02646) is ArviZ's. Where its Pareto k says that the weights cannot be trusted,
+the rest is fitted again without the run, all such fits at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from scalingfit.evidence.density import log_likelihood, means, noises
+from scalingfit.evidence.horizons import Horizon
+from scalingfit.inference.model import Model
+from scalingfit.inference.posterior import Posterior
+from scalingfit.inference.sampler import Draws, Settings, sample
+from scalingfit.runs import Runs
+
+__all__ = ["LeaveOut", "held_out", "leave_future_out", "leave_out"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True)
+class LeaveOut:
+    """How well each group of runs is foretold by the others.
+
+    Attributes
+    ----------
+    elpd_i : array, shape (group,)
+        Log predictive density of each group (of each run, where a group is one run).
+    k : array, shape (group,)
+        Pareto k of the importance weights.
+    limit : float
+        The k beyond which a group was left out by a fit of its own.
+    refitted : tuple of int
+        The groups where that was done.
+    p : float
+        Effective number of parameters.
+    failed : int
+        How many of these fits did not converge.
+    arviz : ELPDDataLOO
+        ArviZ's own object, with the refitted groups put in.
+    """
+
+    elpd_i: Floats
+    k: Floats
+    limit: float
+    refitted: tuple[int, ...]
+    p: float
+    failed: int
+    arviz: Any
+
+    @property
+    def elpd(self) -> float:
+        """Expected log predictive density: the sum over the groups."""
+        return float(self.elpd_i.sum())
+
+    @property
+    def se(self) -> float:
+        """Its standard error, from the scatter between the groups."""
+        return float(np.sqrt(len(self.elpd_i) * np.var(self.elpd_i, ddof=1)))
+
+
+def leave_out(
+    posterior: Posterior, groups: NDArray[np.int64], settings: Settings, *, refit: bool = True
+) -> LeaveOut:
+    """Leave each group out once.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Of all the runs.
+    groups : array of int, shape (run,)
+        The group of each run, counted from 0.
+    settings : Settings
+        Of the fits without a group.
+    refit : bool
+        Whether to fit again where the importance weights cannot be trusted.
+    """
+    together = _by_group(posterior.log_likelihood(), groups)
+    found = _psis(posterior, together)
+    elpd_i, k = np.array(found.elpd_i, float), np.asarray(found.pareto_k, float)
+    far = np.flatnonzero(~(k <= found.good_k)) if refit else np.empty(0, int)
+    failed = 0
+    if far.size:
+        model, runs = posterior.model, posterior.runs
+        left = [groups == group for group in far]
+        densities, failed = held_out(model, runs, left, settings)
+        elpd_i[far] = [_log_mean(density.sum(axis=-1)) for density in densities]
+    p = float(np.sum(_log_mean(together.reshape(-1, together.shape[-1])) - elpd_i))
+    exact = dataclasses.replace(
+        found,
+        elpd=float(elpd_i.sum()),
+        se=float(np.sqrt(len(elpd_i) * np.var(elpd_i, ddof=1))),
+        p=p,
+        elpd_i=found.elpd_i.copy(data=elpd_i),
+        pareto_k=found.pareto_k.copy(data=np.where(np.isin(np.arange(len(k)), far), 0.0, k)),
+        warning=bool(np.any(~(k <= found.good_k))) and not refit,
+    )
+    return LeaveOut(elpd_i, k, float(found.good_k), tuple(far.tolist()), p, failed, exact)
+
+
+def leave_future_out(
+    model: Model, runs: Runs, cuts: Sequence[Horizon], settings: Settings
+) -> tuple[list[Floats], int]:
+    """Log predictive density of each run beyond each cut, given those below it; and failures."""
+    densities, failed = held_out(model, runs, [cut.test for cut in cuts], settings)
+    return [_log_mean(density) for density in densities], failed
+
+
+def held_out(
+    model: Model, runs: Runs, left: Sequence[NDArray[np.bool_]], settings: Settings
+) -> tuple[list[Floats], int]:
+    """Fit the table once without each set of runs, all at once.
+
+    Parameters
+    ----------
+    left : sequence of array of bool, shape (run,)
+        The runs to leave out; every one is a fit.
+
+    Returns
+    -------
+    densities : list of array, shape (draw, left run)
+        Log densities of the runs that were left out.
+    failed : int
+        How many fits did not converge.
+    """
+    fits = sample(model, [runs.with_weight(np.where(out, 0.0, 1.0)) for out in left], settings)
+    densities = []
+    for draws, out in zip(fits, left, strict=True):
+        rest = runs.take(out)
+        mean, noise = means(model, rest, draws), noises(model, draws)
+        densities.append(log_likelihood(noise, mean, rest["L"], rest.columns.get("loss_se")))
+    return densities, sum(not _converged(draws, settings) for draws in fits)
+
+
+def _converged(draws: Draws, settings: Settings) -> bool:
+    return bool(draws.diagnosis.passes(settings.limits))
+
+
+def _by_group(values: Floats, groups: NDArray[np.int64]) -> Floats:
+    """Sum over the runs of each group: (chain, draw, run) -> (chain, draw, group)."""
+    indicator = np.equal.outer(groups, np.arange(groups.max() + 1)).astype(float)
+    return values if np.array_equal(groups, np.arange(len(groups))) else values @ indicator
+
+
+def _psis(posterior: Posterior, log_likelihoods: Floats) -> Any:
+    """ArviZ's PSIS-LOO; its warnings are not needed, since high values of k are seen to here."""
+    import arviz_base
+    import arviz_stats
+
+    sites = {name: posterior.draws[name] for name in posterior.model.sites}
+    tree = arviz_base.from_dict(
+        {"posterior": sites, "log_likelihood": {"L": log_likelihoods}}, dims={"L": ["run"]}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        stats: Any = arviz_stats
+        return stats.loo(tree, pointwise=True)
+
+
+def _log_mean(densities: Floats) -> Any:
+    """Log of the mean density over the draws, on the first axis."""
+    return logsumexp(densities, axis=0) - np.log(len(densities))

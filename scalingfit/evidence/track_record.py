@@ -1,0 +1,267 @@
+"""How forecasts did: scores against distance, coverage, and what a law misses beyond its runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scalingfit.allocation.answer import engineering
+from scalingfit.evidence.discrepancy import Discrepancy, Held, Learned
+from scalingfit.evidence.scores import LEVELS, band, coverage, crps, intervals, pit
+from scalingfit.runs import Runs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Backtest", "Record"]
+
+Floats = NDArray[np.float64]
+
+NINETY = LEVELS.index(0.9)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Record:
+    """All forecasts of one law, each of shape (run,) over the runs that were held out.
+
+    Attributes
+    ----------
+    observed : array
+        What happened.
+    point : array
+        Median forecast.
+    distance, limit : array
+        How many times larger the run is than the largest that was fitted; the scale of that.
+    cut, table : array of int
+        Which cut of which table.
+    log_score, crps, pit : array
+        Of a new run: log density (more is better), CRPS (less is better), and the share of draws
+        below what happened (uniform if right).
+    ends : array, shape (level, 2, run)
+        Central intervals of a new run at `LEVELS`.
+    law_ends : array, shape (level, 2, run)
+        Of the law's loss, without the scatter of a run.
+    wide_ends : array, shape (level, 2, run)
+        Of a new run with the discrepancy that the other horizons suggest.
+    wide_log_score : array
+    discrepancy : Discrepancy
+        Learned from all of them.
+    """
+
+    observed: Floats
+    point: Floats
+    distance: Floats
+    limit: Floats
+    cut: NDArray[np.int64]
+    table: NDArray[np.int64]
+    log_score: Floats
+    crps: Floats
+    pit: Floats
+    ends: Floats
+    law_ends: Floats
+    wide_ends: Floats
+    wide_log_score: Floats
+    discrepancy: Discrepancy
+
+    @classmethod
+    def of(cls, held: Held, draws: Floats, learned: Learned) -> Record:
+        """Score forecasts; `draws` of new runs, (draw, run)."""
+        observed = held.observed
+        rates = Discrepancy(1.0, 0.0).sd(held.distance) * learned.rate
+        error = np.random.default_rng(1).standard_normal(draws.shape)
+        return cls(
+            observed=observed,
+            point=np.median(draws, axis=0),
+            distance=held.distance,
+            limit=held.limit,
+            cut=held.cut,
+            table=held.table,
+            log_score=held.log_score(),
+            crps=crps(draws, observed),
+            pit=pit(draws, observed),
+            ends=intervals(draws),
+            law_ends=intervals(held.mean),
+            wide_ends=intervals(draws * np.exp(rates * error)),
+            wide_log_score=learned.log_score,
+            discrepancy=learned.discrepancy,
+        )
+
+    def scores(self, chosen: NDArray[np.bool_]) -> dict[str, Any]:
+        """Scores over some of the forecasts, ready for JSON."""
+        observed, point = self.observed[chosen], self.point[chosen]
+        squared = np.log(np.maximum(point, 1e-300) / np.maximum(observed, 1e-300)) ** 2
+        tables = self.table[chosen]
+        each = [float(np.sqrt(squared[tables == t].mean())) for t in np.unique(tables)]
+        ends = self.ends[..., chosen]
+        return {
+            "runs": int(chosen.sum()),
+            "limit": _one(self.limit[chosen]),
+            "distance": float(self.distance[chosen].max()),
+            "log_score": float(self.log_score[chosen].mean()),
+            "crps": float(self.crps[chosen].mean()),
+            "rmse": float(np.sqrt(np.mean((point - observed) ** 2))),
+            "rmsle": float(np.sqrt(squared.mean())),
+            "rmsle_by_table": float(np.mean(each)),
+            "coverage": _levels(coverage(ends, observed)),
+            "width90": _width(self.ends[NINETY][:, chosen], point),
+            "law_coverage": _levels(coverage(self.law_ends[..., chosen], observed)),
+            "law_width90": _width(self.law_ends[NINETY][:, chosen], point),
+            "wide_coverage": _levels(coverage(self.wide_ends[..., chosen], observed)),
+            "wide_width90": _width(self.wide_ends[NINETY][:, chosen], point),
+            "wide_log_score": float(self.wide_log_score[chosen].mean()),
+        }
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Backtest:
+    """What `backtest` returns: ``print`` it for scores by cut, and whether to trust the intervals.
+
+    Attributes
+    ----------
+    runs : Runs
+    records : mapping of str to Record
+        By the candidate's name.
+    tables : tuple
+        Names of the tables that were forecast; ``(None,)`` for one table.
+    messages : tuple of str
+    """
+
+    runs: Runs
+    records: Mapping[str, Record]
+    tables: tuple[Any, ...]
+    messages: tuple[str, ...]
+
+    @property
+    def discrepancy(self) -> dict[str, Discrepancy]:
+        """By candidate: what to widen forecasts by; ``.forecast(posterior, N=..., D=...)``."""
+        return {name: record.discrepancy for name, record in self.records.items()}
+
+    @property
+    def best(self) -> str:
+        """The candidate with the highest mean log score over all forecasts."""
+        return max(self.records, key=lambda name: float(self.records[name].log_score.mean()))
+
+    @property
+    def conclusion(self) -> str:
+        """Whether the intervals can be trusted, in words."""
+        return " ".join(_conclude(name, record) for name, record in self.records.items())
+
+    def summary(self) -> list[dict[str, Any]]:
+        """One dictionary for each candidate and cut, and one for all cuts ("cut" None)."""
+        rows = []
+        for name, record in self.records.items():
+            chosen = {int(cut): record.cut == cut for cut in np.unique(record.cut)}
+            every = {**chosen, None: record.cut >= 0}
+            rows += [{"name": name, "cut": k, **record.scores(v)} for k, v in every.items()]
+        return rows
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The summary as a frame, with columns such as ``coverage_90``."""
+        import pandas as pd
+
+        flat = []
+        for row in self.summary():
+            nested = {name: value for name, value in row.items() if isinstance(value, dict)}
+            plain = {name: value for name, value in row.items() if name not in nested}
+            for name, value in nested.items():
+                plain |= {f"{name}_{level}": share for level, share in value.items()}
+            flat.append(plain)
+        return pd.DataFrame(flat)
+
+    def as_json(self) -> dict[str, Any]:
+        """A dictionary ready for JSON."""
+        return {
+            "runs": {"count": len(self.runs), "digest": self.runs.digest},
+            "tables": len(self.tables),
+            "scores": self.summary(),
+            "discrepancy": {name: dataclasses.asdict(d) for name, d in self.discrepancy.items()},
+            "best": self.best,
+            "conclusion": self.conclusion,
+            "messages": list(self.messages),
+        }
+
+    def __str__(self) -> str:
+        notes = [f"! {message}" for message in self.messages]
+        return "\n".join([*_table(self), *notes, self.conclusion])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def _conclude(name: str, record: Record) -> str:
+    count = len(record.observed)
+    share = float(coverage(record.ends, record.observed)[NINETY])
+    low, high = band(0.9, count)
+    rate, gain = record.discrepancy.rate, record.discrepancy.gain
+    held = f"{name}: the 90 % intervals held {share:.0%} of {count} forecasts"
+    if low <= share <= high:
+        said = f"{held}, as they should."
+    elif share > high:
+        said = f"{held}: they are wider than they need to be."
+    else:
+        said = f"{held}: plain extrapolation is over-confident."
+    if rate > 0 and gain > 2:
+        wide = float(coverage(record.wide_ends, record.observed)[NINETY])
+        said += (
+            f" A further relative error of {rate:.2g} for each factor of ten beyond the fitted "
+            f"runs raises the log score by {gain:.1f}"
+        )
+        learned = np.any(record.wide_log_score != record.log_score)
+        said += (
+            f"; learned from the other horizons, it brings {share:.0%} to {wide:.0%}."
+            if learned
+            else "."
+        )
+    return said
+
+
+HEAD = ["", "fitted to", "runs", "farthest", "log score", "CRPS", "RMSLE", "50", "80", "90", "95",
+        "width 90", "law's", "widened 90"]  # fmt: skip
+
+
+def _table(backtest: Backtest) -> list[str]:
+    rows = [HEAD]
+    for row in backtest.summary():
+        limit = "all cuts" if row["cut"] is None else f"cut {row['cut'] + 1}"
+        if row["limit"] is not None and row["cut"] is not None:
+            limit = engineering(row["limit"])
+        rows.append(
+            [
+                row["name"],
+                limit,
+                str(row["runs"]),
+                f"{row['distance']:.3g}x",
+                f"{row['log_score']:.2f}",
+                f"{row['crps']:.2g}",
+                f"{row['rmsle']:.2g}",
+                *(f"{share:.0%}" for share in row["coverage"].values()),
+                f"{row['width90']:.2g}",
+                f"{row['law_width90']:.2g}",
+                f"{row['wide_coverage']['90']:.0%}",
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    ]
+    return ["Forecasts of larger runs from smaller ones; coverage and relative widths", *lines]
+
+
+def _levels(shares: Floats) -> dict[str, float]:
+    return {f"{100 * level:g}": float(s) for level, s in zip(LEVELS, shares, strict=True)}
+
+
+def _width(ends: Floats, point: Floats) -> float:
+    """Mean width of an interval relative to the forecast: its sharpness."""
+    return float(np.mean((ends[1] - ends[0]) / np.abs(point)))
+
+
+def _one(values: Floats) -> float | None:
+    return float(values[0]) if np.all(values == values[0]) else None

@@ -1,0 +1,169 @@
+"""Forecast scores against closed forms; forecasts of runs whose law is known."""
+
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from scalingfit._errors import InputError
+from scalingfit.evidence.backtest import Backtest, Record, backtest
+from scalingfit.evidence.density import new_runs
+from scalingfit.evidence.discrepancy import Discrepancy, Held, learn
+from scalingfit.evidence.scores import band, coverage, crps, intervals, pit
+from scalingfit.inference import Limits, Posterior
+from scalingfit.noise import Normal
+from scalingfit.runs import Runs
+
+from .conftest import simulated
+
+QUICK = {"draws": 300, "retries": 0, "limits": Limits(ess=100)}
+
+
+def test_crps_is_the_closed_form_of_the_normal() -> None:
+    """Gneiting & Raftery 2007, equation 5: s (z (2 Phi(z) - 1) + 2 phi(z) - 1/sqrt(pi))."""
+    rng = np.random.default_rng(0)
+    spread, observed = 0.3, np.array([1.0, 1.4, 0.1, 2.5])
+    draws = 1 + spread * rng.standard_normal((40_000, 4))
+    z = (observed - 1) / spread
+    exact = spread * (z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / np.sqrt(np.pi))
+    # The score of one draw scatters by less than 2 s.
+    np.testing.assert_allclose(crps(draws, observed), exact, atol=5 * 2 * spread / 200)
+
+
+def test_crps_is_unbiased_for_few_draws() -> None:
+    rng = np.random.default_rng(1)
+    draws = rng.standard_normal((3, 100_000))
+    exact = 2 * norm.pdf(0) - 1 / np.sqrt(np.pi)
+    assert np.mean(crps(draws, np.zeros(100_000))) == pytest.approx(exact, abs=5 / np.sqrt(100_000))
+
+
+def test_coverage_and_pit_of_right_forecasts() -> None:
+    rng = np.random.default_rng(2)
+    draws = rng.standard_normal((2000, 3000))
+    observed = rng.standard_normal(3000)
+    found = coverage(intervals(draws), observed)
+    for share, level in zip(found, (0.5, 0.8, 0.9, 0.95), strict=True):
+        assert abs(share - level) < 4 * np.sqrt(level * (1 - level) / 3000)
+    assert np.std(pit(draws, observed)) == pytest.approx(np.sqrt(1 / 12), rel=0.03)
+    assert band(0.9, 100) == pytest.approx((0.84, 0.95))
+
+
+def held_with(rate: float, seed: int = 0, rows: int = 300) -> Held:
+    """Forecasts by an exactly known law whose truth drifts away from it."""
+    rng = np.random.default_rng(seed)
+    distance = 10 ** rng.uniform(0.2, 2, rows)
+    drift = rate * np.log10(distance) * rng.standard_normal(rows)
+    observed = 3 * np.exp(drift + 0.01 * rng.standard_normal(rows))
+    sigma = jnp.full((500, rows), 0.01)
+    cut = (np.arange(rows) % 3).astype(np.int64)
+    return Held(
+        mean=np.full((500, rows), 3.0),
+        noise=Normal(sigma=sigma),
+        observed=observed,
+        loss_se=None,
+        distance=distance,
+        limit=np.ones(rows),
+        cut=cut,
+        table=np.zeros(rows, np.int64),
+    )
+
+
+@pytest.mark.parametrize("rate", [0.03, 0.1])
+def test_a_drift_is_learned(rate: float) -> None:
+    held = held_with(rate)
+    found = learn(held, held.cut)
+    # The standard error of a scale from 300 runs is 4 %; the rates tried are 26 % apart.
+    assert found.discrepancy.rate == pytest.approx(rate, rel=0.3)
+    assert found.discrepancy.gain > 20
+    assert found.log_score.sum() > held.log_score().sum() + 20
+
+
+def test_no_drift_is_learned_where_there_is_none() -> None:
+    held = held_with(0.0)
+    found = learn(held, held.cut)
+    assert found.discrepancy.rate < 0.003
+    assert found.discrepancy.gain < 4
+
+
+def test_the_log_score_is_the_normal_density() -> None:
+    held = held_with(0.05, rows=20)
+    sd = np.hypot(0.01, 0.05 * np.log10(held.distance))
+    exact = norm.logpdf(np.log(held.observed), np.log(3), sd) - np.log(held.observed)
+    np.testing.assert_allclose(held.log_score(0.05), exact, atol=0.1)
+
+
+@pytest.fixture(scope="module")
+def tested(runs: Runs) -> Backtest:
+    return backtest(runs, ["chinchilla", "kaplan"], "normal", cuts=[1e20, 6e20], **QUICK)
+
+
+def test_the_right_law_forecasts_within_its_intervals(tested: Backtest) -> None:
+    """Cuts share runs, so the binomial bound is widened to the number of independent runs."""
+    record = tested.records["chinchilla"]
+    assert len(record.observed) == 30
+    share = np.mean((record.ends[2, 0] <= record.observed) & (record.observed <= record.ends[2, 1]))
+    assert share >= band(0.9, 18)[0]
+    assert tested.best == "chinchilla"
+    assert record.crps.mean() < tested.records["kaplan"].crps.mean()
+    assert np.all(record.law_ends[2, 1] - record.law_ends[2, 0] < np.ptp(record.ends[2], axis=0))
+
+
+@pytest.mark.parametrize(("rate", "said"), [(0.1, "over-confident"), (0.0, "as they should")])
+def test_over_confidence_is_named(runs: Runs, rate: float, said: str) -> None:
+    held = held_with(rate)
+    record = Record.of(held, new_runs(held.noise, held.mean), learn(held, held.cut))
+    conclusion = Backtest(runs, {"law": record}, (None,), ()).conclusion
+    assert said in conclusion
+    if rate:
+        wide = np.mean(
+            (record.wide_ends[2, 0] <= record.observed)
+            & (record.observed <= record.wide_ends[2, 1])
+        )
+        low, high = band(0.9, 300)
+        assert low - 0.03 <= wide <= high + 0.03  # three cuts teach each other the rate
+
+
+def test_a_backtest_can_be_read_and_saved(tested: Backtest) -> None:
+    assert "RMSLE" in str(tested)
+    parsed = json.loads(json.dumps(tested.as_json()))
+    assert [row["cut"] for row in parsed["scores"]] == [0, 1, None, 0, 1, None]
+    assert {"coverage_90", "wide_coverage_90", "law_width90"} <= set(tested.to_pandas().columns)
+
+
+def test_a_discrepancy_widens_forecasts_beyond_the_runs(posterior: Posterior) -> None:
+    wider = Discrepancy(0.1, 0.0)
+    plain = posterior.forecast(N=[1e9, 1e12], D=[2e10, 2e13])
+    wide = wider.forecast(posterior, N=[1e9, 1e12], D=[2e10, 2e13])
+    np.testing.assert_allclose(wide.mean[..., 0], plain.mean[..., 0])
+    decades = np.log10(6 * 1e12 * 2e13 / posterior.runs.C.max())
+    expected = np.hypot(np.log(plain.mean[..., 1]).std(), 0.1 * decades)
+    assert np.log(wide.mean[..., 1]).std() == pytest.approx(expected, rel=0.1)
+    assert "widened" in wide.messages[-1]
+
+
+def test_curves_are_forecast_one_by_one() -> None:
+    rng = np.random.default_rng(5)
+    X = np.tile(np.logspace(5, 8, 16), 3)
+    floor = np.repeat([0.3, 0.5, 0.7], 16)
+    L = (floor + 30 * X**-0.35) * np.exp(0.003 * rng.standard_normal(48))
+    split = np.where(X < 3e6, "train", "test")
+    curves = Runs.from_columns(
+        {"X": X, "L": L}, labels={"curve": np.repeat(["a", "b", "c"], 16), "split": split}
+    )
+    found = backtest(curves, ["power"], "normal", by="curve", split="split", **QUICK)
+    record = found.records["power"]
+    assert found.tables == ("a", "b", "c")
+    assert len(record.observed) == np.sum(split == "test")
+    assert found.summary()[-1]["rmsle_by_table"] < 0.05
+    with pytest.raises(InputError, match="must say train or test"):
+        backtest(curves, ["power"], split="curve")
+    with pytest.raises(InputError, match="no group of 'curve' can be cut"):
+        backtest(curves, ["power"], by="curve", cuts=[1e3])
+
+
+def test_a_table_too_small_to_cut_is_named() -> None:
+    small = simulated("chinchilla", 6)
+    with pytest.raises(InputError, match="at least 7 runs to fit"):
+        backtest(small, **QUICK)

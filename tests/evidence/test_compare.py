@@ -1,0 +1,210 @@
+"""Comparisons against ArviZ, against exact fits, and against the laws that made the runs."""
+
+import json
+
+import arviz_base
+import arviz_stats
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from scipy.stats import lognorm
+
+from scalingfit import law
+from scalingfit._errors import InputError
+from scalingfit.evidence.compare import _rank, compare
+from scalingfit.evidence.comparison import Comparison
+from scalingfit.evidence.horizons import clusters, horizons
+from scalingfit.evidence.leave_out import held_out, leave_out
+from scalingfit.inference import Limits, Posterior
+from scalingfit.inference.fit import posterior_of
+from scalingfit.inference.model import build
+from scalingfit.inference.sampler import sample
+from scalingfit.noise import Normal
+from scalingfit.runs import Runs
+
+from .conftest import SETTINGS, simulated
+
+QUICK = {"draws": 300, "retries": 0, "limits": Limits(ess=100)}
+BOTH = ["chinchilla", "kaplan"]
+
+
+@pytest.fixture(scope="module")
+def comparison(runs: Runs) -> Comparison:
+    return compare(runs, BOTH, "normal", cuts=[1e20, 6e20], **QUICK)
+
+
+def test_leaving_out_one_run_is_arvizs(posterior: Posterior) -> None:
+    ours = leave_out(posterior, np.arange(36), SETTINGS, refit=False)
+    theirs = arviz_stats.loo(posterior.to_arviz(), pointwise=True)
+    np.testing.assert_allclose(ours.elpd_i, theirs.elpd_i, rtol=1e-12)
+    np.testing.assert_allclose(ours.k, theirs.pareto_k, rtol=1e-12)
+    assert ours.elpd == pytest.approx(theirs.elpd, rel=1e-12)
+    assert ours.se == pytest.approx(theirs.se, rel=1e-12)
+    assert ours.p == pytest.approx(theirs.p, rel=1e-9)
+
+
+def test_leaving_out_groups_is_arvizs_on_sums(posterior: Posterior, runs: Runs) -> None:
+    groups = clusters(runs.C)
+    assert sorted(set(groups.tolist())) == [0, 1, 2, 3, 4, 5]
+    ours = leave_out(posterior, groups, SETTINGS, refit=False)
+    each = posterior.log_likelihood()
+    sums = np.stack([each[..., groups == g].sum(-1) for g in range(6)], axis=-1)
+    tree = arviz_base.from_dict(
+        {"posterior": posterior.sampled.values, "log_likelihood": {"L": sums}}
+    )
+    theirs = arviz_stats.loo(tree, pointwise=True)
+    np.testing.assert_allclose(ours.elpd_i, theirs.elpd_i, rtol=1e-9)
+
+
+def test_fits_without_a_run_agree_with_importance_sampling(
+    posterior: Posterior, runs: Runs
+) -> None:
+    """Two independent ways to the same number, for runs whose k is low."""
+    psis = leave_out(posterior, np.arange(36), SETTINGS, refit=False)
+    easy = np.flatnonzero(psis.k < 0.4)[:6]
+    exact, _ = held_out(posterior.model, runs, [np.arange(36) == i for i in easy], SETTINGS)
+    found = [float(logsumexp(d[:, 0]) - np.log(len(d))) for d in exact]
+    np.testing.assert_allclose(found, psis.elpd_i[easy], atol=0.15)
+
+
+def test_groups_that_cannot_be_reweighted_are_fitted_exactly(
+    posterior: Posterior, runs: Runs
+) -> None:
+    """Half the table left out at once: against a fit of the other half and SciPy's density."""
+    groups = clusters(runs.C) // 3
+    ours = leave_out(posterior, groups, SETTINGS)
+    assert ours.refitted == (0, 1)
+    below, above = runs.take(groups == 0), runs.take(groups == 1)
+    values = sample(posterior.model, [below], SETTINGS)[0].values
+    E, A, B, alpha, beta, sigma = (
+        values[name].reshape(-1, 1) for name in ("E", "A", "B", "alpha", "beta", "sigma")
+    )
+    mean = E + A * above.N**-alpha + B * above.D**-beta
+    joint = lognorm.logpdf(above.L, sigma, scale=mean).sum(axis=-1)
+    exact = logsumexp(joint) - np.log(len(joint))
+    error = np.std(np.exp(joint - exact)) / np.sqrt(len(joint) / 4)
+    assert ours.elpd_i[1] == pytest.approx(exact, abs=5 * error)
+    assert ours.arviz.elpd == pytest.approx(ours.elpd)
+
+
+def test_weights_are_arvizs(comparison: Comparison) -> None:
+    assert sum(comparison.weights.values()) == pytest.approx(1)
+    theirs = arviz_stats.compare(
+        {name: item.loo.arviz for name, item in comparison.standings.items()}, round_to="none"
+    )
+    assert list(theirs.index) == list(comparison.standings)
+    for name, item in comparison.standings.items():
+        assert item.weight == pytest.approx(theirs.weight[name], abs=1e-3)
+        assert item.difference == pytest.approx(theirs.elpd_diff[name], abs=1e-9)
+        assert item.difference_se == pytest.approx(theirs.dse[name], abs=1e-9)
+
+
+def test_the_law_that_made_the_runs_is_found(comparison: Comparison) -> None:
+    assert comparison.best == "chinchilla"
+    assert comparison.decided
+    assert comparison.conclusion.startswith("These runs favour chinchilla")
+    assert comparison.weights["chinchilla"] > 0.9
+    first, second = comparison.standings.values()
+    assert first.evidence.log > second.evidence.log + 10
+
+
+def test_future_runs_are_foretold_from_past_ones_only(comparison: Comparison, runs: Runs) -> None:
+    for cut, density in zip(
+        comparison.cuts, comparison.standings["chinchilla"].future, strict=True
+    ):
+        assert runs.C[cut.train].max() < runs.C[cut.test].min()
+        assert density.shape == (cut.test.sum(),)
+        # Runs of normal scatter s have log density at most -log(s sqrt(2 pi) L) each.
+        top = -np.log(0.005 * np.sqrt(2 * np.pi) * runs.L[cut.test])
+        assert density.sum() < top.sum() + 10
+
+
+def test_a_comparison_can_be_read_and_saved(comparison: Comparison) -> None:
+    text = str(comparison)
+    assert "36 runs, leaving out each run" in text
+    parsed = json.loads(json.dumps(comparison.as_json()))
+    assert parsed["best"] == "chinchilla"
+    assert len(parsed["cuts"]) == 2
+    frame = comparison.to_pandas()
+    assert frame.loc["chinchilla", "elpd"] > frame.loc["kaplan", "elpd"]
+
+
+def test_stacked_answers_mix_the_laws(comparison: Comparison) -> None:
+    half = {"chinchilla": 0.75, "kaplan": 0.25}
+    from scalingfit.evidence.stack import stack
+
+    stacked = stack(comparison.posteriors, half, lambda fit: fit.forecast(N=1e11, D=2e12))
+    mixed = stacked.mixture.draws["mean"]
+    each = {name: answer.draws["mean"] for name, answer in stacked.each.items()}
+    assert mixed.shape[1] == 1600  # three quarters need all 1200 draws of one law
+    expected = sum(half[name] * each[name].mean() for name in half)
+    scatter = np.std(each["kaplan"]) / np.sqrt(400)
+    assert mixed.mean() == pytest.approx(expected, abs=5 * scatter)
+    (row,) = stacked.spread()
+    logs = np.log(mixed)
+    total = np.hypot(row["mean"]["within"], row["mean"]["between"])
+    assert total == pytest.approx(logs.std(), rel=0.05)
+    assert row["mean"]["between"] > row["mean"]["within"]
+    assert "within / between" in str(comparison.forecast(N=1e11, D=2e12))
+    assert len(comparison.frontier([1e22, 1e23]).mixture) == 2
+
+
+def test_runs_that_cannot_tell_are_not_forced_to() -> None:
+    few = simulated("chinchilla", 18, scatter=0.2, seed=1)
+    found = compare(few, BOTH, "normal", future=False, refit=False, **QUICK)
+    assert not found.decided
+    assert found.conclusion.startswith("These runs cannot tell")
+
+
+def test_misuse_is_refused(runs: Runs) -> None:
+    with pytest.raises(InputError, match="nothing to compare"):
+        compare(runs, ["chinchilla"])
+    with pytest.raises(InputError, match="listed twice"):
+        compare(runs, ["chinchilla", "chinchilla"])
+    with pytest.raises(InputError, match="not among the laws"):
+        compare(runs, BOTH, priors={"kaplam": {}})
+    with pytest.raises(InputError, match="unknown argument steps"):
+        compare(runs, BOTH, steps=3)
+    with pytest.raises(InputError, match="weights"):
+        compare(runs.with_weight(np.full(36, 2.0)), BOTH)
+    with pytest.raises(InputError, match="leave runs out by"):
+        compare(runs, BOTH, by="seed")
+    with pytest.raises(InputError, match="at least 7 runs"):
+        compare(runs, BOTH, cuts=[1e10])
+
+
+def test_default_cuts_keep_budgets_whole(runs: Runs) -> None:
+    found = horizons(runs, least=7)
+    assert [int(cut.train.sum()) for cut in found] == [12, 18, 24, 30]
+    for cut in found:
+        assert cut.farthest == pytest.approx(3.1622776601683794e21 / cut.limit)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("truth", BOTH)
+def test_the_truth_is_preferred_over_a_hundred_tables(truth: str) -> None:
+    """Of 100 tables with 0.5 % scatter the other law is chosen at most twice, and of 100 with
+    5 % scatter the wrong law is *declared* better in at most 8 (5 % and three standard errors
+    less what two-sidedness takes away)."""
+    for scatter, least_right, most_wrong in ((0.005, 90, 2), (0.05, 0, 8)):
+        tables = [simulated(truth, 24, scatter=scatter, seed=seed) for seed in range(100)]
+        posteriors = {}
+        for name in BOTH:
+            model = build(law(name), Normal)
+            draws = sample(model, tables, SETTINGS)
+            posteriors[name] = [
+                posterior_of(model, table, fit, SETTINGS)
+                for table, fit in zip(tables, draws, strict=True)
+            ]
+        right = wrong = 0
+        for at in range(100):
+            left = {
+                name: leave_out(posteriors[name][at], np.arange(24), SETTINGS, refit=False)
+                for name in BOTH
+            }
+            (best, _), (_, row) = _rank(left).items()
+            decided = -row["elpd_diff"] > max(4.0, 2 * row["dse"])
+            right += decided and best == truth
+            wrong += decided and best != truth
+        assert right >= least_right
+        assert wrong <= most_wrong
