@@ -23,6 +23,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         Where the folder is missing or cannot be written to; said before any work is lost.
     """
     target = Path(path)
+    if target.is_dir():
+        raise InputError(
+            f"cannot write {str(target)!r}: it is a folder",
+            remedy="name a file, in this folder or another one.",
+        )
     try:
         handle, name = tempfile.mkstemp(
             prefix=f".{target.name}.", suffix=".part", dir=target.parent or "."

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cyclopts import App, CycloptsError
 
@@ -26,7 +26,16 @@ from scalingfit.cli.runs import datasets, read
 
 __all__ = ["app", "main", "run"]
 
-COMMANDS = (read, fit, frontier, forecast, laws, datasets, demo, doctor)
+COMMANDS: tuple[Callable[..., Reply], ...] = (
+    read,
+    fit,
+    frontier,
+    forecast,
+    laws,
+    datasets,
+    demo,
+    doctor,
+)
 
 OK, WARNED, REFUSED, BROKEN = 0, 1, 2, 3
 

@@ -31,7 +31,7 @@ def progress(what: str) -> Iterator[None]:
             if event == REQUESTED:
                 shown.update(task, description=f"{what}: compiling")
 
-        def on_duration(event: str, _duration: float, **_: object) -> None:
+        def on_duration(event: str, duration_secs: float, **_: object) -> None:
             if event == COMPILED:
                 shown.update(task, description=what)
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
+from scalingfit.cli._words import as_typed
+
 __all__ = ["Reply", "answer", "jsonable", "refuse", "warn"]
 
 
@@ -53,15 +55,16 @@ def answer(reply: Reply, *, as_json: bool) -> None:
 
 def refuse(error: BaseException, *, as_json: bool) -> None:
     """Say why a command was refused: on standard error, or as a JSON object."""
+    message = as_typed(str(error))
     if as_json:
-        print(json.dumps({"error": str(error)}))
+        print(json.dumps({"error": message}))
     else:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {message}", file=sys.stderr)
 
 
 def warn(message: str) -> None:
     """Print a warning to standard error."""
-    print(f"warning: {message}", file=sys.stderr)
+    print(f"warning: {as_typed(message)}", file=sys.stderr)
 
 
 def jsonable(value: Any) -> Any:

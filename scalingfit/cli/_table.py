@@ -14,6 +14,8 @@ import scalingfit as sf
 from scalingfit._errors import InputError, listed
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from scalingfit.runs import Runs
 
 __all__ = ["AS_IT_STANDS", "Repeated", "Table", "load"]
@@ -115,7 +117,9 @@ def _kept(runs: Runs, condition: str) -> Runs:
             remedy='write --where family=gpt or --where "C<1e21".',
         )
     name, sign, text = parsed.groups()
-    columns = {**runs.columns, **runs.labels}
+    origins = runs.provenance["columns"]
+    by_source = {origins[symbol]["column"]: runs.columns[symbol] for symbol in origins}
+    columns = {**by_source, **runs.labels, **runs.columns}
     if name not in columns:
         raise InputError(
             f"--where {condition!r}: there is no column {name!r}",
@@ -136,12 +140,18 @@ def _kept(runs: Runs, condition: str) -> Runs:
     if not mask.any():
         raise InputError(
             f"--where {condition!r} leaves none of the {len(runs)} runs",
-            [f"values of {name}: {listed(map(str, np.unique(values.astype(str))))}"],
-            remedy="choose one of these.",
+            [f"{name} has {_described(values)}"],
+            remedy="ask for values that are there.",
         )
     kept = runs.take(mask)
     conditions = [*runs.provenance.get("where", []), f"{condition}: {len(kept)} of {len(runs)}"]
     return dataclasses.replace(kept, provenance={**runs.provenance, "where": conditions})
+
+
+def _described(values: NDArray[Any]) -> str:
+    if values.dtype.kind == "f":
+        return f"values from {values.min():.6g} to {values.max():.6g}"
+    return f"the values {listed(sorted(set(map(str, values))))}"
 
 
 def _number(text: str) -> float | None:

@@ -38,6 +38,7 @@ def fit(
     draws: int = 1000,
     chains: int = 4,
     warmup: int = 150,
+    retries: int = 2,
     seed: int = 0,
 ) -> Reply:
     """Fit a scaling law to a table of runs.
@@ -72,6 +73,8 @@ def fit(
         Independent chains.
     warmup
         Transitions of each of the two adaptation windows.
+    retries
+        Further attempts, with a longer warm-up and smaller steps, where diagnostics fail.
     seed
         The same runs, model and seed give the same draws.
     """
@@ -81,7 +84,7 @@ def fit(
         loaded = load(runs, table)
         post = fitted(
             loaded, law=law, noise=noise, priors=_priors(prior),
-            draws=draws, chains=chains, warmup=warmup, seed=seed,
+            draws=draws, chains=chains, warmup=warmup, retries=retries, seed=seed,
         )  # fmt: skip
         if place is not None:
             post.save(place)

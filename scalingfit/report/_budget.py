@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalingfit.allocation import forecast
 from scalingfit.allocation import frontier as solve
+from scalingfit.allocation.flops import Counting, WithInference
 from scalingfit.allocation.flops import counting as counting_rule
 from scalingfit.allocation.question import cost
 from scalingfit.inference import Posterior
@@ -73,10 +74,10 @@ def frontier(
     style.log_axis(axes, "x", powers=True)
     style.log_axis(axes, "y")
     style.tidy(axes, "Where the budget goes")
-    axes.set(xlabel="training compute C [FLOP]", ylabel="parameters N")
+    axes.set(xlabel=_name_of(options), ylabel="parameters N")
     axes.legend(loc="lower right", fontsize=9, framealpha=0.9, edgecolor="none")
     bar = figure.colorbar(points, ax=axes, label="loss of the run [nats]", pad=0.015, aspect=32)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return figure
 
 
@@ -112,7 +113,7 @@ def loss(
     _mark_reach(axes, float(spent.max()))
     style.log_axis(axes, "x", powers=True)
     style.tidy(axes, "What it buys")
-    axes.set(xlabel="training compute C [FLOP]", ylabel="loss L [nats]")
+    axes.set(xlabel=_name_of(options), ylabel="loss L [nats]")
     axes.legend(
         loc="upper right", bbox_to_anchor=(1, 0.94), fontsize=9, framealpha=0.9, edgecolor="none"
     )
@@ -123,16 +124,27 @@ def _budgets(
     posterior: Posterior, C: ArrayLike | None, options: dict[str, Any]
 ) -> tuple[Floats, Floats]:
     """What the runs cost by the counting rule, and the budgets that a figure spans."""
-    rule = counting_rule(options.get("counting", "6ND"))
-    spent = cost(rule, posterior.runs["N"], posterior.runs["D"])
-    asked = BEYOND * spent.max() if C is None else np.max(C)
-    low = spent.min() if C is None else min(spent.min(), np.min(C))
-    return spent, np.geomspace(low / 2, 2 * max(asked, spent.max()), BUDGETS)
+    spent = cost(_rule(options), posterior.runs["N"], posterior.runs["D"])
+    asked = np.array([BEYOND * spent.max()]) if C is None else np.atleast_1d(np.asarray(C, float))
+    every = np.concatenate([spent, asked])
+    return spent, np.geomspace(every.min() / 2, 2 * every.max(), BUDGETS)
+
+
+def _rule(options: dict[str, Any]) -> Counting:
+    """The rule by which the frontier counts a budget."""
+    training = counting_rule(options.get("counting", "6ND"))
+    served = options.get("inference_tokens")
+    return training if served is None else WithInference(training, float(served))
+
+
+def _name_of(options: dict[str, Any]) -> str:
+    what = "training" if options.get("inference_tokens") is None else "training and serving"
+    return f"{what} compute C [FLOP]"
 
 
 def _equal_loss(axes: Axes, posterior: Posterior, options: dict[str, Any]) -> None:
     """Lines of equal loss, by the median over some of the draws."""
-    rule = counting_rule(options.get("counting", "6ND"))
+    rule = _rule(options)
     C = np.geomspace(*axes.get_xlim(), MESH)
     N = np.geomspace(*axes.get_ylim(), MESH)
     mesh_C, mesh_N = np.meshgrid(C, N)

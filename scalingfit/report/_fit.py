@@ -16,6 +16,8 @@ from scalingfit.report import _style as style
 
 __all__ = ["parameters", "residuals"]
 
+NAMES = {"N": "parameters N", "D": "tokens D", "C": "training compute C [FLOP]"}
+
 SHOWN = (0.002, 0.985)
 """Quantiles of the posterior between which a parameter is drawn, before a margin is added."""
 
@@ -66,7 +68,7 @@ def residuals(posterior: Posterior, *, figure: FigureBase | None = None) -> Figu
     for axes, (name, values) in zip(panels, against.items(), strict=True):
         axes.axhline(0, color=style.INK, lw=1)
         axes.scatter(values, missed, s=20, color=style.BLUE, alpha=0.7, ec="white", lw=0.4)
-        axes.set_xlabel(name)
+        axes.set_xlabel(NAMES.get(name, name))
         if name in inputs:
             axes.set_xscale("log")
             style.log_axis(axes, "x")

@@ -32,13 +32,10 @@ def overview(posterior: Posterior) -> FigureBase:
         Of a law of N and D.
     """
     figure = Figure(figsize=(14.5, 10), dpi=110, layout="constrained")
-    (upper_left, upper_right), (lower_left, lower_right) = figure.subfigures(
-        2, 2, height_ratios=(1.15, 1), wspace=0.03, hspace=0.04
-    )
-    frontier(posterior, figure=upper_left)
-    loss(posterior, figure=upper_right)
-    parameters(posterior, figure=lower_left)
-    residuals(posterior, figure=lower_right)
+    upper, lower = figure.subfigures(2, 1, height_ratios=(1.15, 1), hspace=0.04)
+    for half, draws in ((upper, (frontier, loss)), (lower, (parameters, residuals))):
+        for part, draw in zip(half.subfigures(1, 2, wspace=0.03), draws, strict=True):
+            draw(posterior, figure=part)
     head, *_ = str(posterior).partition("\n")
     title = f"{head}; verdict: {posterior.verdict.status}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=14, color=INK)
@@ -67,5 +64,7 @@ def save(figure: FigureBase, path: str | os.PathLike[str], suffix: str | None = 
             f"cannot draw into a file of type {suffix or '(no suffix)'}",
             remedy=f"name a file that ends in one of {', '.join(FORMATS)}.",
         )
+    whole = figure.get_figure(root=True)  # of a part of a figure, all of it
+    assert isinstance(whole, Figure)
     with replacing(path) as part:
-        figure.savefig(part, format=suffix[1:])
+        whole.savefig(part, format=suffix[1:])

@@ -179,8 +179,8 @@ def _mark_repeated(
     faults.mark(repeated, "repeats an earlier row", lambda i: f"{told} {rows[i]}")
 
 
-def refuse(source: Source, faults: Faults) -> InputError:
-    """List up to ten faulty rows in an error."""
+def refuse(source: Source, faults: Faults, loss: str) -> InputError:
+    """List up to ten faulty rows in an error; `loss` is the name of the losses' column."""
     bad = np.flatnonzero(faults.bad)
     where = []
     for i in bad[:10]:
@@ -192,7 +192,8 @@ def refuse(source: Source, faults: Faults) -> InputError:
     if bad.size > 10:
         where.append(f"and {bad.size - 10} more")
     remedy = 'correct them, or leave them out with a record of it: read(..., bad_rows="drop").'
-    if (faults.reason[bad] == "is not positive").mean() > 0.5:
+    below_zero = (faults.reason[bad] == "is not positive") & (faults.column[bad] == loss)
+    if below_zero.mean() > 0.5:
         remedy += " Losses that are meant to be negative need allow_negative_loss=True."
     if (faults.reason[bad] == "repeats an earlier row").any():
         remedy += " If equal rows are different runs, add a column that tells them apart."

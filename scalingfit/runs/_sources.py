@@ -106,7 +106,7 @@ def _no_such_file(path: Path) -> InputError:
     close = get_close_matches(path.name, present, n=3) or present[:5]
     where = [f"in that folder: {listed(close)}"] if close else [f"folder: {folder.absolute()}"]
     remedy = "check the path."
-    if not path.suffix:
+    if not path.suffix and not path.is_dir():
         remedy += f' A shipped or published table is loaded with datasets.load("{path.name}").'
     return InputError(what, where, remedy=remedy)
 

@@ -94,7 +94,7 @@ def read(
         check_compute=counting is not None,
     )
     if faults.bad.any() and bad_rows == "refuse":
-        raise refuse(loaded, faults)
+        raise refuse(loaded, faults, chosen["L"].name)
     keep = ~faults.bad
     _require_two_runs(loaded, int(keep.sum()))
     kept = {symbol: numbers[keep] for symbol, numbers in values.items()}

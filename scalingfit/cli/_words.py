@@ -1,0 +1,34 @@
+"""The library's advice in the words of the command line.
+
+Messages say what to write in Python; whoever typed a command is told what to type.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["as_typed"]
+
+WORDS = [
+    (r"""read\(\.\.\., bad_rows="drop"\)|bad_rows='drop'""", "--bad-rows drop"),
+    (r"allow_negative_loss=True", "--allow-negative-loss"),
+    (r"counting=None", "--counting none"),
+    (r"priors=\{'(\w+)': ([^}]+)\}", r"--prior \1=\2"),
+    (r"noise='(\w+)'", r"--noise \1"),
+    (r'(\w+)=\("([^"]+)", ([^)]+)\)', r'--column "\1=\2*\3"'),
+    (r'read\(\.\.\., (\w+)="([^"]+)"\)', r'--column "\1=\2"'),
+    (r'is loaded with datasets\.load\("[^"]*"\)', "is read by its name: scalingfit datasets"),
+    (r"is read with read\(path\)", "is read with scalingfit read FILE"),
+    (r"\(draws=, warmup=\)", "(--draws, --warmup)"),
+]
+
+
+def as_typed(message: str) -> str:
+    """The message with Python's arguments spelled as options.
+
+    >>> as_typed('name it: read(..., L="val_loss").')
+    'name it: --column "L=val_loss".'
+    """
+    for python, typed in WORDS:
+        message = re.sub(python, typed, message)
+    return message

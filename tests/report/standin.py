@@ -1,0 +1,56 @@
+"""A posterior that nobody sampled: independent draws about a published point. Figures, tables and
+commands about saved fits need draws, not a fit, and this one costs no compilation.
+"""
+
+import math
+
+import numpy as np
+
+import scalingfit as sf
+from scalingfit.inference import Posterior
+from scalingfit.inference.diagnostics import diagnose
+from scalingfit.inference.fit import posterior_of
+from scalingfit.inference.model import build
+from scalingfit.inference.sampler import Draws, Settings
+from scalingfit.noise import noise
+from scalingfit.runs import Runs, read
+
+CHAINS, LENGTH = 4, 250
+
+
+def table() -> Runs:
+    """Sixteen runs on a grid of four sizes and four token counts, as a file would give them."""
+    rng = np.random.default_rng(3)
+    N, D = (grid.ravel() for grid in np.meshgrid(np.logspace(8, 10, 4), np.logspace(9.5, 11.5, 4)))
+    truth = sf.law("chinchilla").published["besiroglu-2024"].law
+    L = truth.loss(N, D) * np.exp(0.005 * rng.standard_normal(N.size))
+    return read({"params": N, "tokens": D, "loss": L, "family": ["a", "b"] * 8})
+
+
+def posterior(
+    *, sound: bool = True, law: str = "chinchilla", point: str = "besiroglu-2024"
+) -> Posterior:
+    """Draws within one percent of a published point; not sound where the chains disagree."""
+    rng = np.random.default_rng(5)
+    model = build(sf.law(law), noise("student_t"), None)
+    centres = {**sf.law(law).published[point].values, "sigma": 0.005, "nu": 5.0}
+    values = {
+        name: centres[name] * np.exp(0.01 * rng.standard_normal((CHAINS, LENGTH)))
+        for name in model.sites
+    }
+    if not sound:
+        values["alpha"] *= np.exp(0.05 * np.arange(CHAINS))[:, None]
+    energy = rng.standard_normal((CHAINS, LENGTH))
+    quiet = np.zeros((CHAINS, LENGTH), dtype=bool)
+    draws = Draws(
+        values=values,
+        log_density=-energy,
+        energy=energy,
+        acceptance=np.full((CHAINS, LENGTH), 0.8),
+        leapfrogs=np.full((CHAINS, LENGTH), 7),
+        diverging=quiet,
+        step_size=np.full(CHAINS, math.pi / 4),
+        diagnosis=diagnose(np.stack([values[name] for name in model.sites]), energy, quiet),
+        record={},
+    )
+    return posterior_of(model, table(), draws, Settings(draws=LENGTH))

@@ -1,0 +1,187 @@
+"""Figures show the numbers that they claim to show."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure, FigureBase
+
+from scalingfit._errors import InputError
+from scalingfit.inference import Posterior
+from scalingfit.report import _style as style
+from scalingfit.report import plots
+from tests.report import standin
+
+
+@pytest.fixture(scope="module")
+def posterior() -> Posterior:
+    return standin.posterior()
+
+
+def line(figure: FigureBase, label: str) -> np.ndarray:
+    """The points of a line by its label, shape (2, point)."""
+    (found,) = [
+        drawn
+        for axes in figure.axes
+        for drawn in axes.get_lines()
+        if str(drawn.get_label()).startswith(label)
+    ]
+    return np.asarray(found.get_data())
+
+
+def marks(axes: Axes) -> dict[str, float]:
+    """Where the vertical lines stand, by their labels; posterior and prior are the first lines."""
+    return {str(found.get_label()): found.get_xdata()[0] for found in axes.get_lines()[2:]}
+
+
+def drawn(figure: FigureBase) -> None:
+    """Make Matplotlib lay everything out, as saving does."""
+    assert isinstance(figure, Figure)
+    figure.canvas.draw()
+
+
+def closed_form(posterior: Posterior, C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """N* and L* of the published point (Hoffmann et al. 2022, arXiv 2203.15556, equation 4)."""
+    p = posterior.model.law.published["besiroglu-2024"].values
+    alpha, beta = p["alpha"], p["beta"]
+    scale = (alpha * p["A"] / (beta * p["B"])) ** (1 / (alpha + beta))
+    N = scale * (C / 6) ** (beta / (alpha + beta))
+    return N, p["E"] + p["A"] / N**alpha + p["B"] / (C / 6 / N) ** beta
+
+
+# The draws lie within one percent of the published point: N* is scattered by some percent, the
+# loss by half a percent, and medians over a thousand draws by a thirtieth of that.
+
+
+def test_the_frontier_is_the_closed_form(posterior: Posterior) -> None:
+    figure = plots.frontier(posterior)
+    drawn(figure)
+    C, N = line(figure, "optimal N")
+    np.testing.assert_allclose(N, closed_form(posterior, C)[0], rtol=0.03)
+    runs = posterior.runs.columns
+    assert C[0] < runs["C"].min() < 100 * runs["C"].max() < C[-1]
+
+
+def test_the_runs_are_where_they_were(posterior: Posterior) -> None:
+    axes, *_ = plots.frontier(posterior).axes
+    (points,) = [found for found in axes.collections if isinstance(found, PathCollection)]
+    runs = posterior.runs.columns
+    np.testing.assert_allclose(points.get_offsets(), np.stack([runs["C"], runs["N"]], axis=1))
+    np.testing.assert_array_equal(points.get_array(), runs["L"])
+
+
+def test_budgets_asked_for_are_marked(posterior: Posterior) -> None:
+    C, N = line(plots.frontier(posterior, [1e22, 1e24]), "asked")
+    np.testing.assert_allclose(C, [1e22, 1e24])
+    np.testing.assert_allclose(N, closed_form(posterior, C)[0], rtol=0.03)
+
+
+def test_lines_of_equal_loss_are_of_equal_loss(posterior: Posterior) -> None:
+    axes, *_ = plots.frontier(posterior).axes
+    law = posterior.model.law.published["besiroglu-2024"].law
+    (contours,) = [c for c in axes.collections if hasattr(c, "levels")]
+    for level, path in zip(contours.levels, contours.get_paths(), strict=True):
+        if len(path.vertices):
+            C, N = path.vertices.T
+            # 0.02 of the loss: interpolation in the mesh, and the scatter of 64 draws.
+            np.testing.assert_allclose(law.loss(N, C / 6 / N), level, rtol=0.02)
+
+
+def test_the_loss_is_the_closed_form(posterior: Posterior) -> None:
+    figure = plots.loss(posterior)
+    drawn(figure)
+    C, L = line(figure, "law at the best split")
+    np.testing.assert_allclose(L, closed_form(posterior, C)[1], rtol=0.005)
+    assert np.all(line(figure, "new run there")[1] < L)  # the lower edge of the band
+
+
+def test_every_parameter_has_a_panel_with_its_published_values(posterior: Posterior) -> None:
+    figure = plots.parameters(posterior)
+    drawn(figure)
+    panels = {axes.get_title(loc="left"): axes for axes in figure.axes}
+    assert set(panels) - {""} == set(posterior.draws)
+    assert len(figure.axes) == 8  # seven parameters, and a place for the legend
+    # A published value is marked where it lies within the panel.
+    published = posterior.model.law.published
+    assert marks(panels["alpha"]) == {key: p.values["alpha"] for key, p in published.items()}
+    assert marks(panels["E"]) == {"besiroglu-2024": 1.8172}
+    marginal, prior = panels["alpha"].get_lines()[:2]
+    grid, height = marginal.get_data()
+    assert np.trapezoid(height, grid) == pytest.approx(1, abs=0.03)  # a density
+    density = np.exp(posterior.model.law.parameters()["alpha"].prior.log_prob(grid))
+    # The density at the prior's shoulder from a thousand of its draws.
+    np.testing.assert_allclose(prior.get_ydata(), density, rtol=0.2)
+
+
+def test_residuals_are_relative_to_the_law(posterior: Posterior) -> None:
+    figure = plots.residuals(posterior)
+    drawn(figure)
+    law = posterior.model.law.published["besiroglu-2024"].law
+    runs = posterior.runs.columns
+    expected = 100 * (runs["L"] / law.loss(runs["N"], runs["D"]) - 1)
+    labels = [axes.get_xlabel() for axes in figure.axes]
+    assert labels == ["parameters N", "tokens D", "expected loss [nats]"]
+    for axes, values in zip(figure.axes, (runs["N"], runs["D"]), strict=False):
+        shown = np.asarray(axes.collections[0].get_offsets())
+        np.testing.assert_allclose(shown[:, 0], values)
+        np.testing.assert_allclose(shown[:, 1], expected, atol=0.1)  # mean of the draws: 0.03 %
+
+
+def test_the_overview_has_all_four(posterior: Posterior, tmp_path: Path) -> None:
+    figure = plots.overview(posterior)
+    plots.save(figure, tmp_path / "overview.png")
+    assert (tmp_path / "overview.png").read_bytes().startswith(b"\x89PNG")
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert {"Where the budget goes", "What it buys", "alpha"} <= set(titles)
+    assert "verdict: ok" in figure.get_suptitle()
+
+
+def test_a_law_of_one_input_has_figures_too() -> None:
+    posterior = standin.posterior(law="kaplan_size", point="kaplan-2020-eq-1.1")
+    drawn(plots.parameters(posterior))
+    figure = plots.residuals(posterior)
+    drawn(figure)
+    assert [axes.get_xlabel() for axes in figure.axes] == ["parameters N", "expected loss [nats]"]
+
+
+@pytest.mark.parametrize("suffix", ["pdf", "svg"])
+def test_figures_for_papers(suffix: str, tmp_path: Path, posterior: Posterior) -> None:
+    path = tmp_path / f"residuals.{suffix}"
+    plots.save(plots.residuals(posterior), path)
+    assert {"pdf": b"%PDF", "svg": b"<?xml"}[suffix] == path.read_bytes()[: 4 + (suffix == "svg")]
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"type \.gif.*\.png, \.pdf, \.svg".replace(".*", "(.|\n)*")
+    ):
+        plots.save(Figure(), tmp_path / "figure.gif")
+    assert not list(tmp_path.iterdir())
+
+
+@given(st.floats(-3, 25), st.floats(0.5, 14))
+def test_ticks_are_few_and_inside(start: float, decades: float) -> None:
+    low, high = 10**start, 10 ** (start + decades)
+    found = style.ticks(low, high)
+    assert found == sorted(set(found))
+    assert 1 <= len(found) <= 8
+    assert low <= found[0]
+    assert found[-1] <= high
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(7e10, "70B"), (3e5, "300K"), (1.5e3, "1.5K"), (20.0, "20"), (999.9e6, "1B"), (2e12, "2T")],
+)
+def test_short_numbers(value: float, text: str) -> None:
+    assert style.short(value) == text
+
+
+def test_published_values_can_be_told_apart() -> None:
+    marks = [(to_rgba(color), dashes) for color, dashes in style.PUBLISHED]
+    assert len(set(marks)) == len(marks) >= 3

@@ -1,0 +1,488 @@
+"""The command line, called in this process: what it prints, where, and its exit code."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scalingfit as sf
+from scalingfit import cli
+from scalingfit.cli._cache import cache_folder, use_cache
+from scalingfit.cli._reply import jsonable
+from scalingfit.cli._words import as_typed
+from tests.report import standin
+
+ROOT = Path(__file__).parents[1]
+
+
+class Done(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def type_in(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Done]:
+    """Run commands in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SCALINGFIT_DATA", raising=False)
+
+    def run(*arguments: str) -> Done:
+        code = cli.run(arguments)
+        return Done(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fit whose verdict is ok."""
+    path = tmp_path_factory.mktemp("saved") / "fit.nc"
+    standin.posterior().save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def unsound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fit whose chains disagree."""
+    path = tmp_path_factory.mktemp("unsound") / "fit.nc"
+    standin.posterior(sound=False).save(path)
+    return path
+
+
+def frame() -> pd.DataFrame:
+    """Sixteen good runs."""
+    runs = standin.table()
+    return pd.DataFrame({"params": runs["N"], "tokens": runs["D"], "loss": runs["L"]})
+
+
+def names_here() -> list[str]:
+    """What lies in the folder, hidden files included."""
+    return sorted(path.name for path in Path.cwd().iterdir())
+
+
+def one_json(text: str) -> Any:
+    """The one JSON object that a text consists of; NaN is no JSON."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    assert text.count("\n") == 1
+    return json.loads(text, parse_constant=refuse)
+
+
+# --- help ----------------------------------------------------------------------------------------
+
+COMMANDS = ["read", "fit", "frontier", "forecast", "laws", "datasets", "demo", "doctor"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str, type_in: Callable[..., Done]) -> None:
+    done = type_in(command, "--help")
+    assert done.code == 0
+    assert f"scalingfit {command}" in done.out.partition("\n")[2]  # an example, below the usage
+    assert "--json" in done.out
+    listing = type_in("--help").out
+    first_line = done.out.splitlines()[2]
+    assert command in listing
+    assert first_line.split()[0] in listing
+
+
+def test_help_of_a_command_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from scalingfit.cli import run\n"
+        f"for name in {COMMANDS}: assert run([name, '--help']) == 0\n"
+        "heavy = {'arviz', 'jax', 'matplotlib', 'numpyro', 'pandas', 'scipy', 'xarray'}\n"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+# --- a fit, from file to file --------------------------------------------------------------------
+
+
+def test_a_fit_and_what_follows_from_it(type_in: Callable[..., Done]) -> None:
+    frame().to_csv("runs.csv", index=False)
+    done = type_in("fit", "runs.csv", "-o", "fit.nc", "--json")
+    fit = one_json(done.out)
+    assert done.code == 0
+    assert done.err == ""
+    assert fit["verdict"] == {"ok": True, "status": "ok", "messages": []}
+    assert (fit["law"], fit["runs"]["count"], fit["saved"]) == ("chinchilla", 16, "fit.nc")
+    truth = sf.law("chinchilla").published["besiroglu-2024"].values
+    for name, value in truth.items():
+        row = fit["parameters"][name]
+        assert abs(row["mean"] - value) < 4 * row["sd"]  # the runs follow the published law
+    C = 6 * frame()["params"] * frame()["tokens"]
+    budgets = [row["C"] for row in fit["frontier"]]
+    expected = [np.sqrt(C.min() * C.max()), C.max(), 10 * C.max(), 100 * C.max()]
+    np.testing.assert_allclose(budgets, expected, rtol=0.05)  # rounded to two digits
+
+    # The saved fit answers as the fit itself did.
+    found = one_json(type_in("frontier", "fit.nc", "-C", f"{budgets[2]:g}", "--json").out)
+    assert found["frontier"] == [fit["frontier"][2]]
+
+    # Without --json the same command shows the same fit to people.
+    shown = type_in("fit", "runs.csv")
+    assert shown.code == 0
+    assert "16 runs from runs.csv" in shown.out
+    assert f"{fit['parameters']['alpha']['mean']:.4g}" in shown.out
+    assert "verdict: ok" in shown.out
+    assert "Compute-optimal frontier" in shown.out
+
+
+@pytest.mark.parametrize("what", ["budget", "ratio"])
+def test_a_design_that_tells_nothing_is_said_first(what: str, type_in: Callable[..., Done]) -> None:
+    """Sixteen runs again, so that nothing new is compiled."""
+    N = np.logspace(8, 10, 16)
+    D = 1e20 / N if what == "budget" else 20 * N
+    L = sf.law("chinchilla").published["besiroglu-2024"].law.loss(N, D)
+    scatter = np.exp(0.005 * np.random.default_rng(1).standard_normal(16))
+    pd.DataFrame({"N": N, "D": D, "L": L * scatter}).to_csv("runs.csv", index=False)
+    done = type_in("fit", "runs.csv", "--retries", "0", "--json")
+    words = {"budget": "same compute", "ratio": "same tokens per parameter"}[what]
+    assert done.err.startswith("warning: ")
+    assert words in done.err
+    verdict = one_json(done.out)["verdict"]
+    assert not verdict["ok"]
+    assert any(words in message for message in verdict["messages"])
+    assert done.code == 1
+
+
+# --- questions to a saved fit --------------------------------------------------------------------
+
+
+def test_frontier(saved: Path, type_in: Callable[..., Done]) -> None:
+    done = type_in("frontier", str(saved), "--compute", "1e21,1e24", "--json")
+    answer = one_json(done.out)
+    assert done.code == 0
+    assert [row["C"] for row in answer["frontier"]] == [1e21, 1e24]
+    for row in answer["frontier"]:
+        for name in ("N", "D", "tokens_per_param", "L"):
+            assert row[name]["q5"] < row[name]["q50"] < row[name]["q95"]
+        # 6 N* D* = C for every draw, so nearly for the medians.
+        assert 6 * row["N"]["q50"] * row["D"]["q50"] == pytest.approx(row["C"], rel=1e-3)
+    assert "an extrapolation" in answer["messages"][0]
+    shown = type_in("frontier", str(saved), "--compute", "1e21,1e24")
+    assert "tokens_per_param" in shown.out
+
+
+def test_frontier_options(saved: Path, type_in: Callable[..., Done]) -> None:
+    def N(*options: str) -> float:
+        done = type_in("frontier", str(saved), "-C", "1e23", *options, "--json")
+        return float(one_json(done.out)["frontier"][0]["N"]["q50"])
+
+    assert N("--max-params", "1B") == 1e9
+    assert N("--inference-tokens", "10T") < N()  # who serves many tokens trains a smaller model
+    assert N("--counting", "6ND-with-embedding") != N()
+
+
+def test_frontier_draws_a_picture(saved: Path, type_in: Callable[..., Done]) -> None:
+    done = type_in("frontier", str(saved), "-C", "1e22", "--plot", "f.png")
+    assert done.code == 0
+    assert Path("f.png").read_bytes().startswith(b"\x89PNG")
+    refused = type_in("frontier", str(saved), "-C", "1e22", "--plot", "f.gif")
+    assert refused.code == 2
+    assert ".png, .pdf, .svg" in refused.err
+    assert names_here() == ["f.png"]
+
+
+def test_forecast(saved: Path, type_in: Callable[..., Done]) -> None:
+    words = ("forecast", str(saved), "--params", "70B", "--tokens", "1.4e12", "--json")
+    (row,) = one_json(type_in(*words).out)["forecast"]
+    law = sf.law("chinchilla").published["besiroglu-2024"].law
+    assert row["mean"]["q50"] == pytest.approx(law.loss(70e9, 1.4e12), rel=0.002)
+    assert row["new_run"]["q95"] > row["mean"]["q95"]
+    by_compute = type_in(
+        "forecast", str(saved), "--params", "70B", "--compute", "5.88e23", "--json"
+    )
+    (same,) = one_json(by_compute.out)["forecast"]
+    assert same["mean"]["q50"] == pytest.approx(row["mean"]["q50"])
+
+
+@pytest.mark.parametrize(
+    "question", [("frontier", "-C", "1e21"), ("forecast", "--params", "1B", "--tokens", "20B")]
+)
+def test_answers_of_a_fit_that_is_not_sound_come_with_a_warning(
+    question: tuple[str, ...], unsound: Path, type_in: Callable[..., Done]
+) -> None:
+    command, *options = question
+    done = type_in(command, str(unsound), *options, "--json")
+    assert done.code == 1
+    assert "not converged" in done.err
+    assert one_json(done.out)[command]
+
+
+# --- tables and laws -----------------------------------------------------------------------------
+
+
+def test_read_says_what_it_understood(type_in: Callable[..., Done]) -> None:
+    frame().rename(columns={"params": "size (M)", "tokens": "seen"}).assign(
+        **{"size (M)": frame()["params"] / 1e6, "seen": frame()["tokens"] / 1e9, "family": "a"}
+    ).to_csv("runs.csv", index=False)
+    done = type_in("read", "runs.csv", "-c", "N=size (M)", "-c", "D=seen*1e9", "--json")
+    assert done.code == 0
+    runs = one_json(done.out)
+    np.testing.assert_allclose(runs["columns"]["N"]["max"], 1e10)
+    np.testing.assert_allclose(runs["columns"]["D"]["max"], 10**11.5)
+    assert runs["labels"] == ["family"]
+    assert (
+        "16 runs from runs.csv"
+        in type_in("read", "runs.csv", "-c", "N=size (M)", "-c", "D=seen*1e9").out
+    )
+
+
+@pytest.mark.parametrize(
+    ("conditions", "count"),
+    [
+        (["family=a"], 8),
+        (["family!=a"], 8),
+        (["N>1e9"], 8),
+        (["params>1e9"], 8),
+        (["N>=1e8", "N < 1e9", "family=b"], 4),
+        (["step=2"], 1),
+    ],
+)
+def test_where(conditions: list[str], count: int, type_in: Callable[..., Done]) -> None:
+    frame().assign(family=["a", "b"] * 8, step=range(16)).to_csv("runs.csv", index=False)
+    words = [word for condition in conditions for word in ("--where", condition)]
+    done = type_in("read", "runs.csv", *words, "--json")
+    if count == 1:
+        assert one_json(done.out)["count"] == 1
+        return
+    found = one_json(done.out)
+    assert found["count"] == count
+    assert len(found["provenance"]["where"]) == len(conditions)
+
+
+def test_the_shipped_table_by_its_name(type_in: Callable[..., Done]) -> None:
+    assert (
+        one_json(type_in("read", "ladder", "--json").out)["provenance"]["dataset"]["name"]
+        == "ladder"
+    )
+
+
+def test_datasets(type_in: Callable[..., Done]) -> None:
+    listed = one_json(type_in("datasets", "--json").out)["datasets"]
+    assert [row["name"] for row in listed] == sf.datasets.names()
+    assert one_json(type_in("datasets", "ladder", "--json").out)["licence"] == "Apache-2.0"
+    shown = type_in("datasets").out
+    assert all(name in shown for name in sf.datasets.names())
+
+
+def test_laws(type_in: Callable[..., Done]) -> None:
+    listed = one_json(type_in("laws", "--json").out)["laws"]
+    assert [row["name"] for row in listed] == list(sf.laws())
+    (chinchilla,) = [row for row in listed if row["name"] == "chinchilla"]
+    assert chinchilla["published"]["besiroglu-2024"]["alpha"] == 0.3478
+    assert chinchilla["inputs"] == ["N", "D"]
+    shown = type_in("laws", "chinchilla").out
+    assert "arXiv 2203.15556" in shown
+    assert "A/N^alpha at N=1e+09 ~ LogNormal(log 0.35, 1.5)" in shown
+
+
+@pytest.mark.parametrize("name", sf.laws())
+def test_every_law_can_be_shown(name: str, type_in: Callable[..., Done]) -> None:
+    assert one_json(type_in("laws", name, "--json").out)["name"] == name
+    assert name in type_in("laws", name).out
+
+
+# --- bad input: what is wrong, where, what to do -------------------------------------------------
+
+
+def spoiled(**changes: Any) -> pd.DataFrame:
+    """The good runs with the fourth one (line 5 of the file) changed."""
+    table = frame().astype(object)
+    for name, value in changes.items():
+        table.loc[3, name] = value
+    return table
+
+
+BAD_TABLES = {
+    "one row": (frame().head(1), ["1 of 1 rows are usable", "add runs"]),
+    "few rows": (frame().head(6), ["6 runs are too few", "at least 7", "--prior alpha=0.34"]),
+    "two columns for N": (
+        frame().assign(n_params=1e9),
+        ["could be N: params, n_params", '--column "N=params"'],
+    ),
+    "text": (spoiled(params="big"), ["line 5, params: 'big' is not a number", "--bad-rows drop"]),
+    "NaN": (spoiled(loss="nan"), ["line 5, loss", "missing", "--bad-rows drop"]),
+    "zero": (spoiled(tokens=0), ["line 5, tokens", "not positive", "--bad-rows drop"]),
+    "negative": (spoiled(loss=-2.5), ["line 5, loss: -2.5", "--allow-negative-loss"]),
+    "infinite": (spoiled(params="inf"), ["line 5, params", "not finite"]),
+    "billions": (
+        frame().assign(params=frame()["params"] / 1e9),
+        ["N looks like billions", '--column "N=params*1e9"'],
+    ),
+    "no loss": (
+        frame().rename(columns={"loss": "score"}),
+        ["recognised as the loss", "score", '--column "L=val_loss"'],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_TABLES)
+def test_bad_tables(kind: str, type_in: Callable[..., Done]) -> None:
+    table, words = BAD_TABLES[kind]
+    table.to_csv("runs.csv", index=False)
+    refused(type_in, ["runs.csv", "-o", "fit.nc"], words, left=["runs.csv"])
+
+
+def test_bad_files(type_in: Callable[..., Done]) -> None:
+    refused(type_in, ["runs.csv"], ["no file runs.csv", "check the path"], left=[])
+    Path("runs.csv").touch()
+    refused(type_in, ["runs.csv"], ["runs.csv is empty", "one row per run"], left=["runs.csv"])
+
+
+BAD_ARGUMENTS = {
+    "unknown column": (["-c", "N=paramz"], ["no column 'paramz'", "closest: params"]),
+    "no column": (["-c", "N"], ["--column 'N'", "--column N=params"]),
+    "a column twice": (["-c", "N=params", "-c", "N=params"], ["gives N twice"]),
+    "a column the law needs": (["--law", "data_constrained"], ["lack U", '--column "U=']),
+    "law": (["--law", "chinchila"], ["unknown law 'chinchila'", "chinchilla"]),
+    "noise": (["--noise", "studen"], ["unknown noise", "student_t"]),
+    "prior": (["--prior", "E~3"], ["names no parameter", "NAME=LogNormal(0.5, 0.2)"]),
+    "family": (["--prior", "E=LogNorm(0,1)"], ["no family 'LogNorm'", "LogNormal"]),
+    "code": (["--prior", "E=open('x')"], ["there is no family 'open'"]),
+    "parameter": (["--prior", "Z=3"], ["'Z'", "alpha"]),
+    "condition": (["--where", "tokens"], ["no condition", "--where family=gpt"]),
+    "condition on nothing": (["--where", "colour=red"], ["no column 'colour'", "params"]),
+    "empty condition": (["--where", "N>1e15"], ["none of the 16 runs", "from 1e+08 to 1e+10"]),
+    "draws": (["--draws", "many"], ["--draws", "many"]),
+    "option": (["--nois", "normal"], ["--nois", "--noise"]),
+    "no folder": (["-o", "nowhere/fit.nc"], ["cannot write", "existing folder"]),
+    "a folder": (["-o", "."], ["cannot write", "it is a folder"]),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_ARGUMENTS)
+def test_bad_arguments(kind: str, type_in: Callable[..., Done]) -> None:
+    arguments, words = BAD_ARGUMENTS[kind]
+    frame().to_csv("runs.csv", index=False)
+    refused(type_in, ["runs.csv", *arguments], words, left=["runs.csv"])
+
+
+def refused(
+    type_in: Callable[..., Done], arguments: list[str], words: list[str], left: list[str]
+) -> None:
+    """Hold that `fit` refuses, says why in both ways, and writes nothing."""
+    done = type_in("fit", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines()[-1 if "warning" in done.err else 0]
+    assert "error: " in done.err
+    assert "Traceback" not in done.err
+    assert all(word in done.err for word in words), done.err
+    done = type_in("fit", *arguments, "--json")
+    assert done.code == 2
+    assert all(word in one_json(done.out)["error"] for word in words)
+    assert names_here() == left
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fti"], ["fti", "fit"]),
+        (["fit"], ["RUNS"]),
+        (["frontier", "fit.nc"], ["--compute"]),
+        (["frontier", "fit.nc", "-C", "1e21"], ["no file 'fit.nc'"]),
+        (["frontier", "{saved}", "-C", "much"], ["--compute 'much'", "1e21"]),
+        (["frontier", "{saved}", "-C", "-3"], ["positive"]),
+        (["frontier", "{saved}", "-C", "1e21", "--counting", "7ND"], ["7ND", "6ND"]),
+        (["frontier", "{saved}", "-C", "1e21", "--input", "U=1e9"], ["'U'"]),
+        (["frontier", "{saved}", "-C", "1e21", "--input", "9"], ["--input U=1e11"]),
+        (["forecast", "{saved}", "--params", "1B"], ["also needs D"]),
+        (["laws", "chinchila"], ["chinchilla"]),
+        (["datasets", "lader"], ["ladder"]),
+        (["read", "runs.csv"], ["no file"]),
+    ],
+)
+def test_other_refusals(
+    arguments: list[str], words: list[str], saved: Path, type_in: Callable[..., Done]
+) -> None:
+    done = type_in(*(word.format(saved=saved) for word in arguments))
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: ")
+    assert all(word in done.err for word in words), done.err
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(
+    type_in: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even root, who may write everywhere, cannot write under a file."""
+    frame().to_csv("runs.csv", index=False)
+    monkeypatch.setattr(sf, "fit", lambda *_, **__: pytest.fail("the fit has begun"))
+    assert type_in("fit", "runs.csv", "-o", "runs.csv/fit.nc").code == 2
+    assert type_in("demo", "--out", "runs.csv/demo").code == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_refused(type_in: Callable[..., Done]) -> None:
+    frame().to_csv("runs.csv", index=False)
+    Path("closed").mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
+    refused(type_in, ["runs.csv", "-o", "closed/fit.nc"], ["cannot write"], ["closed", "runs.csv"])
+
+
+# --- the parts ------------------------------------------------------------------------------------
+
+
+def test_a_defect_is_told_apart_from_bad_input(
+    type_in: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("not your fault")
+
+    monkeypatch.setattr(sf, "read", broken)
+    done = type_in("read", "runs.csv", "--json")
+    assert done.code == 3
+    assert one_json(done.out) == {"error": "not your fault"}
+    assert "Traceback" in done.err
+
+
+def test_what_json_lacks_becomes_null() -> None:
+    value = {"a": np.float64("nan"), "b": np.array([1.0, np.inf]), "c": (1, None, Path("x"), True)}
+    assert jsonable(value) == {"a": None, "b": [1.0, None], "c": [1, None, "x", True]}
+
+
+@pytest.mark.parametrize(
+    ("python", "typed"),
+    [
+        ('name it: read(..., L="val loss").', 'name it: --column "L=val loss".'),
+        ('write N=("size", 1e9);', 'write --column "N=size*1e9";'),
+        ('read(..., bad_rows="drop").', "--bad-rows drop."),
+        ("pin them: priors={'alpha': 0.34}.", "pin them: --prior alpha=0.34."),
+        ("use noise='normal_level'.", "use --noise normal_level."),
+        ("nothing to translate", "nothing to translate"),
+    ],
+)
+def test_advice_is_given_in_options(python: str, typed: str) -> None:
+    assert as_typed(python) == typed
+
+
+def test_the_cache_of_compiled_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    variable = "JAX_COMPILATION_CACHE_DIR"
+    monkeypatch.setenv(variable, "")  # so that it is put back after the test
+    monkeypatch.delenv(variable)
+    monkeypatch.setenv("SCALINGFIT_CACHE", "off")
+    use_cache()
+    assert cache_folder() is None
+    assert variable not in os.environ
+    monkeypatch.setenv("SCALINGFIT_CACHE", str(tmp_path))
+    use_cache()
+    assert os.environ[variable] == str(tmp_path / "jax")
+    monkeypatch.setenv(variable, "theirs")
+    use_cache()
+    assert os.environ[variable] == "theirs"
