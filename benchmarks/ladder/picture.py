@@ -19,7 +19,7 @@ def main() -> None:
     )
     _isoflop(left, drawn)
     _optima(right, drawn)
-    figure.savefig(PICTURE, dpi=110)
+    figure.savefig(PICTURE, dpi=110, metadata={"Software": None})
     print(report(drawn))
 
 
