@@ -1,0 +1,241 @@
+"""The verb `refit`: a law to many tables, at once and safely."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
+from typing import Any
+
+from scalingfit._errors import InputError
+from scalingfit.batch.progress import counting
+from scalingfit.batch.result import Refits
+from scalingfit.batch.store import Store
+from scalingfit.batch.tasks import Order, Task, device_count, identifier, tasks
+from scalingfit.evidence.candidates import Laws, Noises, candidates
+from scalingfit.inference.diagnostics import Limits
+from scalingfit.inference.fit import check, default_precision
+from scalingfit.inference.model import Model
+from scalingfit.inference.posterior import Posterior
+from scalingfit.inference.sampler import Settings
+from scalingfit.runs import Runs
+
+__all__ = ["refit"]
+
+TRIALS = 2  # of a task that fails on an executor: once more, because machines die
+
+type Tables = Mapping[Any, Runs] | Iterable[Runs]
+
+
+def refit(
+    source: Tables,
+    law: Laws = "chinchilla",
+    noise: Noises = None,
+    priors: Mapping[str, Any] | None = None,
+    *,
+    method: str = "auto",
+    draws: int = 250,
+    chains: int = 4,
+    warmup: int = 100,
+    seed: int = 0,
+    retries: int = 2,
+    precision: str | None = None,
+    limits: Limits | None = None,
+    store: str | os.PathLike[str] | None = None,
+    executor: Executor | None = None,
+    chunk: int | None = None,
+    progress: bool | None = None,
+) -> Refits:
+    """Fit laws to many tables of runs.
+
+    Each fit is what `fit` would make of its table, bit for bit, whatever the other tables are, in
+    whichever order, on however many devices, and after however many interruptions.
+
+    Parameters
+    ----------
+    source : mapping of label to Runs, or iterable of Runs
+        ``runs.split("family")``, a design such as ``designs.bootstraps(runs, 1000)``, or any
+        tables, which are then labelled 0, 1, ...
+    law : str, type of Law, or a sequence of them
+    noise : str, type of Noise, or a sequence of them, optional
+        Every law is fitted with each; by default with its own.
+    priors : mapping, optional
+        As in `fit` where there is one law; by the law's name where there are several.
+    method : "auto" or "nuts"
+        "auto" tries importance sampling first and NUTS where that does not suffice.
+    draws, chains, warmup, seed, retries, precision, limits
+        As in `fit`. State the precision where CPUs and accelerators share one store.
+    store : path, optional
+        A folder that keeps finished fits. The same call goes on where the last one was stopped, and
+        any number of processes may work on one folder.
+    executor : Executor, optional
+        Makes the fits elsewhere: any executor of PEP 3148, such as a ProcessPoolExecutor (of the
+        "spawn" context) or dask's ``client.get_executor()``. Its workers must see the store.
+    chunk : int, optional
+        Fits to a chunk, which is stored whole, and to a task of the executor; by default enough to
+        keep the devices of this machine busy.
+    progress : bool, optional
+        Count fits on standard error; by default on a terminal.
+
+    Returns
+    -------
+    Refits
+        With a status for every table: one that cannot be fitted does not stop the others.
+
+    Raises
+    ------
+    InputError
+        Where nothing can be fitted, or the arguments do not fit together.
+
+    Examples
+    --------
+    >>> refits = refit(designs.bootstraps(runs, 1000), store="fits/")  # doctest: +SKIP
+    """
+    if executor is not None and store is None:
+        raise InputError(
+            "an executor's workers have nowhere to put their fits",
+            remedy='name a folder that they all see: refit(..., store="fits/").',
+        )
+    if chunk is not None and chunk < 1:
+        raise InputError(f"chunk={chunk} is too few; at least 1")
+    settings = Settings(
+        chains=chains, draws=draws, warmup=warmup, method=method, retries=retries,
+        precision=precision or default_precision(), seed=seed, limits=limits or Limits(),
+    )  # fmt: skip
+    models = candidates(law, noise, _by_law(law, priors))
+    wanted, models_by_label, refused = _orders(_labelled(source), models, settings)
+    unique = {order.identity: order for order in wanted.values()}
+    kept = None if store is None else Store(store)
+    made = {} if kept is None else kept.read(unique.values())
+    missing = {key: order for key, order in unique.items() if key not in made}
+    devices = device_count() if executor is None else 1
+    todo = list(tasks(missing.values(), settings, devices, chunk))
+    lost: dict[str, str] = {}
+    with counting(len(unique), len(made), progress) as advance:
+        if executor is not None and kept is not None:
+            lost = _elsewhere(executor, todo, kept, advance)
+            made |= kept.read(missing.values())
+        else:
+            for task in todo:
+                new = task.run(advance)
+                made |= new
+                if kept is not None:
+                    kept.write(new)
+    missed = {
+        label: f"lost: {lost.get(order.identity, 'its worker wrote nothing that can be read')}"
+        for label, order in wanted.items()
+        if order.identity not in made
+    }
+    return Refits(
+        models=models_by_label,
+        fits={
+            label: _labelled_fit(made[order.identity], order)
+            for label, order in wanted.items()
+            if order.identity in made
+        },
+        unfitted=refused | missed,
+        messages=(*(kept.messages if kept else ()), *_loss(missed)),
+    )
+
+
+def _labelled(source: Any) -> dict[Any, Runs]:
+    """The tables by label."""
+    if isinstance(source, Runs):
+        raise InputError(
+            "refit takes many tables, not one",
+            remedy='write refit(runs.split("family")), or refit(designs.bootstraps(runs, 1000)); '
+            "one table is fitted by fit(runs).",
+        )
+    tables = dict(source) if isinstance(source, Mapping) else dict(enumerate(source))
+    wrong = [label for label, runs in tables.items() if not isinstance(runs, Runs)]
+    if wrong:
+        raise InputError(
+            f"table {wrong[0]!r} is no Runs but {type(tables[wrong[0]]).__name__}",
+            remedy="make it with read(...) or Runs.from_columns(...).",
+        )
+    if not tables:
+        raise InputError("there is no table to fit")
+    return tables
+
+
+def _by_law(law: Laws, priors: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """One law's priors need no name of the law."""
+    if priors is None or not isinstance(law, str | type):
+        return priors
+    return {law if isinstance(law, str) else law.name: priors}
+
+
+def _orders(
+    tables: Mapping[Any, Runs], models: Mapping[str, Model], settings: Settings
+) -> tuple[dict[Any, Order], dict[Any, str], dict[Any, str]]:
+    """What to fit, by label; the name of every label's model; and what is refused, and why."""
+    wanted: dict[Any, Order] = {}
+    names: dict[Any, str] = {}
+    refused: dict[Any, str] = {}
+    for name, model in models.items():
+        identity = identifier(model, settings)
+        for table, runs in tables.items():
+            label = table if len(models) == 1 else (table, name)
+            names[label] = name
+            try:
+                check(model, runs, settings)
+            except InputError as error:
+                refused[label] = f"refused: {error}"
+            else:
+                wanted[label] = Order(identity(runs), model, runs)
+    if not wanted:
+        first = next(iter(refused.values())).removeprefix("refused: ")
+        raise InputError(f"none of the {len(tables)} tables can be fitted. The first: {first}")
+    return wanted, names, refused
+
+
+def _elsewhere(
+    executor: Executor, todo: Sequence[Task], store: Store, advance: Callable[[int], None]
+) -> dict[str, str]:
+    """Let an executor's workers make the fits and store them; why some are lost, by identity."""
+    why: dict[str, str] = {}
+    for _ in range(TRIALS):
+        futures: dict[Future[None], Task] = {}
+        try:
+            for task in todo:
+                futures[executor.submit(_into_store, task, os.fspath(store.folder))] = task
+        except BrokenExecutor as error:  # it takes no more; what it has taken fails by itself
+            rest = todo[len(futures) :]
+            why |= {key: _said(error) for task in rest for key in task.tables}
+        todo = []
+        for future in as_completed(futures):
+            failure, task = _failure(future), futures[future]
+            if failure is None:
+                advance(len(task.tables))
+            else:
+                todo.append(task)
+                why |= dict.fromkeys(task.tables, _said(failure))
+    return why
+
+
+def _into_store(task: Task, folder: str) -> None:
+    """What a worker does."""
+    Store(folder).write(task.run())
+
+
+def _failure(future: Future[None]) -> BaseException | None:
+    try:
+        return future.exception()
+    except CancelledError as error:
+        return error
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _loss(missed: Mapping[Any, str]) -> tuple[str, ...]:
+    if not missed:
+        return ()
+    return (f"{len(missed)} fits are lost; what is stored is whole: call refit again to go on",)
+
+
+def _labelled_fit(fit: Posterior, order: Order) -> Posterior:
+    """The fit with the runs of its own label: equal numbers may come from two tables."""
+    return fit if fit.runs is order.runs else dataclasses.replace(fit, runs=order.runs)

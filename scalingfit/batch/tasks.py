@@ -1,0 +1,135 @@
+"""Fits to be made: what identifies one, and the piece of work that makes several."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import jax
+import numpy as np
+from numpyro.distributions import Distribution
+
+from scalingfit.inference.fit import posterior_of
+from scalingfit.inference.model import Model, Prior, build
+from scalingfit.inference.posterior import Posterior
+from scalingfit.inference.programs import bucket, group_size
+from scalingfit.inference.sampler import Settings, sample
+from scalingfit.law import Law
+from scalingfit.noise import Noise
+from scalingfit.runs import Runs
+
+__all__ = ["Order", "Task", "identifier", "tasks"]
+
+FORMAT = 1  # of what is identified; raised where equal settings come to mean other draws
+GROUPS = 8  # of fits that share a program, per device: a task's devices then end nearly together
+MOST = 4096  # fits to a task, so that their draws take less than a gigabyte
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Order:
+    """One fit that is wanted, and what identifies it wherever it is made."""
+
+    identity: str
+    model: Model
+    runs: Runs
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Task:
+    """Fits of one model, made together. Holds plain arguments only, so it can be pickled.
+
+    Attributes
+    ----------
+    law, noise, priors
+        Of the model.
+    settings : Settings
+    tables : dict of str to Runs
+        By the identity of the fit.
+    """
+
+    law: type[Law]
+    noise: type[Noise]
+    priors: Mapping[str, Prior]
+    settings: Settings
+    tables: Mapping[str, Runs]
+
+    def run(self, report: Callable[[int], None] | None = None) -> dict[str, Posterior]:
+        """Make the fits; `report` is told how many are finished since it was last called."""
+        model, tables = build(self.law, self.noise, self.priors), list(self.tables.values())
+        made = zip(self.tables, tables, sample(model, tables, self.settings, report), strict=True)
+        return {key: posterior_of(model, runs, draws, self.settings) for key, runs, draws in made}
+
+
+def tasks(
+    orders: Iterable[Order], settings: Settings, devices: int, most: int | None = None
+) -> Iterator[Task]:
+    """Cut orders into tasks: one model each, and tables of nearly one length.
+
+    Parameters
+    ----------
+    orders : iterable of Order
+    settings : Settings
+    devices : int
+        That share one task.
+    most : int, optional
+        Fits to a task.
+    """
+    # Tables of one padded length share programs; the stable sort keeps the order otherwise.
+    by_program = sorted(orders, key=lambda order: (id(order.model), bucket(len(order.runs))))
+    for _, same in itertools.groupby(by_program, key=lambda order: id(order.model)):
+        rest = list(same)
+        while rest:
+            size = group_size(bucket(len(rest[0].runs)))
+            count = most or min(MOST, GROUPS * devices * size)
+            model, part, rest = rest[0].model, rest[:count], rest[count:]
+            tables = {order.identity: order.runs for order in part}
+            yield Task(model.law, model.noise, model.priors, settings, tables)
+
+
+def device_count() -> int:
+    """Devices that one process samples on at once: its accelerators, or a CPU's cores."""
+    devices = jax.local_device_count()
+    return max(devices, os.cpu_count() or 1) if jax.default_backend() == "cpu" else devices
+
+
+def identifier(model: Model, settings: Settings) -> Callable[[Runs], str]:
+    """A function from runs to the identity of their fit, as hexadecimal text.
+
+    The identity covers everything that decides the draws: the numbers of the runs, the text of
+    the law and of the noise model, the priors, and the settings.
+    """
+    priors = {name: _exactly(prior) for name, prior in sorted(model.priors.items())}
+    question = [FORMAT, _source(model.law), _source(model.noise), priors]
+    text = json.dumps([*question, dataclasses.asdict(settings)], sort_keys=True)
+
+    def identity(runs: Runs) -> str:
+        return hashlib.sha256(f"{text}\n{runs.digest}".encode()).hexdigest()
+
+    return identity
+
+
+def _exactly(prior: Prior) -> str:
+    """A prior with all its numbers; unlike a description, it leaves nothing out."""
+    if not isinstance(prior, Distribution):
+        return repr(prior)
+    leaves, structure = jax.tree.flatten(prior)
+    return f"{structure} {[np.asarray(leaf, float).tolist() for leaf in leaves]}"
+
+
+def _source(cls: type) -> list[str]:
+    """The text of a class and of its bases, so that an edited law is another law."""
+    mine = [base for base in cls.__mro__ if base not in {*Law.__mro__, *Noise.__mro__}]
+    return [cls.__qualname__, *(_text(base) for base in mine)]
+
+
+def _text(cls: type) -> str:
+    try:
+        return inspect.getsource(cls)
+    except (OSError, TypeError):  # typed at a prompt: its name and compiled formula must do
+        code = getattr(cls.__dict__.get("loss"), "__code__", None)
+        return f"{cls.__qualname__} {code.co_code.hex() if code else ''}"
