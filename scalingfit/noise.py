@@ -121,7 +121,8 @@ class _StudentT(dist.StudentT):  # type: ignore[misc]  # NumPyro is untyped
         squared = ((value - self.loc) * (1 / self.scale)) ** 2
         constant = gammaln(0.5 * (df + 1)) - gammaln(0.5 * df) - 0.5 * jnp.log(jnp.pi * df)
         tail = jnp.log(1 + squared * (1 / df))
-        return constant - jnp.log(self.scale) - 0.5 * (df + 1) * tail
+        density: Array = constant - jnp.log(self.scale) - 0.5 * (df + 1) * tail
+        return density
 
     def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
         shape, real = sample_shape + self.batch_shape, jnp.result_type(float)

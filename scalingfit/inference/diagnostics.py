@@ -100,6 +100,19 @@ class Diagnosis:
     divergences: NDArray[np.int64]
     stuck: NDArray[np.int64]
 
+    @classmethod
+    def of_weights(cls, ess: float, parameters: int, chains: int) -> Diagnosis:
+        """The diagnosis of independent importance draws: their effective sample size decides."""
+        sizes = np.full(parameters, ess)
+        none = np.zeros((), np.int64)
+        return cls(np.ones(parameters), sizes, sizes, np.full(chains, 1.0), none, none)
+
+    def of(self, fit: int) -> Diagnosis:
+        """The diagnosis of one fit of many."""
+        return Diagnosis(
+            **{item.name: getattr(self, item.name)[fit] for item in dataclasses.fields(self)}
+        )
+
     def passes(self, limits: Limits) -> NDArray[np.bool_]:
         """Which fits reach the limits; written so that a NaN never passes."""
         return np.asarray(

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import chi2
 
 from scalingfit import __version__
 from scalingfit._errors import InputError
@@ -197,8 +198,37 @@ def _verdict(model: Model, runs: Runs, draws: Draws, limits: Limits) -> Verdict:
             if name in exponents and np.all(prior[name] > 0)
         }
     splits = {"N", "D"} <= set(model.law.inputs())
-    design = runs.design_warnings() if splits else []
+    design = [*(runs.design_warnings() if splits else []), *_misfit(model, runs, draws)]
     return judge(draws.diagnosis, model.sites, limits, widths, design)
+
+
+def _misfit(model: Model, runs: Runs, draws: Draws) -> list[str]:
+    """Say where the law misses the runs by more than repeated runs differ from each other.
+
+    The scatter of runs with equal inputs (pure error) needs no law. Where the fitted scatter is
+    clearly larger, the difference is the law's: a lack-of-fit test (Draper & Smith 1998, section
+    2.1) with a margin of one half, at 5 % on either side.
+    """
+    inputs = np.stack(list(runs.input(model.law.inputs()).values()), axis=1)
+    _, cell = np.unique(inputs, axis=0, return_inverse=True)
+    observed = np.log(runs["L"]) if model.noise.on_log else runs["L"]
+    freedom = len(cell) - len(np.unique(cell))
+    if freedom < 5 or "sigma" not in draws.values:
+        return []
+    mean = np.bincount(cell, observed) / np.bincount(cell)
+    pure = float(np.sqrt(np.sum((observed - mean[cell]) ** 2) / freedom))
+    highest = pure * np.sqrt(freedom / chi2.ppf(0.05, freedom))
+    if not np.quantile(draws.values["sigma"], 0.05) > 1.5 * highest:
+        return []
+    unit = " %" if model.noise.on_log else ""
+    factor = 100 if model.noise.on_log else 1
+    found = float(np.median(draws.values["sigma"])) * factor
+    return [
+        f"the law misses the runs by {found:.2g}{unit}, while repeated runs agree to "
+        f"{pure * factor:.2g}{unit}: its form does not hold over the whole table, and its "
+        "intervals leave that out; look at the residuals, compare other laws, or fit the runs "
+        "nearer the frontier"
+    ]
 
 
 def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> dict[str, Any]:

@@ -116,7 +116,8 @@ def _climb(log_density: Callable[[Array], Array], start: Array) -> _Ascent:
         stayed = dataclasses.replace(
             state, damping=state.damping * 4, decrement=jnp.inf * one, turn=state.turn + 1
         )
-        return jax.tree.map(lambda new, old: jnp.where(better, new, old), moved, stayed)
+        chosen: _Ascent = jax.tree.map(lambda new, old: jnp.where(better, new, old), moved, stayed)
+        return chosen
 
     begin = _Ascent(  # the first turn stays in place and only evaluates
         place=start,

@@ -1,0 +1,139 @@
+"""The compiled functions of a model, and tables as the arrays they take.
+
+Few shapes, so few programs: rows are padded to a few sizes, and a program always runs the same
+number of fits at a time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from scalingfit.inference import nuts
+from scalingfit.inference.importance import densities
+from scalingfit.inference.mode import Whitening, find_mode
+from scalingfit.inference.model import Data, Model
+from scalingfit.runs import Runs
+
+__all__ = [
+    "Programs",
+    "bucket",
+    "group_size",
+    "pack",
+    "pack_group",
+    "pool",
+    "prior_values",
+    "programs",
+]
+
+POOL, STARTS = 256, 4  # prior draws looked at, and how many of the best are climbed from
+ROWS = (8, 16, 32, 64, 128, 192, 256)
+WORK = {"cpu": 128}  # rows worth a program's while: below, several fits share one
+ACCELERATOR_WORK = 65536
+
+Floats = NDArray[np.float64]
+
+
+def bucket(rows: int) -> int:
+    """The padded number of rows: few sizes, so few compiled programs."""
+    for size in ROWS:
+        if rows <= size:
+            return size
+    power = 1 << (rows - 1).bit_length()
+    return power * 3 // 4 if rows <= power * 3 // 4 else power
+
+
+def group_size(rows: int) -> int:
+    """Fits to a program: a function of the padded rows and the kind of device, of nothing else."""
+    return max(1, WORK.get(jax.default_backend(), ACCELERATOR_WORK) // rows)
+
+
+def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:
+    """One table as arrays, padded to `rows` rows that repeat the first run with weight zero."""
+    index = np.arange(rows)
+    index[len(runs) :] = 0
+    columns = runs.columns
+    weight = columns.get("weight", np.ones(len(runs)))
+    inputs = {name: np.log(values) for name, values in runs.input(model.law.inputs()).items()}
+    loss = np.log(columns["L"]) if model.noise.on_log else columns["L"]
+    data = Data(
+        log_inputs={name: values[index] for name, values in inputs.items()},
+        loss=loss[index],
+        weight=np.where(np.arange(rows) < len(runs), weight[index], 0.0),
+        loss_se=columns["loss_se"][index] if "loss_se" in columns else None,
+        centre={name: np.average(values, weights=weight) for name, values in inputs.items()},
+    )
+    packed: Data = jax.tree.map(lambda leaf: np.asarray(leaf, precision), data)
+    return packed
+
+
+def pack_group(model: Model, tables: Sequence[Runs], rows: int, precision: str) -> Data:
+    """Several tables as arrays with a leading axis (fit,)."""
+    items = [pack(model, runs, rows, precision) for runs in tables]
+    stacked: Data = jax.tree.map(lambda *leaves: np.stack(leaves), *items)
+    return stacked
+
+
+@dataclasses.dataclass(frozen=True)
+class Programs:
+    """The compiled functions of a model; JAX keeps one executable for each shape."""
+
+    whiten: Callable[..., Whitening]
+    begin: Callable[..., nuts.Chain]
+    segment: Callable[..., tuple[nuts.Chain, Array, Array]]
+    densities: Callable[..., Array]
+    values: Callable[..., dict[str, Array]]
+
+
+@functools.lru_cache(maxsize=256)
+def programs(model: Model) -> Programs:
+    """The compiled functions of a model; the same object each time."""
+
+    def target(white: Array, given: tuple[Data, Whitening]) -> Array:
+        data, whitening = given
+        return model.log_density(whitening.colour(white), data)
+
+    def whiten(starts: dict[str, Array], data: Data) -> Whitening:
+        def density(place: Array) -> Array:
+            return model.log_density(place, data)
+
+        places = jax.vmap(lambda values: model.unconstrain(values, data.centre))(starts)
+        heights = jax.vmap(density)(places)
+        order = jnp.argsort(jnp.where(jnp.isnan(heights), jnp.inf, -heights))
+        return find_mode(density, places[order[:STARTS]])
+
+    def values(whitening: Whitening, position: Array, data: Data) -> dict[str, Array]:
+        def one(white: Array) -> dict[str, Array]:
+            return model.constrain(whitening.colour(white), data.centre)[0]
+
+        return jax.vmap(jax.vmap(one))(position)
+
+    begin = jax.vmap(functools.partial(nuts.begin, target), in_axes=(0, 0, 0, None))
+    return Programs(
+        whiten=jax.jit(jax.vmap(whiten, in_axes=(None, 0))),
+        begin=jax.jit(jax.vmap(begin)),
+        segment=jax.jit(functools.partial(nuts.segment, target)),
+        densities=jax.jit(functools.partial(densities, target)),
+        values=jax.jit(jax.vmap(values)),
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def pool(model: Model, precision: str) -> dict[str, Floats]:
+    """Prior draws to start from; the same for every table."""
+    return {name: value[:POOL].astype(precision) for name, value in prior_values(model).items()}
+
+
+@functools.lru_cache(maxsize=256)
+def prior_values(model: Model) -> dict[str, Floats]:
+    """A thousand draws of the sampled parameters from the prior, in float64."""
+    with jax.enable_x64(True):
+        drawn = jax.jit(functools.partial(model.prior_draws, draws=1000))(jax.random.key(0))
+        return {name: np.asarray(value) for name, value in drawn.items()}

@@ -1,0 +1,176 @@
+"""Chains from start to draws: adaptation windows, then sampling."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from scalingfit.inference import nuts
+from scalingfit.inference.mode import Whitening
+from scalingfit.inference.model import Data, Model
+from scalingfit.inference.programs import programs
+
+__all__ = ["Walked", "walk"]
+
+FIRST_STEP = 0.5  # in whitened coordinates
+WINDOW_SKIP = 0.4  # share of an adaptation window left out of its covariance estimate
+TOLERATED = 2.0  # ratio of variances up to which the Laplace shape is kept
+
+Floats = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Walked:
+    """What the chains of a group leave behind.
+
+    Attributes
+    ----------
+    white : Whitening
+        The coordinates the rows are in.
+    rows : array, shape (fit, chain, draw, dim + 5)
+        See `nuts.Row`.
+    log_step : array, shape (fit, chain)
+    reshaped : array of bool, shape (fit,)
+        Whether the Laplace shape was replaced.
+    turns : int
+        Turns of the loop, of all phases together.
+    """
+
+    white: Whitening
+    rows: Floats
+    log_step: Floats
+    reshaped: NDArray[np.bool_]
+    turns: int
+
+
+def walk(
+    model: Model,
+    data: Data,
+    white: Whitening,
+    generators: Sequence[np.random.Generator],
+    *,
+    chains: int,
+    draws: int,
+    warmup: int,
+    acceptance: float,
+    precision: str,
+) -> Walked:
+    """Warm up and sample a group of fits; the arguments are those of `Settings`."""
+    steps = _Walk(model, data, generators, chains, acceptance, np.dtype(precision))
+    position = np.stack([g.standard_normal((chains, model.dim)) for g in generators])
+    reshaped = np.zeros(len(generators), bool)
+    begin = np.full(position.shape[:2], np.log(FIRST_STEP))
+    for length in (warmup, 2 * warmup):
+        made, _ = steps.run(white, position, begin, length, length)
+        kept = made[:, :, int(WINDOW_SKIP * length) :, : model.dim]
+        white, position, changed = _reshape(white, kept)
+        reshaped |= changed
+    made, log_step = steps.run(white, position, begin, warmup, warmup)
+    log_step = _pooled(log_step)
+    made, _ = steps.run(white, made[:, :, -1, : model.dim], log_step, 0, draws)
+    return Walked(white, made, log_step, reshaped, steps.turns)
+
+
+class _Walk:
+    """Chains of one group, run phase by phase."""
+
+    def __init__(
+        self,
+        model: Model,
+        data: Data,
+        generators: Sequence[np.random.Generator],
+        chains: int,
+        acceptance: float,
+        real: np.dtype[Any],
+    ) -> None:
+        self.programs, self.data, self.generators = programs(model), data, generators
+        self.chains, self.dim, self.real = chains, model.dim, real
+        self.aim = jnp.full(len(generators), acceptance, real)
+        self.turns = 0
+
+    def run(
+        self, white: Whitening, start: Floats, log_step: Floats, adapt: int, stop: int
+    ) -> tuple[Floats, Floats]:
+        """Let every chain make `stop` transitions.
+
+        Returns
+        -------
+        rows : array, shape (fit, chain, stop, dim + 5)
+            See `nuts.Row`.
+        log_step : array, shape (fit, chain)
+        """
+        chains, real = self.chains, self.real
+        words = np.stack([g.integers(0, 2**32, (chains, 2), np.uint32) for g in self.generators])
+        momentum = np.stack([g.standard_normal((chains, self.dim)) for g in self.generators])
+        keys, target = jax.random.wrap_key_data(jnp.asarray(words)), (self.data, white)
+        begin = (start.astype(real), momentum.astype(real), log_step.astype(real))
+        state = self.programs.begin(*begin, target)
+        parts = []
+        for number in itertools.count():
+            state, rows, turns = self.programs.segment(
+                state, target, keys, np.int32(number), np.int32(adapt), np.int32(stop), self.aim
+            )
+            parts.append(np.asarray(rows)[: int(turns)])
+            self.turns += int(turns)
+            if np.all(np.asarray(state.counters)[..., 4] >= stop):
+                break
+        return _transitions(np.concatenate(parts), stop), np.asarray(state.adaptation[..., 1])
+
+
+def _transitions(rows: Floats, stop: int) -> Floats:
+    """The first `stop` rows of each chain that end a transition; (turn, fit, chain, ...) in."""
+    ended = rows[..., nuts.Row.leapfrogs] > 0
+    order = np.argsort(~ended, axis=0, kind="stable")[:stop]
+    return np.moveaxis(np.take_along_axis(rows, order[..., None], axis=0), 0, 2)
+
+
+def _pooled(log_step: Floats) -> Floats:
+    """The chains of a fit share one step size."""
+    return np.broadcast_to(log_step.mean(axis=-1, keepdims=True), log_step.shape)
+
+
+def _reshape(white: Whitening, draws: Floats) -> tuple[Whitening, Floats, NDArray[np.bool_]]:
+    """Replace the Laplace shape by the pooled sample covariance where it proves wrong.
+
+    Parameters
+    ----------
+    white : Whitening
+    draws : array, shape (fit, chain, draw, dim)
+        In its coordinates.
+
+    Returns
+    -------
+    white : Whitening
+    position : array, shape (fit, chain, dim)
+        The last draws, in the coordinates of the new whitening.
+    changed : array of bool, shape (fit,)
+    """
+    draws = np.asarray(draws, np.float64)
+    fits, dim = draws.shape[0], draws.shape[-1]
+    flat = draws.reshape(fits, -1, dim)
+    mean = flat.mean(axis=1)
+    offset = flat - mean[:, None]
+    covariance = np.einsum("fni,fnj->fij", offset, offset) + 10 * np.eye(dim)
+    covariance /= flat.shape[1] + 10
+    finite = np.isfinite(covariance).all(axis=(1, 2))
+    spread = np.linalg.eigvalsh(np.where(finite[:, None, None], covariance, np.eye(dim)))
+    fine = (spread[:, 0] >= 1 / TOLERATED) & (spread[:, -1] <= TOLERATED)
+    changed = finite & ~fine
+    used = np.where(changed[:, None, None], covariance, np.eye(dim))
+    shape, shift = np.linalg.cholesky(used), np.where(changed[:, None], mean, 0.0)
+    last = draws[:, :, -1] - shift[:, None]
+    position = np.linalg.solve(shape[:, None], last[..., None])[..., 0]
+    factor, mode = np.asarray(white.factor), np.asarray(white.mode)
+    new = dataclasses.replace(
+        white,
+        factor=(factor @ shape).astype(factor.dtype),
+        mode=(mode + np.einsum("fij,fj->fi", factor, shift)).astype(mode.dtype),
+    )
+    return new, position, changed

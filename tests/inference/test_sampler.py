@@ -1,0 +1,111 @@
+"""Batches: equal bits in any company, few programs, and fits that nothing can be made of."""
+
+import dataclasses
+import logging
+from collections.abc import Callable
+
+import jax
+import numpy as np
+import pytest
+
+import scalingfit as sf
+from scalingfit.inference.model import build
+from scalingfit.inference.sampler import Draws, Settings, sample
+from scalingfit.noise import Normal
+from scalingfit.runs import Runs
+
+FAST = Settings(chains=2, draws=100, warmup=30, retries=0)
+MODEL = build(sf.law("chinchilla"), Normal)
+ARRAYS = ("log_density", "energy", "acceptance", "leapfrogs", "diverging", "step_size")
+
+
+def assert_same_bits(one: Draws, two: Draws) -> None:
+    for name in MODEL.sites:
+        np.testing.assert_array_equal(one.values[name], two.values[name])
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    for field in dataclasses.fields(one.diagnosis):
+        np.testing.assert_array_equal(
+            getattr(one.diagnosis, field.name), getattr(two.diagnosis, field.name)
+        )
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_a_fit_has_the_same_bits_alone_and_in_any_company(
+    simulated: Callable[..., Runs], precision: str
+) -> None:
+    """In company of other lengths, other padded shapes, other orders and in other groups."""
+    settings = dataclasses.replace(FAST, precision=precision)
+    one, two, larger = (simulated(rows, seed=rows) for rows in (12, 16, 25))
+    others = [simulated(9 + i % 7, seed=i, sigma=0.03) for i in range(9)]
+    alone = [sample(MODEL, [runs], settings)[0] for runs in (one, two, larger)]
+    company = sample(MODEL, [*others, larger, two, one], settings)
+    for fit, draws in enumerate(alone):
+        assert_same_bits(draws, company[-1 - fit])
+
+
+def test_seeds_and_content_make_the_draws_labels_and_origin_do_not(
+    simulated: Callable[..., Runs],
+) -> None:
+    runs = simulated(12)
+    renamed = Runs.from_columns(
+        dict(runs.columns), labels={"family": ["x"] * len(runs)}, provenance={"source": "elsewhere"}
+    )
+    first, second, third, again = (
+        sample(MODEL, [of], dataclasses.replace(FAST, seed=seed))[0]
+        for of, seed in ((runs, 0), (renamed, 0), (runs, 1), (runs, 0))
+    )
+    assert_same_bits(first, second)
+    assert_same_bits(first, again)
+    assert not np.any(first.values["alpha"] == third.values["alpha"])
+
+
+def test_a_known_shape_compiles_nothing(
+    simulated: Callable[..., Runs], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Other lengths, numbers of fits and settings run through the same programs."""
+    sample(MODEL, [simulated(12)], FAST)
+    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+        longer = dataclasses.replace(FAST, warmup=40, acceptance=0.8, seed=3)
+        sample(MODEL, [simulated(9 + i, seed=i) for i in range(7)], longer)
+        assert not [record for record in caplog.records if "Compiling" in record.getMessage()]
+        sample(MODEL, [simulated(33)], FAST)  # a new shape: the count above could have failed
+        assert [record for record in caplog.records if "Compiling" in record.getMessage()]
+
+
+def test_tables_with_and_without_standard_errors_go_in_one_call(
+    simulated: Callable[..., Runs],
+) -> None:
+    bare, known = simulated(12), simulated(12, loss_se=np.full(12, 0.01))
+    together = sample(MODEL, [bare, known], FAST)
+    assert_same_bits(together[0], sample(MODEL, [bare], FAST)[0])
+    assert_same_bits(together[1], sample(MODEL, [known], FAST)[0])
+
+
+def test_progress_counts_every_fit_once(simulated: Callable[..., Runs]) -> None:
+    told: list[int] = []
+    tables = [simulated(10 + i % 4, seed=i) for i in range(10)]
+    made = sample(MODEL, tables, dataclasses.replace(FAST, retries=1), told.append)
+    assert sum(told) == len(made) == 10
+
+
+def test_a_dead_fit_is_told_and_does_not_touch_its_neighbours(
+    simulated: Callable[..., Runs],
+) -> None:
+    """A weight so large that the density overflows wherever the chain stands."""
+    healthy = simulated(12, weight=np.ones(12))
+    broken = healthy.with_weight(np.full(12, 1e308))
+    dead, alive = sample(MODEL, [broken, healthy], FAST)
+    assert not dead.diagnosis.passes(FAST.limits)
+    assert_same_bits(alive, sample(MODEL, [healthy], FAST)[0])
+
+
+def test_a_failed_fit_is_tried_again_harder(simulated: Callable[..., Runs]) -> None:
+    """No draws reach this limit; each attempt warms up longer and takes smaller steps."""
+    never = dataclasses.replace(FAST.limits, ess=1e9)
+    insisting = dataclasses.replace(FAST, retries=1, limits=never)
+    draws, once = (sample(MODEL, [simulated(12)], of)[0] for of in (insisting, FAST))
+    assert draws.record["attempts"] == 2
+    assert once.record["attempts"] == 1
+    assert draws.acceptance.mean() > once.acceptance.mean()
+    assert draws.step_size[0] < once.step_size[0]
