@@ -19,8 +19,10 @@ if not Path(__file__).with_name("models").is_dir():
 _HOMES = {
     "Limits": "scalingfit.inference:Limits",
     "Posterior": "scalingfit.inference:Posterior",
+    "Refits": "scalingfit.batch:Refits",
     "Runs": "scalingfit.runs:Runs",
     "datasets": "scalingfit.runs.datasets:",
+    "designs": "scalingfit.batch.designs:",
     "fit": "scalingfit.inference:fit",
     "frontier": "scalingfit.allocation:frontier",
     "law": "scalingfit.law:",  # the module can be called: law("chinchilla")
@@ -29,12 +31,16 @@ _HOMES = {
     "point": "scalingfit.inference.point:point",
     "prior_predictive": "scalingfit.inference:prior_predictive",
     "read": "scalingfit.runs:read",
+    "refit": "scalingfit.batch:refit",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]
 
 if TYPE_CHECKING:
     from scalingfit.allocation.frontier import frontier as frontier
+    from scalingfit.batch import Refits as Refits
+    from scalingfit.batch import designs as designs
+    from scalingfit.batch.refit import refit as refit
     from scalingfit.catalog import law as law
     from scalingfit.catalog import laws as laws
     from scalingfit.inference import Limits as Limits

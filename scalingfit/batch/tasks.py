@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import jax
 import numpy as np
@@ -100,11 +101,11 @@ def device_count() -> int:
 def identifier(model: Model, settings: Settings) -> Callable[[Runs], str]:
     """A function from runs to the identity of their fit, as hexadecimal text.
 
-    The identity covers everything that decides the draws: the numbers of the runs, the text of
-    the law and of the noise model, the priors, and the settings.
+    The identity covers what decides the draws: the numbers of the runs, the formula and the
+    parameters of the law and of the noise model, the priors, and the settings.
     """
     priors = {name: _exactly(prior) for name, prior in sorted(model.priors.items())}
-    question = [FORMAT, _source(model.law), _source(model.noise), priors]
+    question = [FORMAT, _declaration(model.law), _declaration(model.noise), priors]
     text = json.dumps([*question, dataclasses.asdict(settings)], sort_keys=True)
 
     def identity(runs: Runs) -> str:
@@ -113,7 +114,7 @@ def identifier(model: Model, settings: Settings) -> Callable[[Runs], str]:
     return identity
 
 
-def _exactly(prior: Prior) -> str:
+def _exactly(prior: Prior | None) -> str:
     """A prior with all its numbers; unlike a description, it leaves nothing out."""
     if not isinstance(prior, Distribution):
         return repr(prior)
@@ -121,15 +122,25 @@ def _exactly(prior: Prior) -> str:
     return f"{structure} {[np.asarray(leaf, float).tolist() for leaf in leaves]}"
 
 
-def _source(cls: type) -> list[str]:
-    """The text of a class and of its bases, so that an edited law is another law."""
+def _declaration(cls: type[Law] | type[Noise]) -> list[Any]:
+    """The parameters and the formula, so that an edited law is another law."""
+    parameters = {
+        name: [_exactly(declared.prior), repr(dataclasses.replace(declared, prior=None, about=""))]
+        for name, declared in cls.parameters().items()
+    }
     mine = [base for base in cls.__mro__ if base not in {*Law.__mro__, *Noise.__mro__}]
-    return [cls.__qualname__, *(_text(base) for base in mine)]
+    methods = [
+        value
+        for base in mine
+        for name, value in vars(base).items()
+        if inspect.isfunction(value) and not name.startswith("__")
+    ]
+    return [cls.name, parameters, [_text(method) for method in methods]]
 
 
-def _text(cls: type) -> str:
+def _text(function: Any) -> str:
     try:
-        return inspect.getsource(cls)
-    except (OSError, TypeError):  # typed at a prompt: its name and compiled formula must do
-        code = getattr(cls.__dict__.get("loss"), "__code__", None)
-        return f"{cls.__qualname__} {code.co_code.hex() if code else ''}"
+        return inspect.getsource(function)
+    except OSError:  # typed at a prompt, so there is no file to read it from
+        code = function.__code__
+        return f"{code.co_code.hex()} {code.co_names} {code.co_consts}"

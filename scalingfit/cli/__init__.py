@@ -22,6 +22,7 @@ from scalingfit.cli.demo import demo
 from scalingfit.cli.doctor import doctor
 from scalingfit.cli.fits import fit, forecast, frontier
 from scalingfit.cli.laws import laws
+from scalingfit.cli.refits import refit
 from scalingfit.cli.runs import datasets, read
 
 __all__ = ["app", "main", "run"]
@@ -31,6 +32,7 @@ COMMANDS: tuple[Callable[..., Reply], ...] = (
     fit,
     frontier,
     forecast,
+    refit,
     laws,
     datasets,
     demo,

@@ -1,0 +1,151 @@
+"""The command `refit`: many tables out of one."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import scalingfit as sf
+from scalingfit._errors import InputError
+from scalingfit.cli._reply import Reply
+from scalingfit.cli._table import AS_IT_STANDS, Repeated, Table, load
+from scalingfit.cli.fits import numbers
+from scalingfit.cli.runs import understood
+
+if TYPE_CHECKING:
+    from scalingfit.runs import Runs
+
+__all__ = ["refit"]
+
+
+def refit(
+    runs: str,
+    /,
+    *,
+    by: str | None = None,
+    bootstrap: int | None = None,
+    cluster: str | None = None,
+    leave_out: str | None = None,
+    horizons: str | None = None,
+    laws: str = "chinchilla",
+    noise: str | None = None,
+    prior: Repeated = (),
+    store: Path | None = None,
+    part: str | None = None,
+    table: Table = AS_IT_STANDS,
+    method: Literal["auto", "nuts"] = "auto",
+    draws: int = 250,
+    chains: int = 4,
+    warmup: int = 100,
+    seed: int = 0,
+) -> Reply:
+    """Fit laws to many tables: groups of a table, resamples of it, or parts of it.
+
+    Name one of --by, --bootstrap, --leave-out and --horizons. Prints how the fits came out and how
+    far they differ. Exit code 1 where the verdict of any is not "ok".
+
+    ```
+    scalingfit refit runs.csv --by family
+    scalingfit refit runs.csv --bootstrap 1000 --cluster seed --store fits/
+    scalingfit refit runs.csv --leave-out family --laws chinchilla,kaplan
+    ```
+
+    Parameters
+    ----------
+    runs
+        CSV, TSV, JSON Lines, JSON or Parquet file (each also as .gz), or the name of a table that
+        `scalingfit datasets` lists.
+    by
+        Fit the runs of each value of this column by themselves.
+    bootstrap
+        Fit so many resamples of the runs.
+    cluster
+        Resample whole groups of runs: those with one value of this column.
+    leave_out
+        Leave out the runs of each value of this column in turn.
+    horizons
+        Fit the runs up to each of these budgets in FLOP, with commas between them.
+    laws
+        Names that `scalingfit laws` lists, with commas between them.
+    noise
+        Noise models, with commas between them; see `scalingfit fit --help`. By default each law's
+        own.
+    prior
+        Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`; for one law only.
+        Repeat for several.
+    store
+        Keep finished fits in this folder. The same command goes on where the last one was stopped,
+        and may run on several machines at once.
+    part
+        Fit only part K of N of the tables, `3/16`: for array jobs with one store.
+    method
+        auto tries importance sampling first, and NUTS where that does not suffice; nuts does not.
+    draws
+        Draws kept of each chain.
+    chains
+        Independent chains.
+    warmup
+        Transitions of the first and last adaptation window; the middle one is twice as long.
+    seed
+        The same runs, model and seed give the same draws, and the same resamples.
+    """
+    from scalingfit.inference.priors import parse_priors
+
+    names, scatters = laws.split(","), noise.split(",") if noise else None
+    if prior and len(names) > 1:
+        raise InputError(
+            "--prior says nothing of which law it is for",
+            remedy="refit one law at a time where priors are given.",
+        )
+    loaded = load(runs, table)
+    tables = _designed(
+        loaded, by=by, bootstrap=bootstrap, cluster=cluster, leave_out=leave_out,
+        horizons=horizons, seed=seed,
+    )  # fmt: skip
+    found = sf.refit(
+        _part(tables, part), names[0] if len(names) == 1 else names, scatters,
+        parse_priors(list(prior)) or None,
+        store=store, method=method, draws=draws, chains=chains, warmup=warmup, seed=seed,
+    )  # fmt: skip
+    return Reply(found.as_json(), [understood(loaded), found], warned=not found.ok)
+
+
+def _designed(runs: Runs, *, cluster: str | None, seed: int, **asked: Any) -> dict[Any, Runs]:
+    """The tables that the one design asked for makes."""
+    chosen = [name for name, value in asked.items() if value is not None]
+    if len(chosen) != 1:
+        options = [f"--{name.replace('_', '-')}" for name in (chosen or asked)]
+        raise InputError(
+            f"{' and '.join(options)} cannot go together"
+            if chosen
+            else "nothing says which tables to fit",
+            remedy=f"give one of {', '.join(options)}; one table is fitted by scalingfit fit.",
+        )
+    if cluster is not None and chosen != ["bootstrap"]:
+        raise InputError("--cluster goes with --bootstrap", remedy="add --bootstrap 1000.")
+    value = asked[chosen[0]]
+    match chosen[0]:
+        case "by":
+            return runs.split(value)
+        case "bootstrap":
+            return dict(sf.designs.bootstraps(runs, value, cluster=cluster, seed=seed))
+        case "leave_out":
+            return sf.designs.leave_out(runs, value)
+        case _:
+            return dict(sf.designs.horizons(runs, numbers("--horizons", value)))
+
+
+def _part(tables: dict[Any, Runs], part: str | None) -> dict[Any, Runs]:
+    """Every N-th table from the K-th on, where "K/N" is asked for."""
+    if part is None:
+        return tables
+    first, slash, count = part.partition("/")
+    if not (slash and first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
+        raise InputError(f"--part {part!r} is no part", remedy="write --part 3/16.")
+    chosen = dict(itertools.islice(tables.items(), int(first) - 1, None, int(count)))
+    if not chosen:
+        raise InputError(
+            f"--part {part} has no table: there are {len(tables)}", remedy="make fewer parts."
+        )
+    return chosen

@@ -1,0 +1,80 @@
+"""Small tables, quick settings, and a sampler that does not sample."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import scalingfit as sf
+from scalingfit.batch import Refits
+from scalingfit.inference.diagnostics import diagnose
+from scalingfit.inference.model import Model
+from scalingfit.inference.sampler import Draws, Settings, prior_values
+from scalingfit.runs import Runs
+
+LOOSE = sf.Limits(rhat=10.0, ess=0.0, energy=0.0, divergences=10**6)
+QUICK: dict[str, Any] = {
+    "noise": "normal",
+    "method": "nuts",
+    "draws": 100,
+    "warmup": 20,
+    "retries": 0,
+    "limits": LOOSE,
+    "precision": "float64",
+}
+
+
+def simulated(count: int, *, seed: int, **more: Any) -> Runs:
+    """Runs that follow a published Chinchilla law up to log-normal scatter of one percent."""
+    rng = np.random.default_rng(seed)
+    N = np.exp(rng.uniform(np.log(5e7), np.log(1e10), count))
+    D = np.exp(rng.uniform(np.log(1e9), np.log(3e11), count))
+    truth = sf.law("chinchilla").published["besiroglu-2024"].law
+    L = np.asarray(truth.loss(N, D)) * np.exp(0.01 * rng.standard_normal(count))
+    return Runs.from_columns({"N": N, "D": D, "L": L}, **more)
+
+
+def twelve() -> dict[str, Runs]:
+    """Tables of 20 to 31 runs, which share one program of 32 rows."""
+    return {f"table {i}": simulated(20 + i, seed=i) for i in range(12)}
+
+
+def same_bits(first: Refits, second: Refits) -> bool:
+    """Whether two results hold the same draws in the fits that both have."""
+    shared = set(first.fitted) & set(second.fitted)
+    assert shared
+    return all(
+        np.array_equal(draws, second[label].draws[name])
+        for label in shared
+        for name, draws in first[label].draws.items()
+    )
+
+
+def pretend(
+    model: Model,
+    tables: list[Runs],
+    settings: Settings,
+    report: Callable[[int], None] | None = None,
+) -> list[Draws]:
+    """In the sampler's place: shuffled prior draws."""
+    if report is not None:
+        report(len(tables))
+    return [_prior_draws(model, runs, settings) for runs in tables]
+
+
+def _prior_draws(model: Model, runs: Runs, settings: Settings) -> Draws:
+    rng = np.random.default_rng(int(runs.digest[:8], 16))
+    shape = settings.chains, settings.draws
+    values = {name: rng.choice(prior, shape) for name, prior in prior_values(model).items()}
+    energy, calm = rng.standard_normal(shape), np.zeros(shape, bool)
+    return Draws(
+        values=values,
+        log_density=-energy,
+        energy=energy,
+        acceptance=np.full(shape, 0.9),
+        leapfrogs=np.full(shape, 7),
+        diverging=calm,
+        step_size=np.full(shape[0], 0.5),
+        diagnosis=diagnose(np.stack(list(values.values())), energy, calm),
+        record={"attempts": 1},
+    )

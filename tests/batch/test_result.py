@@ -1,0 +1,162 @@
+"""What `refit` returns: labels, statuses, arrays, words. No draws are needed."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+import scalingfit as sf
+from scalingfit.batch import Refits
+from scalingfit.cli._reply import jsonable
+from scalingfit.runs import Runs
+from tests.batch.small import QUICK, simulated
+
+pytestmark = pytest.mark.usefixtures("pretended")
+
+
+@pytest.fixture
+def refits(tables: dict[str, Runs]) -> Refits:
+    return sf.refit({**tables, "tiny": simulated(5, seed=0)}, **QUICK)
+
+
+def test_a_table_that_cannot_be_fitted_stops_nothing(refits: Refits) -> None:
+    assert len(refits) == 13
+    assert len(refits.fitted) == 12
+    assert refits.statuses["tiny"].startswith("refused: 5 runs are too few for chinchilla")
+    assert not refits.ok
+    assert sum(refits.counts.values()) == 13
+    assert refits.counts["refused"] == 1
+    assert "5 runs are too few" in str(refits)
+    with pytest.raises(ValueError, match="no posterior of 'tiny'; refused: 5 runs are too few"):
+        refits["tiny"]
+    with pytest.raises(ValueError, match="no fit 'nothing'"):
+        refits["nothing"]
+
+
+def test_where_nothing_can_be_fitted_the_reason_is_raised() -> None:
+    with pytest.raises(ValueError, match=r"none of the 2 tables.*5 runs are too few"):
+        sf.refit([simulated(5, seed=0), simulated(4, seed=0)], **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (simulated(20, seed=0), "many tables, not one"),
+        ({"a": 3}, "table 'a' is no Runs but int"),
+        ([], "no table to fit"),
+    ],
+)
+def test_other_sources_are_refused(source: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        sf.refit(source, **QUICK)
+
+
+def test_tables_without_labels_are_counted() -> None:
+    assert sf.refit((simulated(20, seed=i) for i in range(3)), **QUICK).labels == (0, 1, 2)
+
+
+def test_arrays_are_stacked_by_fit(refits: Refits) -> None:
+    for place, label in enumerate(refits.fitted):
+        for name, draws in refits[label].draws.items():
+            assert np.array_equal(refits.draws[name][place], draws)
+    assert refits.law.alpha.shape == (12, 4, 100)  # type: ignore[attr-defined]
+
+
+def test_answers_are_those_of_each_fit(refits: Refits) -> None:
+    budgets = [1e21, 1e24]
+    frontiers = refits.frontier(budgets)
+    forecasts = refits.forecast(N=[1e9, 7e10], D=1e12)
+    assert frontiers.pooled.N.shape == (12, 4, 100, 2)
+    for label in refits.fitted[::5]:
+        own = refits[label].frontier(budgets)
+        for name, draws in own.draws.items():
+            np.testing.assert_allclose(frontiers[label].draws[name], draws, rtol=1e-9)
+        assert np.array_equal(
+            forecasts[label].mean, refits[label].forecast(N=[1e9, 7e10], D=1e12).mean
+        )
+
+
+def test_a_frame_of_answers_has_one_row_a_fit_and_budget(refits: Refits) -> None:
+    answers = refits.frontier([1e21, 1e24])
+    frame = answers.to_pandas([0.25, 0.75])
+    assert len(frame) == 24
+    rows = answers.summary([0.25, 0.75])
+    for row, (_, series) in zip(rows, frame.iterrows(), strict=True):
+        assert row["fit"] == series["fit"]
+        assert row["C"] == series["C"]
+        assert row["N"]["q25"] == pytest.approx(series["N_q25"], rel=1e-12)
+
+
+def test_the_spread_is_of_means_and_of_draws(refits: Refits) -> None:
+    means = [refits[label].draws["alpha"].mean() for label in refits.fitted]
+    row = refits.spread()["alpha"]
+    assert row["mean"] == pytest.approx(np.mean(means))
+    assert row["across"] == pytest.approx(np.std(means, ddof=1))
+    sds = [refits[label].draws["alpha"].std(ddof=1) for label in refits.fitted]
+    assert row["within"] == pytest.approx(np.median(sds))
+
+
+def test_every_table_has_a_row(refits: Refits) -> None:
+    frame = refits.to_pandas().set_index("fit")
+    assert list(frame.index) == list(refits.labels)
+    assert frame.loc["table 3", "rows"] == 23
+    assert frame.loc["tiny", "status"].startswith("refused")
+    assert frame.loc["table 3", "alpha_mean"] == refits["table 3"].summary()["alpha"]["mean"]
+
+
+def test_the_dataset_names_its_axes(refits: Refits) -> None:
+    dataset = refits.to_xarray()
+    assert dict(dataset.sizes) == {"fit": 12, "chain": 4, "draw": 100}
+    found = dataset["alpha"].sel(fit="table 7").values
+    assert np.array_equal(found, refits["table 7"].draws["alpha"])
+    assert "tiny" in json.loads(dataset.attrs["unfitted"])
+
+
+def test_json_holds_all_but_the_draws(refits: Refits) -> None:
+    data = json.loads(json.dumps(jsonable(refits.as_json()), allow_nan=False))
+    assert data["counts"] == refits.counts
+    assert len(data["fits"]) == 13
+    assert set(data["spread"]["chinchilla"]) == set(refits.draws)
+
+
+def test_equal_tables_are_fitted_once_and_keep_their_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = simulated(20, seed=0)
+    second = simulated(20, seed=0, row_numbers=np.arange(20) + 100)
+    refits = sf.refit({"first": first, "second": second}, **QUICK)
+    assert refits["first"].sampled is refits["second"].sampled
+    assert refits["second"].runs.row_numbers[0] == 100
+
+
+def test_several_laws_make_a_product(tables: dict[str, Runs]) -> None:
+    some = dict(list(tables.items())[:3]) | {"tiny": simulated(5, seed=0)}
+    priors = {"chinchilla": {"beta": "alpha"}}
+    refits = sf.refit(some, ["chinchilla", "kaplan"], priors=priors, **QUICK)
+    assert len(refits) == 8
+    assert refits["table 0", "kaplan"].model.law.name == "kaplan"
+    chinchilla = refits["table 0", "chinchilla"].draws
+    assert np.array_equal(chinchilla["alpha"], chinchilla["beta"])
+    with pytest.raises(ValueError, match="fits of 'chinchilla', 'kaplan'"):
+        refits.frontier(1e21)
+    kaplan = refits.of("kaplan")
+    assert kaplan.labels == tuple(some)
+    assert kaplan.law.alpha_N.shape == (3, 4, 100)  # type: ignore[attr-defined]
+    assert "kaplan, normal noise" in str(refits)
+    with pytest.raises(ValueError, match="no fits of 'hoffmann'"):
+        refits.of("hoffmann")
+
+
+def test_several_noises_make_a_product(tables: dict[str, Runs]) -> None:
+    options = {**QUICK, "noise": ["normal", "laplace"]}
+    refits = sf.refit({"a": tables["table 0"]}, priors={"E": 1.7}, **options)
+    assert refits.labels == (("a", "chinchilla, normal"), ("a", "chinchilla, laplace"))
+    assert np.all(refits.of("chinchilla, laplace").law.E == 1.7)  # type: ignore[attr-defined]
+
+
+def test_tuples_can_be_labels() -> None:
+    refits = sf.refit({("a", 1): simulated(20, seed=0)}, **QUICK)
+    assert refits["a", 1].runs["L"].size == 20
+    assert "sd across" in str(refits)
+    assert refits.to_xarray()["fit"].values.tolist() == ["('a', 1)"]
