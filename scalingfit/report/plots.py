@@ -32,10 +32,11 @@ def overview(posterior: Posterior) -> FigureBase:
         Of a law of N and D.
     """
     figure = Figure(figsize=(14.5, 10), dpi=110, layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=(1.15, 1), hspace=0.04)
-    for half, draws in ((upper, (frontier, loss)), (lower, (parameters, residuals))):
-        for part, draw in zip(half.subfigures(1, 2, wspace=0.03), draws, strict=True):
-            draw(posterior, figure=part)
+    parts = figure.subfigures(
+        2, 2, squeeze=False, height_ratios=(1.15, 1), wspace=0.03, hspace=0.04
+    )
+    for draw, part in zip((frontier, loss, parameters, residuals), parts.ravel(), strict=True):
+        draw(posterior, figure=part)
     head, *_ = str(posterior).partition("\n")
     title = f"{head}; verdict: {posterior.verdict.status}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=14, color=INK)

@@ -19,16 +19,20 @@ CHAINS, LENGTH = 4, 250
 
 
 def table() -> Runs:
-    """Sixteen runs on a grid of four sizes and four token counts, as a file would give them."""
+    """Forty-eight runs on a grid of eight sizes and six token counts, as a file would give them."""
     rng = np.random.default_rng(3)
-    N, D = (grid.ravel() for grid in np.meshgrid(np.logspace(8, 10, 4), np.logspace(9.5, 11.5, 4)))
+    N, D = (grid.ravel() for grid in np.meshgrid(np.logspace(8, 10, 8), np.logspace(9.5, 11.5, 6)))
     truth = sf.law("chinchilla").published["besiroglu-2024"].law
     L = truth.loss(N, D) * np.exp(0.005 * rng.standard_normal(N.size))
-    return read({"params": N, "tokens": D, "loss": L, "family": ["a", "b"] * 8})
+    return read({"params": N, "tokens": D, "loss": L, "family": ["a", "b"] * 24})
 
 
 def posterior(
-    *, sound: bool = True, law: str = "chinchilla", point: str = "besiroglu-2024"
+    *,
+    runs: Runs | None = None,
+    sound: bool = True,
+    law: str = "chinchilla",
+    point: str = "besiroglu-2024",
 ) -> Posterior:
     """Draws within one percent of a published point; not sound where the chains disagree."""
     rng = np.random.default_rng(5)
@@ -53,4 +57,4 @@ def posterior(
         diagnosis=diagnose(np.stack([values[name] for name in model.sites]), energy, quiet),
         record={},
     )
-    return posterior_of(model, table(), draws, Settings(draws=LENGTH))
+    return posterior_of(model, runs or table(), draws, Settings(draws=LENGTH))
