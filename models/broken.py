@@ -37,7 +37,9 @@ class Broken(Law):
         about="coefficient of X: very wide, since neither X nor L has a known unit",
     )
     c1: Array = parameter(
-        dist.TransformedDistribution(dist.LogNormal(0.1, 0.8), AffineTransform(-1.0, 1.0)),
+        dist.TransformedDistribution(
+            dist.LogNormal(0.1, 0.8), AffineTransform(-1.0, 1.0, domain=dist.constraints.positive)
+        ),
         "change of the exponent: mostly between -0.8 and 5, so a curve may rise or drop sharply; "
         "above -1, so that it cannot explode",
     )

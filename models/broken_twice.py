@@ -37,12 +37,16 @@ class BrokenTwice(Law):
         about="coefficient of X: very wide, since neither X nor L has a known unit",
     )
     c1: Array = parameter(
-        dist.TransformedDistribution(dist.LogNormal(0.1, 0.8), AffineTransform(-1.0, 1.0)),
+        dist.TransformedDistribution(
+            dist.LogNormal(0.1, 0.8), AffineTransform(-1.0, 1.0, domain=dist.constraints.positive)
+        ),
         "change of the exponent at d1: mostly between -0.8 and 5; above -1, so that the curve "
         "cannot explode",
     )
     c2: Array = parameter(
-        dist.TransformedDistribution(dist.LogNormal(0.1, 0.8), AffineTransform(-1.0, 1.0)),
+        dist.TransformedDistribution(
+            dist.LogNormal(0.1, 0.8), AffineTransform(-1.0, 1.0, domain=dist.constraints.positive)
+        ),
         "change of the exponent at d2: as at d1",
     )
     d1: Array = parameter(
@@ -51,7 +55,8 @@ class BrokenTwice(Law):
     )
     apart: Array = parameter(
         dist.TransformedDistribution(
-            dist.LogNormal(math.log(30.0), 2.0), AffineTransform(1.0, 1.0)
+            dist.LogNormal(math.log(30.0), 2.0),
+            AffineTransform(1.0, 1.0, domain=dist.constraints.positive),
         ),
         "d2 / d1, how far apart the breaks lie: mostly between 1.5 and 1500",
     )

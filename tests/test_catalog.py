@@ -1,0 +1,77 @@
+"""Laws by name, ours and other packages'."""
+
+import importlib.metadata
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import scalingfit as sf
+from scalingfit import catalog
+from scalingfit._errors import InputError
+from scalingfit.law import Array, Law, dist, parameter
+
+MODELS = Path(sf.__file__).parents[1] / "models"
+
+
+class Constant(Law):
+    """A law of another package."""
+
+    E: Array = parameter(dist.LogNormal(0.0, 1.0), "the loss")
+
+    def loss(self, N: Any) -> Any:
+        return self.E + 0 * N
+
+
+@pytest.fixture
+def afresh() -> Iterator[None]:
+    """Forget what was found before and after."""
+    catalog.laws.cache_clear()
+    yield
+    catalog.laws.cache_clear()
+
+
+def test_every_file_of_models_gives_a_law() -> None:
+    files = {path.stem for path in MODELS.glob("[!_]*.py")}
+    found = {found.__module__.rpartition(".")[2] for found in sf.laws().values()}
+    assert found == files
+    assert list(sf.laws()) == sorted(sf.laws())
+    assert all(name == found.name for name, found in sf.laws().items())
+
+
+def test_a_name_or_a_class_will_do() -> None:
+    chinchilla = sf.law("chinchilla")
+    assert sf.law(chinchilla) is chinchilla
+    assert sf.law(Constant) is Constant
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("chinchila", r"unknown law 'chinchila'; did you mean chinchilla\?"),
+        ("xyz", r"unknown law 'xyz'; known laws: broken, .*chinchilla"),
+        (42, "unknown law 42"),
+    ],
+)
+def test_an_unknown_law_is_told_with_its_nearest(name: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        sf.law(name)
+
+
+@pytest.mark.parametrize("value", ["{module}:Constant", "{module}"])
+@pytest.mark.usefixtures("afresh")
+def test_other_packages_offer_laws_through_entry_points(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """As a class, or as a module with laws in it."""
+    monkeypatch.setitem(sys.modules, Constant.__module__, sys.modules[__name__])
+    entry = importlib.metadata.EntryPoint(
+        "theirs", value.format(module=Constant.__module__), "scalingfit.laws"
+    )
+    monkeypatch.setattr(
+        importlib.metadata, "entry_points", lambda *, group: [entry] if group == entry.group else []
+    )
+    assert sf.law("constant") is Constant
+    assert "chinchilla" in sf.laws()
