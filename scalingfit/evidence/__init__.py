@@ -1,1 +1,43 @@
-"""Which law the runs support, and how far it can be trusted."""
+"""Which law, and can it be trusted: comparison, backtests, calibration, and published exponents."""
+
+from scalingfit.evidence.backtest import Backtest, backtest
+from scalingfit.evidence.bridge import Evidence, evidence
+from scalingfit.evidence.calibrate import Calibration, calibrate
+from scalingfit.evidence.compare import Comparison, compare
+from scalingfit.evidence.corners import Corners, corners
+from scalingfit.evidence.discrepancy import Discrepancy
+from scalingfit.evidence.hypothesis import Hypothesis, hypothesis
+from scalingfit.evidence.isoflop import Exponent, Profiles, envelope, isoflop, profiles
+from scalingfit.evidence.reconcile import (
+    Reconciliation,
+    exponent_without_embeddings,
+    reconcile,
+    recount,
+)
+from scalingfit.evidence.stack import Stacked
+
+__all__ = [
+    "Backtest",
+    "Calibration",
+    "Comparison",
+    "Corners",
+    "Discrepancy",
+    "Evidence",
+    "Exponent",
+    "Hypothesis",
+    "Profiles",
+    "Reconciliation",
+    "Stacked",
+    "backtest",
+    "calibrate",
+    "compare",
+    "corners",
+    "envelope",
+    "evidence",
+    "exponent_without_embeddings",
+    "hypothesis",
+    "isoflop",
+    "profiles",
+    "reconcile",
+    "recount",
+]

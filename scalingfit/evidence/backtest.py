@@ -20,7 +20,7 @@ from scalingfit.evidence.candidates import (
     settings_of,
     unweighted,
 )
-from scalingfit.evidence.density import means, new_runs, noises
+from scalingfit.evidence.density import means, noises
 from scalingfit.evidence.discrepancy import Held, learn
 from scalingfit.evidence.horizons import Horizon, horizons
 from scalingfit.evidence.track_record import Backtest, Record
@@ -148,8 +148,7 @@ def _record(model: Model, tasks: list[Task], settings: Settings) -> tuple[Record
     )
     several = len(set(held.table.tolist())) > 1
     learned = learn(held, held.table if several else held.cut)
-    draws = new_runs(held.noise, held.mean, held.loss_se, settings.seed)
-    return Record.of(held, draws, learned), failed
+    return Record.of(held, learned, settings.seed), failed
 
 
 def _repeat(values: list[Any], beyond: list[Runs]) -> NDArray[Any]:

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp, ndtri
+from scipy.special import logsumexp
 
 from scalingfit.allocation.forecast import Forecast, forecast
-from scalingfit.evidence.density import log_likelihood
+from scalingfit.evidence.density import log_likelihood, new_runs
 from scalingfit.evidence.horizons import scale_of
 from scalingfit.inference.posterior import Posterior
 from scalingfit.noise import Noise
@@ -100,12 +100,20 @@ class Held:
 
     def log_score(self, rate: float = 0.0) -> Floats:
         """Log predictive density of each run, (run,), with a discrepancy."""
-        # Stratified over the draws, and the same for all rates: the score is smooth in the rate.
-        count = len(self.mean)
-        error = ndtri((np.random.default_rng(0).permutation(count) + 0.5) / count)
-        shifted = self.mean * np.exp(Discrepancy(rate, 0.0).sd(self.distance) * error[:, None])
-        found = log_likelihood(self.noise, shifted, self.observed, self.loss_se)
-        return np.asarray(logsumexp(found, axis=0) - np.log(count))
+        found = log_likelihood(self.noise, self.mean, self.observed, self._spread(rate))
+        return np.asarray(logsumexp(found, axis=0) - np.log(len(found)))
+
+    def new_runs(self, rate: float | Floats = 0.0, seed: int = 0) -> Floats:
+        """Draws of the runs' losses, (draw, run), with a discrepancy."""
+        return new_runs(self.noise, self.mean, self._spread(rate), seed)
+
+    def _spread(self, rate: float | Floats) -> Floats:
+        """Errors of the losses besides the noise, in units of the loss, (draw, run).
+
+        The noise adds them to its own scatter in quadrature, which is exact for normal noise.
+        """
+        error = self.mean * (rate * np.log10(np.maximum(self.distance, 1.0)))
+        return np.hypot(error, 0.0 if self.loss_se is None else self.loss_se)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -18,6 +18,8 @@ Floats = NDArray[np.float64]
 
 SHARES = (0.4, 0.55, 0.7, 0.85)
 """Shares of the runs that are fitted where no cuts are asked for."""
+REACH = 0.1
+"""How far from such a share a cut may be, to fall between budgets."""
 TOGETHER = 1.25
 """Budgets within this factor of their neighbour are one budget that was read off imprecisely."""
 
@@ -126,14 +128,18 @@ def _horizon(scale: Floats, train: NDArray[np.bool_], test: NDArray[np.bool_]) -
 
 
 def _default_cuts(scale: Floats, least: int) -> Floats:
-    """Ends of budgets, nearest to the shares."""
-    numbers = clusters(scale)
-    ends = np.array([scale[numbers == group].max() for group in range(numbers.max())])
-    below = np.array([np.sum(scale <= end) for end in ends])
-    ends, below = ends[below >= least], below[below >= least]
-    if ends.size == 0:
-        return ends
-    return np.unique([ends[np.argmin(np.abs(below - share * len(scale)))] for share in SHARES])
+    """Near each share of the runs, the widest gap between scales: between budgets, if there are."""
+    ordered = np.log(np.sort(scale))
+    below = np.arange(1, len(scale))
+    gaps = np.round(np.diff(ordered), 6)  # rounded, so that the nearest of equal gaps is taken
+    found = []
+    for share in SHARES:
+        near = np.flatnonzero((np.abs(below / len(scale) - share) <= REACH) & (below >= least))
+        near = near[gaps[near] > 0]
+        if near.size:
+            off = np.abs(below[near] / len(scale) - share)
+            found.append(np.exp(ordered[near[np.lexsort((off, -gaps[near]))[0]]]))
+    return np.unique(found) * (1 + 1e-12)
 
 
 def _source_split(runs: Runs, split: str) -> NDArray[np.bool_]:

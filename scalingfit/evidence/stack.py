@@ -125,7 +125,7 @@ def stack(
     mixture = type(first)(
         asked=first.asked,
         draws=mixed,
-        messages=tuple(dict.fromkeys(m for answer in each.values() for m in answer.messages)),
+        messages=tuple(f"{name}: {m}" for name, answer in each.items() for m in answer.messages),
         provenance={"stacked": {n: dict(a.provenance) for n, a in each.items()}, "weights": shares},
     )
     return Stacked(mixture, each, shares)

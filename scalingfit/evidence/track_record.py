@@ -69,11 +69,9 @@ class Record:
     discrepancy: Discrepancy
 
     @classmethod
-    def of(cls, held: Held, draws: Floats, learned: Learned) -> Record:
-        """Score forecasts; `draws` of new runs, (draw, run)."""
-        observed = held.observed
-        rates = Discrepancy(1.0, 0.0).sd(held.distance) * learned.rate
-        error = np.random.default_rng(1).standard_normal(draws.shape)
+    def of(cls, held: Held, learned: Learned, seed: int = 0) -> Record:
+        """Score forecasts."""
+        observed, draws = held.observed, held.new_runs(seed=seed)
         return cls(
             observed=observed,
             point=np.median(draws, axis=0),
@@ -86,7 +84,7 @@ class Record:
             pit=pit(draws, observed),
             ends=intervals(draws),
             law_ends=intervals(held.mean),
-            wide_ends=intervals(draws * np.exp(rates * error)),
+            wide_ends=intervals(held.new_runs(learned.rate, seed)),
             wide_log_score=learned.log_score,
             discrepancy=learned.discrepancy,
         )
@@ -155,8 +153,10 @@ class Backtest:
         """One dictionary for each candidate and cut, and one for all cuts ("cut" None)."""
         rows = []
         for name, record in self.records.items():
-            chosen = {int(cut): record.cut == cut for cut in np.unique(record.cut)}
-            every = {**chosen, None: record.cut >= 0}
+            every: dict[int | None, Any] = {
+                int(cut): record.cut == cut for cut in np.unique(record.cut)
+            }
+            every[None] = record.cut >= 0
             rows += [{"name": name, "cut": k, **record.scores(v)} for k, v in every.items()]
         return rows
 

@@ -1,0 +1,163 @@
+"""IsoFLOP profiles and exponents on surfaces whose optimum is known, and on published runs."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scalingfit import law, read
+from scalingfit._errors import InputError
+from scalingfit.evidence.isoflop import envelope, grouped, isoflop, profiles
+from scalingfit.evidence.reconcile import exponent_without_embeddings, reconcile, recount
+from scalingfit.inference import Limits, Posterior
+from scalingfit.runs import Runs
+
+QUICK = {"draws": 300, "retries": 0, "limits": Limits(ess=100)}
+POINT = law("chinchilla").published["besiroglu-2024"].law
+EXPONENT = POINT.beta / (POINT.alpha + POINT.beta)
+
+
+def surface(
+    scatter: float,
+    seed: int = 0,
+    *,
+    point: Any = POINT,
+    off_centre: float = 1.0,
+    reach: float = 4.0,
+    count: int = 9,
+) -> Runs:
+    """A law at seven budgets, sizes about the optimum; by default Besiroglu et al.'s."""
+    rng = np.random.default_rng(seed)
+    C = np.repeat(np.logspace(18, 21, 7), count)
+    N = optimum(C, point) * off_centre * reach ** np.tile(np.linspace(-1, 1, count), 7)
+    D = C / (6 * N)
+    L = np.asarray(point.loss(N, D)) * np.exp(scatter * rng.standard_normal(len(C)))
+    return Runs.from_columns({"N": N, "D": D, "C": C, "L": L})
+
+
+def optimum(C: np.ndarray, point: Any = POINT) -> np.ndarray:
+    """Hoffmann et al. 2022, equation 4."""
+    both = point.alpha + point.beta
+    G = (point.alpha * point.A / (point.beta * point.B)) ** (1 / both)
+    return G * (C / 6) ** (point.beta / both)
+
+
+def test_minima_lie_where_the_law_says() -> None:
+    found = profiles(surface(1e-4))
+    assert found.used.all()
+    np.testing.assert_allclose(found.log_N.mean(axis=0), np.log(optimum(found.C)), atol=0.03)
+    np.testing.assert_allclose(
+        np.exp(found.log_L.mean(axis=0)),
+        POINT.loss(optimum(found.C), found.C / 6 / optimum(found.C)),
+        rtol=5e-4,
+    )
+
+
+def test_a_cubic_has_less_bias_than_a_parabola() -> None:
+    """Where the two sides differ (Czech et al. 2026, arXiv 2603.22339), parabolas are off."""
+    uneven = law("chinchilla")(E=1.69, A=4e3, B=10.0, alpha=0.465, beta=0.155)
+    runs = surface(1e-5, point=uneven, reach=8)
+    true = np.log(optimum(np.logspace(18, 21, 7), uneven))
+    cubic = profiles(runs, window=1.0).log_N.mean(axis=0) - true
+    parabola = []
+    for group in grouped(runs):
+        x = np.log(runs.N[group])
+        second, first, _ = np.polyfit(x - x.mean(), np.log(runs.L[group]), 2)
+        parabola.append(x.mean() - first / (2 * second))
+    assert np.abs(np.array(parabola) - true).min() > 3 * np.abs(cubic).max()
+
+
+def test_intervals_of_the_exponent_hold_it_as_often_as_they_say() -> None:
+    inside = 0
+    for seed in range(40):
+        _, low, high = isoflop(profiles(surface(0.005, seed), draws=300, seed=seed)).interval()
+        inside += low <= EXPONENT <= high
+    # Binomial(40, 0.9): 36 with standard deviation 1.9; wider than stated is no error.
+    assert inside >= 30
+
+
+def test_a_bad_run_moves_little() -> None:
+    runs = surface(0.001)
+    L = np.array(runs.L)
+    L[30] *= 1.05
+    bad = Runs.from_columns({**runs.columns, "L": L})
+    middle, _, _ = isoflop(profiles(bad)).interval()
+    assert middle == pytest.approx(EXPONENT, abs=0.02)
+
+
+def test_budgets_without_a_minimum_inside_are_named_and_take_no_part() -> None:
+    runs = surface(0.001)
+    low = runs.C < 2e18
+    kept = runs.take(~low | (0.6 * optimum(runs.C) > runs.N))
+    found = profiles(kept, least=3)
+    assert not found.used[0]
+    exponent = isoflop(found)
+    assert exponent.budgets == 6
+    assert exponent.messages == ("no minimum inside the runs at C 1e18: these take no part",)
+    assert exponent.interval()[0] == pytest.approx(EXPONENT, abs=0.03)
+    with pytest.raises(InputError, match="have their minimum inside"):
+        isoflop(profiles(runs.take(0.6 * optimum(runs.C) > runs.N), least=3))
+
+
+def test_the_envelope_is_a_line_through_the_best_sizes() -> None:
+    runs = surface(0.0, count=33)
+    assert np.median(envelope(runs).a) == pytest.approx(EXPONENT, abs=0.01)
+    few = runs.take(runs.C < 5e18)
+    with pytest.raises(InputError, match="three budgets"):
+        envelope(few)
+
+
+def test_counting_without_embeddings_gives_kaplans_exponent(posterior: Posterior) -> None:
+    """Pearce & Song's script gives 0.7805 for Besiroglu et al.'s constants (FORMULAS: 3)."""
+
+    # A law by itself stands in for a posterior of one draw.
+    exactly = SimpleNamespace(law=POINT, noise=None, runs=posterior.runs, provenance={})
+    assert exponent_without_embeddings(exactly).a == pytest.approx([0.7805], abs=0.005)
+    found = exponent_without_embeddings(posterior)
+    assert 0.70 < np.median(found.a) < 0.85
+
+
+def test_recounting_turns_total_into_non_embedding_parameters(runs: Runs) -> None:
+    counted = recount(runs)
+    back = counted.N + 47491 * np.cbrt(counted.N)
+    np.testing.assert_allclose(back, runs.N, rtol=1e-9)
+    np.testing.assert_allclose(counted.C, 6 * counted.N * counted.D)
+    np.testing.assert_array_equal(counted.L, runs.L)
+
+
+def test_stages_are_reconciled() -> None:
+    stages = {"total": surface(0.003), "shifted": surface(0.003, 1, off_centre=1.2)}
+    found = reconcile(stages, noise="normal", published={"total": 0.51}, **QUICK)
+    for row in found.summary():
+        for method in ("law", "isoflop"):
+            assert row[method]["q5"] - 0.02 < EXPONENT < row[method]["q95"] + 0.02
+    assert "0.510" in str(found)
+    assert 0.01 < found.probability("total", "shifted") < 0.99
+    assert found.to_pandas().loc["total", "published"] == 0.51
+    with pytest.raises(InputError, match="none of the stages"):
+        reconcile(stages, published={"totel": 0.5})
+
+
+def test_porians_ladder_comes_out(data_dir: Path) -> None:
+    """Porian et al. 2024, arXiv 2406.19146, figure 1, RefinedWeb: from Kaplan's to Chinchilla's."""
+    runs = read(
+        data_dir / "porian_isoflop.csv",
+        N="params", D="tokens", L="loss", C="flops", labels=["experiment"],
+    )  # fmt: skip
+    ladder = [
+        ("base|long|kaplan|kaplan|train", 0.835),
+        ("base|long|kaplan|standard|val", 0.706),
+        ("base|short|kaplan|standard|val", 0.602),
+        ("base|short|chinchilla|standard|val", 0.571),
+        ("tuned|short|const|standard|val", 0.497),
+    ]
+    stages = runs.split("experiment")
+    found = [isoflop(profiles(stages[f"RefinedWeb|{key}"])) for key, _ in ladder]
+    middles = [exponent.interval()[0] for exponent in found]
+    assert middles == sorted(middles, reverse=True)
+    # Another estimator on the same points: within its own interval and the published one's 0.015.
+    for exponent, (_, published) in zip(found, ladder, strict=True):
+        _, low, high = exponent.interval()
+        assert low - 0.015 <= published <= high + 0.015
