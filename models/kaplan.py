@@ -24,8 +24,9 @@ class Kaplan(Law):
         "exponent of N: without an irreducible loss fits lie between 0.04 and 0.15",
     )
     alpha_D: Array = parameter(
-        dist.LogNormal(math.log(0.1), 0.35),
-        "exponent of D: without an irreducible loss fits lie between 0.05 and 0.2",
+        dist.LogNormal(math.log(0.1), 0.5),
+        "exponent of D: without an irreducible loss fits lie between 0.05 and 0.4, steepest "
+        "where training was short, below 1e9 tokens",
     )
     N_c: Array = scale(
         of="N",

@@ -16,8 +16,9 @@ class KaplanData(Law):
     """
 
     alpha_D: Array = parameter(
-        dist.LogNormal(math.log(0.1), 0.35),
-        "exponent of D: without an irreducible loss fits lie between 0.05 and 0.2",
+        dist.LogNormal(math.log(0.1), 0.5),
+        "exponent of D: without an irreducible loss fits lie between 0.05 and 0.4, steepest "
+        "where training was short, below 1e9 tokens",
     )
     D_c: Array = scale(
         of="D",

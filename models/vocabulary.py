@@ -21,8 +21,9 @@ class Vocabulary(Law):
     default_noise: ClassVar[str] = "student_t_level"
 
     E: Array = parameter(
-        dist.LogNormal(math.log(5.0), 0.4),
-        "what an unlimited model gains over token frequencies, nats: a language model gains 4 to 6",
+        dist.LogNormal(math.log(5.5), 0.2),
+        "what an unlimited model gains over token frequencies, nats: of the 6.5 to 7.7 nats of "
+        "frequencies alone, at 4,000 to 256,000 tokens, 1.5 to 2 stay; 90 % from 4 to 7.6",
     )
     alpha1: Array = parameter(
         dist.LogNormal(math.log(0.4), 0.5),

@@ -1,0 +1,312 @@
+"""Every law on published runs: the verdict, and the posterior beside the published numbers.
+
+    SCALINGFIT_DATA=FOLDER python benchmarks/laws.py [LAW ...]
+
+fits the named laws, or all of them, and prints the table; without names it also writes it to
+``benchmarks/laws.md``. ``--pictures FOLDER`` draws the residuals of every fit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import scalingfit as sf
+from scalingfit.inference import Posterior
+from scalingfit.runs import Runs
+
+REPORT = Path(__file__).with_suffix(".md")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One fit.
+
+    Attributes
+    ----------
+    law : str
+    runs : callable
+        Returns the runs that are fitted.
+    data : str
+        What they are.
+    published : mapping
+        Parameter to the published value shown beside its posterior; None where there is none.
+    priors : mapping
+        As `scalingfit.fit` takes them.
+    remark : str
+        What the residuals say.
+    """
+
+    law: str
+    data: str
+    runs: Callable[[], Runs]
+    published: Mapping[str, float | None]
+    priors: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    remark: str = ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("laws", nargs="*")
+    parser.add_argument("--pictures", type=Path)
+    asked = parser.parse_args()
+    rows = []
+    for case in CASES:
+        if asked.laws and case.law not in asked.laws:
+            continue
+        posterior = sf.fit(case.runs(), case.law, priors=case.priors)
+        print(f"\n## {case.data}\n{posterior}\n{posterior.sampled.record}", flush=True)
+        if asked.pictures is not None:
+            draw(posterior, asked.pictures / f"{len(rows):02}-{case.law}.png")
+        rows.append(row(case, posterior))
+    text = table(rows)
+    print(text)
+    if not asked.laws:
+        REPORT.write_text(HEAD + text + FOOT, encoding="utf-8")
+
+
+def draw(posterior: Posterior, path: Path) -> None:
+    from scalingfit.report import plots
+
+    plots.save(plots.residuals(posterior), path)
+
+
+def row(case: Case, posterior: Posterior) -> dict[str, str]:
+    """One line of the table."""
+    summary, sampled = posterior.summary(), posterior.sampled
+    numbers = []
+    for name, value in case.published.items():
+        middle, low, high = (f"{summary[name][key]:.3g}" for key in ("q50", "q5", "q95"))
+        beside = "" if value is None else f" (published {value:.3g})"
+        numbers.append(f"{name} {middle} [{low}, {high}]{beside}")
+    return {
+        "law": case.law,
+        "runs": f"{case.data}: {len(posterior.runs)} rows",
+        "verdict": posterior.verdict.status,
+        "median [5 %, 95 %]": "; ".join(numbers),
+        "scatter": f"{float(np.std(posterior.residuals())):.2g}",
+        "leapfrogs per draw": f"{sampled.leapfrogs.mean():.1f}",
+        "attempts": str(sampled.record["attempts"]),
+        "remark": case.remark,
+    }
+
+
+def table(rows: list[dict[str, str]]) -> str:
+    """Rows as a Markdown table."""
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+# Which rows of which table.
+
+
+def load(name: str, **options: Any) -> Runs:
+    return sf.datasets.load(name, **options)
+
+
+def lowest(runs: Runs, *names: str) -> Runs:
+    """The run of least loss at every combination of some columns."""
+    frame = runs.to_pandas()
+    return runs.take(np.sort(frame.groupby(list(names))["L"].idxmin().to_numpy()))
+
+
+def epoch() -> Runs:
+    runs = load("epoch_chinchilla", labels=["besiroglu_excluded"])
+    return runs.take(runs.labels["besiroglu_excluded"] == 0)
+
+
+def misfitting() -> Runs:
+    runs = load("misfitting_checkpoints", labels=["in_last_ckpt_file", "peak_lr"])
+    return lowest(runs.take(runs.labels["in_last_ckpt_file"] == 1), "N", "D")
+
+
+def muennighoff() -> Runs:
+    runs = load("muennighoff_data_constrained", labels=["in_final_fit_182"])
+    return runs.take(runs.labels["in_final_fit_182"] == 1)
+
+
+def one_epoch() -> Runs:
+    runs = load("muennighoff_data_constrained")
+    return lowest(runs.take((runs["D"] == runs["U"]) & (runs["N"] > 2.5e9)), "D")
+
+
+def routed(router: str) -> Runs:
+    labels = ["is_final_step", "routing_frequency", "k", "seed", "router_type"]
+    runs = load("clark_routing_moe", labels=labels)
+    final = {"is_final_step": 1, "routing_frequency": 0.5, "k": 1, "seed": 42}
+    kept = np.all([runs.labels[name] == value for name, value in final.items()], axis=0)
+    return runs.take(kept & (runs.labels["router_type"] == router))
+
+
+def vocabulary(count: str) -> Runs:
+    """The runs of approach 3, with D in tokens or as the authors' fit counts it.
+
+    Every fourth row: the rows are checkpoints, and those of one run go together.
+    """
+    labels = ["characters", "in_approach3_fit"]
+    runs = load("vocab_scaling", N_nv="params_non_vocab", labels=labels)
+    runs = runs.take(np.flatnonzero(runs.labels["in_approach3_fit"] == 1)[::4])
+    v = np.log(runs["V"] / 1000)
+    counted = runs.labels["characters"] * (0.00639222 * v**2 - 0.15811069 * v + 1.20470122)
+    D = {"tokens": runs["D"], "as fitted": counted}[count]
+    columns = {"N_nv": runs["N_nv"], "N_v": runs["N_v"], "D": D, "L": runs["L"]}
+    return Runs.from_columns(columns, allow_negative_loss=True)
+
+
+def curve(name: str) -> Runs:
+    runs = load("alabdulmohsin_curves")
+    return runs.take((runs.labels["curve_id"] == name) & (runs.labels["split"] == "train"))
+
+
+def best_of_sweep() -> Runs:
+    """Step Law's runs at the best learning rate for each (N, D, batch)."""
+    runs = load("steplaw_dense", S="steps", batch=("batch_size_sequences", 2048))
+    return lowest(runs, "N", "D", "batch")
+
+
+def envelope() -> Runs:
+    """The lowest loss at each budget, tuned, on RefinedWeb."""
+    runs = load("porian_isoflop")
+    tuned = runs.labels["stage"] == "Optimizer tuning (no decay)"
+    return lowest(runs.take(tuned & (runs.labels["dataset"] == "RefinedWeb")), "C")
+
+
+def transferred() -> Runs:
+    """Simulated: no runs were published. Half a percent of scatter about plausible parameters."""
+    random = np.random.default_rng(0)
+    N = np.exp(random.uniform(np.log(1e6), np.log(1e9), 60))
+    D_F = np.exp(random.uniform(np.log(1e5), np.log(1e10), 60))
+    law = sf.law("transfer")(**TRANSFER)
+    noise = 0.005 * random.standard_normal(60)
+    return Runs.from_columns(
+        {"N": N, "D_F": D_F, "L": np.asarray(law.loss(N, D_F)) * np.exp(noise)}
+    )
+
+
+TRANSFER = {
+    "alpha_N": 0.08, "alpha_D": 0.1, "N_c": 2e13, "D_c": 1e13,
+    "k": 1.9e4, "alpha": 0.18, "beta": 0.38,
+}  # fmt: skip
+EPOCH = ("Chinchilla's runs (240)", epoch)
+MISFITTING = ("misfitting, best learning rate", misfitting)
+REPEATED = ("Muennighoff's runs (182)", muennighoff)
+ADDITION = ("four-digit addition", lambda: load("bnsl_4digit_addition"))
+CURVES = {
+    "images": "IC|bird_10|BiT/101/3",
+    "language": "LM|val_loss|2.62e+08",
+    "translation": "NMT|log_perplexity|6 Enc, 6 Dec",
+    "BIG-Bench": "BB|('qa', '2-shot')|262M",
+}
+
+
+def published(name: str, key: str, *without: str) -> Mapping[str, float | None]:
+    """The parameters of a published point."""
+    return {k: v for k, v in sf.law(name).published[key].values.items() if k not in without}
+
+
+CONSTRAINED = published("data_constrained", "muennighoff-2023")
+
+
+def only(*names: str) -> Mapping[str, float | None]:
+    """Parameters for which nothing is published."""
+    return dict.fromkeys(names)
+
+
+def curves() -> Iterator[Case]:
+    """The shapes of one quantity on a learning curve of each domain."""
+    for name in ("power_m1", "power", "power_m3", "power_m4", "broken", "broken_twice"):
+        for domain, key in CURVES.items():
+            runs = functools.partial(curve, key)
+            yield Case(name, f"{domain}, {key.replace('|', ' ')}", runs, only(*parameters(name)))
+
+
+def parameters(name: str) -> list[str]:
+    return list(sf.law(name).parameters())
+
+
+CASES = [
+    Case("chinchilla", *EPOCH, published("chinchilla", "besiroglu-2024")),
+    Case("chinchilla", *MISFITTING, only("E", "alpha", "beta")),
+    Case("kaplan", *EPOCH, published("kaplan", "kaplan-2020-table-2")),
+    Case("kaplan", *MISFITTING, published("kaplan", "kaplan-2020-table-2")),
+    Case("nested", *EPOCH, only("E", "q", "alpha", "beta")),
+    Case("nested", *MISFITTING, only("E", "q", "alpha", "beta")),
+    Case("over_training", *EPOCH, only("E", "alpha")),
+    Case(
+        "data_constrained",
+        f"{REPEATED[0]}, law of one epoch pinned",
+        REPEATED[1],
+        {name: CONSTRAINED[name] for name in ("R_D_star", "R_N_star")},
+        priors={name: CONSTRAINED[name] for name in ("E", "alpha", "beta", "A", "B")},
+    ),
+    Case("data_constrained", *REPEATED, CONSTRAINED),
+    *[
+        Case(
+            "routed",
+            f"Clark's runs, {router}",
+            functools.partial(routed, router),
+            published("routed", f"clark-2022-{router.lower()}"),
+        )
+        for router in ("S-Base", "RL-R", "Hash")
+    ],
+    Case(
+        "kaplan_size",
+        "Clark's dense models",
+        functools.partial(routed, "Dense"),
+        published("kaplan_size", "kaplan-2020-eq-1.1", "N_c"),
+    ),
+    Case(
+        "kaplan_data",
+        "Muennighoff's one-epoch runs above 2.5e9 parameters",
+        one_epoch,
+        published("kaplan_data", "kaplan-2020-eq-1.2", "D_c"),
+    ),
+    Case(
+        "kaplan_compute",
+        "Porian's tuned runs, lowest loss of each budget",
+        envelope,
+        published("kaplan_compute", "kaplan-2020-fixed-batch", "A"),
+    ),
+    Case(
+        "kaplan_steps",
+        "Step Law's runs, best learning rate",
+        best_of_sweep,
+        published("kaplan_steps", "kaplan-2020-table-3"),
+    ),
+    Case(
+        "vocabulary",
+        "Tao's runs, D as they count it, alpha1 = beta as in their fit",
+        functools.partial(vocabulary, "as fitted"),
+        published("vocabulary", "tao-2024"),
+        priors={"beta": "alpha1"},
+    ),
+    Case(
+        "vocabulary",
+        "Tao's runs, D in tokens",
+        functools.partial(vocabulary, "tokens"),
+        only("E", "alpha1", "alpha2", "beta"),
+    ),
+    Case("transfer", "simulated", transferred, TRANSFER),
+    *curves(),
+    Case("broken", *ADDITION, published("broken", "caballero-2022-addition")),
+    Case("broken_twice", *ADDITION, only(*parameters("broken_twice"))),
+]
+
+HEAD = """# Every law on published runs
+
+Made by `benchmarks/laws.py`. Default settings: 4 chains of 1000 draws, Student-t scatter on log
+loss (on the loss for `vocabulary`). Scatter is the standard deviation of the residuals, relative to
+the loss (in nats for `vocabulary`). Attempts above 1: the diagnostics failed, and the fit was
+sampled again with a longer warm-up and smaller steps.
+
+"""
+FOOT = ""
+
+if __name__ == "__main__":
+    main()
