@@ -23,7 +23,7 @@ def counting(total: int, done: int, shown: bool | None = None) -> Iterator[Calla
     shown : bool, optional
         By default where somebody watches: on a terminal, and not in continuous integration.
     """
-    console = Console(stderr=True)
+    console = Console(stderr=True, force_terminal=shown)
     if shown is None:
         shown = console.is_terminal and "CI" not in os.environ
     columns = (

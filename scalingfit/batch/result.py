@@ -195,7 +195,7 @@ class Refits:
                 row |= {
                     "messages": list(fit.verdict.messages),
                     "rows": len(fit.runs),
-                    "method": fit.provenance["method"],
+                    "method": sampler.get("method"),
                     "attempts": sampler.get("attempts"),
                     "leapfrogs_per_draw": sampler.get("leapfrogs_per_draw"),
                     "parameters": fit.summary(),

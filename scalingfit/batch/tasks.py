@@ -114,12 +114,20 @@ def identifier(model: Model, settings: Settings) -> Callable[[Runs], str]:
     return identity
 
 
-def _exactly(prior: Prior | None) -> str:
+def _exactly(prior: Prior | None) -> Any:
     """A prior with all its numbers; unlike a description, it leaves nothing out."""
     if not isinstance(prior, Distribution):
         return repr(prior)
-    leaves, structure = jax.tree.flatten(prior)
-    return f"{structure} {[np.asarray(leaf, float).tolist() for leaf in leaves]}"
+    # NumPyro flattens a distribution in the order of a set, which differs between processes.
+    fields = {name: getattr(prior, name, None) for name in prior.gather_pytree_data_fields()}
+    leaves, structure = jax.tree.flatten(
+        fields, is_leaf=lambda leaf: isinstance(leaf, Distribution)
+    )
+    numbers = [
+        _exactly(leaf) if isinstance(leaf, Distribution) else np.asarray(leaf, float).tolist()
+        for leaf in leaves
+    ]
+    return [type(prior).__name__, str(structure), numbers]
 
 
 def _declaration(cls: type[Law] | type[Noise]) -> list[Any]:

@@ -1,8 +1,11 @@
 """Fits that the tests of this room share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import jax
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 import scalingfit as sf
 from scalingfit.batch import Refits, tasks
@@ -17,7 +20,7 @@ def tables() -> dict[str, Runs]:
 
 
 @pytest.fixture(scope="session")
-def alone(tables: dict[str, Runs]) -> Refits:
+def alone(tables: dict[str, Runs], compiled: dict[str, str]) -> Refits:
     """One of the tables, fitted by itself."""
     return sf.refit({"table 5": tables["table 5"]}, **QUICK)
 
@@ -29,14 +32,22 @@ def together(tables: dict[str, Runs], alone: Refits) -> Refits:
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment of other processes, which share what one of them has compiled."""
-    return {
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Environment of other processes, so that they need not compile again what this one has."""
+    settings = {
+        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_persistent_cache_min_compile_time_secs": 0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
     }
+    before = {name: getattr(jax.config, name) for name in settings}
+    for name, value in settings.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+    environment = {name.upper(): str(value) for name, value in settings.items()}
+    yield environment | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    for name, value in before.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
 
 
 @pytest.fixture

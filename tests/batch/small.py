@@ -76,5 +76,5 @@ def _prior_draws(model: Model, runs: Runs, settings: Settings) -> Draws:
         diverging=calm,
         step_size=np.full(shape[0], 0.5),
         diagnosis=diagnose(np.stack(list(values.values())), energy, calm),
-        record={"attempts": 1},
+        record={"attempts": 1, "method": "none"},
     )
