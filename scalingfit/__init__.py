@@ -21,6 +21,9 @@ _HOMES = {
     "Posterior": "scalingfit.inference:Posterior",
     "Refits": "scalingfit.batch:Refits",
     "Runs": "scalingfit.runs:Runs",
+    "backtest": "scalingfit.evidence.backtest:backtest",
+    "calibrate": "scalingfit.evidence.calibrate:calibrate",
+    "compare": "scalingfit.evidence.compare:compare",
     "datasets": "scalingfit.runs.datasets:",
     "designs": "scalingfit.batch.designs:",
     "fit": "scalingfit.inference:fit",
@@ -31,6 +34,7 @@ _HOMES = {
     "point": "scalingfit.inference.point:point",
     "prior_predictive": "scalingfit.inference:prior_predictive",
     "read": "scalingfit.runs:read",
+    "reconcile": "scalingfit.evidence.reconcile:reconcile",
     "refit": "scalingfit.batch:refit",
 }
 
@@ -43,6 +47,10 @@ if TYPE_CHECKING:
     from scalingfit.batch.refit import refit as refit
     from scalingfit.catalog import law as law
     from scalingfit.catalog import laws as laws
+    from scalingfit.evidence.backtest import backtest as backtest
+    from scalingfit.evidence.calibrate import calibrate as calibrate
+    from scalingfit.evidence.compare import compare as compare
+    from scalingfit.evidence.reconcile import reconcile as reconcile
     from scalingfit.inference import Limits as Limits
     from scalingfit.inference import Posterior as Posterior
     from scalingfit.inference import load as load

@@ -20,6 +20,7 @@ from scalingfit.cli._cache import use_cache
 from scalingfit.cli._reply import Reply, answer, refuse
 from scalingfit.cli.demo import demo
 from scalingfit.cli.doctor import doctor
+from scalingfit.cli.evidence import backtest, calibrate, compare, reconcile
 from scalingfit.cli.fits import fit, forecast, frontier
 from scalingfit.cli.laws import laws
 from scalingfit.cli.refits import refit
@@ -33,6 +34,10 @@ COMMANDS: tuple[Callable[..., Reply], ...] = (
     frontier,
     forecast,
     refit,
+    compare,
+    backtest,
+    calibrate,
+    reconcile,
     laws,
     datasets,
     demo,

@@ -83,7 +83,7 @@ def fit(
         place = None if out is None else stack.enter_context(replacing(out))
         loaded = load(runs, table)
         post = fitted(
-            loaded, law=law, noise=noise, priors=_priors(prior),
+            loaded, law=law, noise=noise, priors=parsed_priors(prior),
             draws=draws, chains=chains, warmup=warmup, retries=retries, seed=seed,
         )  # fmt: skip
         if place is not None:
@@ -257,7 +257,8 @@ def _inputs(texts: tuple[str, ...]) -> dict[str, list[float]]:
     return found
 
 
-def _priors(texts: tuple[str, ...]) -> dict[str, Any] | None:
+def parsed_priors(texts: tuple[str, ...]) -> dict[str, Any] | None:
+    """Priors from texts such as ``E=LogNormal(0.5, 0.2)``; None where there are none."""
     if not texts:
         return None
     from scalingfit.inference.priors import parse_priors

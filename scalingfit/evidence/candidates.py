@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ type Laws = str | type[Law] | Sequence[str | type[Law]]
 type Noises = str | type[Noise] | Sequence[str | type[Noise]] | None
 type Priors = Mapping[str, Mapping[str, Prior]] | None
 
-SAMPLING = ("draws", "chains", "warmup", "seed", "retries", "precision", "limits")
+SAMPLING = ("draws", "chains", "warmup", "seed", "retries", "precision", "limits", "method")
 
 
 def candidates(laws: Laws, noises: Noises = None, priors: Priors = None) -> dict[str, Model]:
@@ -74,6 +75,8 @@ def candidates(laws: Laws, noises: Noises = None, priors: Priors = None) -> dict
 def settings_of(sampling: Mapping[str, Any]) -> Settings:
     """The sampler's settings from keywords, as `fit` takes them.
 
+    Many fits are for predictions alone, so importance sampling comes first where it will do.
+
     Raises
     ------
     InputError
@@ -86,7 +89,7 @@ def settings_of(sampling: Mapping[str, Any]) -> Settings:
             remedy=f"the sampler takes {listed(SAMPLING)}.",
         )
     given = {name: value for name, value in sampling.items() if value is not None}
-    return Settings(**{"precision": default_precision(), **given})
+    return Settings(**{"precision": default_precision(), "method": "auto", **given})
 
 
 def unweighted(runs: Any) -> Runs:
@@ -107,9 +110,10 @@ def unweighted(runs: Any) -> Runs:
 
 
 def fit_each(models: Mapping[str, Model], runs: Runs, settings: Settings) -> dict[str, Posterior]:
-    """One posterior a candidate, of the same runs."""
+    """One posterior a candidate, of the same runs, by NUTS."""
     for model in models.values():
         check(model, runs, settings)
+    settings = dataclasses.replace(settings, method="nuts")
     return {
         name: posterior_of(model, runs, sample(model, [runs], settings)[0], settings)
         for name, model in models.items()

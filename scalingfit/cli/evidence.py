@@ -1,0 +1,278 @@
+"""Commands that weigh laws and forecasts: `compare`, `backtest`, `calibrate` and `reconcile`."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import scalingfit as sf
+from scalingfit._errors import InputError
+from scalingfit._files import replacing
+from scalingfit.cli._progress import progress
+from scalingfit.cli._reply import Reply
+from scalingfit.cli._table import AS_IT_STANDS, Repeated, Table, load
+from scalingfit.cli.fits import numbers, parsed_priors
+from scalingfit.cli.runs import understood
+
+__all__ = ["backtest", "calibrate", "compare", "reconcile"]
+
+
+def compare(
+    runs: str,
+    /,
+    *,
+    laws: str = "chinchilla,kaplan",
+    noise: str | None = None,
+    by: str | None = None,
+    cuts: str | None = None,
+    corners: bool = False,
+    plot: Path | None = None,
+    table: Table = AS_IT_STANDS,
+    draws: int = 1000,
+    chains: int = 4,
+    seed: int = 0,
+) -> Reply:
+    """Fit several laws to the same runs, and say whether the runs can tell them apart.
+
+    Each is scored by how well it foretells runs that were left out, and larger runs from smaller
+    ones. Exit code 1 where something stands against relying on it.
+
+    ```
+    scalingfit compare runs.csv --laws chinchilla,kaplan,nested
+    scalingfit compare runs.csv --laws chinchilla --noise student_t,normal --by seed
+    ```
+
+    Parameters
+    ----------
+    runs
+        CSV, TSV, JSON Lines, JSON or Parquet file (each also as .gz), or the name of a table that
+        `scalingfit datasets` lists.
+    laws
+        Names that `scalingfit laws` lists, with commas between them.
+    noise
+        Noise models, with commas between them; every law is fitted with each.
+    by
+        Leave out all runs of one value of this column at once; "budget" groups runs of nearly the
+        same compute.
+    cuts
+        Budgets in FLOP, with commas between them: fit the runs below, foretell those above.
+    corners
+        Also weigh Kaplan's law and Chinchilla's as corners of one family.
+    plot
+        Draw every law's forecast and frontier into this file (.png, .pdf or .svg).
+    draws
+        Draws kept of each chain.
+    chains
+        Independent chains.
+    seed
+        The same runs, model and seed give the same draws.
+    """
+    with contextlib.ExitStack() as stack:
+        place = None if plot is None else stack.enter_context(replacing(plot))
+        loaded = load(runs, table)
+        with progress(f"comparing laws on {len(loaded)} runs"):
+            found = sf.compare(
+                loaded, _names(laws), noise and _names(noise), by=by, cuts=_budgets("--cuts", cuts),
+                draws=draws, chains=chains, seed=seed,
+            )  # fmt: skip
+            at = found.corners() if corners else None
+        if plot is not None and place is not None:
+            from scalingfit.report import evidence_plots, plots
+
+            plots.save(evidence_plots.comparison(found), place, plot.suffix)
+    data, shown = found.as_json(), [understood(loaded), found]
+    if at is not None:
+        data["corners"] = at.as_json()
+        shown.append(at)
+    return Reply(data, shown, warned=bool(found.messages))
+
+
+def backtest(
+    runs: str,
+    /,
+    *,
+    laws: str = "chinchilla",
+    noise: str | None = None,
+    cuts: str | None = None,
+    split: str | None = None,
+    by: str | None = None,
+    plot: Path | None = None,
+    table: Table = AS_IT_STANDS,
+    draws: int = 1000,
+    chains: int = 4,
+    seed: int = 0,
+) -> Reply:
+    """Forecast larger runs from smaller ones, and say how often the intervals were right.
+
+    Exit code 1 where a fit did not converge or a table was left out.
+
+    ```
+    scalingfit backtest runs.csv --cuts 1e20,1e21
+    scalingfit backtest curves.csv --laws power --by curve --split split -c X=steps
+    ```
+
+    Parameters
+    ----------
+    runs
+        CSV, TSV, JSON Lines, JSON or Parquet file (each also as .gz), or the name of a table that
+        `scalingfit datasets` lists.
+    laws
+        Names that `scalingfit laws` lists, with commas between them.
+    noise
+        Noise models, with commas between them; every law is fitted with each.
+    cuts
+        Largest budgets to fit, in FLOP, with commas between them; by default four of them.
+    split
+        Instead: a column that says train or test of each run.
+    by
+        Fit and forecast the runs of each value of this column by themselves.
+    plot
+        Draw calibration and forecasts into this file (.png, .pdf or .svg).
+    draws
+        Draws kept of each chain.
+    chains
+        Independent chains.
+    seed
+        The same runs, model and seed give the same draws.
+    """
+    with contextlib.ExitStack() as stack:
+        place = None if plot is None else stack.enter_context(replacing(plot))
+        loaded = load(runs, table)
+        with progress(f"forecasting within {len(loaded)} runs"):
+            found = sf.backtest(
+                loaded, _names(laws), noise and _names(noise), cuts=_budgets("--cuts", cuts), split=split,
+                by=by, draws=draws, chains=chains, seed=seed,
+            )  # fmt: skip
+        if plot is not None and place is not None:
+            from scalingfit.report import evidence_plots, plots
+
+            plots.save(evidence_plots.backtest(found), place, plot.suffix)
+    return Reply(found.as_json(), [understood(loaded), found], warned=bool(found.messages))
+
+
+def calibrate(
+    runs: str,
+    /,
+    *,
+    law: str = "chinchilla",
+    noise: str | None = None,
+    prior: Repeated = (),
+    tables: int = 200,
+    table: Table = AS_IT_STANDS,
+    draws: int = 500,
+    chains: int = 4,
+    seed: int = 0,
+) -> Reply:
+    """Simulate runs where yours are, fit them, and see whether the intervals hold the truth.
+
+    Only the places of the runs are used, not their losses. Exit code 1 where the law is not
+    calibrated there.
+
+    ```
+    scalingfit calibrate runs.csv --law chinchilla --tables 500
+    ```
+
+    Parameters
+    ----------
+    runs
+        CSV, TSV, JSON Lines, JSON or Parquet file (each also as .gz), or the name of a table that
+        `scalingfit datasets` lists.
+    law
+        A name that `scalingfit laws` lists.
+    noise
+        See `scalingfit fit --help`.
+    prior
+        Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`. Repeat for
+        several.
+    tables
+        How many tables to simulate and fit.
+    draws
+        Draws kept of each chain.
+    chains
+        Independent chains.
+    seed
+        The same seed gives the same tables and draws.
+    """
+    loaded = load(runs, table)
+    with progress(f"fitting {tables} simulated tables"):
+        found = sf.calibrate(
+            law, noise, loaded, tables=tables, priors=parsed_priors(prior),
+            draws=draws, chains=chains, seed=seed,
+        )  # fmt: skip
+    return Reply(found.as_json(), [understood(loaded), found], warned=not found.ok)
+
+
+def reconcile(
+    runs: str,
+    /,
+    *,
+    by: str,
+    law: str = "chinchilla",
+    noise: str | None = None,
+    budgets: str | None = None,
+    plot: Path | None = None,
+    table: Table = AS_IT_STANDS,
+    draws: int = 1000,
+    chains: int = 4,
+    seed: int = 0,
+) -> Reply:
+    """Find the exponent of N* in C for every stage of an experiment, in three ways.
+
+    From the law's posterior, from isoFLOP profiles, and from the lower envelope. Exit code 1 where
+    the fit of a stage is not to be relied on.
+
+    ```
+    scalingfit reconcile runs.csv --by stage
+    scalingfit reconcile runs.csv --by stage --budgets 6e18,1e19,3e19
+    ```
+
+    Parameters
+    ----------
+    runs
+        CSV, TSV, JSON Lines, JSON or Parquet file (each also as .gz), or the name of a table that
+        `scalingfit datasets` lists.
+    by
+        The column that names the stage.
+    law
+        A name that `scalingfit laws` lists.
+    noise
+        See `scalingfit fit --help`.
+    budgets
+        The budgets of the experiment in FLOP, with commas between them; by default runs of nearly
+        the same compute are grouped.
+    plot
+        Draw the exponents into this file (.png, .pdf or .svg).
+    draws
+        Draws kept of each chain.
+    chains
+        Independent chains.
+    seed
+        The same runs, model and seed give the same draws.
+    """
+    with contextlib.ExitStack() as stack:
+        place = None if plot is None else stack.enter_context(replacing(plot))
+        loaded = load(runs, table)
+        stages = {str(key): part for key, part in loaded.split(by).items()}
+        with progress(f"fitting {len(stages)} stages"):
+            found = sf.reconcile(
+                stages, law, noise, budgets=_budgets("--budgets", budgets),
+                draws=draws, chains=chains, seed=seed,
+            )  # fmt: skip
+        if plot is not None and place is not None:
+            from scalingfit.report import evidence_plots, plots
+
+            plots.save(evidence_plots.reconciliation(found), place, plot.suffix)
+    unsound = [stage for stage in found.stages.values() if not stage.posterior.verdict.ok]
+    return Reply(found.as_json(), [understood(loaded), found], warned=bool(unsound))
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise InputError(f"{text!r} names nothing", remedy="write chinchilla,kaplan.")
+    return names
+
+
+def _budgets(option: str, text: str | None) -> Any:
+    return None if text is None else numbers(option, text)

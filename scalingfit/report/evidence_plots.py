@@ -1,0 +1,167 @@
+"""Pictures of comparisons, backtests and reconciliations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+
+from scalingfit.evidence import Backtest, Comparison, Reconciliation
+from scalingfit.evidence.reconcile import METHODS
+from scalingfit.evidence.scores import LEVELS, band
+from scalingfit.evidence.track_record import Record
+from scalingfit.report._style import BLUE, GREEN, GREY, INK, ORANGE, PINK, blank, log_axis, tidy
+
+__all__ = ["backtest", "comparison", "reconciliation"]
+
+COLORS = (BLUE, ORANGE, GREEN, PINK, INK)
+BINS = 10
+
+
+def comparison(found: Comparison, figure: FigureBase | None = None) -> FigureBase:
+    """Each law's frontier over the same runs, and how well it foretells runs it had not seen.
+
+    Parameters
+    ----------
+    found : Comparison
+        Of laws that split a budget.
+    figure : figure, optional
+        To draw into.
+    """
+    figure = blank(figure, 10, 4.2)
+    left, right = figure.subplots(1, 2)
+    runs = found.runs
+    C = np.geomspace(runs["C"].min(), 100 * runs["C"].max(), 40)
+    left.scatter(runs["C"], runs["N"], s=10, color=GREY, alpha=0.6, linewidths=0, label="runs")
+    for color, (name, fit) in zip(COLORS, found.posteriors.items(), strict=False):
+        low, middle, high = fit.frontier(C).quantiles("N")
+        left.fill_between(C, low, high, color=color, alpha=0.2, linewidth=0)
+        left.plot(C, middle, color=color, label=f"{name}, weight {found.weights[name]:.2f}")
+    left.axvline(runs["C"].max(), color=GREY, linewidth=0.8, linestyle=":")
+    left.set(xlabel="compute C, FLOP", ylabel="best size N*, parameters")
+    tidy(left, "Where each law would spend a budget")
+    left.set_xscale("log")
+    left.set_yscale("log")
+    log_axis(left, "x", powers=True)
+    log_axis(left, "y")
+    left.legend(frameon=False, fontsize=8)
+    _future(right, found)
+    return figure
+
+
+def _future(axes: Axes, found: Comparison) -> None:
+    """Log score of unseen runs against how far beyond the fitted ones they are."""
+    for color, (name, standing) in zip(COLORS, found.standings.items(), strict=False):
+        for cut, density in zip(found.cuts, standing.future, strict=True):
+            distance = cut.distance[cut.test]
+            first = cut is found.cuts[0]
+            axes.scatter(
+                distance, density, s=9, color=color, alpha=0.5, linewidths=0,
+                label=name if first else None,
+            )  # fmt: skip
+    axes.set(xlabel="times larger than the largest fitted run", ylabel="log predictive density")
+    seen = [density for item in found.standings.values() for density in item.future]
+    scores = np.concatenate([*seen, np.array([] if seen else [0.0, 1.0])])
+    # A few runs of a law that is wrong would hide all others.
+    axes.set_ylim(max(scores.min(), np.quantile(scores, 0.02) - 1), scores.max() + 0.5)
+    tidy(axes, "How well each foretells runs it had not seen")
+    axes.set_xscale("log")
+    if found.cuts:
+        log_axis(axes, "x")
+        axes.legend(frameon=False, fontsize=8)
+
+
+def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
+    """Whether forecasts were right: PIT, coverage, and errors against distance.
+
+    Parameters
+    ----------
+    found : Backtest
+    figure : figure, optional
+        To draw into.
+    """
+    records = dict(list(found.records.items())[: len(COLORS)])
+    figure = blank(figure, 12, 4)
+    pits, shares, errors = figure.subplots(1, 3)
+    for color, (name, record) in zip(COLORS, records.items(), strict=False):
+        _pit(pits, record, name, color)
+        _coverage(shares, record, name, color)
+        _errors(errors, record, color)
+    count = min(len(record.pit) for record in records.values())
+    low, high = band(1 / BINS, count)
+    pits.axhspan(low * BINS, high * BINS, color=GREY, alpha=0.2, linewidth=0)
+    pits.set(xlabel="share of the forecast below what happened", ylabel="density", xlim=(0, 1))
+    tidy(pits, "Flat if the forecasts are right")
+    pits.legend(frameon=False, fontsize=8)
+    ends = np.array([band(level, count) for level in LEVELS])
+    shares.fill_between(LEVELS, ends[:, 0], ends[:, 1], color=GREY, alpha=0.2, linewidth=0)
+    shares.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
+    shares.set(xlabel="stated", ylabel="found", xlim=(0.45, 1), ylim=(0, 1.02))
+    tidy(shares, "Coverage; dashed: widened")
+    errors.axhline(0, color=GREY, linewidth=0.8)
+    errors.set(
+        xlabel="times larger than the largest fitted run", ylabel="observed over forecast, log"
+    )
+    tidy(errors, "Errors against distance, 90 % intervals")
+    errors.set_xscale("log")
+    log_axis(errors, "x")
+    return figure
+
+
+def _pit(axes: Axes, record: Record, name: str, color: str) -> None:
+    counts, edges = np.histogram(record.pit, bins=BINS, range=(0, 1), density=True)
+    axes.stairs(counts, edges, color=color, label=name, linewidth=1.5)
+
+
+def _coverage(axes: Axes, record: Record, name: str, color: str) -> None:
+    for ends, style in ((record.ends, "-"), (record.wide_ends, "--")):
+        inside = (ends[:, 0] <= record.observed) & (record.observed <= ends[:, 1])
+        axes.plot(LEVELS, inside.mean(axis=-1), style, marker="o", markersize=4, color=color)
+
+
+def _errors(axes: Axes, record: Record, color: str) -> None:
+    low, high = record.ends[LEVELS.index(0.9)]
+    error = np.log(record.observed / record.point)
+    # The interval is drawn about the error, so that it holds zero where the forecast was right.
+    reach: Any = np.maximum([error - np.log(record.observed / high),
+                             np.log(record.observed / low) - error], 0)  # fmt: skip
+    axes.errorbar(
+        record.distance, error, yerr=reach, fmt="o", markersize=3, color=color, alpha=0.5,
+        elinewidth=0.6, linewidth=0,
+    )  # fmt: skip
+
+
+def reconciliation(found: Reconciliation, figure: FigureBase | None = None) -> FigureBase:
+    """The exponent of every stage with its 90 % intervals, beside what was published.
+
+    Parameters
+    ----------
+    found : Reconciliation
+    figure : figure, optional
+        To draw into.
+    """
+    rows = found.summary()
+    figure = blank(figure, 7.5, 1.2 + 0.55 * len(rows))
+    axes = figure.subplots()
+    for place, (color, method) in enumerate(zip(COLORS, METHODS, strict=False)):
+        kept = [(at, row[method]) for at, row in enumerate(rows) if row[method]]
+        middle = np.array([row["q50"] for _, row in kept])
+        ends = np.array([[row["q5"], row["q95"]] for _, row in kept]).reshape(-1, 2)
+        axes.errorbar(
+            middle, [at + 0.22 * (place - 1) for at, _ in kept], fmt="o", markersize=4,
+            xerr=[middle - ends[:, 0], ends[:, 1] - middle], color=color, label=method,
+        )  # fmt: skip
+    known = [(row["published"], at) for at, row in enumerate(rows) if row["published"]]
+    if known:
+        values, places = zip(*known, strict=True)
+        axes.scatter(values, places, marker="|", s=500, color=INK, label="published")
+    axes.axvline(0.5, color=GREY, linewidth=0.8, linestyle=":")
+    axes.axvline(0.73, color=GREY, linewidth=0.8, linestyle=":")
+    axes.set_yticks(range(len(rows)), [row["stage"] for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel("a in N* ~ C^a; dotted: 0.50 (Hoffmann et al.), 0.73 (Kaplan et al.)")
+    tidy(axes, "The exponent, stage by stage")
+    axes.legend(frameon=False, fontsize=8)
+    return figure
