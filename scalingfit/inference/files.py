@@ -139,6 +139,7 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
     labels = {
         n.removeprefix("label_"): constant.pop(n) for n in list(constant) if n.startswith("label_")
     }
+    labels |= attributes["labels"]
     runs = Runs.from_columns(
         {**constant, **_arrays(tree, "observed_data")},
         labels=labels,
@@ -196,14 +197,18 @@ def _attributes(posterior: Posterior) -> dict[str, str]:
         "noise": model.noise.name,
         "priors": priors,
         "runs": posterior.runs.provenance,
+        "labels": {
+            name: values.tolist()
+            for name, values in posterior.runs.labels.items()
+            if _storable(values) is not values
+        },
         "verdict": dataclasses.asdict(posterior.verdict),
         "record": posterior.sampled.record,
         "provenance": dict(posterior.provenance),
     }
-    return {"scalingfit": json.dumps(record)}
+    return {"scalingfit": json.dumps(record, default=str)}
 
 
-def _storable(values: Any) -> Any:
-    """Labels as NetCDF can hold them: numbers stay, everything else becomes text."""
-    array = np.asarray(values)
-    return array if array.dtype.kind in "ifb" else array.astype(str).astype(object)
+def _storable(values: NDArray[Any]) -> NDArray[Any]:
+    """Labels as NetCDF can hold them: numbers stay, all else, missing values too, becomes text."""
+    return values if values.dtype.kind in "ifb" else values.astype(str).astype(object)

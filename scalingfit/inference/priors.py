@@ -68,9 +68,10 @@ def _distribution(text: str, call: ast.Call, family: str) -> Distribution:
     numbers = [_number(text, argument) for argument in call.args]
     named = {word.arg: _number(text, word.value) for word in call.keywords if word.arg}
     try:
-        return FAMILIES[family](*numbers, **named, validate_args=True)
+        FAMILIES[family](*numbers, **named, validate_args=True)
     except (TypeError, ValueError) as error:
         raise InputError(f"prior {text!r}: {error}", remedy=HOW) from None
+    return FAMILIES[family](*numbers, **named)  # as a caller of `fit` would write it
 
 
 def _number(text: str, node: ast.expr) -> float:

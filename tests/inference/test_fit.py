@@ -187,7 +187,7 @@ def assert_told(posterior: Posterior) -> None:
 
 @pytest.mark.parametrize("rows", [8, 12, 25])
 def test_small_tables_end_with_a_verdict(simulated: Callable[..., Runs], rows: int) -> None:
-    assert_told(sf.fit(simulated(rows, seed=rows)))
+    assert_told(sf.fit(simulated(rows, seed=rows), **QUICK))
 
 
 def all_equal(runs: Runs) -> dict[str, np.ndarray]:
