@@ -61,6 +61,7 @@ def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:
     index[len(runs) :] = 0
     columns = runs.columns
     weight = columns.get("weight", np.ones(len(runs)))
+    share = weight / weight.max()  # weights may be of any size
     inputs = {name: np.log(values) for name, values in runs.input(model.law.inputs()).items()}
     loss = np.log(columns["L"]) if model.noise.on_log else columns["L"]
     data = Data(
@@ -68,7 +69,7 @@ def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:
         loss=loss[index],
         weight=np.where(np.arange(rows) < len(runs), weight[index], 0.0),
         loss_se=columns["loss_se"][index] if "loss_se" in columns else None,
-        centre={name: np.average(values, weights=weight) for name, values in inputs.items()},
+        centre={name: np.average(values, weights=share) for name, values in inputs.items()},
     )
     packed: Data = jax.tree.map(lambda leaf: np.asarray(leaf, precision), data)
     return packed
