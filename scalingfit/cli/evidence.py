@@ -141,8 +141,8 @@ def backtest(
         loaded = load(runs, table)
         with progress(f"forecasting within {len(loaded)} runs"):
             found = sf.backtest(
-                loaded, _names(laws), noise and _names(noise), cuts=_budgets("--cuts", cuts), split=split,
-                by=by, draws=draws, chains=chains, seed=seed,
+                loaded, _names(laws), noise and _names(noise), split=split,
+                cuts=_budgets("--cuts", cuts), by=by, draws=draws, chains=chains, seed=seed,
             )  # fmt: skip
         if plot is not None and place is not None:
             from scalingfit.report import evidence_plots, plots
