@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Answer", "FloatArray", "engineering"]
+__all__ = ["Answer", "FloatArray", "engineering", "quantity"]
 
 FloatArray = NDArray[np.float64]
 
@@ -102,7 +102,10 @@ class Answer(abc.ABC):
     def cells(self) -> list[list[str]]:
         """The table as text, header first: median and 5 % to 95 % interval."""
         shown = [name for name in self.draws if name not in self.hidden]
-        columns = [[name, *map(engineering, values)] for name, values in self.asked.items()]
+        columns = [
+            [name, *(quantity(name, value) for value in values)]
+            for name, values in self.asked.items()
+        ]
         for name in shown:
             low, middle, high = self.quantiles(name)
             columns.append([name, *map(_interval, low, middle, high)])
@@ -141,6 +144,15 @@ def engineering(value: float) -> str:
         if unit * 0.9995 <= abs(value) < 999.5 * unit and not (suffix == "K" and value < 1e4):
             return f"{_three(value / unit)}{suffix}"
     return _three(value)
+
+
+def quantity(name: str, value: float) -> str:
+    """A number as its symbol is usually written: FLOP as 2e12, everything else as 2.00T.
+
+    >>> quantity("C", 2e12), quantity("D", 2e12)
+    ('2e12', '2.00T')
+    """
+    return _three(value) if name == "C" else engineering(value)
 
 
 def _json_number(value: float) -> float | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
-from scalingfit.allocation.answer import Answer, FloatArray, engineering
+from scalingfit.allocation.answer import Answer, FloatArray, engineering, quantity
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.flops import counting as counting_rule
 from scalingfit.allocation.frontier import extras_of
@@ -117,6 +117,6 @@ def _require_trainable(loss: FloatArray, C: FloatArray, N: FloatArray, D: FloatA
     if len(lost):
         raise InputError(
             "a budget does not suffice to train a model on a single token",
-            [f"N = {engineering(N[row])} at C = {engineering(C[row])}" for row in lost],
+            [f"N = {engineering(N[row])} at C = {quantity('C', C[row])}" for row in lost],
             remedy="ask for a larger budget or leave the model out.",
         )

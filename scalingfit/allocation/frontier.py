@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
-from scalingfit.allocation.answer import Answer, FloatArray, engineering
+from scalingfit.allocation.answer import Answer, FloatArray, engineering, quantity
 from scalingfit.allocation.flops import Counting, WithInference
 from scalingfit.allocation.flops import counting as counting_rule
 from scalingfit.allocation.question import cost, numbers, reach, subject, unknown_inputs
@@ -179,7 +179,7 @@ def _require_feasible(found: Optimum, budgets: FloatArray, rule: Counting) -> No
     lost = np.isnan(found.L)
     if np.any(lost):
         where = [
-            f"C = {engineering(C)}: {100 * share:.3g} % of the draws"
+            f"C = {quantity('C', C)}: {100 * share:.3g} % of the draws"
             for C, share in zip(budgets, _share(lost), strict=True)
             if share > 0
         ]
@@ -200,7 +200,7 @@ def _edges(found: Optimum, budgets: FloatArray, max_params: float | None) -> lis
         )
     bottom = "the best split is the smallest possible model: the law gains nothing from size there"
     return [
-        f"C {engineering(C)}: in {100 * share:.3g} % of the draws {what}"
+        f"C {quantity('C', C)}: in {100 * share:.3g} % of the draws {what}"
         for what, at_edge in ((bottom, found.lowest), (top, found.highest))
         for C, share in zip(budgets, _share(at_edge), strict=True)
         if share > 0

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from scalingfit._errors import InputError
-from scalingfit.allocation.answer import FloatArray, engineering
+from scalingfit.allocation.answer import FloatArray, engineering, quantity
 from scalingfit.allocation.flops import Counting
 from scalingfit.law import Law
 from scalingfit.noise import Noise
@@ -155,4 +155,4 @@ def _in_words(name: str, value: float, runs: FloatArray) -> str:
     times = value / limit if above else limit / value
     factor = f"{float(f'{times:.3g}'):,g}" if times < 1e6 else engineering(times)
     end = "times the largest" if above else "times below the smallest"
-    return f"{name} {engineering(value)} is {factor} {end} run ({engineering(limit)})"
+    return f"{name} {quantity(name, value)} is {factor} {end} run ({quantity(name, limit)})"

@@ -46,8 +46,8 @@ class Table:
         unit is another one: `-c "D=tokens (B)*1e9"`. Repeat for N, D, C, L, loss_se, weight or
         any other input of the law.
     where
-        Keep only the runs for which this holds: `--where family=gpt`, `--where "C<1e21"`; with
-        `=`, `!=`, `<`, `<=`, `>` or `>=`. Repeat to ask for several.
+        Keep only the runs for which this holds: `--where family=gpt`, `--where "C<1e21"`,
+        `--where "D/N>5"`; with `=`, `!=`, `<`, `<=`, `>` or `>=`. Repeat to ask for several.
     bad_rows
         Refuse the table where a row cannot be used, or drop such rows and say so.
     counting
@@ -120,6 +120,8 @@ def _kept(runs: Runs, condition: str) -> Runs:
     origins = runs.provenance["columns"]
     by_source = {origins[symbol]["column"]: runs.columns[symbol] for symbol in origins}
     columns = {**by_source, **runs.labels, **runs.columns}
+    if {"N", "D"} <= runs.columns.keys():
+        columns["D/N"] = runs["D"] / runs["N"]
     if name not in columns:
         raise InputError(
             f"--where {condition!r}: there is no column {name!r}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -37,9 +37,10 @@ def fit(
     table: Table = AS_IT_STANDS,
     draws: int = 1000,
     chains: int = 4,
-    warmup: int = 150,
+    warmup: int = 100,
     retries: int = 2,
     seed: int = 0,
+    precision: Literal["float64", "float32"] | None = None,
 ) -> Reply:
     """Fit a scaling law to a table of runs.
 
@@ -72,11 +73,13 @@ def fit(
     chains
         Independent chains.
     warmup
-        Transitions of each of the two adaptation windows.
+        Transitions of the first and last adaptation window; the middle one is twice as long.
     retries
         Further attempts, with a longer warm-up and smaller steps, where diagnostics fail.
     seed
         The same runs, model and seed give the same draws.
+    precision
+        By default float64 on CPUs and float32 on accelerators.
     """
     with contextlib.ExitStack() as stack:
         # The place of the file is claimed before the work, so that nothing is computed for nought.
@@ -85,6 +88,7 @@ def fit(
         post = fitted(
             loaded, law=law, noise=noise, priors=parsed_priors(prior),
             draws=draws, chains=chains, warmup=warmup, retries=retries, seed=seed,
+            precision=precision,
         )  # fmt: skip
         if place is not None:
             post.save(place)
@@ -95,7 +99,7 @@ def fit(
         shown.append(found)
         data["frontier"] = found.summary()
     if out is not None:
-        shown.append(f"saved to {out}: scalingfit frontier {out} --compute 1e21,1e24")
+        shown.append(f"saved to {out}; next: scalingfit frontier {out} --compute BUDGETS")
         data["saved"] = str(out)
     return Reply(data, shown, warned=not post.verdict.ok)
 

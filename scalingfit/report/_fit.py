@@ -97,7 +97,7 @@ def _marginal(axes: Axes, draws: NDArray[np.float64], prior: NDArray[np.float64]
     axes.set_yticks([])
     style.tidy(axes)
     axes.spines["left"].set_visible(False)
-    axes.locator_params(axis="x", nbins=4)
+    axes.locator_params(axis="x", nbins=3)
 
 
 def _mark_published(panels: dict[str, Axes], posterior: Posterior) -> None:
