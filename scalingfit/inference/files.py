@@ -16,7 +16,7 @@ from numpyro.distributions import Distribution
 from scalingfit._errors import InputError
 from scalingfit._files import replacing
 from scalingfit.catalog import law as find_law
-from scalingfit.inference.diagnostics import Verdict, diagnose
+from scalingfit.inference.diagnostics import Diagnosis, Verdict, diagnose
 from scalingfit.inference.model import Model, Prior, build
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.priors import parse_prior
@@ -130,9 +130,6 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
     draws, kept = _arrays(tree, "posterior"), _arrays(tree, "sample_stats")
     values = {name: draws[name] for name in model.sites}
     stats: dict[str, Any] = {ours: kept[theirs] for ours, theirs in STATS.items()}
-    diagnosis = diagnose(
-        np.stack([values[name] for name in model.sites]), stats["energy"], stats["diverging"]
-    )
     completed = model.complete_arrays(values)
     constant = _arrays(tree, "constant_data")
     rows = constant.pop("row_number")
@@ -158,10 +155,18 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
             values=values,
             **stats,
             step_size=kept["step_size"][:, 0],
-            diagnosis=diagnosis,
+            diagnosis=_diagnosis(values, stats, attributes["record"]),
             record=attributes["record"],
         ),
     )
+
+
+def _diagnosis(
+    values: Mapping[str, NDArray[Any]], stats: Mapping[str, Any], record: Mapping[str, Any]
+) -> Diagnosis:
+    if record["method"] == "importance":  # draws hold repeats: only the weights knew their worth
+        return Diagnosis.of_weights(record["importance_ess"], len(values), len(stats["energy"]))
+    return diagnose(np.stack(list(values.values())), stats["energy"], stats["diverging"])
 
 
 def _arrays(tree: xr.DataTree, group: str) -> dict[str, NDArray[Any]]:

@@ -15,7 +15,11 @@ import pytest
 import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit.inference import Posterior
+from scalingfit.inference.fit import posterior_of
+from scalingfit.inference.model import build
+from scalingfit.inference.sampler import Settings, sample
 from scalingfit.law import Array, Law, parameter
+from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 
 MIXTURE = dist.TransformedDistribution(
@@ -106,6 +110,20 @@ def test_arvizs_loo_works_on_it(fitted: Posterior) -> None:
     loo = arviz_stats.loo(fitted.to_arviz())
     best = fitted.log_likelihood().max(axis=(0, 1)).sum()
     assert -100 < loo.elpd < best
+
+
+def test_importance_draws_keep_the_worth_of_their_weights(
+    simulated: Callable[..., Runs], tmp_path: Path
+) -> None:
+    """They hold repeats, so that counting the draws would overrate them."""
+    model = build(sf.law("chinchilla"), Normal, {"alpha": 0.35, "beta": 0.37})
+    settings = Settings(chains=2, draws=2000, method="auto")
+    runs = simulated(16)
+    fitted = posterior_of(model, runs, sample(model, [runs], settings)[0], settings)
+    assert fitted.sampled.record["method"] == "importance"
+    fitted.save(tmp_path / "fit.nc")
+    loaded = sf.load(tmp_path / "fit.nc")
+    assert str(loaded) == str(fitted)
 
 
 # --- laws and priors that a file names but does not hold -----------------------------------------
