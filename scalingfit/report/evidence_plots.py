@@ -104,7 +104,7 @@ def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
     errors.set(
         xlabel="times larger than the largest fitted run", ylabel="observed over forecast, log"
     )
-    tidy(errors, "Errors against distance, 90 % intervals")
+    tidy(errors, "Errors, 90 % intervals")
     errors.set_xscale("log")
     log_axis(errors, "x")
     return figure

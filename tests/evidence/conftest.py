@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from scalingfit import law
+from scalingfit import backtest, compare, law
+from scalingfit.evidence import Backtest, Comparison
 from scalingfit.inference import Limits, Posterior
 from scalingfit.inference.fit import posterior_of
 from scalingfit.inference.model import build
@@ -12,6 +13,8 @@ from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 
 SETTINGS = Settings(draws=300, retries=0, limits=Limits(ess=100))
+QUICK = {"draws": 300, "retries": 0, "limits": Limits(ess=100)}
+BOTH = ["chinchilla", "kaplan"]
 POINTS = {"chinchilla": "besiroglu-2024", "kaplan": "kaplan-2020-table-2"}
 
 
@@ -38,3 +41,13 @@ def runs() -> Runs:
 def posterior(runs: Runs) -> Posterior:
     model = build(law("chinchilla"), Normal)
     return posterior_of(model, runs, sample(model, [runs], SETTINGS)[0], SETTINGS)
+
+
+@pytest.fixture(scope="session")
+def comparison(runs: Runs) -> Comparison:
+    return compare(runs, BOTH, "normal", cuts=[1e20, 6e20], **QUICK)
+
+
+@pytest.fixture(scope="session")
+def tested(runs: Runs) -> Backtest:
+    return backtest(runs, BOTH, "normal", cuts=[1e20, 6e20], **QUICK)

@@ -11,13 +11,11 @@ from scalingfit._errors import InputError
 from scalingfit.evidence.backtest import Backtest, Record, backtest
 from scalingfit.evidence.discrepancy import Discrepancy, Held, learn
 from scalingfit.evidence.scores import band, coverage, crps, intervals, pit
-from scalingfit.inference import Limits, Posterior
+from scalingfit.inference import Posterior
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 
-from .conftest import simulated
-
-QUICK = {"draws": 300, "retries": 0, "limits": Limits(ess=100)}
+from .conftest import QUICK, simulated
 
 
 def test_crps_is_the_closed_form_of_the_normal() -> None:
@@ -91,11 +89,6 @@ def test_the_log_score_is_the_normal_density() -> None:
     sd = np.hypot(0.01, 0.05 * np.log10(held.distance))
     exact = norm.logpdf(np.log(held.observed), np.log(3), sd) - np.log(held.observed)
     np.testing.assert_allclose(held.log_score(0.05), exact, rtol=1e-6)
-
-
-@pytest.fixture(scope="module")
-def tested(runs: Runs) -> Backtest:
-    return backtest(runs, ["chinchilla", "kaplan"], "normal", cuts=[1e20, 6e20], **QUICK)
 
 
 def test_the_right_law_forecasts_within_its_intervals(tested: Backtest) -> None:

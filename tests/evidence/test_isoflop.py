@@ -11,10 +11,11 @@ from scalingfit import law, read
 from scalingfit._errors import InputError
 from scalingfit.evidence.isoflop import envelope, grouped, isoflop, profiles
 from scalingfit.evidence.reconcile import exponent_without_embeddings, reconcile, recount
-from scalingfit.inference import Limits, Posterior
+from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
 
-QUICK = {"draws": 300, "retries": 0, "limits": Limits(ess=100)}
+from .conftest import QUICK
+
 POINT = law("chinchilla").published["besiroglu-2024"].law
 EXPONENT = POINT.beta / (POINT.alpha + POINT.beta)
 
