@@ -55,6 +55,6 @@ def posterior(
         diverging=quiet,
         step_size=np.full(CHAINS, math.pi / 4),
         diagnosis=diagnose(np.stack([values[name] for name in model.sites]), energy, quiet),
-        record={},
+        record={"method": "nuts"},
     )
     return posterior_of(model, runs or table(), draws, Settings(draws=LENGTH))
