@@ -163,5 +163,5 @@ def reconciliation(found: Reconciliation, figure: FigureBase | None = None) -> F
     axes.invert_yaxis()
     axes.set_xlabel("a in N* ~ C^a; dotted: 0.50 (Hoffmann et al.), 0.73 (Kaplan et al.)")
     tidy(axes, "The exponent, stage by stage")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="lower right", markerscale=0.5)
     return figure
