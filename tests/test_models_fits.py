@@ -183,5 +183,5 @@ def draws_from_the_prior(model: Model) -> Draws:
         diverging=diverging,
         step_size=np.full(4, 0.5),
         diagnosis=diagnose(np.stack(list(values.values())), energy, diverging),
-        record={"attempts": 1},
+        record={"attempts": 1, "method": "nuts"},
     )

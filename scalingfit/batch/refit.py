@@ -35,7 +35,7 @@ def refit(
     priors: Mapping[str, Any] | None = None,
     *,
     method: str = "auto",
-    draws: int = 250,
+    draws: int = 500,
     chains: int = 4,
     warmup: int = 100,
     seed: int = 0,

@@ -35,7 +35,7 @@ def refit(
     part: str | None = None,
     table: Table = AS_IT_STANDS,
     method: Literal["auto", "nuts"] = "auto",
-    draws: int = 250,
+    draws: int = 500,
     chains: int = 4,
     warmup: int = 100,
     seed: int = 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import platform
 from collections.abc import Mapping
@@ -232,13 +233,12 @@ def _misfit(model: Model, runs: Runs, draws: Draws) -> list[str]:
 
 
 def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> dict[str, Any]:
-    versions = {name: importlib.metadata.version(name) for name in ("jax", "numpyro", "numpy")}
     device = jax.devices()[0]
     return {
-        "versions": {"scalingfit": __version__, "python": platform.python_version(), **versions},
+        "versions": {"scalingfit": __version__, "python": platform.python_version(), **_versions()},
         "device": f"{device.platform}: {device.device_kind}",
         "precision": settings.precision,
-        "method": "nuts",
+        "method": draws.record["method"],
         "settings": {
             name: getattr(settings, name)
             for name in ("chains", "draws", "warmup", "acceptance", "retries", "seed")
@@ -247,3 +247,8 @@ def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> d
         "priors": model.describe_priors(),
         "data": {"digest": runs.digest, "rows": len(runs)},
     }
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in ("jax", "numpyro", "numpy")}

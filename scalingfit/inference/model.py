@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import threading
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
@@ -38,6 +39,8 @@ from scalingfit.law import Law, Parameter, describe
 from scalingfit.noise import Noise
 
 __all__ = ["Data", "Leaf", "Model", "Prior", "build"]
+
+HANDLERS = threading.RLock()  # NumPyro keeps one stack of effect handlers for all threads
 
 type Prior = Distribution | float | str
 type Leaf = Array | NDArray[Any]
@@ -130,7 +133,8 @@ class Model:
             Of one table.
         """
         values, log_jacobian = self.constrain(z, data.centre)
-        terms, _ = compute_log_probs(self.sample, (data,), {}, values, sum_log_prob=False)
+        with HANDLERS:
+            terms, _ = compute_log_probs(self.sample, (data,), {}, values, sum_log_prob=False)
         likelihood = jnp.sum(data.weight * terms.pop("L"))
         return likelihood + sum(jnp.sum(term) for term in terms.values()) + log_jacobian
 
@@ -188,7 +192,8 @@ class Model:
         """Draws of the sampled parameters from the prior, each of shape (draws,)."""
 
         def one(key: Array) -> dict[str, Array]:
-            trace = handlers.trace(handlers.seed(self.sample, key)).get_trace()
+            with HANDLERS:
+                trace = handlers.trace(handlers.seed(self.sample, key)).get_trace()
             return {site: trace[site]["value"] for site in self.sites}
 
         return jax.vmap(one)(jax.random.split(key, draws))
@@ -198,7 +203,8 @@ class Model:
 
         def one(key: Array) -> dict[str, Array]:
             model = handlers.seed(functools.partial(self.sample, data, observe=False), key)
-            trace = handlers.trace(model).get_trace()
+            with HANDLERS:
+                trace = handlers.trace(model).get_trace()
             return {name: trace[name]["value"] for name in (*self.sites, "L")}
 
         return jax.vmap(one)(jax.random.split(key, draws))
@@ -262,7 +268,8 @@ class _Given:
 def _build(law: type[Law], noise: type[Noise], given: tuple[_Given, ...]) -> Model:
     priors = {item.name: item.prior for item in given}
     blank = Model(law, noise, priors, (), ())
-    trace = handlers.trace(handlers.seed(blank.sample, 0)).get_trace()
+    with HANDLERS:
+        trace = handlers.trace(handlers.seed(blank.sample, 0)).get_trace()
     sites = tuple(name for name, site in trace.items() if site["type"] == "sample")
     transforms = tuple(_transform(name, trace[name]["fn"], law) for name in sites)
     return Model(law, noise, priors, sites, transforms)

@@ -164,12 +164,14 @@ def _attempt(
     """
     devices = jax.local_devices()
     if devices[0].platform == "cpu":
-        devices = devices * max(1, len(os.sched_getaffinity(0)) // len(devices))
+        devices = devices * max(1, (os.cpu_count() or 1) // len(devices))
     shapes = {i: (bucket(len(tables[i])), "loss_se" in tables[i].columns) for i in waiting}
-    groups = []
+    leaders, groups = [], []
     for shape in sorted(set(shapes.values())):
         members = [i for i in waiting if shapes[i] == shape]
-        groups += [list(part) for part in itertools.batched(members, group_size(shape[0]))]
+        parts = [list(part) for part in itertools.batched(members, group_size(shape[0]))]
+        leaders.append(parts[0])
+        groups += parts[1:]
 
     def work(order: int, members: list[int]) -> tuple[list[int], list[Draws]]:
         device = devices[order % len(devices)]
@@ -177,11 +179,11 @@ def _attempt(
             group = _Group(model, [tables[i] for i in members], settings, attempt)
             return members, group.weigh() if by_weights else group.walk()
 
-    if len(groups) == 1:
-        yield work(0, groups[0])
-        return
-    with ThreadPoolExecutor(len(devices)) as pool:
-        yield from pool.map(work, range(len(groups)), groups)
+    for leader in leaders:  # compiles what the others of its shape share
+        yield work(0, leader)
+    if groups:
+        with ThreadPoolExecutor(len(devices)) as pool:
+            yield from pool.map(work, range(len(groups)), groups)
 
 
 def _generator(model: Model, runs: Runs, settings: Settings, attempt: int) -> np.random.Generator:
