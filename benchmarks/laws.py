@@ -205,7 +205,6 @@ ADDITION = ("four-digit addition", lambda: load("bnsl_4digit_addition"))
 CURVES = {
     "images": "IC|bird_10|BiT/101/3",
     "language": "LM|val_loss|2.62e+08",
-    "BIG-Bench": "BB|('qa', '2-shot')|262M",
 }
 
 
