@@ -58,6 +58,7 @@ def prior_draws(name: str, *, double: bool = True) -> Law:
 
 @functools.cache
 def _prior_draws(name: str, double: bool) -> dict[str, np.ndarray]:
+    """The draws whose parameters are finite numbers of that precision: all but a few scales."""
     def one(key: jax.Array) -> dict[str, jax.Array]:
         values: dict[str, jax.Array] = {}
         for parameter, declared in law(name).parameters().items():
@@ -67,7 +68,9 @@ def _prior_draws(name: str, double: bool) -> dict[str, np.ndarray]:
 
     with jax.enable_x64(double):
         drawn = jax.vmap(one)(jax.random.split(jax.random.key(LAWS.index(name)), DRAWS))
-    return {parameter: np.asarray(value) for parameter, value in drawn.items()}
+    finite = np.all([np.isfinite(value) for value in drawn.values()], axis=0)
+    assert finite.mean() > (0.99 if not double else 0.9999)
+    return {parameter: np.asarray(value)[finite] for parameter, value in drawn.items()}
 
 
 def inputs(name: str, *, double: bool = True) -> dict[str, np.ndarray]:
@@ -114,7 +117,8 @@ def test_loss_and_gradient_are_finite_wherever_the_prior_reaches(name: str, doub
         drawn, given = prior_draws(name, double=double), inputs(name, double=double)
         stated = losses(drawn, given)
         engine, slopes = as_the_engine_does(drawn, given)
-    assert stated.shape == engine.shape == (DRAWS, RUNS)
+    assert stated.shape == engine.shape
+    assert stated.shape[1] == RUNS
     assert stated.dtype == engine.dtype == (np.float64 if double else np.float32)
     for parameter, slope in {"loss": stated, **slopes}.items():
         assert jnp.all(jnp.isfinite(slope)), parameter
