@@ -59,6 +59,7 @@ def prior_draws(name: str, *, double: bool = True) -> Law:
 @functools.cache
 def _prior_draws(name: str, double: bool) -> dict[str, np.ndarray]:
     """The draws whose parameters are finite numbers of that precision: all but a few scales."""
+
     def one(key: jax.Array) -> dict[str, jax.Array]:
         values: dict[str, jax.Array] = {}
         for parameter, declared in law(name).parameters().items():
