@@ -1,4 +1,4 @@
-"""A choice among models that can be built: which of them is best at a budget, and how surely."""
+"""A choice among models that can be built: which is best, which nearest to the optimum."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.flops import counting as counting_rule
 from scalingfit.allocation.frontier import extras_of
 from scalingfit.allocation.question import cost, numbers, reach, subject
-from scalingfit.allocation.solver import budget_loss
+from scalingfit.allocation.solver import budget_loss, solve
 
 __all__ = ["Choice", "choose"]
 
@@ -25,32 +25,39 @@ __all__ = ["Choice", "choose"]
 class Choice(Answer):
     """Models compared at budgets, one row for each pair, models within budgets.
 
-    ``asked`` has C, N and D, the tokens that C leaves to N; ``draws`` has the loss L, ``regret``,
-    how far it lies above the best model of the list in that draw, and ``best``, 1 where the model
-    is that best one and 0 elsewhere.
+    ``asked`` has C, N and D, the tokens that C leaves to N. ``draws`` has the loss L; ``regret``,
+    how far it lies above the best model of the list in that draw; ``penalty``, how far above the
+    optimum over every N; ``best``, 1 where the model is the best of the list and 0 elsewhere; and
+    ``nearest``, likewise where log N is nearest to that optimum's.
     """
 
     title: ClassVar[str] = "Models at a budget: median [5 %, 95 %]"
-    hidden: ClassVar[frozenset[str]] = frozenset({"best"})
+    hidden: ClassVar[frozenset[str]] = frozenset({"best", "nearest"})
 
     @property
     def probability(self) -> FloatArray:
         """The share of draws in which each model is the best, shape ``(row,)``."""
-        best = self.draws["best"]
-        return np.asarray(best.reshape(-1, best.shape[-1]).mean(axis=0), np.float64)
+        return self._share("best")
 
     def summary(self, quantiles: Any = (0.05, 0.5, 0.95)) -> list[dict[str, Any]]:
-        """Like the summary of any answer, with ``best`` the probability that the model is it."""
+        """Like the summary of any answer; ``best`` and ``nearest`` are shares of the draws."""
         rows = super().summary(quantiles)
-        for row, probability in zip(rows, self.probability, strict=True):
-            row["best"] = float(probability)
+        for name in ("best", "nearest"):
+            for row, share in zip(rows, self._share(name), strict=True):
+                row[name] = float(share)
         return rows
 
     def cells(self) -> list[list[str]]:
-        """The table as text, with the probability that each model is the best."""
-        head, *body = super().cells()
-        shares = [f"{100 * probability:.3g} %" for probability in self.probability]
-        return [[*head, "best"], *([*row, share] for row, share in zip(body, shares, strict=True))]
+        """The table as text, with the shares of draws in which each is best and nearest."""
+        columns = [
+            [name, *(f"{100 * share:.3g} %" for share in self._share(name))]
+            for name in ("best", "nearest")
+        ]
+        return [[*row, *more] for row, *more in zip(super().cells(), *columns, strict=True)]
+
+    def _share(self, name: str) -> FloatArray:
+        flags = self.draws[name]
+        return np.asarray(flags.reshape(-1, flags.shape[-1]).mean(axis=0), np.float64)
 
 
 def choose(
@@ -62,6 +69,9 @@ def choose(
     **extras: ArrayLike,
 ) -> Choice:
     """Compare models of given sizes, each trained on all the tokens that the budget leaves it.
+
+    The best of them need not be the nearest to the compute-optimal size: along a budget the loss
+    rises more steeply on one side than on the other.
 
     Parameters
     ----------
@@ -95,20 +105,49 @@ def choose(
         D = np.asarray(rule.tokens(N, spent), np.float64)
         loss = np.asarray(budget_loss(law, rule, repeated, jnp.log(N), jnp.log(spent)))
     _require_trainable(loss, spent, N, D)
+    optimum = solve(asked.law, budgets, rule, extras=others)
     by_budget = loss.reshape(*loss.shape[:-1], len(budgets), len(sizes))
-    least = by_budget.min(axis=-1, keepdims=True)
-    best = by_budget.argmin(axis=-1)[..., None] == np.arange(len(sizes))
-    regret = (by_budget - least).reshape(loss.shape)
+    distance = np.abs(np.log(sizes) - np.log(optimum.N)[..., None])
+    draws = {
+        "L": by_budget,
+        "regret": by_budget - by_budget.min(axis=-1, keepdims=True),
+        "penalty": by_budget - optimum.L[..., None],
+        "best": _least(by_budget),
+        "nearest": _least(distance),
+    }
     return Choice(
         asked={"C": spent, "N": N, "D": D, **repeated},
-        draws={"L": loss, "regret": regret, "best": best.reshape(loss.shape).astype(np.float64)},
-        messages=reach("models", {"C": cost(rule, N, D), "N": N, "D": D}, asked.counted(rule)),
+        draws={name: values.reshape(loss.shape) for name, values in draws.items()},
+        messages=(
+            *_disagreements(budgets, sizes, draws["best"], draws["nearest"]),
+            *reach("models", {"C": cost(rule, N, D), "N": N, "D": D}, asked.counted(rule)),
+        ),
         provenance={
             "law": type(asked.law).name,
             "counting": rule.describe(),
             "posterior": dict(asked.provenance),
         },
     )
+
+
+def _least(values: FloatArray) -> FloatArray:
+    """1 at the least value along the last axis, 0 elsewhere."""
+    where = np.arange(values.shape[-1]) == values.argmin(axis=-1)[..., None]
+    return where.astype(np.float64)
+
+
+def _disagreements(
+    C: FloatArray, N: FloatArray, best: FloatArray, nearest: FloatArray
+) -> list[str]:
+    """Say where the model that is mostly the best is not the one that is mostly the nearest."""
+    shape = (-1, len(C), len(N))
+    most = [flags.reshape(shape).mean(axis=0).argmax(axis=-1) for flags in (best, nearest)]
+    return [
+        f"C {quantity('C', budget)}: nearest to the optimum is N = {engineering(N[near])}, but "
+        f"{engineering(N[first])} has the lower loss"
+        for budget, first, near in zip(C, *most, strict=True)
+        if first != near
+    ]
 
 
 def _require_trainable(loss: FloatArray, C: FloatArray, N: FloatArray, D: FloatArray) -> None:

@@ -161,7 +161,41 @@ def test_the_best_of_a_list_has_the_least_loss(posterior) -> None:
     assert found.probability.reshape(2, 4) == pytest.approx(best)
     assert found.draws["regret"].reshape(4, 50, 2, 4).min(axis=-1) == pytest.approx(0.0)
     assert found.summary()[1]["best"] == pytest.approx(best[0, 1])
-    assert str(found).splitlines()[1].endswith("best")
+    assert str(found).splitlines()[1].split()[-2:] == ["best", "nearest"]
+
+
+def test_the_nearest_of_a_list_is_nearest_to_the_optimum_over_every_size(posterior) -> None:
+    models, budgets = np.array([1e9, 2e9, 4e9, 8e9]), [1e21, 1e22]
+    found = choose(posterior, budgets, models, counting=NonEmbedding())
+    nearest = found.draws["nearest"].reshape(4, 50, 2, 4).argmax(axis=-1)
+    penalty = found.draws["penalty"].reshape(4, 50, 2, 4)
+    # By brute force: half a per cent between sizes, whose loss is flat to the second order.
+    sizes = np.geomspace(1e8, 1e11, 1 + round(np.log(1e3) / 0.005))
+    for row, C in enumerate(budgets):
+        D = NonEmbedding().tokens(sizes, C)
+        losses = forecast(posterior, N=sizes, D=D).mean
+        place = np.log(sizes[losses.argmin(axis=-1)])
+        distance = np.abs(np.log(models) - place[..., None])
+        chosen = np.take_along_axis(distance, nearest[..., row, None], axis=-1)[..., 0]
+        assert np.all(chosen <= distance.min(axis=-1) + 0.005)
+        own = found.draws["L"].reshape(4, 50, 2, 4)[..., row, :]
+        above = penalty[..., row, :] - (own - losses.min(axis=-1, keepdims=True))
+        assert np.all(above >= -1e-12)
+        assert np.all(above < 1e-5)  # the curvature, below 1 nat, times half the spacing squared
+    share = np.mean(nearest[..., None] == np.arange(4), axis=(0, 1)).ravel()
+    assert [line["nearest"] for line in found.summary()] == pytest.approx(list(share))
+
+
+def test_the_nearest_model_need_not_be_the_best() -> None:
+    # The smaller is a little farther off, but the loss rises more slowly on that side.
+    steep = law("chinchilla")(E=1.7, alpha=0.2, beta=0.8, A=20.0, B=1e8)
+    (optimum,) = frontier(steep, 1e21).N
+    smaller, larger = optimum / 2.05, optimum * 2
+    found = choose(steep, 1e21, [smaller, larger])
+    assert list(found.draws["nearest"]) == [0.0, 1.0]
+    assert list(found.draws["best"]) == [1.0, 0.0]
+    assert found.messages[0].startswith("C 1e21: nearest to the optimum is N = ")
+    assert choose(steep, 1e21, [optimum]).messages == ()
 
 
 @pytest.mark.parametrize(
