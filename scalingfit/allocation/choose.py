@@ -133,7 +133,7 @@ def choose(
 def _least(values: FloatArray) -> FloatArray:
     """1 at the least value along the last axis, 0 elsewhere."""
     where = np.arange(values.shape[-1]) == values.argmin(axis=-1)[..., None]
-    return where.astype(np.float64)
+    return np.asarray(where, np.float64)
 
 
 def _disagreements(
