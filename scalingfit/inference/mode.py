@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-__all__ = ["Whitening", "find_mode"]
+__all__ = ["Ascent", "Whitening", "climb", "find_mode"]
 
 ITERATIONS = 100
 STIFFEST, SOFTEST = 1e-8, 3.0  # limits on a posterior standard deviation, in log units
@@ -46,17 +46,13 @@ class Whitening:
 def find_mode(log_density: Callable[[Array], Array], starts: Array) -> Whitening:
     """Climb from every start and whiten at the best mode found.
 
-    A damped Newton ascent on absolute curvatures (Dauphin et al. 2014, arXiv 1406.2572), so that
-    saddles repel; the damping follows the success of the steps, as in Levenberg and Marquardt's
-    method.
-
     Parameters
     ----------
     log_density : callable
         ``(dim,) -> scalar``.
     starts : array, shape (start, dim)
     """
-    tops = jax.vmap(lambda start: _climb(log_density, start))(starts)
+    tops = jax.vmap(lambda start: climb(log_density, start))(starts)
     heights = jnp.where(jnp.isnan(tops.height), -jnp.inf, tops.height)
     best = jnp.argmax(heights)
     curvatures, directions = tops.curvatures[best], tops.directions[best]
@@ -73,8 +69,20 @@ def find_mode(log_density: Callable[[Array], Array], starts: Array) -> Whitening
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class _Ascent:
-    """The best place so far with its curvature, and the step to try from it."""
+class Ascent:
+    """The best place so far with its curvature, and the step to try from it.
+
+    Attributes
+    ----------
+    place, height
+        Where it is, shape (dim,), and the function there.
+    curvatures, directions : array, shape (dim,) and (dim, dim)
+        Eigenvalues and eigenvectors of the negative Hessian.
+    along : array, shape (dim,)
+        The gradient in these directions.
+    damping, decrement, turn : scalar
+        What is added to the curvatures; gain that the last step promised; steps tried.
+    """
 
     place: Array
     height: Array
@@ -86,24 +94,37 @@ class _Ascent:
     turn: Array
 
 
-def _climb(log_density: Callable[[Array], Array], start: Array) -> _Ascent:
+def climb(function: Callable[[Array], Array], start: Array) -> Ascent:
+    """Climb to a maximum of a function of a flat vector, at most `ITERATIONS` steps.
+
+    A damped Newton ascent on absolute curvatures (Dauphin et al. 2014, arXiv 1406.2572), so that
+    saddles repel; the damping follows the success of the steps, as in Levenberg and Marquardt's
+    method. The function should vary by numbers of order one, as a log density does: the climb ends
+    where a step promises less than the square root of the precision.
+
+    Parameters
+    ----------
+    function : callable
+        ``(dim,) -> scalar``.
+    start : array, shape (dim,)
+    """
     dim, one = start.shape[0], jnp.ones((), start.dtype)
     tolerance = jnp.sqrt(jnp.finfo(start.dtype).eps)
 
     def gradient(place: Array) -> tuple[Array, tuple[Array, Array]]:
-        height, slope = jax.value_and_grad(log_density)(place)
+        height, slope = jax.value_and_grad(function)(place)
         return slope, (height, slope)
 
-    def unfinished(state: _Ascent) -> Array:
+    def unfinished(state: Ascent) -> Array:
         return (state.turn < ITERATIONS) & (state.decrement > tolerance) & (state.damping < 1e12)
 
-    def ascend(state: _Ascent) -> _Ascent:
+    def ascend(state: Ascent) -> Ascent:
         step = state.along / (jnp.abs(state.curvatures) + state.damping)
         candidate = state.place + jnp.sum(state.directions * step, axis=1)
         hessian, (height, slope) = jax.jacfwd(gradient, has_aux=True)(candidate)
         better = height >= state.height  # False for NaN
         curvatures, directions = jnp.linalg.eigh(jnp.where(better, -hessian, jnp.eye(dim)))
-        moved = _Ascent(
+        moved = Ascent(
             place=candidate,
             height=height,
             curvatures=curvatures,
@@ -116,10 +137,10 @@ def _climb(log_density: Callable[[Array], Array], start: Array) -> _Ascent:
         stayed = dataclasses.replace(
             state, damping=state.damping * 4, decrement=jnp.inf * one, turn=state.turn + 1
         )
-        chosen: _Ascent = jax.tree.map(lambda new, old: jnp.where(better, new, old), moved, stayed)
+        chosen: Ascent = jax.tree.map(lambda new, old: jnp.where(better, new, old), moved, stayed)
         return chosen
 
-    begin = _Ascent(  # the first turn stays in place and only evaluates
+    begin = Ascent(  # the first turn stays in place and only evaluates
         place=start,
         height=-jnp.inf * one,
         curvatures=jnp.ones(dim, start.dtype),

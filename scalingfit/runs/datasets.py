@@ -180,11 +180,11 @@ def _fetch(entry: Published) -> Path:
             [
                 f"address: {entry.address}",
                 f"sha256: {entry.address_sha256}",
-                f"{type(error).__name__}: {str(error)[:300]}",
+                f"{type(error).__name__}: {str(error)[:200]}",
             ],
             remedy=f"fetch it by hand and store it as {path}; or put the tidy {entry.file} into a "
             f"folder and name that folder in {FOLDER_VARIABLE}.",
-        ) from error
+        ) from None  # its text is in the message; its traceback is a hundred lines
     return path
 
 
