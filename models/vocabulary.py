@@ -16,9 +16,13 @@ class Vocabulary(Law):
     V embeddings of width d, D training tokens. L is the unigram-normalised loss, nats per token
     beyond what the frequency of the token tells: it compares between vocabularies, and it is
     negative, so the scatter is on the loss and not on its logarithm.
+
+    A budget pays for N_nv + N_v parameters. The best vocabulary at a given N_nv, as in the paper,
+    is ``frontier(..., N_nv=...)``, and V is then N_v / d.
     """
 
     default_noise: ClassVar[str] = "student_t_level"
+    size: ClassVar[tuple[str, ...]] = ("N_nv", "N_v")
 
     E: Array = parameter(
         dist.LogNormal(math.log(5.5), 0.2),

@@ -225,12 +225,15 @@ class Law(abc.ABC):
         The name in the catalog; by default the class's name in snake case.
     default_noise : str
         The noise model used where none is asked for.
+    size : tuple of str
+        The inputs, one or two, that a budget pays for together: their sum is the N of its count.
     published : mapping of str to Published
         Points from the literature.
     """
 
     name: ClassVar[str]
     default_noise: ClassVar[str] = "student_t"
+    size: ClassVar[tuple[str, ...]] = ("N",)
     published: ClassVar[Mapping[str, Published]] = types.MappingProxyType({})
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -281,6 +284,12 @@ class Law(abc.ABC):
 
 def _check_declaration(cls: type[Law]) -> None:
     """Refuse a law that the engine could not sample, naming the line to change."""
+    strangers = set(cls.__dict__.get("size", ())) - set(cls.inputs())
+    if strangers:
+        raise TypeError(
+            f"{cls.__name__}.size: {', '.join(sorted(strangers))} is not an argument of "
+            f"loss({', '.join(cls.inputs())})"
+        )
     seen: list[str] = []
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
         declared = field.metadata.get("parameter")

@@ -108,6 +108,11 @@ def test_faulty_declarations_are_told_with_the_line_to_change() -> None:
             },
             r"Faulty\.A: its input 'D' is not an argument of loss\(N\)",
         ),
+        (
+            declare,
+            {"__annotations__": {"alpha": Array}, "alpha": parameter(prior, ""), "size": ("M",)},
+            r"Faulty\.size: M is not an argument of loss\(N\)",
+        ),
     ]
     for build, body, message in faults:
         with pytest.raises(TypeError, match=message):

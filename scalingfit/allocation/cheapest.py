@@ -19,7 +19,13 @@ from scalingfit.allocation.flops import counting as counting_rule
 from scalingfit.allocation.frontier import extras_of
 from scalingfit.allocation.question import cost, numbers, reach, subject
 from scalingfit.allocation.roots import crossing
-from scalingfit.allocation.solver import basin, budget_loss, largest_log_n, lowest_point
+from scalingfit.allocation.solver import (
+    basin,
+    budget_loss,
+    largest_log_n,
+    lowest_point,
+    smallest_log_n,
+)
 from scalingfit.law import Law
 
 __all__ = ["Cheapest", "cheapest"]
@@ -72,7 +78,7 @@ def cheapest(
         As in `frontier`; or no draw reaches a loss.
     """
     asked = subject(posterior)
-    targets = numbers("L", L)
+    targets = numbers("L", L, signed=True)  # negative where it is normalised, as by `vocabulary`
     others = extras_of(asked.law, extras, len(targets))
     training = counting_rule(counting)
     rule = training
@@ -104,8 +110,8 @@ def _solve(law: Law, L: Array, rule: Counting, extras: Any) -> tuple[Array, Arra
     loss = functools.partial(budget_loss, law.expand(1), rule, extras)
 
     def best_log_n(log_c: Array) -> Array:
-        top = largest_log_n(rule, log_c, jnp.inf)
-        return lowest_point(loss, log_c, *basin(loss, log_c, top))
+        bottom, top = smallest_log_n(law, extras), largest_log_n(rule, log_c, jnp.inf)
+        return lowest_point(loss, log_c, *basin(loss, log_c, bottom, top))
 
     def short(log_c: Array) -> Array:
         least = loss(best_log_n(log_c), log_c)

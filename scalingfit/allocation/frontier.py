@@ -18,13 +18,16 @@ from scalingfit.law import Law
 
 __all__ = ["Frontier", "extras_of", "frontier"]
 
+NEGLIGIBLE = 1e-3
+"""Of the loss: no run's noise lets one see less."""
+
 
 @final
 class Frontier(Answer):
     """How to spend each budget: ``print`` it, or read `summary`, `to_pandas` or the draws.
 
     ``asked`` has C; ``draws`` has N, D, tokens_per_param, L and the local exponents a and b, with
-    U also epochs, with batch also S.
+    U also epochs, with batch also S, and with a size in parts also those.
     """
 
     title: ClassVar[str] = "Compute-optimal frontier: median [5 %, 95 %]"
@@ -94,7 +97,8 @@ def frontier(
         The law's other inputs, such as unique tokens U. A law of steps S needs the batch size in
         tokens, ``batch``. Under Kaplan's law a smaller batch always saves compute and costs steps:
         ``batch=1`` is the least compute, C_min of Kaplan et al. 2020, arXiv 2001.08361, and
-        training at the critical batch size reaches the same N and loss for twice as much.
+        training at the critical batch size reaches the same N and loss for twice as much. Where
+        the law's size has two parts, such as N_nv and N_v, N is their sum, and each may be given.
 
     Returns
     -------
@@ -117,8 +121,8 @@ def frontier(
     found = solve(asked.law, budgets, rule, extras=others, max_params=largest)
     _require_feasible(found, budgets, rule)
     ratio = found.D / found.N
-    draws = {"N": found.N, "D": found.D, "tokens_per_param": ratio, "L": found.L}
-    draws |= {"a": found.a, "b": found.b}
+    draws = {**found.parts, "N": found.N, "D": found.D, "tokens_per_param": ratio}
+    draws |= {"L": found.L, "a": found.a, "b": found.b}
     if "U" in others:
         draws["epochs"] = found.D / others["U"]
     if "batch" in others:
@@ -128,6 +132,7 @@ def frontier(
         draws=draws,
         messages=(
             *_edges(found, budgets, max_params),
+            *_saturated(found, budgets, "U" in others),
             *reach("budgets", _middle(found, training), asked.counted(training)),
         ),
         provenance={
@@ -150,16 +155,25 @@ def extras_of(law: Law, given: Mapping[str, Any], count: int) -> dict[str, Float
     inputs = type(law).inputs()
     name = type(law).name
     takes = f"{name} takes {', '.join(inputs)}"
-    if "N" not in inputs or not {"D", "S"} & set(inputs):
+    size = type(law).size
+    if not (set(size) <= set(inputs) and {"D", "S"} & set(inputs)):
         raise InputError(
             f"the law {name} cannot split a budget: its loss depends on {', '.join(inputs)} alone",
             remedy="forecast() says what it expects of them; for a frontier fit a law of both N "
             'and D, such as "chinchilla".',
         )
-    needed = [symbol for symbol in inputs if symbol not in ("N", "D", "S")]
+    needed = [symbol for symbol in inputs if symbol not in (*size, "D", "S")]
     if "S" in inputs and "batch" not in needed:
         needed.append("batch")
-    unknown_inputs(given, [*needed, "counting", "max_params", "inference_tokens"], takes)
+    # Of a size in parts any but one may be given.
+    parts = [part for part in size if part in given] if len(size) > 1 else []
+    if set(parts) == set(size):
+        raise InputError(
+            f"{' and '.join(parts)} are given: there is nothing to split",
+            remedy="leave one of them out, or ask forecast() for the loss.",
+        )
+    options = ["counting", "max_params", "inference_tokens"]
+    unknown_inputs(given, [*needed, *parts, *options], takes)
     missing = [symbol for symbol in needed if symbol not in given]
     if missing:
         raise InputError(
@@ -168,7 +182,7 @@ def extras_of(law: Law, given: Mapping[str, Any], count: int) -> dict[str, Float
             remedy=f"add {', '.join(f'{symbol}=...' for symbol in missing)}, one number or one per "
             "budget.",
         )
-    found = {symbol: numbers(symbol, given[symbol]) for symbol in needed}
+    found = {symbol: numbers(symbol, given[symbol]) for symbol in (*needed, *parts)}
     for symbol, values in found.items():
         if len(values) not in (1, count):
             raise InputError(f"{symbol} has {len(values)} values for {count} budgets")
@@ -207,10 +221,26 @@ def _edges(found: Optimum, budgets: FloatArray, max_params: float | None) -> lis
     ]
 
 
+def _saturated(found: Optimum, budgets: FloatArray, repeated: bool) -> list[str]:
+    """Say where compute has next to nothing left to buy, so that the split hardly matters.
+
+    The loss falls ever more slowly in log C, so its slope bounds what ten times as much buys.
+    """
+    flat = -found.slope * np.log(10.0) < NEGLIGIBLE * np.abs(found.L)
+    cure = "; more unique tokens would help, more compute does not" if repeated else ""
+    return [
+        f"C {quantity('C', C)}: in {100 * share:.3g} % of the draws ten times the budget would "
+        f"lower the loss by less than {100 * NEGLIGIBLE:g} %: N and D hardly matter there{cure}"
+        for C, share in zip(budgets, _share(flat), strict=True)
+        if share > 0
+    ]
+
+
 def _middle(found: Optimum, training: Counting) -> dict[str, FloatArray]:
     """The median optimum and what its training costs."""
-    N, D = (np.median(v.reshape(-1, v.shape[-1]), axis=0) for v in (found.N, found.D))
-    return {"C": cost(training, N, D), "N": N, "D": D}
+    middle = {**found.parts, "N": found.N, "D": found.D}
+    middle = {name: np.median(v.reshape(-1, v.shape[-1]), axis=0) for name, v in middle.items()}
+    return {"C": cost(training, middle["N"], middle["D"]), **middle}
 
 
 def _share(flags: Any) -> Any:

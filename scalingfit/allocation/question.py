@@ -45,6 +45,9 @@ class Subject:
     def counted(self, rule: Counting) -> dict[str, FloatArray]:
         """The runs' columns with C as the rule counts it, so that budgets compare with it."""
         columns = dict(self.runs)
+        size = type(self.law).size
+        if set(size) <= set(columns):
+            columns["N"] = np.sum([columns[part] for part in size], axis=0)
         if "N" in columns and "D" in columns:
             columns["C"] = cost(rule, columns["N"], columns["D"])
         return columns
@@ -75,13 +78,13 @@ def cost(rule: Counting, N: FloatArray, D: FloatArray) -> FloatArray:
         return np.asarray(rule.flops(N, D), np.float64)
 
 
-def numbers(name: str, given: Any) -> FloatArray:
-    """One positive number or a sequence of them, as an array of shape ``(row,)``.
+def numbers(name: str, given: Any, *, signed: bool = False) -> FloatArray:
+    """One number or a sequence of them, positive or signed, as an array of shape ``(row,)``.
 
     Raises
     ------
     InputError
-        Text, nothing at all, or values that are not finite and positive.
+        Text, nothing at all, or values that are not finite and of the right sign.
     """
     found = np.asarray(given)
     if found.dtype.kind not in "iuf":
@@ -90,10 +93,11 @@ def numbers(name: str, given: Any) -> FloatArray:
             remedy=f"write {name}=1e21, or [1e21, 1e24]; text is not converted.",
         )
     found = np.atleast_1d(found).astype(np.float64)
-    wrong = found[~(np.isfinite(found) & (found > 0))]
+    wrong = found[~(np.isfinite(found) & (signed | (found > 0)))]
     if found.size == 0 or wrong.size:
         what = ", ".join(f"{value:g}" for value in wrong.flat) or "nothing at all"
-        raise InputError(f"{name} must be positive and finite, and has {what}")
+        needs = "finite" if signed else "positive and finite"
+        raise InputError(f"{name} must be {needs}, and has {what}")
     return found
 
 

@@ -18,10 +18,19 @@ from jax import Array
 from numpy.typing import NDArray
 
 from scalingfit.allocation.flops import Counting
+from scalingfit.allocation.parts import fixed, sizes
 from scalingfit.allocation.roots import crossing, last_true
 from scalingfit.law import Law
 
-__all__ = ["Optimum", "basin", "budget_loss", "largest_log_n", "lowest_point", "solve"]
+__all__ = [
+    "Optimum",
+    "basin",
+    "budget_loss",
+    "largest_log_n",
+    "lowest_point",
+    "smallest_log_n",
+    "solve",
+]
 
 Loss = Callable[[Any, Any], Any]
 """The loss as a function of log N and log C, elementwise."""
@@ -39,9 +48,10 @@ EDGE = 1e-9
 class Optimum(NamedTuple):
     """The optimum at each budget; every array of shape ``leaves.shape + (budget,)``.
 
-    ``a`` and ``b`` are the local exponents d log N*/d log C and d log D*/d log C. ``lowest`` and
-    ``highest`` mark optima at the ends of what was searched: N = 1, and the largest N that leaves
-    a token to train on (or the largest allowed).
+    ``parts`` holds the law's own sizes, whose sum is N. ``a`` and ``b`` are the local exponents
+    d log N*/d log C and d log D*/d log C, ``slope`` is dL*/d log C. ``lowest`` and ``highest`` mark
+    optima at the ends of what was searched: N = 1, and the largest N that leaves a token to train
+    on (or the largest allowed).
     """
 
     N: Any
@@ -49,6 +59,8 @@ class Optimum(NamedTuple):
     L: Any
     a: Any
     b: Any
+    slope: Any
+    parts: Any
     lowest: Any
     highest: Any
 
@@ -88,7 +100,7 @@ def solve(
     with jax.enable_x64(True):
         law = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), law)
         traced = _solve(law, np.pad(C, width, mode="edge"), rule, padded, float(max_params))
-        found = Optimum(*(np.asarray(values)[..., :count] for values in traced))
+        found: Optimum = jax.tree.map(lambda values: np.asarray(values)[..., :count], traced)
     # The search runs over log N, whose exponential may round above the limit.
     return found._replace(N=np.minimum(found.N, max_params))
 
@@ -100,40 +112,52 @@ def _solve(law: Law, C: Array, rule: Counting, extras: Any, max_params: Array) -
     # Three budgets at once, on a new leading axis: a little less, this one, a little more.
     axes = max(leaf.ndim for leaf in jax.tree.leaves(law))
     near = log_c + STEP * jnp.arange(-1.0, 2.0).reshape(3, *(1,) * axes)
-    top = largest_log_n(rule, near, log_max_n)
-    low, high = basin(loss, log_c, top[1])
-    x = lowest_point(loss, near, jnp.maximum(low - STEP, 0.0), jnp.minimum(high + STEP, top))
+    bottom, top = smallest_log_n(law, extras), largest_log_n(rule, near, log_max_n)
+    low, high = basin(loss, log_c, bottom, top[1])
+    x = lowest_point(loss, near, jnp.maximum(low - STEP, bottom), jnp.minimum(high + STEP, top))
     log_d = jnp.log(rule.tokens(jnp.exp(x), jnp.exp(near)))
-    value, top = loss(x[1], log_c), top[1]
+    value, top = loss(x, near), top[1]
 
-    feasible = (top > 0) & jnp.isfinite(value)
-    numbers = (
-        jnp.exp(x[1]),
-        jnp.exp(log_d[1]),
-        value,
-        (x[2] - x[0]) / (2 * STEP),
-        (log_d[2] - log_d[0]) / (2 * STEP),
-    )
-    N, D, L, a, b = (jnp.where(feasible, number, jnp.nan) for number in numbers)
-    lowest, highest = feasible & (x[1] < EDGE), feasible & (x[1] > top - EDGE)
-    return Optimum(N, D, L, a, b, lowest, highest)
+    feasible = (top > bottom) & jnp.isfinite(value[1])
+    numbers = {
+        "N": jnp.exp(x[1]),
+        "D": jnp.exp(log_d[1]),
+        "L": value[1],
+        "a": _slope(x),
+        "b": _slope(log_d),
+        "slope": _slope(value),
+        "parts": sizes(law, jnp.exp(x[1]), _known(rule, extras, x[1], log_c)),
+    }
+    numbers = jax.tree.map(lambda number: jnp.where(feasible, number, jnp.nan), numbers)
+    lowest, highest = feasible & (x[1] < bottom + EDGE), feasible & (x[1] > top - EDGE)
+    return Optimum(**numbers, lowest=lowest, highest=highest)
+
+
+def _slope(values: Array) -> Array:
+    """The derivative with respect to log C, from a little less and a little more of it."""
+    return (values[2] - values[0]) / (2 * STEP)
 
 
 def budget_loss(law: Law, rule: Counting, extras: Any, x: Any, log_c: Any) -> Any:
     """The loss where ``exp(x)`` parameters use up the budget ``exp(log_c)``."""
-    N = jnp.exp(x)
-    D = rule.tokens(N, jnp.exp(log_c))
-    known = {"N": N, "D": D, **extras}
-    if "batch" in extras:
-        known["S"] = D / extras["batch"]
+    known = _known(rule, extras, x, log_c)
+    known |= sizes(law, jnp.exp(x), known)
     return law.loss(**{name: known[name] for name in law.inputs()})
 
 
-def basin(loss: Loss, log_c: Array, top: Array) -> tuple[Array, Array]:
-    """Log N to both sides of the least loss along each budget, by a scan from 0 to `top`."""
-    spacing = top / (POINTS - 1)
-    best = _scan(lambda k: loss(k * spacing, log_c))
-    return jnp.maximum(best - 1, 0) * spacing, jnp.minimum(best + 1, POINTS - 1) * spacing
+def _known(rule: Counting, extras: Any, x: Any, log_c: Any) -> dict[str, Any]:
+    """Every input but the sizes that are to be found."""
+    D = rule.tokens(jnp.exp(x), jnp.exp(log_c))
+    steps = {"S": D / extras["batch"]} if "batch" in extras else {}
+    return {"D": D, **steps, **extras}
+
+
+def basin(loss: Loss, log_c: Array, bottom: Any, top: Array) -> tuple[Array, Array]:
+    """Log N to both sides of the least loss along each budget, by a scan from bottom to top."""
+    spacing = (top - bottom) / (POINTS - 1)
+    best = _scan(lambda k: loss(bottom + k * spacing, log_c))
+    low, high = jnp.maximum(best - 1, 0), jnp.minimum(best + 1, POINTS - 1)
+    return bottom + low * spacing, bottom + high * spacing
 
 
 def lowest_point(loss: Loss, log_c: Array, low: Array, high: Array) -> Array:
@@ -144,6 +168,11 @@ def lowest_point(loss: Loss, log_c: Array, low: Array, high: Array) -> Array:
         return derivative
 
     return crossing(slope, *jnp.broadcast_arrays(low, high))
+
+
+def smallest_log_n(law: Law, extras: Any) -> Any:
+    """Log of the smallest N: one parameter beside those that are given."""
+    return jnp.log1p(jnp.asarray(fixed(law, extras), jnp.float64))
 
 
 def largest_log_n(rule: Counting, log_c: Array, log_max_n: Any) -> Array:

@@ -87,8 +87,9 @@ def test_the_limit_on_parameters_is_said(posterior) -> None:
 
 def test_a_law_that_gains_nothing_from_tokens_says_so() -> None:
     point = law("chinchilla")(E=1.7, A=400.0, alpha=0.3, B=1e-9, beta=0.3)
-    (message,) = frontier(point, 1e21).messages
-    assert message.startswith("C 1e21: in 100 % of the draws the best split is the largest")
+    edge, flat = frontier(point, 1e21).messages
+    assert edge.startswith("C 1e21: in 100 % of the draws the best split is the largest")
+    assert flat.startswith("C 1e21: in 100 % of the draws ten times the budget would lower")
 
 
 def test_serving_more_makes_the_model_smaller(posterior) -> None:
@@ -105,6 +106,29 @@ def test_unique_tokens_add_epochs() -> None:
     found = frontier(point, [1e20, 1e21], U=[1e10, 1e9])
     assert found.draws["epochs"] == pytest.approx(found.D / [1e10, 1e9])
     assert list(found.asked) == ["C", "U"]
+
+
+def test_exhausted_data_are_said() -> None:
+    point = law("data_constrained").published["muennighoff-2023"].law
+    budgets = np.array([1e19, 1e20, 1e22, 1e24])
+    found = frontier(point, budgets, U=1e9)
+    gained = found.L - frontier(point, 10 * budgets, U=1e9).L
+    assert np.array_equal(gained < 1e-3 * found.L, [False, False, True, True])
+    assert [message.partition(":")[0] for message in found.messages] == ["C 1e22", "C 1e24"]
+    assert "more unique tokens would help" in found.messages[0]
+
+
+def test_the_vocabulary_of_a_given_model_is_the_papers() -> None:
+    # Tao et al. 2024, arXiv 2407.13623: Llama 2 70B should have had at least 216,000 tokens. Their
+    # code (scaling-with-vocab) takes C = (N_nv e^2.4847)^2 and a width of 8192.
+    point = law("vocabulary").published["tao-2024"].law
+    found = frontier(point, (70e9 * np.exp(2.4846510161625193)) ** 2, N_nv=70e9)
+    assert found.draws["N_v"][0] / 8192 == pytest.approx(216e3, rel=0.01)
+    assert found.N[0] == pytest.approx(70e9 + found.draws["N_v"][0])
+    with pytest.raises(InputError, match="N_nv and N_v are given: there is nothing to split"):
+        frontier(point, 1e21, N_nv=1e9, N_v=1e8)
+    with pytest.raises(InputError, match="no split of the budget"):
+        frontier(point, 1e12, N_nv=1e12)
 
 
 @pytest.mark.parametrize(

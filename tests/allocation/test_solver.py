@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
 from scalingfit.allocation import (
     Custom,
@@ -193,6 +193,42 @@ def test_data_constrained_optimum_is_scipys(U) -> None:
             )
         assert found.L[row] <= best.fun * (1 + 1e-14)
         assert found.L[row] == pytest.approx(best.fun, rel=1e-12)
+
+
+Vocabulary = law("vocabulary")
+
+
+def test_a_size_in_two_parts_is_split_where_each_saves_the_same() -> None:
+    rng = np.random.default_rng(0)
+    values = Vocabulary.published["tao-2024"].values
+    draws = {k: v * np.exp(0.02 * rng.standard_normal((200, 1))) for k, v in values.items()}
+    law = Vocabulary(**{name: draw[:, 0] for name, draw in draws.items()})
+    C = np.array([1e18, 1e24])
+    found = solve(law, C, SixND())
+    N_nv, N_v = found.parts["N_nv"], found.parts["N_v"]
+    np.testing.assert_allclose(found.N, N_nv + N_v, rtol=1e-14)
+    # One parameter more saves the same in either part, and what its tokens would.
+    saved = draws["beta"] * draws["B"] * found.D ** -draws["beta"] / found.N
+    for N, alpha, A in ((N_nv, "alpha1", "A1"), (N_v, "alpha2", "A2")):
+        np.testing.assert_allclose(
+            draws[alpha] * draws[A] * N ** (-draws[alpha] - 1), saved, rtol=1e-11
+        )
+    # So vocabularies grow more slowly than the rest.
+    grown = np.log(N_v[:, 1] / N_v[:, 0]) / np.log(N_nv[:, 1] / N_nv[:, 0])
+    np.testing.assert_allclose(grown, ((1 + draws["alpha1"]) / (1 + draws["alpha2"]))[:, 0])
+    assert np.all(grown < 1)
+    for row, budget in enumerate(C):  # the first draw, with SciPy's search in the plane
+
+        def loss(logs, C=budget):
+            sizes = np.exp(logs)
+            E, alpha1, alpha2, beta, A1, A2, B = (draw[0, 0] for draw in draws.values())
+            data = B * (C / 6 / sizes.sum()) ** -beta
+            return -E + A1 * sizes[0] ** -alpha1 + A2 * sizes[1] ** -alpha2 + data
+
+        best = minimize(loss, np.log([1e8, 1e7]), method="Nelder-Mead", options={"xatol": 1e-6})
+        assert best.success
+        assert found.L[0, row] == pytest.approx(best.fun, abs=1e-9)
+        np.testing.assert_allclose(np.log([N_nv[0, row], N_v[0, row]]), best.x, atol=1e-3)
 
 
 def test_the_largest_model_allowed_binds(chinchilla) -> None:
