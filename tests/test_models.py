@@ -206,6 +206,20 @@ def test_kaplan_with_unlimited_data_or_parameters_is_a_power_law_in_the_other() 
     np.testing.assert_allclose(kaplan.loss(N, D), direct, rtol=1e-12)
 
 
+def test_chinchilla_with_unlimited_data_or_parameters_keeps_the_other_term() -> None:
+    N, D = np.geomspace(1e5, 1e12, 20), np.geomspace(1e7, 1e13, 20)
+    for name in ("chinchilla", "nested"):
+        law = point(name, "hoffmann-2022")
+        np.testing.assert_allclose(law.loss(N, 1e60), 1.69 + 406.4 / N**0.34, rtol=1e-9)
+        np.testing.assert_allclose(law.loss(1e60, D), 1.69 + 410.7 / D**0.28, rtol=1e-9)
+        assert law.loss(1e60, 1e60) == pytest.approx(1.69, rel=1e-9)
+    # Repeated for ever, U tokens are worth U (1 + R_D_star) fresh ones (to a model below N_opt).
+    repeated = point("data_constrained", "muennighoff-2023")
+    worth = D * (1 + repeated.R_D_star)
+    fresh = repeated.loss(1e5, worth, worth)
+    np.testing.assert_allclose(repeated.loss(1e5, 1e60, D), fresh, rtol=1e-9)
+
+
 def test_kaplan_overfits_by_two_percent_at_the_data_the_paper_asks_for() -> None:
     """Equation 4.4: D of at least 5e3 N^0.74 keeps the loss within 0.02 of unlimited data."""
     kaplan, N = point("kaplan", "kaplan-2020-table-2"), np.geomspace(1e6, 1e10, 5)

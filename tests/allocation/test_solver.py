@@ -195,6 +195,20 @@ def test_data_constrained_optimum_is_scipys(U) -> None:
         assert found.L[row] == pytest.approx(best.fun, rel=1e-12)
 
 
+def test_unlimited_unique_tokens_leave_chinchillas_optimum() -> None:
+    point = law("data_constrained").published["muennighoff-2023"].law
+    C = np.array([1e20, 5.76e23, 1e25])
+    found = solve(point, C, SixND(), extras={"U": np.full(3, 1e18)})
+    N, _, L = closed_form(point.values(), C)
+    np.testing.assert_allclose(found.N, N, rtol=1e-10)
+    np.testing.assert_allclose(found.L, L, rtol=1e-13)
+    np.testing.assert_allclose(found.D / found.N, 19.6, rtol=0.005)
+    # With fewer, each token is seen more often, and by a smaller model.
+    scarce = solve(point, C, SixND(), extras={"U": N * 19.6 / [5.0, 10.0, 20.0]})
+    assert np.all(scarce.N < N)
+    assert np.all(scarce.L > L)
+
+
 Vocabulary = law("vocabulary")
 
 
@@ -247,7 +261,25 @@ def test_kaplans_frontier_has_his_exponent() -> None:
     found = solve(point, C, SixND(), extras={"batch": np.full(3, 1e-3)})
     alpha_C = 1 / (1 / point.alpha_S + 1 / point.alpha_B + 1 / point.alpha_N)
     assert found.a == pytest.approx(alpha_C / point.alpha_N, rel=1e-6)
+    assert found.b == pytest.approx(1 - alpha_C / point.alpha_N, rel=1e-6)
     # At the critical batch size the same model and loss cost twice as much.
     batch = point.critical_batch(found.L)
     S = found.D / batch / (1 + 1e-3 / batch)
     assert point.loss(found.N, 2 * S, batch) == pytest.approx(found.L, rel=1e-5)
+
+
+def test_kaplans_laws_give_his_trends() -> None:
+    # Appendix A of Kaplan et al. 2020, arXiv 2001.08361, drawn through the best models found at
+    # each budget, where the laws, from constants of two digits, imply other exponents: 0.68 for N,
+    # 0.32 for D, 0.25 for the batch. So the trends meet in the middle of the budgets that he
+    # trained at, and part by C^0.05 from there, a factor of 1.8 over five decades.
+    point = law("kaplan_steps").published["kaplan-2020-table-3"].law
+    C = np.array([1e-6, 3e-4, 1e-1])  # PF-days
+    found = solve(point, C * 8.64e19, SixND(), extras={"batch": np.full(3, 1e-3)})
+    assert found.a == pytest.approx(0.73, abs=0.05)
+    assert found.b == pytest.approx(0.27, abs=0.05)
+    batch = point.critical_batch(found.L)
+    assert np.diff(np.log(batch)) / np.diff(np.log(C)) == pytest.approx(0.24, abs=0.02)
+    np.testing.assert_allclose(np.log(found.N / (1.3e9 * C**0.73)), 0, atol=np.log(2))
+    np.testing.assert_allclose(np.log(found.D / (2e10 * C**0.27)), 0, atol=np.log(2))
+    np.testing.assert_allclose(np.log(batch / (2e6 * C**0.24)), 0, atol=np.log(1.25))
