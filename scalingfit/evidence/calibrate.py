@@ -24,7 +24,8 @@ from scalingfit.evidence.candidates import settings_of
 from scalingfit.evidence.scores import band
 from scalingfit.inference.fit import check
 from scalingfit.inference.model import Model, Prior, build
-from scalingfit.inference.sampler import Draws, pack, sample
+from scalingfit.inference.programs import pack
+from scalingfit.inference.sampler import Draws, sample
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise

@@ -21,7 +21,8 @@ from scalingfit.evidence.bridge import Evidence, evidence
 from scalingfit.evidence.candidates import fit_each, settings_of, unweighted
 from scalingfit.inference.model import Prior, build
 from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.sampler import Settings, prior_values
+from scalingfit.inference.programs import prior_values
+from scalingfit.inference.sampler import Settings
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs

@@ -13,7 +13,8 @@ from jax import Array
 from numpy.typing import NDArray
 
 from scalingfit.inference.model import Model
-from scalingfit.inference.sampler import Draws, pack
+from scalingfit.inference.programs import pack
+from scalingfit.inference.sampler import Draws
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs

@@ -16,7 +16,7 @@ from scalingfit.allocation.answer import engineering
 from scalingfit.allocation.question import cost
 from scalingfit.evidence.expression import Statement
 from scalingfit.inference.diagnostics import ess
-from scalingfit.inference.sampler import prior_values
+from scalingfit.inference.programs import prior_values
 
 if TYPE_CHECKING:
     from scalingfit.inference.posterior import Posterior

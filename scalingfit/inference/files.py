@@ -20,7 +20,8 @@ from scalingfit.inference.diagnostics import Diagnosis, Verdict, diagnose
 from scalingfit.inference.model import Model, Prior, build
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.priors import parse_prior
-from scalingfit.inference.sampler import Draws, prior_values
+from scalingfit.inference.programs import prior_values
+from scalingfit.inference.sampler import Draws
 from scalingfit.law import Law, describe
 from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs

@@ -20,7 +20,8 @@ from scalingfit.catalog import law as find_law
 from scalingfit.inference.diagnostics import Limits, Verdict, judge
 from scalingfit.inference.model import Data, Model, Prior, build
 from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.sampler import Draws, Settings, prior_values, sample
+from scalingfit.inference.programs import prior_values
+from scalingfit.inference.sampler import Draws, Settings, sample
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise

@@ -2,8 +2,9 @@
 
 Draws from a Student-t with the Laplace fit's mode and shape are weighted by importance, their
 weights smoothed and judged by Pareto-k (PSIS; Vehtari, Simpson, Gelman, Yao & Gabry 2024,
-arXiv 1507.02646). One round of adaptation moves the proposal to the weighted mean and covariance
-(Cornuet, Marin, Mira & Robert 2012, arXiv 0907.1254). A fit whose weights fail goes to NUTS.
+arXiv 1507.02646). Where they fail, the proposal moves to the weighted mean and covariance (Cornuet,
+Marin, Mira & Robert 2012, arXiv 0907.1254) and more is drawn. A fit that fails every round goes to
+NUTS.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from jax import Array
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-__all__ = ["KHAT", "PROPOSALS", "Weighted", "densities", "weigh"]
+__all__ = ["KHAT", "ROUNDS", "Weighted", "densities", "weigh"]
 
-PROPOSALS = 4096  # of each round
+ROUNDS = (2048, 4096, 8192, 16384)  # draws of each
 KHAT = 0.7  # Vehtari et al. 2024, section 3.2.4
 TAIL = 7.0  # degrees of freedom of the proposal
 
@@ -68,9 +69,12 @@ def densities(log_density: Callable[[Array, Any], Array], position: Array, targe
 
 
 def weigh(
-    evaluate: Callable[[Floats], Floats], dim: int, generators: list[np.random.Generator]
+    evaluate: Callable[[Floats], Floats],
+    dim: int,
+    generators: list[np.random.Generator],
+    ess: float,
 ) -> list[Weighted]:
-    """Importance draws of every fit, in two rounds.
+    """Importance draws of every fit, from the first round that passes, or from the last.
 
     Parameters
     ----------
@@ -79,11 +83,24 @@ def weigh(
     dim : int
     generators : list of Generator
         One a fit.
+    ess : float
+        Least effective sample size that passes.
     """
-    first = [_Proposal(np.zeros(dim), np.eye(dim))] * len(generators)
-    weighted = _round(evaluate, first, generators)
-    moved = [_moved(one, old) for one, old in zip(weighted, first, strict=True)]
-    return _round(evaluate, moved, generators)
+    proposals = [_Proposal(np.zeros(dim), np.eye(dim))] * len(generators)
+    made: dict[int, Weighted] = {}
+    for count in ROUNDS:
+        failing = [i for i in range(len(generators)) if i not in made or not made[i].passes(ess)]
+        if not failing:
+            break
+        drawn = {i: proposals[i].draw(generators[i], count) for i in failing}
+        position = np.zeros((len(generators), count, dim))
+        for i in failing:
+            position[i] = drawn[i][0]
+        log_density = evaluate(position)
+        for i in failing:
+            made[i] = _weighted(position[i], log_density[i], log_density[i] - drawn[i][1])
+            proposals[i] = _moved(made[i], proposals[i])
+    return [made[i] for i in range(len(generators))]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,29 +110,16 @@ class _Proposal:
     mean: Floats
     factor: Floats
 
-    def draw(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    def draw(self, rng: np.random.Generator, count: int) -> tuple[Floats, Floats]:
         """Positions and the log density of the proposal there."""
         dim = len(self.mean)
-        normal = rng.standard_normal((PROPOSALS, dim))
-        stretch = TAIL / rng.chisquare(TAIL, PROPOSALS)
+        normal = rng.standard_normal((count, dim))
+        stretch = TAIL / rng.chisquare(TAIL, count)
         position = self.mean + (normal * np.sqrt(stretch)[:, None]) @ self.factor.T
         distance = np.sum(normal**2, axis=1) * stretch
         constant = gammaln((TAIL + dim) / 2) - gammaln(TAIL / 2) - dim / 2 * np.log(TAIL * np.pi)
         constant -= np.log(np.abs(np.diag(self.factor))).sum()
         return position, constant - (TAIL + dim) / 2 * np.log1p(distance / TAIL)
-
-
-def _round(
-    evaluate: Callable[[Floats], Floats],
-    proposals: list[_Proposal],
-    generators: list[np.random.Generator],
-) -> list[Weighted]:
-    drawn = [one.draw(rng) for one, rng in zip(proposals, generators, strict=True)]
-    log_density = evaluate(np.stack([position for position, _ in drawn]))
-    return [
-        _weighted(position, density, density - proposed)
-        for (position, proposed), density in zip(drawn, log_density, strict=True)
-    ]
 
 
 def _weighted(position: Floats, log_density: Floats, log_weight: Floats) -> Weighted:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-__all__ = ["Ascent", "Whitening", "climb", "find_mode"]
+__all__ = ["Ascent", "Whitening", "climb", "climb_each", "find_mode"]
 
 ITERATIONS = 100
+LANES = {"cpu": 1}
+ACCELERATOR_LANES = 4096
 STIFFEST, SOFTEST = 1e-8, 3.0  # limits on a posterior standard deviation, in log units
 
 
@@ -52,7 +56,7 @@ def find_mode(log_density: Callable[[Array], Array], starts: Array) -> Whitening
         ``(dim,) -> scalar``.
     starts : array, shape (start, dim)
     """
-    tops = jax.vmap(lambda start: climb(log_density, start))(starts)
+    tops = climb_each(functools.partial(climb, log_density), starts)
     heights = jnp.where(jnp.isnan(tops.height), -jnp.inf, tops.height)
     best = jnp.argmax(heights)
     curvatures, directions = tops.curvatures[best], tops.directions[best]
@@ -65,6 +69,17 @@ def find_mode(log_density: Callable[[Array], Array], starts: Array) -> Whitening
         agreeing=jnp.mean(heights > heights[best] - 0.1),
         repaired=jnp.any(curvatures <= 0),
     )
+
+
+def climb_each[Found](climb: Callable[[Any], Found], starts: Any) -> Found:
+    """Climb from every start.
+
+    One after the other on a CPU, where climbs in lock-step wait for the slowest and leave the
+    cache; side by side on an accelerator.
+    """
+    lanes = LANES.get(jax.default_backend(), ACCELERATOR_LANES)
+    found: Found = jax.lax.map(climb, starts, batch_size=lanes)
+    return found
 
 
 @jax.tree_util.register_dataclass
@@ -130,12 +145,12 @@ def climb(function: Callable[[Array], Array], start: Array) -> Ascent:
             curvatures=curvatures,
             directions=directions,
             along=jnp.sum(directions * slope[:, None], axis=0),
-            damping=jnp.maximum(state.damping / 8, 1e-9),
+            damping=jnp.maximum(state.damping / 3, 1e-9),
             decrement=jnp.where(state.turn == 0, jnp.inf, jnp.sum(state.along * step)),
             turn=state.turn + 1,
         )
         stayed = dataclasses.replace(
-            state, damping=state.damping * 4, decrement=jnp.inf * one, turn=state.turn + 1
+            state, damping=state.damping * 8, decrement=jnp.inf * one, turn=state.turn + 1
         )
         chosen: Ascent = jax.tree.map(lambda new, old: jnp.where(better, new, old), moved, stayed)
         return chosen

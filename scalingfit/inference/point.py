@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from scalingfit._errors import InputError
 from scalingfit._positive import Positive, plain
 from scalingfit.catalog import law as find_law
-from scalingfit.inference.mode import climb
+from scalingfit.inference.mode import climb, climb_each
 from scalingfit.inference.model import Data, Leaf, Model, Prior, build
 from scalingfit.inference.programs import pack, prior_values
 from scalingfit.law import Law
@@ -41,8 +41,6 @@ __all__ = ["PointEstimate", "point"]
 PRIOR_DRAWS = 1000  # as many as `prior_values` holds
 STAGES = (100.0, 10.0, 1.0)  # multiples of delta on the way from a start to the estimate
 CHUNK = 128  # bootstraps to a program
-LANES = {"cpu": 1}  # solved in lock-step: on a CPU none waits for another, and the cache is warm
-ACCELERATOR_LANES = 4096
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -173,8 +171,6 @@ class _Programs:
 
 @functools.lru_cache(maxsize=64)
 def _programs(model: Model) -> _Programs:
-    lanes = LANES.get(jax.default_backend(), ACCELERATOR_LANES)
-
     def objective(place: Array, data: Data, weight: Leaf, delta: Array) -> Array:
         """In units of delta squared."""
         law = model.law_of(model.constrain(place, data.centre)[0])
@@ -193,7 +189,7 @@ def _programs(model: Model) -> _Programs:
             place, reached = jax.lax.scan(shrink, start, delta * jnp.array(STAGES))
             return place, reached[-1]
 
-        places, reached = jax.lax.map(one, pool, batch_size=lanes)
+        places, reached = climb_each(one, pool)
         reached = jnp.where(jnp.isnan(reached), jnp.inf, reached)
         least = jnp.argmin(reached)
         return places[least], reached[least], jnp.mean(reached <= 1.001 * reached[least])
@@ -205,8 +201,7 @@ def _programs(model: Model) -> _Programs:
             top = climb(lambda z: -objective(z, data, weight, delta), place)
             return model.constrain(top.place, data.centre)[0], -top.height * delta**2
 
-        found: tuple[dict[str, Array], Array] = jax.lax.map(one, weights, batch_size=lanes)
-        return found
+        return climb_each(one, weights)
 
     return _Programs(
         best=jax.jit(best),

@@ -24,19 +24,11 @@ from scalingfit.inference.diagnostics import Diagnosis, Limits, diagnose
 from scalingfit.inference.importance import Weighted, weigh
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
-from scalingfit.inference.programs import (
-    bucket,
-    group_size,
-    pack,
-    pack_group,
-    pool,
-    prior_values,
-    programs,
-)
+from scalingfit.inference.programs import bucket, group_size, pack_group, pool, programs
 from scalingfit.inference.walk import walk
 from scalingfit.runs import Runs
 
-__all__ = ["Draws", "Settings", "pack", "prior_values", "sample"]
+__all__ = ["Draws", "Settings", "sample"]
 
 Floats = NDArray[np.float64]
 Report = Callable[[int], None]
@@ -248,16 +240,21 @@ class _Group:
         real, target = np.dtype(self.settings.precision), (self.data, self.white)
 
         def evaluate(position: Floats) -> Floats:
-            found = self.programs.densities(position.astype(real), target)
-            return np.asarray(found, np.float64)
+            full = np.zeros((len(self.generators), *position.shape[1:]), real)
+            full[: self.count] = position
+            found = self.programs.densities(full, target)
+            return np.asarray(found, np.float64)[: self.count]
 
-        weighted = weigh(evaluate, self.model.dim, list(self.generators))
+        generators = self.generators[: self.count]
+        weighted = weigh(evaluate, self.model.dim, generators, self.settings.limits.ess)
         return self._resampled(weighted)
 
     def _resampled(self, weighted: list[Weighted]) -> list[Draws]:
         shape = (self.settings.chains, self.settings.draws)
-        drawn = [one.resample(g, shape) for one, g in zip(weighted, self.generators, strict=True)]
-        values = self._values(self.white, np.stack([position for position, _ in drawn]))
+        drawn = [one.resample(g, shape) for one, g in zip(weighted, self.generators, strict=False)]
+        position = np.zeros((len(self.generators), *shape, self.model.dim))
+        position[: self.count] = [place for place, _ in drawn]
+        values = self._values(self.white, position)
         sites = len(self.model.sites)
         blank = np.zeros(shape)
         return [
@@ -275,7 +272,7 @@ class _Group:
                 record=self._record(fit)
                 | {"method": "importance", "khat": one.khat, "importance_ess": one.ess},
             )
-            for fit, one in enumerate(weighted[: self.count])
+            for fit, one in enumerate(weighted)
         ]
 
     def _values(self, white: Whitening, position: Floats) -> dict[str, Floats]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
 from scalingfit.inference import Posterior
-from scalingfit.inference.sampler import prior_values
+from scalingfit.inference.programs import prior_values
 from scalingfit.report import _style as style
 
 __all__ = ["parameters", "residuals"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scalingfit._errors import InputError
 from scalingfit.evidence.expression import Statement
 from scalingfit.inference import Posterior
-from scalingfit.inference.sampler import prior_values
+from scalingfit.inference.programs import prior_values
 
 VALUES = {"a": np.array([0.2, 0.5, 0.8]), "b": np.array([0.8, 0.5, 0.2])}
 

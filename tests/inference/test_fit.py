@@ -18,7 +18,7 @@ from numpyro.infer import MCMC, NUTS, init_to_value
 import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit.inference import Posterior
-from scalingfit.inference.sampler import pack
+from scalingfit.inference.programs import pack
 from scalingfit.runs import Runs
 
 QUANTILES = (0.05, 0.5, 0.95)

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 import scalingfit as sf
 from scalingfit.inference.mode import SOFTEST, Whitening, find_mode
 from scalingfit.inference.model import build
-from scalingfit.inference.sampler import pack
+from scalingfit.inference.programs import pack
 from scalingfit.law import Array
 from scalingfit.noise import StudentT
 from scalingfit.runs import Runs
