@@ -17,7 +17,8 @@ from scalingfit.catalog import law, laws
 from scalingfit.inference.diagnostics import Limits, diagnose
 from scalingfit.inference.fit import posterior_of
 from scalingfit.inference.model import Model, build
-from scalingfit.inference.sampler import Draws, Settings, prior_values, sample
+from scalingfit.inference.programs import prior_values
+from scalingfit.inference.sampler import Draws, Settings, sample
 from scalingfit.noise import noise
 from scalingfit.runs import Runs
 
