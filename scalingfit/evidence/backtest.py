@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -36,12 +36,39 @@ Floats = NDArray[np.float64]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Task:
-    """One cut of one table."""
+    """One cut of one table.
+
+    Attributes
+    ----------
+    table : object
+        Its name.
+    runs : Runs
+        All of it.
+    number : int
+        Of the cut.
+    horizon : Horizon
+    fitted : Runs
+        What is fitted.
+    """
 
     table: Any
     runs: Runs
     number: int
     horizon: Horizon
+    fitted: Runs
+
+    @classmethod
+    def each(cls, table: Any, runs: Runs, cuts: Sequence[Horizon]) -> list[Task]:
+        """Every cut of a table.
+
+        Several cuts are fitted as the whole table with weights, so that they share one compiled
+        program; a single one is fitted as the rows it has, which may be far fewer.
+        """
+        train = [cut.train for cut in cuts]
+        fitted = [runs.with_weight(rows.astype(float)) for rows in train]
+        if len(cuts) == 1:
+            fitted = [runs.take(train[0])]
+        return [cls(table, runs, n, *pair) for n, pair in enumerate(zip(cuts, fitted, strict=True))]
 
 
 def backtest(
@@ -105,8 +132,7 @@ def _tasks(
 ) -> tuple[list[Task], list[str]]:
     """Every cut of every table; a table among several that cannot be cut is named."""
     if by is None:
-        cut = horizons(runs, least, cuts, split)
-        return [Task(None, runs, number, item) for number, item in enumerate(cut)], []
+        return Task.each(None, runs, horizons(runs, least, cuts, split)), []
     tasks, skipped = [], []
     for key, table in runs.split(by).items():
         try:
@@ -114,7 +140,7 @@ def _tasks(
         except InputError as error:
             skipped.append((key, str(error).splitlines()[0]))
             continue
-        tasks += [Task(key, table, number, item) for number, item in enumerate(cut)]
+        tasks += Task.each(key, table, cut)
     if not tasks:
         raise InputError(f"no group of {by!r} can be cut", [f"{k}: {why}" for k, why in skipped])
     if not skipped:
@@ -125,10 +151,10 @@ def _tasks(
 
 def _record(model: Model, tasks: list[Task], settings: Settings) -> tuple[Record, int]:
     """Fit all cuts at once and forecast what lies beyond them."""
-    weighted = [task.runs.with_weight(task.horizon.train.astype(float)) for task in tasks]
-    for table in weighted:
+    fitted = [task.fitted for task in tasks]
+    for table in fitted:
         check(model, table, settings)
-    fits = sample(model, weighted, settings)
+    fits = sample(model, fitted, settings)
     failed = sum(not bool(draws.diagnosis.passes(settings.limits)) for draws in fits)
     beyond = [task.runs.take(task.horizon.test) for task in tasks]
     mean = [means(model, rest, draws) for rest, draws in zip(beyond, fits, strict=True)]

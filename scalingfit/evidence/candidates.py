@@ -75,7 +75,9 @@ def candidates(laws: Laws, noises: Noises = None, priors: Priors = None) -> dict
 def settings_of(sampling: Mapping[str, Any]) -> Settings:
     """The sampler's settings from keywords, as `fit` takes them.
 
-    Many fits are for predictions alone, so importance sampling comes first where it will do.
+    Many fits are for predictions alone, so importance sampling comes first where it will do, and
+    one that fails twice is not tried a third time: that is the longest of all, it rarely helps
+    where few runs do not identify a law, and the failure is told.
 
     Raises
     ------
@@ -89,7 +91,8 @@ def settings_of(sampling: Mapping[str, Any]) -> Settings:
             remedy=f"the sampler takes {listed(SAMPLING)}.",
         )
     given = {name: value for name, value in sampling.items() if value is not None}
-    return Settings(**{"precision": default_precision(), "method": "auto", **given})
+    usual = {"precision": default_precision(), "method": "auto", "retries": 1}
+    return Settings(**{**usual, **given})
 
 
 def unweighted(runs: Any) -> Runs:

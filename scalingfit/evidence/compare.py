@@ -26,7 +26,7 @@ from scalingfit.evidence.horizons import among, horizons
 from scalingfit.evidence.leave_out import LeaveOut, leave_future_out, leave_out
 from scalingfit.runs import Runs
 
-__all__ = ["Comparison", "Standing", "compare"]
+__all__ = ["Comparison", "Standing", "compare", "rank"]
 
 
 def compare(
@@ -90,7 +90,7 @@ def compare(
         name: leave_future_out(model, runs, ahead, settings) if ahead else ([], 0)
         for name, model in models.items()
     }
-    ranked = _rank(left)
+    ranked = rank(left)
     standings = {
         name: Standing(
             posterior=posteriors[name],
@@ -107,7 +107,7 @@ def compare(
     return Comparison(runs, standings, ahead, by or "run", groups, messages, settings)
 
 
-def _rank(left: Mapping[str, LeaveOut]) -> dict[str, dict[str, float]]:
+def rank(left: Mapping[str, LeaveOut]) -> dict[str, dict[str, float]]:
     """ArviZ's stacking weights and differences, the best first.
 
     Every group's densities are shifted by one number for all candidates, which changes no weight

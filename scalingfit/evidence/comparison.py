@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalingfit.evidence.bridge import Evidence
 from scalingfit.evidence.horizons import Horizon
-from scalingfit.evidence.leave_out import LeaveOut
+from scalingfit.evidence.leave_out import Foretold, LeaveOut
 from scalingfit.evidence.stack import Stacked, stack
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.sampler import Settings
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from scalingfit.evidence.corners import Corners
 
-__all__ = ["Comparison", "Standing"]
+__all__ = ["Comparison", "Standing", "told_apart"]
 
 Floats = NDArray[np.float64]
 
@@ -41,8 +41,8 @@ class Standing:
     posterior : Posterior
     loo : LeaveOut
         Leaving out each run, or each group of runs.
-    future : list of array, each of shape (test run,)
-        For each cut, log predictive densities of the runs beyond it; empty without cuts.
+    future : sequence of Foretold
+        For each cut, forecasts of the runs beyond it; empty without cuts.
     evidence : Evidence
         Log marginal likelihood.
     weight : float
@@ -53,7 +53,7 @@ class Standing:
 
     posterior: Posterior
     loo: LeaveOut
-    future: Sequence[Floats]
+    future: Sequence[Foretold]
     evidence: Evidence
     weight: float
     difference: float
@@ -62,7 +62,12 @@ class Standing:
     @property
     def indistinct(self) -> bool:
         """Whether the runs cannot tell it from the best."""
-        return not (-self.difference > max(ALIKE, CLEAR * self.difference_se))
+        return not told_apart(-self.difference, self.difference_se)
+
+
+def told_apart(difference: float, error: float) -> bool:
+    """Whether a law is better than another: a difference in elpd with its standard error."""
+    return difference > max(ALIKE, CLEAR * error)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -116,7 +121,9 @@ class Comparison:
     @property
     def conclusion(self) -> str:
         """What may be concluded, in a sentence or two."""
-        return " ".join(_conclude(self))
+        from scalingfit.evidence.conclusion import conclude
+
+        return " ".join(conclude(self))
 
     def forecast(self, **inputs: Any) -> Stacked:
         """Forecast losses, averaged over the laws; see `scalingfit.allocation.forecast`."""
@@ -146,7 +153,7 @@ class Comparison:
                 "weight": standing.weight,
                 "k_max": float(np.max(standing.loo.k)),
                 "refitted": len(standing.loo.refitted),
-                "future": [float(np.mean(density)) for density in standing.future],
+                "future": [float(np.mean(ahead.log_score)) for ahead in standing.future],
                 "log_evidence": standing.evidence.log,
                 "log_evidence_error": standing.evidence.error,
                 "verdict": standing.posterior.verdict.status,
@@ -205,43 +212,6 @@ class Comparison:
         return f"<pre>{html.escape(str(self))}</pre>"
 
 
-def _conclude(comparison: Comparison) -> list[str]:
-    names = list(comparison.standings)
-    best, second = names[0], names[1]
-    close = [name for name in names[1:] if comparison.standings[name].indistinct]
-    if close:
-        gap = comparison.standings[close[0]]
-        said = [
-            f"These runs cannot tell {best} from {' or '.join(close)}: the difference in elpd is "
-            f"{-gap.difference:.1f} ± {gap.difference_se:.1f}. Use both, stacked."
-        ]
-    else:
-        gap = comparison.standings[second]
-        said = [
-            f"These runs favour {best}: its elpd is {-gap.difference:.1f} ± "
-            f"{gap.difference_se:.1f} above that of {second}."
-        ]
-    if comparison.cuts:
-        said.append(_conclude_future(comparison))
-    return said
-
-
-def _conclude_future(comparison: Comparison) -> str:
-    scores = [
-        {
-            name: float(np.sum(standing.future[cut]))
-            for name, standing in comparison.standings.items()
-        }
-        for cut in range(len(comparison.cuts))
-    ]
-    winners = [max(score, key=lambda name: score[name]) for score in scores]
-    best = max(comparison.standings, key=winners.count)
-    count = f"{winners.count(best)} of {len(winners)} cuts"
-    if best == comparison.best:
-        return f"It also foretells larger runs from smaller ones best, at {count}."
-    return f"But {best} foretells larger runs from smaller ones better, at {count}."
-
-
 HEAD = ["", "elpd", "se", "diff", "se", "p", "weight", "high k", "future/run", "log evidence"]
 
 
@@ -256,6 +226,7 @@ def _table(comparison: Comparison) -> list[str]:
 
 def _cells(name: str, standing: Standing) -> list[str]:
     loo, found = standing.loo, standing.evidence
+    ahead = [foretold.log_score for foretold in standing.future]
     return [
         name,
         f"{loo.elpd:.1f}",
@@ -265,6 +236,6 @@ def _cells(name: str, standing: Standing) -> list[str]:
         f"{loo.p:.1f}",
         f"{standing.weight:.2f}",
         str(int(np.sum(~(loo.k <= loo.limit)))),
-        f"{np.mean(np.concatenate(standing.future)):.2f}" if standing.future else "-",
+        f"{np.mean(np.concatenate(ahead)):.2f}" if ahead else "-",
         f"{found.log:.2f} ± {found.error:.2f}",
     ]

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from scalingfit.evidence.density import log_likelihood, means, noises
+from scalingfit.evidence.density import log_likelihood, means, new_runs, noises
 from scalingfit.evidence.horizons import Horizon
 from scalingfit.inference.model import Model
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.sampler import Draws, Settings, sample
 from scalingfit.runs import Runs
 
-__all__ = ["LeaveOut", "held_out", "leave_future_out", "leave_out"]
+__all__ = ["Foretold", "LeaveOut", "held_out", "leave_future_out", "leave_out"]
 
 Floats = NDArray[np.float64]
 
@@ -69,6 +69,22 @@ class LeaveOut:
         return float(np.sqrt(len(self.elpd_i) * np.var(self.elpd_i, ddof=1)))
 
 
+@dataclasses.dataclass(frozen=True)
+class Foretold:
+    """Forecasts of the runs beyond a cut.
+
+    Attributes
+    ----------
+    log_score : array, shape (test run,)
+        Log predictive density of what happened.
+    quantiles : array, shape (3, test run)
+        The 5, 50 and 95 % quantiles of a new run's loss.
+    """
+
+    log_score: Floats
+    quantiles: Floats
+
+
 def leave_out(
     posterior: Posterior, groups: NDArray[np.int64], settings: Settings, *, refit: bool = True
 ) -> LeaveOut:
@@ -110,10 +126,18 @@ def leave_out(
 
 def leave_future_out(
     model: Model, runs: Runs, cuts: Sequence[Horizon], settings: Settings
-) -> tuple[list[Floats], int]:
-    """Log predictive density of each run beyond each cut, given those below it; and failures."""
-    densities, failed = held_out(model, runs, [cut.test for cut in cuts], settings)
-    return [_log_mean(density) for density in densities], failed
+) -> tuple[list[Foretold], int]:
+    """Forecast the runs beyond each cut from those below it; and how many fits failed."""
+    fits, failed = _refit(model, runs, [cut.test for cut in cuts], settings)
+    foretold = []
+    for draws, cut in zip(fits, cuts, strict=True):
+        rest = runs.take(cut.test)
+        mean, noise = means(model, rest, draws), noises(model, draws)
+        loss_se = rest.columns.get("loss_se")
+        density = log_likelihood(noise, mean, rest["L"], loss_se)
+        losses = new_runs(noise, mean, loss_se, settings.seed)
+        foretold.append(Foretold(_log_mean(density), np.quantile(losses, [0.05, 0.5, 0.95], 0)))
+    return foretold, failed
 
 
 def held_out(
@@ -133,17 +157,20 @@ def held_out(
     failed : int
         How many fits did not converge.
     """
-    fits = sample(model, [runs.with_weight(np.where(out, 0.0, 1.0)) for out in left], settings)
+    fits, failed = _refit(model, runs, left, settings)
     densities = []
     for draws, out in zip(fits, left, strict=True):
         rest = runs.take(out)
         mean, noise = means(model, rest, draws), noises(model, draws)
         densities.append(log_likelihood(noise, mean, rest["L"], rest.columns.get("loss_se")))
-    return densities, sum(not _converged(draws, settings) for draws in fits)
+    return densities, failed
 
 
-def _converged(draws: Draws, settings: Settings) -> bool:
-    return bool(draws.diagnosis.passes(settings.limits))
+def _refit(
+    model: Model, runs: Runs, left: Sequence[NDArray[np.bool_]], settings: Settings
+) -> tuple[list[Draws], int]:
+    fits = sample(model, [runs.with_weight(np.where(out, 0.0, 1.0)) for out in left], settings)
+    return fits, sum(not bool(draws.diagnosis.passes(settings.limits)) for draws in fits)
 
 
 def _by_group(values: Floats, groups: NDArray[np.int64]) -> Floats:

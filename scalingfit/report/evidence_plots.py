@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
+from matplotlib.ticker import FuncFormatter
 
 from scalingfit.evidence import Backtest, Comparison, Reconciliation
 from scalingfit.evidence.reconcile import METHODS
@@ -21,7 +22,7 @@ BINS = 10
 
 
 def comparison(found: Comparison, figure: FigureBase | None = None) -> FigureBase:
-    """Each law's frontier over the same runs, and how well it foretells runs it had not seen.
+    """Each law's frontier over the same runs, and its forecasts of the runs it had not seen.
 
     Parameters
     ----------
@@ -30,47 +31,75 @@ def comparison(found: Comparison, figure: FigureBase | None = None) -> FigureBas
     figure : figure, optional
         To draw into.
     """
-    figure = blank(figure, 10, 4.2)
-    left, right = figure.subplots(1, 2)
-    runs = found.runs
-    C = np.geomspace(runs["C"].min(), 100 * runs["C"].max(), 40)
-    left.scatter(runs["C"], runs["N"], s=10, color=GREY, alpha=0.6, linewidths=0, label="runs")
-    for color, (name, fit) in zip(COLORS, found.posteriors.items(), strict=False):
-        low, middle, high = fit.frontier(C).quantiles("N")
-        left.fill_between(C, low, high, color=color, alpha=0.2, linewidth=0)
-        left.plot(C, middle, color=color, label=f"{name}, weight {found.weights[name]:.2f}")
-    left.axvline(runs["C"].max(), color=GREY, linewidth=0.8, linestyle=":")
-    left.set(xlabel="compute C, FLOP", ylabel="best size N*, parameters")
-    tidy(left, "Where each law would spend a budget")
-    left.set_xscale("log")
-    left.set_yscale("log")
-    log_axis(left, "x", powers=True)
-    log_axis(left, "y")
-    left.legend(frameon=False, fontsize=8)
-    _future(right, found)
+    figure = blank(figure, 11, 4.6)
+    standings = dict(list(found.standings.items())[: len(COLORS)])
+    halves: Any = figure.subfigures(1, 2)  # Matplotlib's stub knows of one alone
+    left, right = halves
+    _frontiers(left.subplots(), found)
+    if found.cuts:
+        columns = 1 if len(standings) < 3 else 2
+        panels = right.subplots(
+            -(-len(standings) // columns), columns, sharex=True, sharey=True, squeeze=False
+        ).ravel()
+        for axes, color, name in zip(panels, COLORS, standings, strict=False):
+            _foretold(axes, found, name, color)
+        for axes in panels[len(standings) :]:
+            axes.axis("off")
+        _finish(panels[0])
+        right.supxlabel("times larger than the largest fitted run", fontsize=10)
+        right.supylabel("loss from its median forecast; lines: 90 % of new runs", fontsize=10)
+        right.suptitle(
+            "Larger runs, forecast from smaller ones", x=0.12, ha="left", fontsize=11,
+            fontweight="bold", color=INK,
+        )  # fmt: skip
     return figure
 
 
-def _future(axes: Axes, found: Comparison) -> None:
-    """Log score of unseen runs against how far beyond the fitted ones they are."""
-    for color, (name, standing) in zip(COLORS, found.standings.items(), strict=False):
-        for cut, density in zip(found.cuts, standing.future, strict=True):
-            distance = cut.distance[cut.test]
-            first = cut is found.cuts[0]
-            axes.scatter(
-                distance, density, s=9, color=color, alpha=0.5, linewidths=0,
-                label=name if first else None,
-            )  # fmt: skip
-    axes.set(xlabel="times larger than the largest fitted run", ylabel="log predictive density")
-    seen = [density for item in found.standings.values() for density in item.future]
-    scores = np.concatenate([*seen, np.array([] if seen else [0.0, 1.0])])
-    # A few runs of a law that is wrong would hide all others.
-    axes.set_ylim(max(scores.min(), np.quantile(scores, 0.02) - 1), scores.max() + 0.5)
-    tidy(axes, "How well each foretells runs it had not seen")
+def _frontiers(axes: Axes, found: Comparison) -> None:
+    """Where each law would spend a budget, as far as a hundred times the largest."""
+    runs = found.runs
+    C = np.geomspace(runs["C"].min(), 100 * runs["C"].max(), 40)
+    axes.scatter(runs["C"], runs["N"], s=10, color=GREY, alpha=0.6, linewidths=0, label="runs")
+    for color, (name, fit) in zip(COLORS, found.posteriors.items(), strict=False):
+        low, middle, high = fit.frontier(C).quantiles("N")
+        axes.fill_between(C, low, high, color=color, alpha=0.2, linewidth=0)
+        axes.plot(C, middle, color=color, label=f"{name}, weight {found.weights[name]:.2f}")
+    axes.axvline(runs["C"].max(), color=GREY, linewidth=0.8, linestyle=":")
+    axes.set(xlabel="compute C, FLOP", ylabel="best size N*, parameters")
+    tidy(axes, "Where each law would spend a budget")
     axes.set_xscale("log")
-    if found.cuts:
-        log_axis(axes, "x")
-        axes.legend(frameon=False, fontsize=8)
+    axes.set_yscale("log")
+    log_axis(axes, "x", powers=True)
+    log_axis(axes, "y")
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _foretold(axes: Axes, found: Comparison, name: str, color: str) -> None:
+    """Losses of runs that a law had not seen, over its forecasts of them."""
+    pairs = list(zip(found.cuts, found.standings[name].future, strict=True))
+    distance = np.concatenate([cut.distance[cut.test] for cut, _ in pairs])
+    low, middle, high = np.concatenate([ahead.quantiles for _, ahead in pairs], axis=1)
+    observed = np.concatenate([found.runs["L"][cut.test] for cut, _ in pairs])
+    inside = float(np.mean((low <= observed) & (observed <= high)))
+    axes.vlines(distance, low / middle, high / middle, color=color, alpha=0.25, linewidth=1.5)
+    axes.scatter(distance, observed / middle, s=5, color=INK, alpha=0.6, linewidths=0, zorder=3)
+    axes.axhline(1, color=GREY, linewidth=0.8)
+    axes.set_xscale("log")
+    tidy(axes)
+    axes.set_title(f"{name}: {inside:.0%} inside", loc="left", fontsize=9, color=INK)
+
+
+def _finish(axes: Axes) -> None:
+    """Limits and ticks, once all laws are drawn: the axes are shared."""
+    low, high = axes.get_ylim()
+    # A wide interval of one law would hide all that the others say.
+    axes.set_ylim(max(low, 0.7), min(high, 1.4))
+    log_axis(axes, "x")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _percent(value - 1)))
+
+
+def _percent(value: float) -> str:
+    return "0" if abs(value) < 1e-9 else f"{100 * value:+.3g} %"
 
 
 def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:

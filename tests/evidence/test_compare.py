@@ -13,7 +13,7 @@ from scipy.stats import lognorm
 
 from scalingfit import law
 from scalingfit._errors import InputError
-from scalingfit.evidence.compare import _rank, compare
+from scalingfit.evidence.compare import compare, rank
 from scalingfit.evidence.comparison import Comparison
 from scalingfit.evidence.horizons import clusters, horizons
 from scalingfit.evidence.leave_out import held_out, leave_out
@@ -110,14 +110,16 @@ def test_the_law_that_made_the_runs_is_found(comparison: Comparison) -> None:
 
 
 def test_future_runs_are_foretold_from_past_ones_only(comparison: Comparison, runs: Runs) -> None:
-    for cut, density in zip(
-        comparison.cuts, comparison.standings["chinchilla"].future, strict=True
-    ):
+    for cut, ahead in zip(comparison.cuts, comparison.standings["chinchilla"].future, strict=True):
+        density, (low, middle, high) = ahead.log_score, ahead.quantiles
         assert runs.C[cut.train].max() < runs.C[cut.test].min()
         assert density.shape == (cut.test.sum(),)
         # Runs of normal scatter s have log density at most -log(s sqrt(2 pi) L) each.
         top = -np.log(0.005 * np.sqrt(2 * np.pi) * runs.L[cut.test])
         assert density.sum() < top.sum() + 10
+        # No 90 % interval of a new run is narrower than that of its scatter alone.
+        assert np.all(np.log(high / low) > 0.9 * 2 * 1.645 * 0.005)
+        assert np.all((low < middle) & (middle < high))
 
 
 def test_a_comparison_can_be_read_and_saved(comparison: Comparison) -> None:
@@ -203,7 +205,7 @@ def test_the_truth_is_preferred_over_a_hundred_tables(truth: str) -> None:
                 name: leave_out(posteriors[name][at], np.arange(24), SETTINGS, refit=False)
                 for name in BOTH
             }
-            (best, _), (_, row) = _rank(left).items()
+            (best, _), (_, row) = rank(left).items()
             decided = -row["elpd_diff"] > max(4.0, 2 * row["dse"])
             right += decided and best == truth
             wrong += decided and best != truth
