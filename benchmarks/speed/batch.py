@@ -1,0 +1,305 @@
+"""Many tables of 240 runs, tool by tool: ``python -m benchmarks.speed.batch``.
+
+In interleaved rounds. Each table is a bootstrap of the 240 runs with its losses scattered anew, so
+that nothing can be shared between fits. Rates are fits a second,
+of checked posteriors for the samplers and of point estimates for SciPy and `chinchilla`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import scalingfit as sf
+from benchmarks.speed.peers import model, numpyro_data, numpyro_draws, numpyro_sampler
+from benchmarks.speed.problem import (
+    CHAINS,
+    DRAWS,
+    elsewhere,
+    environment,
+    epoch,
+    ess_of,
+    markdown,
+    timed,
+)
+from scalingfit.inference.diagnostics import Limits
+from scalingfit.inference.model import Data
+from scalingfit.inference.programs import pack_group, pool, programs
+from scalingfit.runs import Runs
+
+ROUNDS = 2
+MANY = 1000
+
+
+def tables(count: int, seed: int) -> list[Runs]:
+    runs, random = epoch(), np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        chosen = random.integers(len(runs), size=len(runs))
+        columns = {name: runs[name][chosen] for name in ("N", "D", "L")}
+        columns["L"] = columns["L"] * np.exp(1e-3 * random.standard_normal(len(runs)))
+        made.append(Runs.from_columns(columns))
+    return made
+
+
+def ours(count: int, **options: Any) -> dict[str, Any]:
+    sf.refit(tables(8, 99), draws=DRAWS, progress=False, **options)  # compiles
+    given = tables(count, 0)
+    refits, seconds = timed(lambda: sf.refit(given, draws=DRAWS, progress=False, **options))
+    fits = list(refits.fits.values())
+    worst = [float(np.min(post.sampled.diagnosis.ess_bulk)) for post in fits]
+    return {
+        "rate": count / seconds,
+        "fits": count,
+        "ok": float(np.mean([post.sampled.diagnosis.passes(Limits()) for post in fits])),
+        "ess": [float(np.mean(worst)), float(np.min(worst))],
+        "nuts": float(np.mean([post.sampled.record["method"] == "nuts" for post in fits])),
+        **_lockstep(fits),
+    }
+
+
+def _lockstep(fits: list[Any]) -> dict[str, float]:
+    """Steps that the loop did for all chains over the steps that they needed."""
+    walked = [post.sampled for post in fits if post.sampled.record["method"] == "nuts"]
+    if not walked:
+        return {}
+    needed = sum(draws.leapfrogs.sum() for draws in walked)
+    done = sum(draws.leapfrogs.sum(axis=1).max() * CHAINS for draws in walked)
+    return {"lockstep": float(done / needed)}
+
+
+def numpyro_loop(count: int, *, tuned: bool) -> dict[str, Any]:
+    """One MCMC object, run on table after table, as users do."""
+    import jax
+
+    options = {"dense_mass": True, "regularize_mass_matrix": False} if tuned else {}
+    mcmc = numpyro_sampler(recentred=tuned, **options)
+    worst = []
+
+    def run(i: int, runs: Runs) -> None:
+        mcmc.run(jax.random.key(i), numpyro_data(runs, recentred=tuned))
+        found = numpyro_draws(mcmc, runs, recentred=tuned)
+        worst.append(min(ess_of(value) for value in found.values()))
+
+    given = tables(count + 1, 0)
+    run(0, given[0])
+    _, seconds = timed(lambda: list(map(run, range(1, count + 1), given[1:])))
+    return {"rate": count / seconds, "fits": count, "ess": [float(np.mean(worst)), min(worst)]}
+
+
+def blackjax_vmapped(count: int) -> dict[str, Any]:
+    """All fits and chains in one `vmap`, in our whitened coordinates, with its own adaptation."""
+    import blackjax
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    this = model()
+
+    def chain(key: Any, data: Any, white: Any) -> Any:
+        def density(w: Any) -> Any:
+            return this.log_density(white.colour(w), data)
+
+        place, warm, draw = jax.random.split(key, 3)
+        adapt = blackjax.window_adaptation(
+            blackjax.nuts, density, is_mass_matrix_diagonal=True, target_acceptance_rate=0.9
+        )
+        (state, tuned), _ = adapt.run(warm, jax.random.normal(place, (this.dim,)), 400)
+        kernel = blackjax.nuts(density, **tuned).step
+
+        def step(state: Any, key: Any) -> Any:
+            state, _ = kernel(key, state)
+            return state, state.position
+
+        return jax.lax.scan(step, state, jax.random.split(draw, DRAWS))[1]
+
+    sampler = jax.jit(jax.vmap(jax.vmap(chain, (0, None, None)), (0, 0, 0)))
+
+    def run(seed: int) -> Any:
+        data, white = _packed(count, seed)
+        keys = jax.random.split(jax.random.key(seed), (count, CHAINS))
+        return jax.block_until_ready(sampler(keys, data, white))
+
+    run(0)
+    found, seconds = timed(lambda: np.asarray(run(1)))
+    worst = [min(ess_of(fit[..., k]) for k in range(this.dim)) for fit in found]
+    return {"rate": count / seconds, "fits": count, "ess": [float(np.mean(worst)), min(worst)]}
+
+
+def _packed(count: int, seed: int) -> tuple[Data, Any]:
+    import jax
+
+    with jax.enable_x64(True):
+        data = pack_group(model(), tables(count, seed), 240, "float64")
+        return data, programs(model()).whiten(pool(model(), "float64"), data)
+
+
+def huber(place: Any, n: Any, d: Any, y: Any) -> Any:
+    """Sum of Huber losses of log residuals, as Besiroglu et al. minimise it; for autograd."""
+    import autograd.numpy as anp
+    from autograd.scipy.special import logsumexp
+
+    a, b, e, alpha, beta = place
+    terms = anp.stack([a - alpha * n, b - beta * d, e + 0 * n])
+    size = anp.abs(y - logsumexp(terms, axis=0))
+    delta = 1e-3
+    return anp.sum(anp.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta)))
+
+
+def scipy_points(count: int) -> dict[str, Any]:
+    """BFGS with autograd's gradients from the published estimate, bootstrap after bootstrap."""
+    from autograd import grad
+    from scipy.optimize import minimize
+
+    start = np.array([np.log(482.01), np.log(2085.43), np.log(1.8172), 0.3478, 0.3658])
+    given = [(np.log(t["N"]), np.log(t["D"]), np.log(t["L"])) for t in tables(count, 0)]
+    slope = grad(huber)
+    options: Any = {"gtol": 1e-9}
+    found, seconds = timed(
+        lambda: [
+            minimize(huber, start, args=table, jac=slope, method="BFGS", options=options).fun
+            for table in given
+        ]
+    )
+    ours = [sf.point(table, starts=8).objective for table in tables(count, 0)]
+    excess = np.array(found) / np.array(ours) - 1
+    return {
+        "rate": count / seconds,
+        "fits": count,
+        "excess": float(np.median(excess)),
+        "ours_never_above": bool(excess.min() > -1e-6),
+    }
+
+
+def our_points(count: int) -> dict[str, Any]:
+    runs = epoch()
+    sf.point(runs, bootstrap=200, seed=1)
+    _, seconds = timed(lambda: sf.point(runs, bootstrap=count))
+    return {"rate": count / seconds, "fits": count, "excess": 0.0}
+
+
+def chinchilla_points() -> dict[str, Any]:
+    """The `chinchilla` package: 32 starts on a grid, one after the other."""
+    from chinchilla import Chinchilla
+    from chinchilla._metrics import log_huber
+
+    runs = epoch()
+    grid = {
+        "e": [0.2, 0.8],
+        "a": [5.0, 9.0],
+        "b": [5.0, 9.0],
+        "alpha": [0.3, 0.5],
+        "beta": [0.3, 0.5],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        tool = Chinchilla(
+            folder,
+            param_grid=grid,
+            seed_ranges={"C": (1e18, 1e24), "N_to_D": (0.01, 1)},
+            loss_fn=functools.partial(log_huber, delta=1e-3),
+            log_level=40,
+        )
+        for N, D, L in zip(runs["N"], runs["D"], runs["L"], strict=True):
+            tool.database.append(C=6 * N * D, N=N, D=D, loss=L)
+        _, seconds = timed(lambda: tool.fit(parallel=False))
+    place = np.array([np.log(tool.A), np.log(tool.B), np.log(tool.E), tool.alpha, tool.beta])
+    reached = float(huber(place, np.log(runs["N"]), np.log(runs["D"]), np.log(runs["L"])))
+    return {"rate": 32 / seconds, "fits": 32, "excess": reached / sf.point(runs).objective - 1}
+
+
+def simple_scaling_laws_points() -> dict[str, Any]:
+    """The `simple-scaling-laws` package: its default law with 1000 bootstrap draws."""
+    import polars
+    import simple_scaling_laws as tool
+
+    runs = epoch()
+    frame = polars.DataFrame(
+        {
+            "training_run_id": [str(i) for i in range(len(runs))],
+            "model_size__n": runs["N"],
+            "dataset_size__d": runs["D"],
+            "test_loss__ce": runs["L"],
+        }
+    )
+    _, seconds = timed(lambda: tool.fit(frame, n_draws=1000))
+    return {"rate": 1000 / seconds, "fits": 1000}
+
+
+TASKS: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+    "auto": ("scalingfit, `refit`", lambda: ours(MANY)),
+    "auto32": ("scalingfit, `refit`, float32", lambda: ours(MANY, precision="float32")),
+    "nuts": ('scalingfit, `refit(method="nuts")`', lambda: ours(48, method="nuts")),
+    "numpyro": ("NumPyro as documented, in a loop", lambda: numpyro_loop(2, tuned=False)),
+    "numpyro_tuned": (
+        "NumPyro, recentred, dense, no shrinkage, cached, in a loop",
+        lambda: numpyro_loop(4, tuned=True),
+    ),
+    "blackjax": ("BlackJAX NUTS, one `vmap`, our whitening", lambda: blackjax_vmapped(16)),
+    "points": ("scalingfit, `point(bootstrap=4000)`", lambda: our_points(4000)),
+    "scipy": ("SciPy BFGS with autograd, point estimates", lambda: scipy_points(40)),
+    "simple": (
+        "`simple-scaling-laws`, least squares on the loss, point estimates",
+        simple_scaling_laws_points,
+    ),
+    "chinchilla": ("`chinchilla`, point estimates, by start", chinchilla_points),
+}
+
+
+def main(names: list[str]) -> None:
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    for number in range(ROUNDS):
+        for name in names:
+            print(f"round {number + 1}: {name}", file=sys.stderr)
+            found[name].append(elsewhere("benchmarks.speed.batch", "--worker", name))
+    rows = []
+    for name in names:
+        title, rounds = TASKS[name][0], found[name]
+        if "failed" in rounds[0]:
+            rows.append([title, f"failed: {rounds[0]['failed']}", *[""] * 6])
+            continue
+        reference = found[
+            "points" if name in ("scipy", "points", "simple", "chinchilla") else "auto"
+        ]
+        ratio = [a["rate"] / b["rate"] for a, b in zip(reference, rounds, strict=True)]
+        last = rounds[-1]
+        rows.append(
+            [
+                title,
+                last["fits"],
+                " / ".join(f"{one['rate']:.3g}" for one in rounds),
+                " / ".join(f"{one:.3g}" for one in ratio),
+                f"{last['ok']:.1%}" if "ok" in last else "",
+                "{:.0f}, {:.0f}".format(*last["ess"]) if "ess" in last else "",
+                f"{last['lockstep']:.2f}" if "lockstep" in last else "",
+                f"{last['excess']:.1e}" if "excess" in last else "",
+            ]
+        )
+    print(
+        markdown(
+            [
+                "tool",
+                "fits",
+                "fits/s",
+                "`refit` or `point` is faster by",
+                "verdict ok",
+                "least ESS: mean, worst",
+                "steps done / needed",
+                "objective above ours",
+            ],
+            rows,
+        )
+    )
+    print()
+    print(environment("blackjax", "scipy"))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--worker"]:
+        print(json.dumps(TASKS[sys.argv[2]][1]()))
+    else:
+        main(sys.argv[1:] or list(TASKS))
