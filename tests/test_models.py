@@ -191,7 +191,7 @@ def test_the_law_in_the_contributing_guide_works(tmp_path: Path) -> None:
     (tmp_path / "compute.py").write_text(source, "utf-8")
     compute = runpy.run_path(str(tmp_path / "compute.py"), run_name="compute")["Compute"]
     assert (compute.name, compute.inputs()) == ("compute", ("C",))
-    assert compute(E=1.5, alpha=0.5, C_0=1e20).loss(1e22) == pytest.approx(1.6)
+    assert compute(E=1.5, alpha=0.5, A=1e10).loss(1e22) == pytest.approx(1.6)
 
 
 # Each law against its paper.

@@ -11,6 +11,7 @@ import pytest
 from scipy.stats import binom
 
 import scalingfit as sf
+from benchmarks.recovery import DESIGN, design
 from scalingfit.allocation.flops import counting
 from scalingfit.allocation.solver import solve
 from scalingfit.catalog import law, laws
@@ -23,7 +24,6 @@ from scalingfit.noise import noise
 from scalingfit.runs import Runs
 
 LAWS = list(laws())
-ROWS = 60
 
 
 def every(names: Iterable[str], quick: Sequence[str]) -> list[Any]:
@@ -31,29 +31,8 @@ def every(names: Iterable[str], quick: Sequence[str]) -> list[Any]:
     return [n if n in quick else pytest.param(n, marks=pytest.mark.slow) for n in names]
 
 
-# Where published runs lie, log-uniform; the inputs are independent of one another.
-DESIGN = {
-    "N": (1e7, 1e10),
-    "D": (1e9, 3e11),
-    "C": (1e18, 1e23),
-    "S": (1e3, 3e5),
-    "batch": (1e5, 4e6),
-    "U": (3e8, 3e11),
-    "D_F": (1e5, 1e10),
-    "X": (1e4, 1e9),
-    "experts": (1e0, 5e2),
-    "N_nv": (3e7, 1e9),
-    "N_v": (1e6, 1e8),
-}
-
-
 def model_of(name: str) -> Model:
     return build(law(name), noise(law(name).default_noise))
-
-
-def design(name: str) -> dict[str, np.ndarray]:
-    random = np.random.default_rng(LAWS.index(name))
-    return {k: np.exp(random.uniform(*np.log(DESIGN[k]), ROWS)) for k in law(name).inputs()}
 
 
 def simulate(name: str, fits: int) -> tuple[dict[str, np.ndarray], list[Runs]]:
@@ -107,31 +86,17 @@ def test_every_law_recovers_its_parameters(name: str) -> None:
     assert converged >= 190
 
 
-SPLITS = {
-    "chinchilla": {},
-    "kaplan": {},
-    "nested": {},
-    "over_training": {},
-    "data_constrained": {"U": 1e10},
-    "kaplan_steps": {"batch": 5e5},
-}
-
-
-def test_every_law_of_size_and_data_is_among_those_that_split_a_budget() -> None:
-    able = {
-        name
-        for name in LAWS
-        if set(law(name).size) <= set(law(name).inputs()) and {"D", "S"} & set(law(name).inputs())
-    }
-    # A size in parts has its conditions in tests/allocation/test_solver.py.
-    assert able == {*SPLITS, "vocabulary"}
+SPLITS = [
+    name for name in LAWS if "N" in law(name).inputs() and {"D", "S"} & set(law(name).inputs())
+]
 
 
 @pytest.mark.parametrize("name", every(SPLITS, quick=["kaplan", "data_constrained"]))
 def test_the_optimum_satisfies_the_first_order_condition(name: str) -> None:
     """Along the budget the loss falls up to N* and rises beyond; at a kink too."""
     C = np.geomspace(1e18, 1e26, 5)
-    extras = {key: np.full(5, value) for key, value in SPLITS[name].items()}
+    others = [key for key in law(name).inputs() if key not in ("N", "D", "S")]
+    extras = {key: np.full(5, np.sqrt(np.prod(DESIGN[key]))) for key in others}
     prior = prior_values(model_of(name))
     drawn = law(name)(**{key: prior[key][:50] for key in law(name).parameters()})
     found = solve(drawn, C, counting("6ND"), extras=extras)
