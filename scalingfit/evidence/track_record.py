@@ -146,8 +146,8 @@ class Backtest:
 
     @property
     def conclusion(self) -> str:
-        """Whether the intervals can be trusted, in words."""
-        return " ".join(_conclude(name, record) for name, record in self.records.items())
+        """Whether the intervals can be trusted, in words; a line for each law."""
+        return "\n".join(_conclude(name, record) for name, record in self.records.items())
 
     def summary(self) -> list[dict[str, Any]]:
         """One dictionary for each candidate and cut, and one for all cuts ("cut" None)."""

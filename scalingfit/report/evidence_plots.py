@@ -116,8 +116,7 @@ def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
     pits, shares, errors = figure.subplots(1, 3)
     for color, (name, record) in zip(COLORS, records.items(), strict=False):
         _pit(pits, record, name, color)
-        _coverage(shares, record, name, color)
-        _errors(errors, record, color)
+        _coverage(shares, record, color)
     count = min(len(record.pit) for record in records.values())
     low, high = band(1 / BINS, count)
     pits.axhspan(low * BINS, high * BINS, color=GREY, alpha=0.2, linewidth=0)
@@ -129,11 +128,14 @@ def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
     shares.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
     shares.set(xlabel="stated", ylabel="found", xlim=(0.45, 1), ylim=(0, 1.02))
     tidy(shares, "Coverage; dashed: widened")
-    errors.axhline(0, color=GREY, linewidth=0.8)
+    best = found.best
+    shown = dict(zip(records, COLORS, strict=False))
+    _errors(errors, found.records[best], shown.get(best, INK))
+    tidy(errors, f"{best}: 90 % of new runs; pale: widened")
     errors.set(
-        xlabel="times larger than the largest fitted run", ylabel="observed over forecast, log"
+        xlabel="times larger than the largest fitted run", ylabel="loss from its median forecast"
     )
-    tidy(errors, "Errors, 90 % intervals")
+    errors.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _percent(value - 1)))
     errors.set_xscale("log")
     log_axis(errors, "x")
     return figure
@@ -144,22 +146,22 @@ def _pit(axes: Axes, record: Record, name: str, color: str) -> None:
     axes.stairs(counts, edges, color=color, label=name, linewidth=1.5)
 
 
-def _coverage(axes: Axes, record: Record, name: str, color: str) -> None:
+def _coverage(axes: Axes, record: Record, color: str) -> None:
     for ends, style in ((record.ends, "-"), (record.wide_ends, "--")):
         inside = (ends[:, 0] <= record.observed) & (record.observed <= ends[:, 1])
         axes.plot(LEVELS, inside.mean(axis=-1), style, marker="o", markersize=4, color=color)
 
 
 def _errors(axes: Axes, record: Record, color: str) -> None:
-    low, high = record.ends[LEVELS.index(0.9)]
-    error = np.log(record.observed / record.point)
-    # The interval is drawn about the error, so that it holds zero where the forecast was right.
-    reach: Any = np.maximum([error - np.log(record.observed / high),
-                             np.log(record.observed / low) - error], 0)  # fmt: skip
-    axes.errorbar(
-        record.distance, error, yerr=reach, fmt="o", markersize=3, color=color, alpha=0.5,
-        elinewidth=0.6, linewidth=0,
-    )  # fmt: skip
+    level = LEVELS.index(0.9)
+    for (low, high), alpha in ((record.wide_ends[level], 0.12), (record.ends[level], 0.35)):
+        axes.vlines(
+            record.distance, low / record.point, high / record.point, color=color, alpha=alpha,
+            linewidth=1.5,
+        )  # fmt: skip
+    ratio = record.observed / record.point
+    axes.scatter(record.distance, ratio, s=5, color=INK, alpha=0.6, linewidths=0, zorder=3)
+    axes.axhline(1, color=GREY, linewidth=0.8)
 
 
 def reconciliation(found: Reconciliation, figure: FigureBase | None = None) -> FigureBase:
