@@ -131,7 +131,7 @@ def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
     best = found.best
     shown = dict(zip(records, COLORS, strict=False))
     _errors(errors, found.records[best], shown.get(best, INK))
-    tidy(errors, f"{best}: 90 % of new runs; pale: widened")
+    tidy(errors, f"{best}, 90 %; grey: widened")
     errors.set(
         xlabel="times larger than the largest fitted run", ylabel="loss from its median forecast"
     )
@@ -154,11 +154,11 @@ def _coverage(axes: Axes, record: Record, color: str) -> None:
 
 def _errors(axes: Axes, record: Record, color: str) -> None:
     level = LEVELS.index(0.9)
-    for (low, high), alpha in ((record.wide_ends[level], 0.12), (record.ends[level], 0.35)):
+    # Runs of one budget lie on top of each other, so that opacities would add up.
+    for (low, high), shade in ((record.wide_ends[level], "#D8D8D8"), (record.ends[level], color)):
         axes.vlines(
-            record.distance, low / record.point, high / record.point, color=color, alpha=alpha,
-            linewidth=1.5,
-        )  # fmt: skip
+            record.distance, low / record.point, high / record.point, color=shade, linewidth=1.5
+        )
     ratio = record.observed / record.point
     axes.scatter(record.distance, ratio, s=5, color=INK, alpha=0.6, linewidths=0, zorder=3)
     axes.axhline(1, color=GREY, linewidth=0.8)
