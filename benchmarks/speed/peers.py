@@ -69,7 +69,7 @@ def numpyro_sampler(*, recentred: bool, **options: Any) -> Any:
     import jax
     import numpyro
 
-    numpyro.set_host_device_count(2)
+    numpyro.set_host_device_count(CHAINS)
     jax.config.update("jax_enable_x64", True)
     from numpyro.infer import MCMC, NUTS, init_to_value
 
@@ -182,8 +182,8 @@ def blackjax_white() -> Result:
         return jax.block_until_ready(sampler(jax.random.split(jax.random.key(seed), CHAINS)))
 
     (position, steps), seconds = last(run)
-    back = jax.vmap(jax.vmap(lambda w: this.constrain(white.colour(w), data.centre)[0]))
-    found: Any = back(position)
+    back: Any = jax.vmap(jax.vmap(lambda w: this.constrain(white.colour(w), data.centre)[0]))
+    found = back(position)
     draws = {name: np.asarray(found[name]) for name in PARAMETERS}
     return draws, seconds, float(np.mean(steps))
 

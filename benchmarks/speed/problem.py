@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 
 import scalingfit as sf
@@ -80,14 +79,24 @@ def summary(draws: Mapping[str, Floats], seconds: float, leapfrogs: float | None
         "seconds": seconds,
         "leapfrogs": leapfrogs,
         "ess": min(ess_of(value) for value in stacked),
-        "rhat": float(np.max(array_stats.rhat(stacked, chain_axis=1, draw_axis=2, method="rank"))),
+        "rhat": float(
+            np.max(_array_stats().rhat(stacked, chain_axis=1, draw_axis=2, method="rank"))
+        ),
         "mean": [float(np.log(value).mean()) for value in stacked],
         "sd": [float(np.log(value).std()) for value in stacked],
     }
 
 
+def _array_stats() -> Any:
+    """Imported late: ArviZ puts a lazy stand-in for NumPyro in its place."""
+    from arviz_stats.base.array import array_stats
+
+    return array_stats
+
+
 def ess_of(draws: Floats) -> float:
     """Bulk ESS of one quantity, (chain, draw), by ArviZ."""
+    array_stats = _array_stats()
     return float(array_stats.ess(draws, chain_axis=0, draw_axis=1, method="bulk"))
 
 

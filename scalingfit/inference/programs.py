@@ -35,8 +35,7 @@ __all__ = [
 
 POOL, STARTS = 256, 4  # prior draws looked at, and how many of the best are climbed from
 ROWS = (8, 16, 32, 64, 128, 192, 256)
-WORK = {"cpu": 128}  # rows worth a program's while: below, several fits share one
-ACCELERATOR_WORK = 65536
+ACCELERATOR_WORK = 65536  # rows to a program
 
 Floats = NDArray[np.float64]
 
@@ -51,8 +50,12 @@ def bucket(rows: int) -> int:
 
 
 def group_size(rows: int) -> int:
-    """Fits to a program: a function of the padded rows and the kind of device, of nothing else."""
-    return max(1, WORK.get(jax.default_backend(), ACCELERATOR_WORK) // rows)
+    """Fits to a program: a function of the padded rows and the kind of device, of nothing else.
+
+    One on a CPU: even of eight rows, more fits at a time take no less time each, and a lone fit
+    would carry copies of itself.
+    """
+    return 1 if jax.default_backend() == "cpu" else max(1, ACCELERATOR_WORK // rows)
 
 
 def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:

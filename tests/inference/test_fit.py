@@ -133,6 +133,62 @@ def test_numpyros_nuts_agrees(posterior_240: Posterior, draws: int, chains: int)
     assert_same_distribution(ours, reference)
 
 
+# Tables and models of different kinds: data set, rows (None: all), law, noise, pinned parameters.
+KINDS = [
+    ("epoch_chinchilla", 25, "chinchilla", "normal", {}),
+    ("epoch_chinchilla", 50, "chinchilla", "student_t", {}),
+    ("epoch_chinchilla", 120, "chinchilla", "student_t", {}),
+    ("epoch_chinchilla", None, "chinchilla", "student_t", {}),
+    ("epoch_chinchilla", None, "chinchilla", "normal", {}),
+    ("epoch_chinchilla", None, "chinchilla", "laplace", {}),
+    ("epoch_chinchilla", None, "chinchilla", "normal_level", {}),
+    ("epoch_chinchilla", None, "chinchilla", "student_t_level", {}),
+    ("epoch_chinchilla", None, "chinchilla", "student_t", {"beta": 0.37}),
+    ("epoch_chinchilla", None, "chinchilla", "student_t", {"beta": "alpha"}),
+    ("epoch_chinchilla", None, "kaplan", "student_t", {}),
+    ("epoch_chinchilla", None, "over_training", "student_t", {}),
+    ("epoch_chinchilla", None, "kaplan_size", "student_t", {}),
+    ("ladder", None, "chinchilla", "student_t", {}),
+    ("ladder", None, "chinchilla", "normal", {}),
+    ("ladder", None, "kaplan", "student_t", {}),
+    ("ladder", None, "kaplan_compute", "student_t", {}),
+    ("ladder", None, "over_training", "normal", {}),
+    ("llama3_isoflop", None, "chinchilla", "student_t", {}),
+    ("misfitting_checkpoints", 200, "chinchilla", "student_t", {}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "rows", "law", "noise", "pinned"), KINDS)
+@pytest.mark.parametrize("method", ["nuts", "auto"])
+def test_numpyros_nuts_agrees_on_many_kinds_of_tables(
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    rows: int | None,
+    law: str,
+    noise: str,
+    pinned: dict[str, float | str],
+    method: str,
+) -> None:
+    monkeypatch.setenv("SCALINGFIT_DATA", str(data_dir))
+    every = sf.datasets.load(name)
+    runs = every.take(np.random.default_rng(0).permutation(len(every))[:rows])
+    made = sf.refit({"": runs}, law, noise, pinned, method=method, draws=2000, progress=False)
+    posterior = made.fits[""]
+    reference = numpyros(posterior, 3000, 4)
+    ours = {parameter: posterior.draws[parameter] for parameter in reference}
+    if posterior.sampled.record["method"] == "importance":
+        ours = {k: independent(v, posterior.sampled.record) for k, v in ours.items()}
+    assert_same_distribution(ours, reference)
+
+
+def independent(draws: np.ndarray, record: dict[str, float]) -> np.ndarray:
+    """As many of the resampled importance draws as their weights are worth."""
+    flat = draws.ravel()[: int(record["importance_ess"])]
+    return flat[: len(flat) // 4 * 4].reshape(4, -1)
+
+
 # --- precision, seeds, configuration -------------------------------------------------------------
 
 
