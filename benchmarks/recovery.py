@@ -10,6 +10,7 @@ are left alone unless they are named.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import time
 from pathlib import Path
@@ -69,7 +70,8 @@ def design(name: str) -> dict[str, np.ndarray]:
     """Where the runs of a law are, each of shape ``(run,)``."""
     random = np.random.default_rng(list(sf.laws()).index(name))
     inputs = sf.law(name).inputs()
-    return {k: np.exp(random.uniform(*np.log(DESIGN[k]), ROWS)) for k in inputs}
+    ends = {name: (math.log(low), math.log(high)) for name, (low, high) in DESIGN.items()}
+    return {k: np.exp(random.uniform(*ends[k], ROWS)) for k in inputs}
 
 
 def line(name: str, found: Calibration) -> str:

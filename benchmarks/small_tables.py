@@ -27,7 +27,10 @@ def design(rows: int) -> dict[str, np.ndarray]:
     """Sizes as in Chinchilla's runs, log-uniform and independent."""
     random = np.random.default_rng(rows)
     ranges = {"N": (5e7, 1.5e10), "D": (5e8, 3e11)}
-    return {name: np.exp(random.uniform(*np.log(ends), rows)) for name, ends in ranges.items()}
+    return {
+        name: np.exp(random.uniform(np.log(low), np.log(high), rows))
+        for name, (low, high) in ranges.items()
+    }
 
 
 def main() -> None:
