@@ -61,9 +61,7 @@ def main() -> None:
 
 def recovered(name: str, tables: int) -> Calibration:
     """Fits of simulated tables; each counts, whether it converged or not."""
-    # Intervals of 90 % ask less of the draws than a verdict does.
-    limits = sf.Limits(rhat=1.05, ess=100, divergences=10)
-    return sf.calibrate(name, design=design(name), tables=tables, draws=300, limits=limits)
+    return sf.calibrate(name, design=design(name), tables=tables, draws=300)
 
 
 def design(name: str) -> dict[str, np.ndarray]:
