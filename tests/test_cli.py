@@ -552,3 +552,20 @@ def test_the_cache_of_compiled_programs(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv(variable, "theirs")
     use_cache()
     assert os.environ[variable] == "theirs"
+
+
+def test_a_stopped_fit_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Batch systems end jobs by SIGTERM."""
+    (tmp_path / "runs.csv").write_text("N,D,L\n1e7,1e9,3\n")
+    code = """
+import os, signal, sys
+from scalingfit import cli
+from scalingfit.cli import fits
+fits.load = lambda *_: os.kill(os.getpid(), signal.SIGTERM)
+sys.argv = ["scalingfit", "fit", "runs.csv", "-o", "fit.nc"]
+sys.exit(cli.main())
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(sf.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, check=False)
+    assert done.returncode == 128 + 15
+    assert [path.name for path in tmp_path.iterdir()] == ["runs.csv"]

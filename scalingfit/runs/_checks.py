@@ -22,7 +22,7 @@ COMPUTE_FACTOR = 30.0
 """C may differ from 6 N D by what is counted (attention, embeddings), not by more than this."""
 
 TOKENS_PER_PARAMETER = (1e-4, 1e8)
-SMALLEST_MODEL, MANY_TOKENS = 1e3, 1e6
+SMALLEST_MODEL, USUAL_MODEL = 1e3, 1e9
 
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
 _SUFFIXED = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)) ?([KMBGT])", re.I)
@@ -214,15 +214,18 @@ def require_units(values: Mapping[str, FloatArray], chosen: Mapping[str, Column]
     N, D = float(np.median(values["N"])), float(np.median(values["D"]))
     low, high = TOKENS_PER_PARAMETER
     small = {
-        "N": high < D / N or (N < SMALLEST_MODEL and D > MANY_TOKENS),
+        "N": high < D / N or N < SMALLEST_MODEL,
         "D": low > D / N,
     }
     for symbol, median, other in (("N", N, D), ("D", D, N)):
         column = chosen.get(symbol)
         if not small[symbol] or column is None or column.stated:
             continue
-        # The factor that brings tokens per parameter closest to 20.
+        # The factor that brings tokens per parameter closest to 20; where D is as small as N, the
+        # one that makes a model of usual size.
         wanted = other / 20 if symbol == "N" else other * 20
+        if symbol == "N" and wanted < SMALLEST_MODEL:
+            wanted = USUAL_MODEL
         factor = min((1e3, 1e6, 1e9, 1e12), key=lambda f: abs(np.log(median * f / wanted)))
         word = {1e3: "thousands", 1e6: "millions", 1e9: "billions", 1e12: "trillions"}[factor]
         raise InputError(

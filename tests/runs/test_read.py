@@ -374,6 +374,7 @@ BAD_FILES = [
     ("half.csv", "tokens,loss\n1Q,3\n2B,2\n", {}, ["1 of 2 rows", "'1Q' is not a number"]),
     ("neg.csv", "tokens,loss\n1e9,-3\n2e9,-2\n", {}, ["-3", "allow_negative_loss=True"]),
     ("b.csv", "N,D,loss\n7,1.4e12,2\n70,1e12,1.9\n", {}, ["N looks like billions", '("N", 1e9)']),
+    ("bb.csv", "N,D,loss\n0.4,8,2\n7,140,1.9\n", {}, ["N looks like billions", '("N", 1e9)']),
     ("m.csv", "N,D,loss\n125,2e9,2\n350,7e9,2\n", {}, ["N looks like millions", "1e6"]),
     ("d.csv", "N,D,loss\n7e9,140,2\n7e10,1400,1.9\n", {}, ["D looks like billions", "1e9"]),
     ("n.csv", "N,D,C,loss\n7,1e11,4e21,2\n70,1e12,4e23,1\n", {}, ["N looks like billions"]),
