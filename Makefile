@@ -38,7 +38,7 @@ format: .venv/installed-dev  ## put the code into its format
 
 bench: .venv/installed-dev  ## run every script in benchmarks/
 	@set -e; for script in benchmarks/*.py; do \
-	  echo "== $$script"; $(BIN)/python "$$script"; \
+	  echo "== $$script"; $(BIN)/python -m "benchmarks.$$(basename "$$script" .py)"; \
 	done
 
 clean:  ## remove what building and testing left behind (keeps .venv)

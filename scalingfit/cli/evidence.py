@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
 import scalingfit as sf
-from scalingfit._errors import InputError
-from scalingfit._files import replacing
+from scalingfit.cli._picture import drawing
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Table, load
-from scalingfit.cli.fits import numbers, parsed_priors
+from scalingfit.cli.fits import names, numbers, parsed_priors
 from scalingfit.cli.runs import understood
 
 __all__ = ["backtest", "calibrate", "compare", "reconcile"]
@@ -68,19 +66,15 @@ def compare(
     seed
         The same runs, model and seed give the same draws.
     """
-    with contextlib.ExitStack() as stack:
-        place = None if plot is None else stack.enter_context(replacing(plot))
+    with drawing(plot) as save:
         loaded = load(runs, table)
         with progress(f"comparing laws on {len(loaded)} runs"):
             found = sf.compare(
-                loaded, _names(laws), noise and _names(noise), by=by, cuts=_budgets("--cuts", cuts),
+                loaded, names(laws), noise and names(noise), by=by, cuts=_budgets("--cuts", cuts),
                 draws=draws, chains=chains, seed=seed,
             )  # fmt: skip
             at = found.corners() if corners else None
-        if plot is not None and place is not None:
-            from scalingfit.report import evidence_plots, plots
-
-            plots.save(evidence_plots.comparison(found), place, plot.suffix)
+        save(lambda report: report.evidence_plots.comparison(found))
     data, shown = found.as_json(), [understood(loaded), found]
     if at is not None:
         data["corners"] = at.as_json()
@@ -136,18 +130,14 @@ def backtest(
     seed
         The same runs, model and seed give the same draws.
     """
-    with contextlib.ExitStack() as stack:
-        place = None if plot is None else stack.enter_context(replacing(plot))
+    with drawing(plot) as save:
         loaded = load(runs, table)
         with progress(f"forecasting within {len(loaded)} runs"):
             found = sf.backtest(
-                loaded, _names(laws), noise and _names(noise), split=split,
+                loaded, names(laws), noise and names(noise), split=split,
                 cuts=_budgets("--cuts", cuts), by=by, draws=draws, chains=chains, seed=seed,
             )  # fmt: skip
-        if plot is not None and place is not None:
-            from scalingfit.report import evidence_plots, plots
-
-            plots.save(evidence_plots.backtest(found), place, plot.suffix)
+        save(lambda report: report.evidence_plots.backtest(found))
     return Reply(found.as_json(), [understood(loaded), found], warned=bool(found.messages))
 
 
@@ -250,8 +240,7 @@ def reconcile(
     seed
         The same runs, model and seed give the same draws.
     """
-    with contextlib.ExitStack() as stack:
-        place = None if plot is None else stack.enter_context(replacing(plot))
+    with drawing(plot) as save:
         loaded = load(runs, table)
         stages = {str(key): part for key, part in loaded.split(by).items()}
         with progress(f"fitting {len(stages)} stages"):
@@ -259,19 +248,9 @@ def reconcile(
                 stages, law, noise, budgets=_budgets("--budgets", budgets),
                 draws=draws, chains=chains, seed=seed,
             )  # fmt: skip
-        if plot is not None and place is not None:
-            from scalingfit.report import evidence_plots, plots
-
-            plots.save(evidence_plots.reconciliation(found), place, plot.suffix)
+        save(lambda report: report.evidence_plots.reconciliation(found))
     unsound = [stage for stage in found.stages.values() if not stage.posterior.verdict.ok]
     return Reply(found.as_json(), [understood(loaded), found], warned=bool(unsound))
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise InputError(f"{text!r} names nothing", remedy="write chinchilla,kaplan.")
-    return names
 
 
 def _budgets(option: str, text: str | None) -> Any:

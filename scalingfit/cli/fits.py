@@ -11,6 +11,7 @@ from cyclopts import Parameter
 import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit._files import replacing
+from scalingfit.cli._picture import drawing
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Table, load
@@ -146,13 +147,9 @@ def frontier(
         options["max_params"] = numbers("--max-params", max_params)[0]
     if inference_tokens is not None:
         options["inference_tokens"] = numbers("--inference-tokens", inference_tokens)[0]
-    with contextlib.ExitStack() as stack:
-        place = None if plot is None else stack.enter_context(replacing(plot))
+    with drawing(plot) as save:
         found = post.frontier(budgets, **options)
-        if plot is not None and place is not None:
-            from scalingfit.report import plots
-
-            plots.save(plots.frontier(post, budgets, **options), place, plot.suffix)
+        save(lambda report: report.plots.frontier(post, budgets, **options))
     data = {"frontier": found.summary(), "messages": found.messages, "provenance": found.provenance}
     shown = [found, *([f"drawn in {plot}"] if plot is not None else [])]
     return Reply(data, shown, warned=not post.verdict.ok)
@@ -228,6 +225,14 @@ def loaded_fit(path: Path) -> Posterior:
     if not post.verdict.ok:
         warn(f"{path}: {post.verdict}")
     return post
+
+
+def names(text: str) -> list[str]:
+    """Names with commas between them."""
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found:
+        raise InputError(f"{text!r} names nothing", remedy="write chinchilla,kaplan.")
+    return found
 
 
 def numbers(what: str, text: str) -> list[float]:

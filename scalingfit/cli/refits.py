@@ -10,7 +10,7 @@ import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Table, load
-from scalingfit.cli.fits import numbers
+from scalingfit.cli.fits import names, numbers
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def refit(
     """
     from scalingfit.inference.priors import parse_priors
 
-    names, scatters = laws.split(","), noise.split(",") if noise else None
-    if prior and len(names) > 1:
+    wanted, scatters = names(laws), noise and names(noise)
+    if prior and len(wanted) > 1:
         raise InputError(
             "--prior says nothing of which law it is for",
             remedy="refit one law at a time where priors are given.",
@@ -104,7 +104,7 @@ def refit(
         horizons=horizons, seed=seed,
     )  # fmt: skip
     found = sf.refit(
-        _part(tables, part), names[0] if len(names) == 1 else names, scatters,
+        _part(tables, part), wanted[0] if len(wanted) == 1 else wanted, scatters,
         parse_priors(list(prior)) or None,
         store=store, method=method, draws=draws, chains=chains, warmup=warmup, seed=seed,
     )  # fmt: skip
