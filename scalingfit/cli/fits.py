@@ -215,7 +215,8 @@ def usual_frontier(post: Posterior) -> Frontier | None:
     if C is None or set(type(post.law).inputs()) != {"N", "D"}:
         return None
     budgets = [(C.min() * C.max()) ** 0.5, C.max(), 10 * C.max(), 100 * C.max()]
-    found: Frontier = post.frontier([float(f"{budget:.2g}") for budget in budgets])
+    # Rounded, and once each: runs on one budget have their middle at the largest.
+    found: Frontier = post.frontier(list(dict.fromkeys(float(f"{each:.2g}") for each in budgets)))
     return found
 
 
