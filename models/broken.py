@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import jax
 from numpyro.distributions.transforms import AffineTransform
 
-from scalingfit.law import Array, Law, Published, coefficient, dist, jnp, log, parameter
+from scalingfit.law import Array, Law, Published, coefficient, dist, floor, jnp, log, parameter
 
 
 class Broken(Law):
@@ -20,7 +20,7 @@ class Broken(Law):
     loss or an error rate. Without breaks it is M2 (the law ``power``).
     """
 
-    a: Array = parameter(
+    a: Array = floor(
         dist.LogNormal(math.log(0.3), 1.5),
         "floor: from error rates of a percent to losses of several nats",
     )

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 from numpyro.distributions.transforms import AffineTransform
 
-from scalingfit.law import Array, Law, coefficient, dist, jnp, log, parameter
+from scalingfit.law import Array, Law, coefficient, dist, floor, jnp, log, parameter
 
 
 class BrokenTwice(Law):
@@ -20,7 +20,7 @@ class BrokenTwice(Law):
     or an error rate.
     """
 
-    a: Array = parameter(
+    a: Array = floor(
         dist.LogNormal(math.log(0.3), 1.5),
         "floor: from error rates of a percent to losses of several nats",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from scalingfit.law import Array, Law, Published, coefficient, dist, jnp, log, parameter
+from scalingfit.law import Array, Law, Published, coefficient, dist, floor, jnp, log, parameter
 
 
 class DataConstrained(Law):
@@ -22,7 +22,7 @@ class DataConstrained(Law):
     repetition and with N up to N_opt it is Chinchilla's law.
     """
 
-    E: Array = parameter(
+    E: Array = floor(
         dist.LogNormal(math.log(1.5), 0.7),
         "irreducible loss, nats: published text corpora lie at 1.6 to 1.9 per token, bytes below 1",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from scalingfit.law import Array, Law, Published, coefficient, dist, jnp, log, parameter
+from scalingfit.law import Array, Law, Published, coefficient, dist, floor, jnp, log, parameter
 
 
 class Nested(Law):
@@ -18,7 +18,7 @@ class Nested(Law):
     terms alone counts. Symbols and units as in Chinchilla's law.
     """
 
-    E: Array = parameter(
+    E: Array = floor(
         dist.HalfNormal(2.0),
         "irreducible loss, nats: from 0 (Kaplan) to above the 1.6 to 1.9 of fits with q = 1",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from scalingfit.law import Array, Law, Published, coefficient, dist, parameter
+from scalingfit.law import Array, Law, Published, coefficient, dist, floor, parameter
 
 
 class OverTraining(Law):
@@ -18,7 +18,7 @@ class OverTraining(Law):
     FLOP, L loss in nats per token. The inputs are N and D, so that budgets can be allocated.
     """
 
-    E: Array = parameter(
+    E: Array = floor(
         dist.LogNormal(math.log(1.5), 0.7),
         "irreducible loss, nats: published text corpora lie at 1.6 to 1.9 per token, bytes below 1",
     )

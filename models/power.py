@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scalingfit.law import Array, Law, coefficient, dist, parameter
+from scalingfit.law import Array, Law, coefficient, dist, floor, parameter
 
 
 class Power(Law):
@@ -16,7 +16,7 @@ class Power(Law):
     steps, tokens, parameters, FLOP), L a loss or an error rate.
     """
 
-    E: Array = parameter(
+    E: Array = floor(
         dist.LogNormal(math.log(0.5), 1.5),
         "floor: from error rates of a few percent to losses of several nats",
     )

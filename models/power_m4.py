@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from scalingfit.law import Array, Law, coefficient, dist, jnp, log, parameter
+from scalingfit.law import Array, Law, coefficient, dist, floor, jnp, log, parameter
 
 from ._root import root
 
@@ -24,7 +24,7 @@ class PowerM4(Law):
     between 1 and a, so Newton's method converges from anywhere.
     """
 
-    E: Array = parameter(
+    E: Array = floor(
         dist.LogNormal(math.log(0.5), 1.5),
         "floor: from error rates of a few percent to losses of several nats",
     )

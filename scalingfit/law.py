@@ -5,7 +5,7 @@ A law is declared like this (the whole of it; see ``models/chinchilla.py``)::
     class Chinchilla(Law):
         '''Loss falls with parameters and with tokens.'''
 
-        E: Array = parameter(dist.LogNormal(0.4, 0.7), "irreducible loss")
+        E: Array = floor(dist.LogNormal(0.4, 0.7), "irreducible loss")
         alpha: Array = parameter(dist.LogNormal(-1.0, 0.5), "exponent of N")
         A: Array = coefficient(of="N", power="alpha", at=1e9, median=0.35, log_sd=1.5, about="...")
 
@@ -43,6 +43,7 @@ __all__ = [
     "Published",
     "coefficient",
     "dist",
+    "floor",
     "jnp",
     "log",
     "parameter",
@@ -68,6 +69,9 @@ class Parameter:
         The prior of that term: log-normal at the reference value ``at`` of the input.
     inverse : bool
         False for ``A / N**alpha`` (the term is ``A * N**-alpha``), True for ``(N_c / N)**alpha``.
+    floor : bool
+        Whether the law is this parameter plus something that does not depend on it. The engine
+        samples it through the loss at the centre of the runs, which they tell far better.
     """
 
     about: str
@@ -78,6 +82,7 @@ class Parameter:
     median: float = math.nan
     log_sd: float = math.nan
     inverse: bool = False
+    floor: bool = False
 
     def prior_given(self, values: Mapping[str, Any]) -> Distribution:
         """The prior, given the values of the parameters that it depends on."""
@@ -139,6 +144,14 @@ def parameter(prior: Distribution, about: str) -> Any:
         Meaning, unit, reason for the prior.
     """
     return dataclasses.field(metadata={"parameter": Parameter(about, prior)})
+
+
+def floor(prior: Distribution, about: str) -> Any:
+    """Declare a parameter that is added to the rest of the loss, such as the irreducible loss.
+
+    Arguments as in `parameter`.
+    """
+    return dataclasses.field(metadata={"parameter": Parameter(about, prior, floor=True)})
 
 
 def coefficient(*, of: str, power: str, at: float, median: float, log_sd: float, about: str) -> Any:
@@ -210,13 +223,15 @@ class Published:
 
 
 @dataclass_transform(
-    frozen_default=True, kw_only_default=True, field_specifiers=(parameter, coefficient, scale)
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(parameter, floor, coefficient, scale),
 )
 class Law(abc.ABC):
     """Base of all scaling laws: a frozen dataclass that is also a JAX pytree.
 
-    A subclass declares its parameters with `parameter`, `coefficient` and `scale`, and one method,
-    ``loss``, whose arguments name the inputs it needs of the runs. Nothing is validated on
+    A subclass declares its parameters with `parameter`, `floor`, `coefficient` and `scale`, and one
+    method, ``loss``, whose arguments name the inputs it needs of the runs. Nothing is validated on
     construction, so tracers pass through.
 
     Attributes
@@ -296,7 +311,7 @@ def _check_declaration(cls: type[Law]) -> None:
         if declared is None:
             raise TypeError(
                 f"{cls.__name__}.{field.name}: declare it with parameter(prior, about), "
-                "coefficient(...) or scale(...)"
+                "floor(prior, about), coefficient(...) or scale(...)"
             )
         if declared.power is not None and declared.power not in seen:
             raise TypeError(

@@ -144,6 +144,19 @@ def test_more_never_hurts(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LAWS)
+def test_a_floor_is_what_is_added_to_the_rest(name: str) -> None:
+    """And whatever is added is declared as a floor, for the sampler's sake."""
+    drawn, given = prior_draws(name), inputs(name)
+    before = np.asarray(losses(drawn, given))
+    usual = np.abs(before) < 1e3
+    for parameter, declared in law(name).parameters().items():
+        raised = drawn.values() | {parameter: drawn.values()[parameter] + 0.5}
+        rise = (losses(law(name)(**raised), given) - before)[usual]
+        added = np.allclose(rise, 0.5, rtol=0, atol=1e-9)
+        assert declared.floor == added, parameter
+
+
+@pytest.mark.parametrize("name", LAWS)
 def test_a_law_is_a_tree_of_its_parameters(name: str) -> None:
     drawn, given = prior_draws(name), inputs(name)
     leaves, tree = jax.tree.flatten(drawn)

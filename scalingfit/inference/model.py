@@ -28,6 +28,7 @@ from numpyro.distributions.transforms import (
     AffineTransform,
     ComposeTransform,
     ExpTransform,
+    IdentityTransform,
     SoftplusTransform,
     biject_to,
 )
@@ -108,14 +109,7 @@ class Model:
         law = self.law(**{name: values[name] for name in self.law.parameters()})
         noise = self.noise(**{name: values[name] for name in self.noise.parameters()})
         if data is not None:
-            supports = zip(self.sites, self.transforms, strict=True)
-            positive = {name for name, transform in supports if _is_exponential(transform)}
-            in_logs = {
-                name: Positive(jnp.log(value)) if name in positive else value
-                for name, value in law.values().items()
-            }
-            inputs = {name: Positive(value) for name, value in data.log_inputs.items()}
-            mean = plain(self.law(**in_logs).loss(**inputs))
+            mean = self._loss(law, data.log_inputs)
             observed = jnp.exp(data.loss) if self.noise.on_log else data.loss
             with numpyro.plate("run", data.loss.shape[-1]):
                 numpyro.sample(
@@ -142,16 +136,15 @@ class Model:
         """Sampled parameters at `z`, and the log determinant of the Jacobian.
 
         Coefficients are sampled as their term at the centre of the runs: ``A`` through
-        ``z = log A - alpha log N_0``, ``N_c`` through ``z = alpha (log N_c - log N_0)``.
+        ``z = log A - alpha log N_0``, ``N_c`` through ``z = alpha (log N_c - log N_0)``. A floor is
+        sampled, all else given, through the loss there.
         """
-        declared = self.law.parameters() | self.noise.parameters()
         values: dict[str, Array] = {}
         log_jacobian = jnp.zeros((), z.dtype)
-        for site, transform, coordinate in zip(self.sites, self.transforms, z, strict=True):
-            shift, stretch = _recentring(
-                declared[site], transform, centre, self._exponent(values, site)
-            )
-            unconstrained = shift + coordinate * stretch
+        for at in self._order:
+            site, transform = self.sites[at], self.transforms[at]
+            shift, stretch = self._recentring(site, values, centre)
+            unconstrained = shift + z[at] * stretch
             values[site] = transform(unconstrained)
             log_jacobian += transform.log_abs_det_jacobian(unconstrained, values[site])
             log_jacobian += jnp.log(jnp.abs(stretch))
@@ -159,12 +152,9 @@ class Model:
 
     def unconstrain(self, values: Mapping[str, Any], centre: Mapping[str, Leaf]) -> Array:
         """The coordinates of sampled parameters; the inverse of `constrain`."""
-        declared = self.law.parameters() | self.noise.parameters()
         coordinates = []
         for site, transform in zip(self.sites, self.transforms, strict=True):
-            shift, stretch = _recentring(
-                declared[site], transform, centre, self._exponent(values, site)
-            )
+            shift, stretch = self._recentring(site, values, centre)
             coordinates.append((transform.inv(jnp.asarray(values[site])) - shift) / stretch)
         return jnp.stack(coordinates)
 
@@ -222,9 +212,38 @@ class Model:
                 lines[name] = f"tied to {given}" if isinstance(given, str) else f"pinned at {given}"
         return lines
 
-    def _exponent(self, values: Mapping[str, Any], site: str) -> Any:
-        declared = (self.law.parameters() | self.noise.parameters())[site]
-        return None if declared.power is None else _resolve(declared.power, self.priors, values)
+    @property
+    def _order(self) -> list[int]:
+        """Indices of the sites, floors last: their coordinate depends on all the others."""
+        return sorted(range(self.dim), key=lambda at: self._declared(self.sites[at]).floor)
+
+    def _declared(self, site: str) -> Parameter:
+        return (self.law.parameters() | self.noise.parameters())[site]
+
+    def _recentring(
+        self, site: str, values: Mapping[str, Any], centre: Mapping[str, Leaf]
+    ) -> tuple[Any, Any]:
+        """Shift and stretch from the sampled coordinate to the unconstrained parameter."""
+        declared, transform = self._declared(site), self.transforms[self.sites.index(site)]
+        if declared.floor and _is_linear(transform):
+            anywhere = jnp.ones(())
+            return anywhere - self._loss(self.law_of({**values, site: anywhere}), centre), 1.0
+        if declared.power is None or not _is_exponential(transform):
+            return 0.0, 1.0
+        middle, exponent = centre[declared.of], _resolve(declared.power, self.priors, values)  # type: ignore[index]  # declared together with the exponent
+        return (middle, 1.0 / exponent) if declared.inverse else (exponent * middle, 1.0)
+
+    def _loss(self, law: Law, log_inputs: Mapping[str, Leaf]) -> Array:
+        """The mean loss, of logarithms where these are known."""
+        supports = zip(self.sites, self.transforms, strict=True)
+        positive = {name for name, transform in supports if _is_exponential(transform)}
+        in_logs = {
+            name: Positive(jnp.log(value)) if name in positive else value
+            for name, value in law.values().items()
+        }
+        inputs = {name: Positive(value) for name, value in log_inputs.items()}
+        mean: Array = plain(self.law(**in_logs).loss(**inputs))
+        return mean
 
 
 def build(law: type[Law], noise: type[Noise], priors: Mapping[str, Prior] | None = None) -> Model:
@@ -300,28 +319,15 @@ def _resolve(name: str, priors: Mapping[str, Prior], values: Mapping[str, Any]) 
     return float(given)
 
 
-def _recentring(
-    declared: Parameter, transform: Any, centre: Mapping[str, Leaf], exponent: Any
-) -> tuple[Any, Any]:
-    """Shift and stretch from the sampled coordinate to the unconstrained parameter."""
-    if exponent is None or not _is_exponential(transform):
-        return 0.0, 1.0
-    middle = centre[declared.of]  # type: ignore[index]  # declared together with the exponent
-    if declared.inverse:
-        return middle, 1.0 / exponent
-    return exponent * middle, 1.0
-
-
 def _transform(name: str, prior: Distribution, law: type[Law]) -> Any:
     """From the real line to a parameter's support.
 
-    Losses are nearly linear in a law's exponents and in its irreducible loss, not in their
-    logarithms. Such a parameter, known beforehand to within a factor of a few, is sampled through
-    a softplus: linear at its usual size, logarithmic only near zero.
+    A loss is linear in its floor, not in the floor's logarithm: the floor is sampled through a
+    softplus, linear at its usual size and logarithmic only near zero.
     """
     declared = law.parameters().get(name)
-    if declared is not None and declared.power is None:
-        if isinstance(prior, dist.LogNormal) and prior.scale <= 1:
+    if declared is not None and declared.floor:
+        if isinstance(prior, dist.LogNormal):
             return _softplus(0.1 * math.exp(prior.loc))
         if isinstance(prior, dist.HalfNormal):
             return _softplus(0.1 * float(prior.scale))
@@ -337,6 +343,13 @@ def _is_exponential(transform: Any) -> bool:
     if isinstance(transform, ComposeTransform):
         return len(transform.parts) == 1 and _is_exponential(transform.parts[0])
     return isinstance(transform, ExpTransform)
+
+
+def _is_linear(transform: Any) -> bool:
+    """Whether it is linear at the usual size of its parameter."""
+    if isinstance(transform, ComposeTransform):
+        return any(isinstance(part, SoftplusTransform) for part in transform.parts)
+    return isinstance(transform, IdentityTransform)
 
 
 def _check_names(law: type[Law], noise: type[Noise]) -> None:

@@ -266,9 +266,7 @@ class _Group:
                 leapfrogs=blank.astype(np.int64),
                 diverging=blank > 0,
                 step_size=np.full(shape[0], np.nan),
-                diagnosis=Diagnosis.of_weights(
-                    one.ess if one.passes(self.settings.limits.ess) else np.nan, sites, shape[0]
-                ),
+                diagnosis=Diagnosis.of_weights(one.ess if one.sure else np.nan, sites, shape[0]),
                 record=self._record(fit)
                 | {"method": "importance", "khat": one.khat, "importance_ess": one.ess},
             )

@@ -88,13 +88,20 @@ def test_five_bad_points_move_it_less_than_log_huber(
 # --- another sampler on the same model -----------------------------------------------------------
 
 
-def numpyros(posterior: Posterior, draws: int, chains: int) -> dict[str, np.ndarray]:
+def numpyros(
+    posterior: Posterior, draws: int, chains: int, acceptance: float = 0.8
+) -> dict[str, np.ndarray]:
     """Plain NumPyro NUTS on the model in NumPyro's own coordinates; leaves (chain, draw)."""
     model, runs = posterior.model, posterior.runs
     with jax.enable_x64(True):
         data = pack(model, runs, len(runs), "float64")
         begin = {name: np.median(posterior.draws[name]) for name in model.sites}
-        kernel = NUTS(model.sample, dense_mass=True, init_strategy=init_to_value(values=begin))
+        kernel = NUTS(
+            model.sample,
+            dense_mass=True,
+            target_accept_prob=acceptance,
+            init_strategy=init_to_value(values=begin),
+        )
         sampler = MCMC(
             kernel,
             num_warmup=700,
@@ -108,12 +115,12 @@ def numpyros(posterior: Posterior, draws: int, chains: int) -> dict[str, np.ndar
 
 
 def assert_same_distribution(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> None:
-    """Means and quantiles within four Monte-Carlo standard errors."""
+    """Means of logarithms, and quantiles, within four Monte-Carlo standard errors."""
     for name in one:
         if not np.ptp(one[name]):  # pinned
             assert one[name].flat[0] == two[name].flat[0]
             continue
-        pair = one[name], two[name]
+        pair = np.log(one[name]), np.log(two[name])
         errors = [array_stats.mcse(draws, method="mean") for draws in pair]
         assert abs(pair[0].mean() - pair[1].mean()) < 4 * np.hypot(*errors), name
         for level in QUANTILES:
@@ -176,7 +183,9 @@ def test_numpyros_nuts_agrees_on_many_kinds_of_tables(
     runs = every.take(np.random.default_rng(0).permutation(len(every))[:rows])
     made = sf.refit({"": runs}, law, noise, pinned, method=method, draws=2000, progress=False)
     posterior = made.fits[""]
-    reference = numpyros(posterior, 3000, 4)
+    reference = numpyros(posterior, 5000, 4, acceptance=0.95)
+    # Where NumPyro's own chains disagree, they say nothing of ours.
+    assert max(array_stats.rhat(np.log(draws)) for draws in reference.values()) < 1.01
     ours = {parameter: posterior.draws[parameter] for parameter in reference}
     if posterior.sampled.record["method"] == "importance":
         ours = {k: independent(v, posterior.sampled.record) for k, v in ours.items()}

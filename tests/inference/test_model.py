@@ -160,6 +160,10 @@ COORDINATES: list[tuple[str, dict[str, Any]]] = [
     ("kaplan", {}),  # coefficients through their scale: the exponent stretches
     ("chinchilla", {"alpha": dist.Uniform(0.0, 1.0), "E": dist.Normal(1.5, 1.0), "beta": 0.3}),
     ("chinchilla", {"A": dist.Gamma(2.0, 0.01), "B": "A"}),
+    ("chinchilla", {"E": dist.Uniform(1.0, 2.0), "A": 400.0}),
+    ("nested", {}),  # a floor under what is no sum
+    ("data_constrained", {"R_D_star": "alpha"}),
+    ("broken_twice", {}),
 ]
 
 
@@ -195,7 +199,9 @@ def test_over_the_parameters_the_density_is_numpyros(
     simulated: Callable[..., Runs], law: str, priors: dict[str, Any]
 ) -> None:
     model = build(sf.law(law), StudentT, priors)
-    data = plain_data(model, simulated(10))
+    runs = simulated(10)
+    inputs = dict.fromkeys(model.law.inputs(), runs["D"])
+    data = plain_data(model, Runs.from_columns({**inputs, "N": runs["N"], "L": runs["L"]}))
     place = model.unconstrain(model.prior_draws(jax.random.key(0), 1), data.centre)[:, 0]
     values, _ = model.constrain(place, data.centre)
     numpyros, _ = numpyro_density(model.sample, (data,), {}, values)
@@ -208,6 +214,16 @@ def test_coefficients_are_sampled_as_their_term_at_the_centre_of_the_runs() -> N
     z = model.unconstrain(POINT, centre)
     term = POINT["A"] / 1e9 ** POINT["alpha"]
     assert float(z[model.sites.index("A")]) == pytest.approx(math.log(term), rel=1e-12)
+
+
+@pytest.mark.parametrize("prior", [None, dist.Normal(1.5, 1.0)])
+def test_a_floor_is_sampled_as_the_loss_at_the_centre_of_the_runs(prior: Any) -> None:
+    """Up to the softplus, whose bend is far below the published floor."""
+    model = build(CHINCHILLA, StudentT, {} if prior is None else {"E": prior})
+    centre = {"N": jnp.log(1e9), "D": jnp.log(1e11)}
+    z = model.unconstrain(POINT, centre)
+    law = CHINCHILLA(**{name: POINT[name] for name in CHINCHILLA.parameters()})
+    assert float(z[model.sites.index("E")]) == pytest.approx(float(law.loss(1e9, 1e11)), rel=1e-5)
 
 
 @pytest.mark.parametrize("declaring", [*sf.laws().values(), *NOISES.values()])

@@ -1,0 +1,114 @@
+"""Importance sampling, against densities whose answers are known."""
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+
+from scalingfit.inference import importance
+from scalingfit.inference.importance import Weighted, weigh
+
+DIM = 3
+
+
+def weighed(log_density, dim: int = DIM, seed: int = 0) -> Weighted:
+    """The draws of one fit."""
+
+    def evaluate(position: np.ndarray) -> np.ndarray:
+        return np.stack([log_density(each) for each in position])
+
+    return weigh(evaluate, dim, [np.random.default_rng(seed)], 400.0)[0]
+
+
+def normal(x: np.ndarray) -> np.ndarray:
+    return -0.5 * np.sum(x**2, axis=-1)
+
+
+def banana(x: np.ndarray) -> np.ndarray:
+    """A normal in (x_0, bent_back, x_2): curved, yet of known moments."""
+    return normal(np.stack([x[..., 0], bent_back(x), x[..., 2]], axis=-1))
+
+
+def bent_back(x: np.ndarray) -> np.ndarray:
+    return x[..., 1] - 0.5 * x[..., 0] ** 2
+
+
+def skewed(x: np.ndarray) -> np.ndarray:
+    """Logarithms of Gamma(2) variables: an exponential tail to the left, a sharp one to the right.
+
+    In the coordinates of their Laplace approximation: mode log 2, curvature 2.
+    """
+    y = np.log(2) + x / np.sqrt(2)
+    return np.sum(2 * y - np.exp(y), axis=-1)
+
+
+def quantiles_agree(one: Weighted, values: np.ndarray, family) -> None:
+    """Within four Monte-Carlo standard errors, at both ends and in the middle."""
+    count = one.ess
+    for level in (0.05, 0.5, 0.95):
+        below = float(one.weight @ (values < family.ppf(level)))
+        assert abs(below - level) < 4 * np.sqrt(level * (1 - level) / count)
+
+
+def test_a_normal_needs_one_round() -> None:
+    found = weighed(normal)
+    assert found.sure
+    assert len(found.weight) == importance.ROUNDS[0]
+    assert found.weight.sum() == pytest.approx(1.0)
+    quantiles_agree(found, found.position[:, 0], stats.norm())
+
+
+@pytest.mark.parametrize("target", [banana, skewed])
+def test_curved_and_skewed_posteriors_are_followed(target) -> None:
+    """Mostly; and where draws are held to be sure, they are right."""
+    sure = [found for seed in range(10) if (found := weighed(target, seed=seed)).sure]
+    assert len(sure) >= 8
+    for found in sure:
+        x = found.position
+        if target is banana:
+            quantiles_agree(found, x[:, 0], stats.norm())
+            quantiles_agree(found, bent_back(x), stats.norm())
+        else:
+            quantiles_agree(found, np.log(2) + x[:, 2] / np.sqrt(2), stats.loggamma(2))
+
+
+def test_what_does_not_pass_twice_is_not_sure() -> None:
+    """A narrow neck hides a wide tail: rounds go on until it has been followed."""
+    found = weighed(lambda x: np.logaddexp(normal(x), normal((x - 3.0) / 2.0) - 3 * np.log(2.0)))
+    assert found.sure
+    assert len(found.weight) > importance.ROUNDS[0]
+    quantiles_agree(found, found.position[:, 0], Halves())
+
+
+class Halves:
+    """Equal shares of N(0, 1) and N(3, 2)."""
+
+    def ppf(self, level: float) -> float:
+        shares = lambda x: (stats.norm.cdf(x) + stats.norm.cdf(x, 3, 2)) / 2 - level  # noqa: E731
+        return float(optimize.brentq(shares, -10, 20))
+
+
+def test_what_cannot_be_reached_fails() -> None:
+    """Independent tails of one degree of freedom in many dimensions; and no numbers at all."""
+    assert not weighed(lambda x: -np.sum(np.log1p(x**2), axis=-1), dim=12).sure
+    assert not weighed(lambda x: np.full(len(x), np.nan)).sure
+
+
+def test_resampled_draws_follow_the_weights() -> None:
+    found = weighed(skewed)
+    position, log_density = found.resample(np.random.default_rng(1), (4, 1000))
+    assert position.shape == (4, 1000, DIM)
+    np.testing.assert_allclose(log_density, skewed(position))
+    mean = found.weight @ found.position
+    spread = np.sqrt(found.weight @ (found.position - mean) ** 2)
+    # Systematic resampling adds less than independent choices would.
+    assert np.all(np.abs(position.mean(axis=(0, 1)) - mean) < 4 * spread / np.sqrt(4000))
+
+
+def test_a_mixtures_density_is_that_of_its_components() -> None:
+    random = np.random.default_rng(0)
+    centres, factor = random.standard_normal((4, DIM)), np.tril(random.uniform(0.5, 1, (DIM, DIM)))
+    proposal = importance._Proposal(centres, factor)
+    position, log_density = proposal.draw(random, 40)
+    components = [stats.multivariate_t(centre, factor @ factor.T, df=7) for centre in centres]
+    expected = np.log(np.mean([each.pdf(position) for each in components], axis=0))
+    np.testing.assert_allclose(log_density, expected, rtol=1e-10)
