@@ -1,5 +1,6 @@
 """The command line, called in this process: what it prints, where, and its exit code."""
 
+import dataclasses
 import inspect
 import json
 import os
@@ -18,8 +19,10 @@ import scalingfit as sf
 from scalingfit import cli
 from scalingfit.cli._cache import cache_folder, use_cache
 from scalingfit.cli._reply import jsonable
+from scalingfit.cli._sampling import Sampling
 from scalingfit.cli._words import as_typed
 from scalingfit.cli.fits import fit
+from scalingfit.evidence.candidates import SAMPLING
 from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
 from tests.report import standin
@@ -188,7 +191,10 @@ def test_options_have_the_defaults_of_the_library() -> None:
         if name in library and name != "runs"
     }
     assert shared == {name: library[name].default for name in shared}
-    assert {"law", "draws", "chains", "warmup", "retries", "seed", "precision"} <= shared.keys()
+    assert {"law", "noise"} <= shared.keys()
+    assert Sampling().options() == {"seed": library["seed"].default}
+    sampling = {field.name for field in dataclasses.fields(Sampling)}
+    assert sampling == library.keys() & {*SAMPLING} - {"limits"}
 
 
 # --- questions to a saved fit --------------------------------------------------------------------

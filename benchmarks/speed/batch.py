@@ -36,6 +36,8 @@ from scalingfit.runs import Runs
 ROUNDS = 2
 MANY = 1000
 
+type Tables = Callable[[int, int], list[Runs]]
+
 
 def tables(count: int, seed: int) -> list[Runs]:
     runs, random = epoch(), np.random.default_rng(seed)
@@ -48,9 +50,14 @@ def tables(count: int, seed: int) -> list[Runs]:
     return made
 
 
-def ours(count: int, **options: Any) -> dict[str, Any]:
-    sf.refit(tables(8, 99), draws=DRAWS, progress=False, **options)  # compiles
-    given = tables(count, 0)
+def bootstraps(count: int, seed: int) -> list[Runs]:
+    """Of the 240 runs themselves."""
+    return list(sf.designs.bootstraps(epoch(), count, seed=seed).values())
+
+
+def ours(count: int, make: Tables = tables, **options: Any) -> dict[str, Any]:
+    sf.refit(make(8, 99), draws=DRAWS, progress=False, **options)  # compiles
+    given = make(count, 0)
     refits, seconds = timed(lambda: sf.refit(given, draws=DRAWS, progress=False, **options))
     fits = list(refits.fits.values())
     worst = [float(np.min(post.sampled.diagnosis.ess_bulk)) for post in fits]
@@ -233,6 +240,10 @@ def simple_scaling_laws_points() -> dict[str, Any]:
 TASKS: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "auto": ("scalingfit, `refit`", lambda: ours(MANY)),
     "auto32": ("scalingfit, `refit`, float32", lambda: ours(MANY, precision="float32")),
+    "bootstraps": (
+        "scalingfit, `refit(designs.bootstraps)`",
+        lambda: ours(4 * MANY, bootstraps),
+    ),
     "nuts": ('scalingfit, `refit(method="nuts")`', lambda: ours(48, method="nuts")),
     "numpyro": ("NumPyro as documented, in a loop", lambda: numpyro_loop(2, tuned=False)),
     "numpyro_tuned": (

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     from scalingfit.runs import Runs
 
-__all__ = ["AS_IT_STANDS", "Repeated", "Table", "load"]
+__all__ = ["AS_IT_STANDS", "Repeated", "Source", "Table", "load"]
+
+Source = Annotated[
+    str,
+    Parameter(
+        help="CSV, TSV, JSON Lines, JSON or Parquet file (each also as .gz), or the name of a "
+        "table that `scalingfit datasets` lists."
+    ),
+]
 
 Repeated = Annotated[tuple[str, ...], Parameter(negative="", show_default=False)]
 """An option that may be given several times."""

@@ -9,7 +9,8 @@ import scalingfit as sf
 from scalingfit.cli._picture import drawing
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply
-from scalingfit.cli._table import AS_IT_STANDS, Repeated, Table, load
+from scalingfit.cli._sampling import AS_USUAL, Sampling
+from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
 from scalingfit.cli.fits import names, numbers, parsed_priors
 from scalingfit.cli.runs import understood
 
@@ -17,7 +18,7 @@ __all__ = ["backtest", "calibrate", "compare", "reconcile"]
 
 
 def compare(
-    runs: str,
+    runs: Source,
     /,
     *,
     laws: str = "chinchilla,kaplan",
@@ -27,9 +28,7 @@ def compare(
     corners: bool = False,
     plot: Path | None = None,
     table: Table = AS_IT_STANDS,
-    draws: int = 1000,
-    chains: int = 4,
-    seed: int = 0,
+    sampling: Sampling = AS_USUAL,
 ) -> Reply:
     """Fit several laws to the same runs, and say whether the runs can tell them apart.
 
@@ -43,9 +42,6 @@ def compare(
 
     Parameters
     ----------
-    runs
-        CSV, TSV, JSON Lines, JSON or Parquet file (each also as .gz), or the name of a table that
-        `scalingfit datasets` lists.
     laws
         Names that `scalingfit laws` lists, with commas between them.
     noise
@@ -59,19 +55,13 @@ def compare(
         Also weigh Kaplan's law and Chinchilla's as corners of one family.
     plot
         Draw every law's forecast and frontier into this file (.png, .pdf or .svg).
-    draws
-        Draws kept of each chain.
-    chains
-        Independent chains.
-    seed
-        The same runs, model and seed give the same draws.
     """
     with drawing(plot) as save:
         loaded = load(runs, table)
         with progress(f"comparing laws on {len(loaded)} runs"):
             found = sf.compare(
                 loaded, names(laws), noise and names(noise), by=by, cuts=_budgets("--cuts", cuts),
-                draws=draws, chains=chains, seed=seed,
+                **sampling.options(),
             )  # fmt: skip
             at = found.corners() if corners else None
         save(lambda report: report.evidence_plots.comparison(found))
@@ -83,7 +73,7 @@ def compare(
 
 
 def backtest(
-    runs: str,
+    runs: Source,
     /,
     *,
     laws: str = "chinchilla",
@@ -93,9 +83,7 @@ def backtest(
     by: str | None = None,
     plot: Path | None = None,
     table: Table = AS_IT_STANDS,
-    draws: int = 1000,
-    chains: int = 4,
-    seed: int = 0,
+    sampling: Sampling = AS_USUAL,
 ) -> Reply:
     """Forecast larger runs from smaller ones, and say how often the intervals were right.
 
@@ -108,9 +96,6 @@ def backtest(
 
     Parameters
     ----------
-    runs
-        CSV, TSV, JSON Lines, JSON or Parquet file (each also as .gz), or the name of a table that
-        `scalingfit datasets` lists.
     laws
         Names that `scalingfit laws` lists, with commas between them.
     noise
@@ -123,26 +108,21 @@ def backtest(
         Fit and forecast the runs of each value of this column by themselves.
     plot
         Draw calibration and forecasts into this file (.png, .pdf or .svg).
-    draws
-        Draws kept of each chain.
-    chains
-        Independent chains.
-    seed
-        The same runs, model and seed give the same draws.
     """
     with drawing(plot) as save:
         loaded = load(runs, table)
         with progress(f"forecasting within {len(loaded)} runs"):
             found = sf.backtest(
                 loaded, names(laws), noise and names(noise), split=split,
-                cuts=_budgets("--cuts", cuts), by=by, draws=draws, chains=chains, seed=seed,
+                cuts=_budgets("--cuts", cuts), by=by,
+                **sampling.options(),
             )  # fmt: skip
         save(lambda report: report.evidence_plots.backtest(found))
     return Reply(found.as_json(), [understood(loaded), found], warned=bool(found.messages))
 
 
 def calibrate(
-    runs: str,
+    runs: Source,
     /,
     *,
     law: str = "chinchilla",
@@ -150,9 +130,7 @@ def calibrate(
     prior: Repeated = (),
     tables: int = 200,
     table: Table = AS_IT_STANDS,
-    draws: int = 500,
-    chains: int = 4,
-    seed: int = 0,
+    sampling: Sampling = AS_USUAL,
 ) -> Reply:
     """Simulate runs where yours are, fit them, and see whether the intervals hold the truth.
 
@@ -165,9 +143,6 @@ def calibrate(
 
     Parameters
     ----------
-    runs
-        CSV, TSV, JSON Lines, JSON or Parquet file (each also as .gz), or the name of a table that
-        `scalingfit datasets` lists.
     law
         A name that `scalingfit laws` lists.
     noise
@@ -177,24 +152,18 @@ def calibrate(
         several.
     tables
         How many tables to simulate and fit.
-    draws
-        Draws kept of each chain.
-    chains
-        Independent chains.
-    seed
-        The same seed gives the same tables and draws.
     """
     loaded = load(runs, table)
     with progress(f"fitting {tables} simulated tables"):
         found = sf.calibrate(
             law, noise, loaded, tables=tables, priors=parsed_priors(prior),
-            draws=draws, chains=chains, seed=seed,
+            **sampling.options(),
         )  # fmt: skip
     return Reply(found.as_json(), [understood(loaded), found], warned=not found.ok)
 
 
 def reconcile(
-    runs: str,
+    runs: Source,
     /,
     *,
     by: str,
@@ -203,9 +172,7 @@ def reconcile(
     budgets: str | None = None,
     plot: Path | None = None,
     table: Table = AS_IT_STANDS,
-    draws: int = 1000,
-    chains: int = 4,
-    seed: int = 0,
+    sampling: Sampling = AS_USUAL,
 ) -> Reply:
     """Find the exponent of N* in C for every stage of an experiment, in three ways.
 
@@ -219,9 +186,6 @@ def reconcile(
 
     Parameters
     ----------
-    runs
-        CSV, TSV, JSON Lines, JSON or Parquet file (each also as .gz), or the name of a table that
-        `scalingfit datasets` lists.
     by
         The column that names the stage.
     law
@@ -233,12 +197,6 @@ def reconcile(
         the same compute are grouped.
     plot
         Draw the exponents into this file (.png, .pdf or .svg).
-    draws
-        Draws kept of each chain.
-    chains
-        Independent chains.
-    seed
-        The same runs, model and seed give the same draws.
     """
     with drawing(plot) as save:
         loaded = load(runs, table)
@@ -246,7 +204,7 @@ def reconcile(
         with progress(f"fitting {len(stages)} stages"):
             found = sf.reconcile(
                 stages, law, noise, budgets=_budgets("--budgets", budgets),
-                draws=draws, chains=chains, seed=seed,
+                **sampling.options(),
             )  # fmt: skip
         save(lambda report: report.evidence_plots.reconciliation(found))
     unsound = [stage for stage in found.stages.values() if not stage.posterior.verdict.ok]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -14,7 +14,8 @@ from scalingfit._files import replacing
 from scalingfit.cli._picture import drawing
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply, warn
-from scalingfit.cli._table import AS_IT_STANDS, Repeated, Table, load
+from scalingfit.cli._sampling import AS_USUAL, Sampling
+from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
 
 def fit(
-    runs: str,
+    runs: Source,
     /,
     *,
     law: str = "chinchilla",
@@ -36,12 +37,7 @@ def fit(
     prior: Repeated = (),
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
     table: Table = AS_IT_STANDS,
-    draws: int = 1000,
-    chains: int = 4,
-    warmup: int = 100,
-    retries: int = 2,
-    seed: int = 0,
-    precision: Literal["float64", "float32"] | None = None,
+    sampling: Sampling = AS_USUAL,
 ) -> Reply:
     """Fit a scaling law to a table of runs.
 
@@ -56,9 +52,6 @@ def fit(
 
     Parameters
     ----------
-    runs
-        CSV, TSV, JSON Lines, JSON or Parquet file (each also as .gz), or the name of a table that
-        `scalingfit datasets` lists.
     law
         A name that `scalingfit laws` lists.
     noise
@@ -69,18 +62,6 @@ def fit(
         several.
     out
         Save the fit to this file (NetCDF) for `frontier` and `forecast`.
-    draws
-        Draws kept of each chain.
-    chains
-        Independent chains.
-    warmup
-        Transitions of the first and last adaptation window; the middle one is twice as long.
-    retries
-        Further attempts, with a longer warm-up and smaller steps, where diagnostics fail.
-    seed
-        The same runs, model and seed give the same draws.
-    precision
-        By default float64 on CPUs and float32 on accelerators.
     """
     with contextlib.ExitStack() as stack:
         # The place of the file is claimed before the work, so that nothing is computed for nought.
@@ -88,8 +69,7 @@ def fit(
         loaded = load(runs, table)
         post = fitted(
             loaded, law=law, noise=noise, priors=parsed_priors(prior),
-            draws=draws, chains=chains, warmup=warmup, retries=retries, seed=seed,
-            precision=precision,
+            **sampling.options(),
         )  # fmt: skip
         if place is not None:
             post.save(place)

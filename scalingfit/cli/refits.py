@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit.cli._reply import Reply
-from scalingfit.cli._table import AS_IT_STANDS, Repeated, Table, load
+from scalingfit.cli._sampling import AS_USUAL, Sampling
+from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
 from scalingfit.cli.fits import names, numbers
 from scalingfit.cli.runs import understood
 
@@ -20,7 +21,7 @@ __all__ = ["refit"]
 
 
 def refit(
-    runs: str,
+    runs: Source,
     /,
     *,
     by: str | None = None,
@@ -35,10 +36,7 @@ def refit(
     part: str | None = None,
     table: Table = AS_IT_STANDS,
     method: Literal["auto", "nuts"] = "auto",
-    draws: int = 500,
-    chains: int = 4,
-    warmup: int = 100,
-    seed: int = 0,
+    sampling: Sampling = AS_USUAL,
 ) -> Reply:
     """Fit laws to many tables: groups of a table, resamples of it, or parts of it.
 
@@ -53,9 +51,6 @@ def refit(
 
     Parameters
     ----------
-    runs
-        CSV, TSV, JSON Lines, JSON or Parquet file (each also as .gz), or the name of a table that
-        `scalingfit datasets` lists.
     by
         Fit the runs of each value of this column by themselves.
     bootstrap
@@ -81,14 +76,6 @@ def refit(
         Fit only part K of N of the tables, `3/16`: for array jobs with one store.
     method
         auto tries importance sampling first, and NUTS where that does not suffice; nuts does not.
-    draws
-        Draws kept of each chain.
-    chains
-        Independent chains.
-    warmup
-        Transitions of the first and last adaptation window; the middle one is twice as long.
-    seed
-        The same runs, model and seed give the same draws, and the same resamples.
     """
     from scalingfit.inference.priors import parse_priors
 
@@ -101,12 +88,12 @@ def refit(
     loaded = load(runs, table)
     tables = _designed(
         loaded, by=by, bootstrap=bootstrap, cluster=cluster, leave_out=leave_out,
-        horizons=horizons, seed=seed,
+        horizons=horizons, seed=sampling.seed,
     )  # fmt: skip
     found = sf.refit(
         _part(tables, part), wanted[0] if len(wanted) == 1 else wanted, scatters,
         parse_priors(list(prior)) or None,
-        store=store, method=method, draws=draws, chains=chains, warmup=warmup, seed=seed,
+        store=store, method=method, **sampling.options(),
     )  # fmt: skip
     return Reply(found.as_json(), [understood(loaded), found], warned=not found.ok)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import scalingfit as sf
 from scalingfit.cli._reply import Reply, warn
-from scalingfit.cli._table import AS_IT_STANDS, Table, load
+from scalingfit.cli._table import AS_IT_STANDS, Source, Table, load
 
 if TYPE_CHECKING:
     from scalingfit.runs import Runs
@@ -14,19 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["datasets", "read", "understood"]
 
 
-def read(runs: str, /, *, table: Table = AS_IT_STANDS) -> Reply:
+def read(runs: Source, /, *, table: Table = AS_IT_STANDS) -> Reply:
     """Show what is understood of a table of runs, without fitting.
 
     ```
     scalingfit read runs.csv
     scalingfit read runs.csv -c N=params -c "D=tokens (B)*1e9" --where family=gpt
     ```
-
-    Parameters
-    ----------
-    runs
-        CSV, TSV, JSON Lines, JSON or Parquet file (each also as .gz), or the name of a table that
-        `scalingfit datasets` lists.
     """
     loaded = load(runs, table)
     warnings = loaded.design_warnings()

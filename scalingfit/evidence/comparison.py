@@ -137,8 +137,9 @@ class Comparison:
         """Kaplan's law and Chinchilla's as corners of one family, on these runs."""
         from scalingfit.evidence.corners import corners
 
-        noise = self.posteriors[self.best].model.noise
-        return corners(self.runs, noise, settings=self.settings)
+        fits = self.posteriors
+        noise = fits[self.best].model.noise
+        return corners(self.runs, noise, settings=self.settings, fitted=fits.values())
 
     def summary(self) -> list[dict[str, Any]]:
         """One dictionary a candidate, ready for JSON, the best first."""
@@ -200,6 +201,7 @@ class Comparison:
             "decided": self.decided,
             "conclusion": self.conclusion,
             "messages": list(self.messages),
+            "provenance": {name: fit.provenance for name, fit in self.posteriors.items()},
         }
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ __all__ = ["conclude"]
 
 
 def conclude(comparison: Comparison) -> list[str]:
-    """One sentence on the laws, and one on their forecasts where there are any."""
+    """A sentence on the laws, one on their forecasts, and one on fits that failed, if any."""
     best, *others = comparison.standings
     gaps = {
         name: f"{-standing.difference:.1f} ± {standing.difference_se:.1f}"
@@ -29,6 +29,11 @@ def conclude(comparison: Comparison) -> list[str]:
         ]
     if comparison.cuts:
         said.append(_conclude_future(comparison))
+    failed = [
+        name for name, fit in comparison.posteriors.items() if fit.verdict.status == "not converged"
+    ]
+    if failed:
+        said.append(f"But {' and '.join(failed)} did not converge: do not rely on this.")
     return said
 
 

@@ -9,7 +9,7 @@ posterior of (E, q) in the whole family shows where the runs want to be.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -141,6 +141,7 @@ def corners(
     noise: str | type[Noise] = "student_t",
     *,
     settings: Settings | None = None,
+    fitted: Iterable[Posterior] = (),
     **sampling: Any,
 ) -> Corners:
     """Weigh Chinchilla's law against Kaplan's within the family that holds both.
@@ -151,11 +152,18 @@ def corners(
     noise : str or type of Noise
     settings : Settings, optional
         Or keywords of the sampler, as `fit` takes them.
+    fitted : iterable of Posterior
+        Fits to the same runs, at the same settings, that need not be made again.
     """
     runs, chosen = unweighted(runs), settings or settings_of(sampling)
     family, scatter = find_law("nested"), find_noise(noise)
     models = {name: build(family, scatter, priors) for name, priors in PINNED.items()}
-    posteriors = fit_each(models, runs, chosen)
+    made = {fit.model: fit for fit in fitted}
+    missing = {name: model for name, model in models.items() if model not in made}
+    found = fit_each(missing, runs, chosen) | {
+        name: made[model] for name, model in models.items() if model in made
+    }
+    posteriors = {name: found[name] for name in models}
     return Corners(posteriors, {name: evidence(fit) for name, fit in posteriors.items()})
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from scalingfit.inference import nuts
 from scalingfit.inference.diagnostics import Diagnosis, Limits, diagnose
-from scalingfit.inference.importance import Weighted, weigh
+from scalingfit.inference.importance import BLOCK, Weighted, weigh
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import bucket, group_size, pack_group, pool, programs
@@ -242,8 +242,10 @@ class _Group:
         def evaluate(position: Floats) -> Floats:
             full = np.zeros((len(self.generators), *position.shape[1:]), real)
             full[: self.count] = position
-            found = self.programs.densities(full, target)
-            return np.asarray(found, np.float64)[: self.count]
+            blocks = np.split(full, position.shape[1] // BLOCK, axis=1)  # of one shape: one program
+            found = [self.programs.densities(block, target) for block in blocks]
+            jax.block_until_ready(found)
+            return np.concatenate(found, axis=1, dtype=np.float64)[: self.count]
 
         generators = self.generators[: self.count]
         weighted = weigh(evaluate, self.model.dim, generators, self.settings.limits.ess)

@@ -50,7 +50,7 @@ def frontier(
     **options
         As for `scalingfit.frontier`: counting, max_params and so on; single values.
     """
-    figure = style.blank(figure, 7.2, 5.2)
+    figure = style.blank(figure, 7.2, 5.2, style.caption(posterior))
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
     found = solve(posterior, grid, **options)
@@ -71,7 +71,7 @@ def frontier(
     if {"N", "D"} == set(type(posterior.law).inputs()):
         _equal_loss(axes, posterior, options)
     _mark_reach(axes, float(spent.max()))
-    style.log_axis(axes, "x", powers=True)
+    style.log_axis(axes, "x")
     style.log_axis(axes, "y")
     style.tidy(axes, "Where the budget goes")
     axes.set(xlabel=_name_of(options), ylabel="parameters N")
@@ -95,7 +95,7 @@ def loss(
     posterior, C, figure, **options
         As for `frontier`.
     """
-    figure = style.blank(figure, 7.2, 5.2)
+    figure = style.blank(figure, 7.2, 5.2, style.caption(posterior))
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
     found = solve(posterior, grid, **options)
@@ -111,7 +111,7 @@ def loss(
     )
     axes.set_xlim(grid[0], grid[-1])
     _mark_reach(axes, float(spent.max()))
-    style.log_axis(axes, "x", powers=True)
+    style.log_axis(axes, "x")
     style.tidy(axes, "What it buys")
     axes.set(xlabel=_name_of(options), ylabel="loss L [nats]")
     axes.legend(

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
+from scalingfit.inference import Posterior
+
 # Okabe & Ito's palette, made for every kind of colour vision.
 BLUE, ORANGE, GREEN, PINK, INK, GREY = (
     "#0072B2",
@@ -25,9 +27,18 @@ LOSS_COLORS = "viridis_r"
 SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
-def blank(figure: FigureBase | None, width: float, height: float) -> FigureBase:
-    """The figure to draw into: the one given, or a new one of this size in inches."""
-    return figure or Figure(figsize=(width, height), dpi=150, layout="constrained")
+def blank(figure: FigureBase | None, width: float, height: float, caption: str = "") -> FigureBase:
+    """The figure to draw into: the one given, or a new one of this size in inches, captioned."""
+    if figure is not None:
+        return figure
+    new = Figure(figsize=(width, height), dpi=150, layout="constrained")
+    new.supxlabel(caption, x=0.99, ha="right", fontsize=8, color=GREY)
+    return new
+
+
+def caption(posterior: Posterior) -> str:
+    """What was fitted to what: the first line of the table that is printed."""
+    return str(posterior).partition("\n")[0]
 
 
 def tidy(axes: Axes, title: str = "") -> None:
@@ -41,8 +52,8 @@ def tidy(axes: Axes, title: str = "") -> None:
         axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK)
 
 
-def log_axis(axes: Axes, which: str, *, powers: bool = False) -> None:
-    """A log axis with ticks in 1M, 10M, 1B, or as powers of ten.
+def log_axis(axes: Axes, which: str) -> None:
+    """A log axis with ticks in 1M, 10M, 1B, or as powers of ten where these would not do.
 
     Call it once the limits are final.
     """
@@ -50,9 +61,8 @@ def log_axis(axes: Axes, which: str, *, powers: bool = False) -> None:
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     low, high = axis.get_view_interval()
     axis.set_major_locator(FixedLocator(ticks(low, high)))
-    axis.set_major_formatter(
-        FuncFormatter(lambda value, _: power(value) if powers else short(value))
-    )
+    label = power if high >= 1e15 else short
+    axis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
 

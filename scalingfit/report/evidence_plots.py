@@ -69,7 +69,7 @@ def _frontiers(axes: Axes, found: Comparison) -> None:
     tidy(axes, "Where each law would spend a budget")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    log_axis(axes, "x", powers=True)
+    log_axis(axes, "x")
     log_axis(axes, "y")
     axes.legend(frameon=False, fontsize=8)
 

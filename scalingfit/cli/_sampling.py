@@ -1,0 +1,49 @@
+"""The arguments that every command that samples shares."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+__all__ = ["AS_USUAL", "Sampling"]
+
+
+@Parameter(name="*", group="Sampling")
+@dataclasses.dataclass(frozen=True)
+class Sampling:
+    """How to sample.
+
+    Attributes
+    ----------
+    draws
+        Draws kept of each chain: by default 1000, of `refit` 500.
+    chains
+        Independent chains: by default 4.
+    warmup
+        Transitions of the first and last adaptation window, by default 100; the middle one is
+        twice as long.
+    retries
+        Further attempts, with a longer warm-up and smaller steps, where diagnostics fail: by
+        default 2, or 1 where one command makes several fits of one table.
+    precision
+        By default float64 on CPUs and float32 on accelerators.
+    seed
+        The same runs, model and seed give the same draws, and the same resamples.
+    """
+
+    draws: Annotated[int | None, Parameter(show_default=False)] = None
+    chains: Annotated[int | None, Parameter(show_default=False)] = None
+    warmup: Annotated[int | None, Parameter(show_default=False)] = None
+    retries: Annotated[int | None, Parameter(show_default=False)] = None
+    precision: Annotated[Literal["float64", "float32"] | None, Parameter(show_default=False)] = None
+    seed: int = 0
+
+    def options(self) -> dict[str, Any]:
+        """What was asked for, as keywords of the library, which knows what is usual."""
+        given = dataclasses.asdict(self)
+        return {name: value for name, value in given.items() if value is not None}
+
+
+AS_USUAL = Sampling()
