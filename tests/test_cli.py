@@ -177,7 +177,10 @@ def test_a_design_that_tells_nothing_is_said_first(
     done = type_in("fit", "runs.csv", "--json")
     assert said_before[0].startswith("warning: ")
     assert words in said_before[0]
-    verdict = one_json(done.out)["verdict"]
+    answer = one_json(done.out)
+    budgets = [row["C"] for row in answer["frontier"]]
+    assert len(set(budgets)) == len(budgets) > 2
+    verdict = answer["verdict"]
     assert not verdict["ok"]
     assert any(words in message for message in verdict["messages"])
     assert done.code == 1

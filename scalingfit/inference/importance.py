@@ -77,8 +77,8 @@ class Weighted:
 
 
 def densities(log_density: Callable[[Array, Any], Array], position: Array, target: Any) -> Array:
-    """Log densities at many positions of every fit; (fit, proposal, dim) -> (fit, proposal)."""
-    return jax.vmap(jax.vmap(log_density, in_axes=(0, None)))(position, target)
+    """Log densities of one fit at many positions; (proposal, dim) -> (proposal,)."""
+    return jax.vmap(log_density, in_axes=(0, None))(position, target)
 
 
 def weigh(

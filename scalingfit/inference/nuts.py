@@ -26,6 +26,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from scalingfit.inference.lanes import each_fit
+
 __all__ = ["MAX_DEPTH", "Chain", "Row", "begin", "segment"]
 
 MAX_DEPTH = 10
@@ -165,7 +167,7 @@ def segment(
     ) -> tuple[Chain, Array]:
         return _turn(_evaluate(log_density, fit), chain, normal, uniform, adapt, aim)
 
-    step = jax.vmap(jax.vmap(turn, in_axes=(0, 0, 0, None, None)))
+    step = each_fit(jax.vmap(turn, in_axes=(0, 0, 0, None, None)))
 
     def unfinished(carry: tuple[Chain, Array, Array]) -> Array:
         chains, _, done = carry

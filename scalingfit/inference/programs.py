@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from scalingfit.inference import nuts
 from scalingfit.inference.importance import densities
+from scalingfit.inference.lanes import each_fit
 from scalingfit.inference.mode import Whitening, find_mode
 from scalingfit.inference.model import Data, Model
 from scalingfit.runs import Runs
@@ -120,12 +121,13 @@ def programs(model: Model) -> Programs:
         return jax.vmap(jax.vmap(one))(position)
 
     begin = jax.vmap(functools.partial(nuts.begin, target), in_axes=(0, 0, 0, None))
+    density = functools.partial(densities, target)
     return Programs(
-        whiten=jax.jit(jax.vmap(whiten, in_axes=(None, 0))),
-        begin=jax.jit(jax.vmap(begin)),
+        whiten=jax.jit(each_fit(whiten, in_axes=(None, 0))),
+        begin=jax.jit(each_fit(begin)),
         segment=jax.jit(functools.partial(nuts.segment, target)),
-        densities=jax.jit(functools.partial(densities, target)),
-        values=jax.jit(jax.vmap(values)),
+        densities=jax.jit(each_fit(density)),
+        values=jax.jit(each_fit(values)),
     )
 
 
