@@ -376,6 +376,12 @@ def _check_priors(law: type[Law], noise: type[Noise], priors: Mapping[str, Prior
                 for other in names[: names.index(name)]
                 if not isinstance(priors.get(other), str)
             ]
+            if prior not in names:
+                raise InputError(
+                    f"priors: {prior!r} is no parameter that {name} could be tied to",
+                    remedy="give a number or a distribution such as LogNormal(0.5, 0.2)"
+                    + (f", or one of {', '.join(earlier)}." if earlier else "."),
+                )
             if prior not in earlier:
                 raise InputError(
                     f"priors: {name} can be tied to one of {', '.join(earlier) or 'nothing'} "

@@ -148,9 +148,11 @@ def _require_loss_and_input(source: Source, chosen: Mapping[str, Column]) -> Non
 
 def _require_two_runs(source: Source, count: int) -> None:
     if count < 2:
+        total = len(source.frame)
+        rest = "; without bad_rows='drop' the others are listed with what is wrong."
         raise InputError(
-            f"{source.name}: {count} of {len(source.frame)} rows are usable; a fit needs 2 or more",
-            remedy="add runs; without bad_rows='drop' the others are listed with what is wrong.",
+            f"{source.name}: {count} of {total} rows are usable; a fit needs 2 or more",
+            remedy="add runs" + (rest if count < total else "."),
         )
 
 

@@ -142,7 +142,7 @@ def test_numpyros_nuts_agrees(posterior_240: Posterior, draws: int, chains: int)
 
 # Tables and models of different kinds: data set, rows (None: all), law, noise, pinned parameters.
 KINDS = [
-    ("epoch_chinchilla", 25, "chinchilla", "normal", {}),
+    ("epoch_chinchilla", 40, "chinchilla", "normal", {}),
     ("epoch_chinchilla", 50, "chinchilla", "student_t", {}),
     ("epoch_chinchilla", 120, "chinchilla", "student_t", {}),
     ("epoch_chinchilla", None, "chinchilla", "student_t", {}),
@@ -167,7 +167,6 @@ KINDS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "rows", "law", "noise", "pinned"), KINDS)
-@pytest.mark.parametrize("method", ["nuts", "auto"])
 def test_numpyros_nuts_agrees_on_many_kinds_of_tables(
     data_dir: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -176,20 +175,22 @@ def test_numpyros_nuts_agrees_on_many_kinds_of_tables(
     law: str,
     noise: str,
     pinned: dict[str, float | str],
-    method: str,
 ) -> None:
+    """Whichever method made the draws."""
     monkeypatch.setenv("SCALINGFIT_DATA", str(data_dir))
     every = sf.datasets.load(name)
     runs = every.take(np.random.default_rng(0).permutation(len(every))[:rows])
-    made = sf.refit({"": runs}, law, noise, pinned, method=method, draws=2000, progress=False)
-    posterior = made.fits[""]
-    reference = numpyros(posterior, 5000, 4, acceptance=0.95)
-    # Where NumPyro's own chains disagree, they say nothing of ours.
-    assert max(array_stats.rhat(np.log(draws)) for draws in reference.values()) < 1.01
-    ours = {parameter: posterior.draws[parameter] for parameter in reference}
-    if posterior.sampled.record["method"] == "importance":
-        ours = {k: independent(v, posterior.sampled.record) for k, v in ours.items()}
-    assert_same_distribution(ours, reference)
+    reference: dict[str, np.ndarray] = {}
+    for method in ("nuts", "auto"):
+        made = sf.refit({"": runs}, law, noise, pinned, method=method, draws=2000, progress=False)
+        posterior = made.fits[""]
+        reference = reference or numpyros(posterior, 3000, 4, acceptance=0.9)
+        # Where NumPyro's own chains disagree, they say nothing of ours.
+        assert max(array_stats.rhat(np.log(draws)) for draws in reference.values()) < 1.01
+        ours = {parameter: posterior.draws[parameter] for parameter in reference}
+        if posterior.sampled.record["method"] == "importance":
+            ours = {k: independent(v, posterior.sampled.record) for k, v in ours.items()}
+        assert_same_distribution(ours, reference)
 
 
 def independent(draws: np.ndarray, record: dict[str, float]) -> np.ndarray:

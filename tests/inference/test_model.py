@@ -299,6 +299,7 @@ def test_different_priors_give_different_models(first: Any, second: Any) -> None
     ("priors", "message"),
     [
         ({"gamma": 1.0}, r"'gamma' is no parameter of chinchilla .* E, alpha, beta, A, B, sigma"),
+        ({"alpha": "foo"}, r"'foo' is no parameter that alpha could be tied to[^$]*or one of E"),
         ({"alpha": "beta"}, r"alpha can be tied to one of E .*not to 'beta'"),
         ({"E": "alpha"}, r"E can be tied to one of nothing"),
         ({"alpha": "E", "beta": "alpha"}, r"beta can be tied to one of E"),
