@@ -148,7 +148,8 @@ def _weighted(position: Floats, log_density: Floats, log_weight: Floats) -> Weig
         nothing = np.full(len(log_weight), np.nan)
         return Weighted(position, log_density, nothing, np.nan, np.nan)
     floor = np.min(log_weight[usable])
-    smoothed, khat = array_stats.psislw(-np.where(usable, log_weight, floor - 50.0))
+    with np.errstate(all="ignore"):  # where one draw weighs all, k overflows, and does not pass
+        smoothed, khat = array_stats.psislw(-np.where(usable, log_weight, floor - 50.0))
     weight = np.exp(smoothed - np.max(smoothed))
     weight /= weight.sum()
     return Weighted(position, log_density, weight, float(khat), float(1 / np.sum(weight**2)))

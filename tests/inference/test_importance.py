@@ -112,3 +112,12 @@ def test_a_mixtures_density_is_that_of_its_components() -> None:
     components = [stats.multivariate_t(centre, factor @ factor.T, df=7) for centre in centres]
     expected = np.log(np.mean([each.pdf(position) for each in components], axis=0))
     np.testing.assert_allclose(log_density, expected, rtol=1e-10)
+
+
+def test_where_one_draw_weighs_all_nothing_is_warned_and_nothing_passes() -> None:
+    """The other weights lie at the edge of float64, where k overflows."""
+    random = np.random.default_rng(0)
+    log_weight = 5 * random.standard_exponential(2048) - 750
+    log_weight[0] = 0.0
+    found = importance._weighted(random.standard_normal((2048, DIM)), log_weight, log_weight)
+    assert not found.passes(400.0)
