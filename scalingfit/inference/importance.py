@@ -13,16 +13,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
-import jax
 import numpy as np
 from arviz_stats.base.array import array_stats
-from jax import Array
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-__all__ = ["BLOCK", "KHAT", "ROUNDS", "Weighted", "densities", "weigh"]
+__all__ = ["BLOCK", "KHAT", "ROUNDS", "Weighted", "weigh"]
 
 BLOCK = 2048
 ROUNDS = (BLOCK, 2 * BLOCK, 4 * BLOCK, 8 * BLOCK, 8 * BLOCK)  # draws of each
@@ -74,11 +71,6 @@ class Weighted:
         """Unweighted draws and their log densities, in random order."""
         chosen = rng.permutation(self.choose(rng, shape[0] * shape[1]))
         return self.position[chosen].reshape(*shape, -1), self.log_density[chosen].reshape(shape)
-
-
-def densities(log_density: Callable[[Array, Any], Array], position: Array, target: Any) -> Array:
-    """Log densities of one fit at many positions; (proposal, dim) -> (proposal,)."""
-    return jax.vmap(log_density, in_axes=(0, None))(position, target)
 
 
 def weigh(

@@ -156,7 +156,7 @@ class Posterior:
         }
 
     def __str__(self) -> str:
-        return "\n".join([self._title(), *_rows(self.summary()), str(self.verdict)])
+        return "\n".join([self.title, *_rows(self.summary()), str(self.verdict)])
 
     __repr__ = __str__
 
@@ -164,7 +164,9 @@ class Posterior:
         """For notebooks."""
         return f"<pre>{html.escape(str(self))}</pre>"
 
-    def _title(self) -> str:
+    @property
+    def title(self) -> str:
+        """What was fitted to what, in one line."""
         rows = len(self.runs)
         return f"{self.model.law.name} on {rows} runs, {self.model.noise.name} noise"
 

@@ -17,7 +17,6 @@ from jax import Array
 from numpy.typing import NDArray
 
 from scalingfit.inference import nuts
-from scalingfit.inference.importance import densities
 from scalingfit.inference.lanes import each_fit
 from scalingfit.inference.mode import Whitening, find_mode
 from scalingfit.inference.model import Data, Model
@@ -121,12 +120,11 @@ def programs(model: Model) -> Programs:
         return jax.vmap(jax.vmap(one))(position)
 
     begin = jax.vmap(functools.partial(nuts.begin, target), in_axes=(0, 0, 0, None))
-    density = functools.partial(densities, target)
     return Programs(
         whiten=jax.jit(each_fit(whiten, in_axes=(None, 0))),
         begin=jax.jit(each_fit(begin)),
         segment=jax.jit(functools.partial(nuts.segment, target)),
-        densities=jax.jit(each_fit(density)),
+        densities=jax.jit(each_fit(jax.vmap(target, in_axes=(0, None)))),
         values=jax.jit(each_fit(values)),
     )
 

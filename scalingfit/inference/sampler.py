@@ -244,7 +244,6 @@ class _Group:
             full[: self.count] = position
             blocks = np.split(full, position.shape[1] // BLOCK, axis=1)  # of one shape: one program
             found = [self.programs.densities(block, target) for block in blocks]
-            jax.block_until_ready(found)
             return np.concatenate(found, axis=1, dtype=np.float64)[: self.count]
 
         generators = self.generators[: self.count]

@@ -50,7 +50,7 @@ def frontier(
     **options
         As for `scalingfit.frontier`: counting, max_params and so on; single values.
     """
-    figure = style.blank(figure, 7.2, 5.2, style.caption(posterior))
+    figure = style.blank(figure, 7.2, 5.2, posterior.title)
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
     found = solve(posterior, grid, **options)
@@ -95,7 +95,7 @@ def loss(
     posterior, C, figure, **options
         As for `frontier`.
     """
-    figure = style.blank(figure, 7.2, 5.2, style.caption(posterior))
+    figure = style.blank(figure, 7.2, 5.2, posterior.title)
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
     found = solve(posterior, grid, **options)

@@ -34,7 +34,7 @@ def parameters(posterior: Posterior, *, figure: FigureBase | None = None) -> Fig
     names = [name for name in posterior.draws if name in posterior.model.sites]
     columns = 4 if len(names) > 6 else 3
     rows = -(-len(names) // columns)
-    figure = style.blank(figure, 7.2, 1.5 + 1.6 * rows, style.caption(posterior))
+    figure = style.blank(figure, 7.2, 1.5 + 1.6 * rows, posterior.title)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     priors = prior_values(posterior.model)
     for axes, name in zip(panels, names, strict=False):
@@ -63,7 +63,7 @@ def residuals(posterior: Posterior, *, figure: FigureBase | None = None) -> Figu
     expected = L / np.exp(missed) if relative else L - missed
     missed = 100 * np.expm1(missed) if relative else missed
     against = {**inputs, "expected loss [nats]": expected}
-    figure = style.blank(figure, 3.0 + 2.4 * len(against) / 2, 3.4, style.caption(posterior))
+    figure = style.blank(figure, 3.0 + 2.4 * len(against) / 2, 3.4, posterior.title)
     panels = figure.subplots(1, len(against), sharey=True, squeeze=False).ravel()
     for axes, (name, values) in zip(panels, against.items(), strict=True):
         axes.axhline(0, color=style.INK, lw=1)

@@ -10,8 +10,6 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
-from scalingfit.inference import Posterior
-
 # Okabe & Ito's palette, made for every kind of colour vision.
 BLUE, ORANGE, GREEN, PINK, INK, GREY = (
     "#0072B2",
@@ -34,11 +32,6 @@ def blank(figure: FigureBase | None, width: float, height: float, caption: str =
     new = Figure(figsize=(width, height), dpi=150, layout="constrained")
     new.supxlabel(caption, x=0.99, ha="right", fontsize=8, color=GREY)
     return new
-
-
-def caption(posterior: Posterior) -> str:
-    """What was fitted to what: the first line of the table that is printed."""
-    return str(posterior).partition("\n")[0]
 
 
 def tidy(axes: Axes, title: str = "") -> None:

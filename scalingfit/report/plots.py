@@ -37,8 +37,7 @@ def overview(posterior: Posterior) -> FigureBase:
     )
     for draw, part in zip((frontier, loss, parameters, residuals), parts.ravel(), strict=True):
         draw(posterior, figure=part)
-    head, *_ = str(posterior).partition("\n")
-    title = f"{head}; verdict: {posterior.verdict.status}"
+    title = f"{posterior.title}; verdict: {posterior.verdict.status}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=14, color=INK)
     return figure
 

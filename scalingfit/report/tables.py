@@ -59,8 +59,9 @@ def laid_out(item: Any) -> RenderableType:
 def summary(posterior: Posterior, limits: Limits | None = None) -> Table:
     """The parameters: mean, sd, quantiles and diagnostics, those out of their limits in red."""
     limits = limits or Limits()
-    head, *_ = str(posterior).partition("\n")
-    table = _table(head, ("", "mean", "sd", "5 %", "50 %", "95 %", "ESS", "tail", "R-hat"))
+    table = _table(
+        posterior.title, ("", "mean", "sd", "5 %", "50 %", "95 %", "ESS", "tail", "R-hat")
+    )
     for name, row in posterior.summary().items():
         numbers = [f"{row[key]:.4g}" for key in NUMBERS]
         if math.isnan(row["ess_bulk"]):

@@ -83,8 +83,10 @@ class Halves:
     """Equal shares of N(0, 1) and N(3, 2)."""
 
     def ppf(self, level: float) -> float:
-        shares = lambda x: (stats.norm.cdf(x) + stats.norm.cdf(x, 3, 2)) / 2 - level  # noqa: E731
-        return float(optimize.brentq(shares, -10, 20))
+        def above(x: float) -> float:
+            return float(stats.norm.cdf(x) + stats.norm.cdf(x, 3, 2)) / 2 - level
+
+        return float(optimize.brentq(above, -10, 20))
 
 
 def test_what_cannot_be_reached_fails() -> None:
