@@ -221,7 +221,11 @@ SHAPES = {
     ("power_m3", "images"): "misfit before the onset, up to 47 % below; within 2 % after it",
     ("power_m3", "language"): "waves of 0.15 %",
     ("power_m4", "images"): "even, within 3 %: this shape has the onset",
+    ("power_m4", "language"): "even, within 0.1 %; no onset here, so span and a stay open",
     ("broken", "images"): "even, within 2.5 %",
+    ("broken", "language"): "even, within 0.1 %; no break here, so its place, c0 and b stay open",
+    ("broken_twice", "images"): "even, within 2.5 %, as with one break; the second stays open",
+    ("broken_twice", "language"): "even, within 0.1 %; no break here, so both stay open",
 }
 CURVES = {
     "images": "IC|bird_10|BiT/101/3",
