@@ -45,7 +45,7 @@ def _conclude_future(comparison: Comparison) -> str:
     best = max(scores, key=lambda name: float(np.mean(np.concatenate(scores[name]))))
     sums = {name: [float(cut.sum()) for cut in found] for name, found in scores.items()}
     winners = [max(zip(cut, sums, strict=True))[1] for cut in zip(*sums.values(), strict=True)]
-    who = "It also" if best == comparison.best else f"But {best}"
+    who = f"{best} also" if best == comparison.best else f"But {best}"
     return (
         f"{who} foretells larger runs from smaller ones best on the whole, and at "
         f"{winners.count(best)} of {len(winners)} cuts; the 90 % intervals of {best} held "
