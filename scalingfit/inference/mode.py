@@ -42,6 +42,17 @@ class Whitening:
     agreeing: Array
     repaired: Array
 
+    @classmethod
+    def nowhere(cls, fits: int, dim: int, real: Any) -> Whitening:
+        """A whitening of the shapes and types of `find_mode`'s for many fits, and of no use."""
+        return cls(
+            mode=jnp.zeros((fits, dim), real),
+            factor=jnp.zeros((fits, dim, dim), real),
+            log_density=jnp.zeros(fits, real),
+            agreeing=jnp.zeros(fits, real),
+            repaired=jnp.zeros(fits, bool),
+        )
+
     def colour(self, white: Array) -> Array:
         """From whitened coordinates to the sampled ones."""
         return self.mode + jnp.sum(self.factor * white, axis=-1)
@@ -66,7 +77,7 @@ def find_mode(log_density: Callable[[Array], Array], starts: Array) -> Whitening
         mode=tops.place[best],
         factor=directions * spread,
         log_density=heights[best],
-        agreeing=jnp.mean(heights > heights[best] - 0.1),
+        agreeing=jnp.mean(heights > heights[best] - 0.1, dtype=heights.dtype),
         repaired=jnp.any(curvatures <= 0),
     )
 

@@ -7,7 +7,9 @@ among thousands, so its draws are the same bit for bit.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import hashlib
 import itertools
 import os
@@ -25,7 +27,7 @@ from scalingfit.inference.importance import BLOCK, Weighted, weigh
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import bucket, group_size, pack_group, pool, programs
-from scalingfit.inference.walk import walk
+from scalingfit.inference.walk import rehearse, walk
 from scalingfit.runs import Runs
 
 __all__ = ["Draws", "Settings", "sample"]
@@ -166,16 +168,27 @@ def _attempt(
         groups += parts[1:]
 
     def work(order: int, members: list[int]) -> tuple[list[int], list[Draws]]:
-        device = devices[order % len(devices)]
-        with jax.enable_x64(settings.precision == "float64"), jax.default_device(device):
+        with _place(devices[order % len(devices)], settings):
             group = _Group(model, [tables[i] for i in members], settings, attempt)
             return members, group.weigh() if by_weights else group.walk()
 
-    for leader in leaders:  # compiles what the others of its shape share
-        yield work(0, leader)
-    if groups:
-        with ThreadPoolExecutor(len(devices)) as pool:
-            yield from pool.map(work, range(len(groups)), groups)
+    def prepare(leader: int) -> None:
+        with _place(devices[0], settings):
+            _Group(model, [tables[leader]], settings, attempt).rehearse(by_weights)
+
+    with ThreadPoolExecutor(len(devices)) as threads:
+        for leader in leaders:  # compiles what the others of its shape share
+            prepared = threads.submit(prepare, leader[0])
+            yield work(0, leader)
+            prepared.result()
+        yield from threads.map(work, range(len(groups)), groups)
+
+
+@contextlib.contextmanager
+def _place(device: jax.Device, settings: Settings) -> Iterator[None]:
+    """Where and how precisely the programs of this thread run."""
+    with jax.enable_x64(settings.precision == "float64"), jax.default_device(device):
+        yield
 
 
 def _generator(model: Model, runs: Runs, settings: Settings, attempt: int) -> np.random.Generator:
@@ -198,7 +211,23 @@ class _Group:
         self.generators = [_generator(model, runs, settings, attempt) for runs in full]
         self.data: Data = pack_group(model, full, rows, settings.precision)
         self.programs = programs(model)
-        self.white: Whitening = self.programs.whiten(pool(model, settings.precision), self.data)
+
+    @functools.cached_property
+    def white(self) -> Whitening:
+        """Coordinates in which each posterior is close to a standard normal."""
+        found: Whitening = self.programs.whiten(
+            pool(self.model, self.settings.precision), self.data
+        )
+        return found
+
+    def rehearse(self, by_weights: bool) -> None:
+        """Compile, beside another thread that whitens, what comes next."""
+        fits, dim, real = len(self.generators), self.model.dim, np.dtype(self.settings.precision)
+        nowhere = Whitening.nowhere(fits, dim, real)
+        if by_weights:
+            self.programs.densities(np.zeros((fits, BLOCK, dim), real), (self.data, nowhere))
+        else:
+            rehearse(self.model, self.data, nowhere, self.settings.chains)
 
     def walk(self) -> list[Draws]:
         """Sample by NUTS."""

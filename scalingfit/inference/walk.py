@@ -17,7 +17,7 @@ from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import programs
 
-__all__ = ["Walked", "walk"]
+__all__ = ["Walked", "rehearse", "walk"]
 
 FIRST_STEP = 0.5  # in whitened coordinates
 WINDOW_SKIP = 0.4  # share of an adaptation window left out of its covariance estimate
@@ -76,6 +76,15 @@ def walk(
     log_step = _pooled(log_step)
     made, _ = steps.run(white, made[:, :, -1, : model.dim], log_step, 0, draws)
     return Walked(white, made, log_step, reshaped, steps.turns)
+
+
+def rehearse(model: Model, data: Data, white: Whitening, chains: int) -> None:
+    """Compile the programs of `walk`: a walk of no transitions."""
+    fits, dim = white.mode.shape
+    generators = [np.random.default_rng(0)] * fits
+    steps = _Walk(model, data, generators, chains, 1.0, white.mode.dtype)
+    start = np.zeros((fits, chains, dim))
+    steps.run(white, start, start[..., 0], 0, 0)
 
 
 class _Walk:
