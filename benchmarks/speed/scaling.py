@@ -79,7 +79,7 @@ def sampling_rate(post: Any) -> float:
                 [np.random.default_rng(0)],
                 chains=CHAINS,
                 draws=1000,
-                warmup=100,
+                warmup=50,
                 acceptance=0.9,
                 precision="float64",
             )

@@ -37,7 +37,7 @@ def refit(
     method: str = "auto",
     draws: int = 500,
     chains: int = 4,
-    warmup: int = 100,
+    warmup: int = 50,
     seed: int = 0,
     retries: int = 2,
     precision: str | None = None,

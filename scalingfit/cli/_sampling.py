@@ -22,7 +22,7 @@ class Sampling:
     chains
         Independent chains: by default 4.
     warmup
-        Transitions of the first and last adaptation window, by default 100; the middle one is
+        Transitions of the first and last adaptation window, by default 50; the middle one is
         twice as long.
     retries
         Further attempts, with a longer warm-up and smaller steps, where diagnostics fail: by

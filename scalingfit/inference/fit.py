@@ -38,7 +38,7 @@ def fit(
     *,
     draws: int = 1000,
     chains: int = 4,
-    warmup: int = 100,
+    warmup: int = 50,
     seed: int = 0,
     retries: int = 2,
     precision: str | None = None,

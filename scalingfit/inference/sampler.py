@@ -63,7 +63,7 @@ class Settings:
 
     chains: int = 4
     draws: int = 1000
-    warmup: int = 100
+    warmup: int = 50
     acceptance: float = 0.9
     method: str = "nuts"
     retries: int = 2
