@@ -17,7 +17,7 @@ import numpy as np
 
 import scalingfit as sf
 from benchmarks.comparison import machine, write
-from benchmarks.tables import DRAWS, LAWS, TABLES, Case
+from benchmarks.tables import LAWS, TABLES, Case
 from scalingfit.evidence import Backtest
 from scalingfit.evidence.scores import LEVELS, band
 
@@ -28,8 +28,8 @@ NINETY = LEVELS.index(0.9)
 
 HEAD = """# Forecasts of larger runs from smaller ones
 
-Made by `python -m benchmarks.backtest`: `scalingfit.backtest` with four chains of 500 draws and its
-default cuts (fits of about 40, 55, 70 and 85 % of the runs by compute, whole budgets at a time).
+Made by `python -m benchmarks.backtest`: `scalingfit.backtest` at its default settings and
+cuts (fits of about 40, 55, 70 and 85 % of the runs by compute, whole budgets at a time).
 Coverage is of nominal 90 % intervals of a new run. *widened* is with the discrepancy: a relative
 error of the law that grows with the distance, learned for each cut from the *other* cuts of the
 same table. The range beside a table is where the coverage of right intervals would lie with 95 %
@@ -48,7 +48,7 @@ def main() -> None:
     KEPT.mkdir(parents=True, exist_ok=True)
     for name in asked.tables:
         case = TABLES[name]
-        found = sf.backtest(case.runs(), LAWS, draws=DRAWS)
+        found = sf.backtest(case.runs(), LAWS)
         if asked.pictures is not None:
             from scalingfit.report import evidence_plots, plots
 

@@ -20,14 +20,14 @@ import jax
 import numpyro
 
 import scalingfit as sf
-from benchmarks.tables import DRAWS, LAWS, TABLES, Case, epoch
+from benchmarks.tables import LAWS, TABLES, Case, epoch
 
 REPORT = Path(__file__).with_suffix(".md")
 
 HEAD = """# Laws compared on real runs
 
-Made by `python -m benchmarks.comparison`. Four laws on each table, by `scalingfit.compare` with
-four chains of 500 draws: `chinchilla`, `kaplan`, `nested` (which holds both) and `over_training`
+Made by `python -m benchmarks.comparison`. Four laws on each table, by `scalingfit.compare` at
+its default settings: `chinchilla`, `kaplan`, `nested` (which holds both) and `over_training`
 (Chinchilla's with alpha = beta). elpd is the expected log predictive density of runs left out, in
 nats; diff is to the best law, se the standard error; high k counts runs (or groups) that importance
 sampling cannot leave out, which are left out by fits of their own; future/run is the mean log
@@ -51,7 +51,7 @@ def main() -> None:
 
 def part(name: str, case: Case, pictures: Path | None) -> str:
     """The part of the report on one table."""
-    found = sf.compare(case.runs(), LAWS, by=case.by, draws=DRAWS)
+    found = sf.compare(case.runs(), LAWS, by=case.by)
     corners = found.corners()
     if pictures is not None:
         from scalingfit.report import evidence_plots, plots

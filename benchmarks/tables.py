@@ -10,10 +10,9 @@ import numpy as np
 import scalingfit as sf
 from scalingfit.runs import Runs
 
-__all__ = ["DRAWS", "LAWS", "TABLES", "Case", "epoch", "porian"]
+__all__ = ["LAWS", "TABLES", "Case", "epoch", "porian"]
 
 LAWS = ("chinchilla", "kaplan", "nested", "over_training")
-DRAWS = 500  # of each of four chains
 
 
 @dataclasses.dataclass(frozen=True)
