@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 import scalingfit as sf
-from benchmarks.comparison import machine, write
+from benchmarks.comparison import write
+from benchmarks.speed.problem import environment
 from benchmarks.tables import LAWS, TABLES, Case
 from scalingfit.evidence import Backtest
 from scalingfit.evidence.scores import LEVELS, band
@@ -98,7 +99,7 @@ def summary() -> str:
         pairs = [(rows[law]["plain"] / count, rows[law]["widened"] / count) for law in LAWS]
         lines.append(_line(case.title, count, pairs))
     lines.append(_line("all", every, [tuple(total[law] / every) for law in LAWS]))
-    lines += ["", "Plain coverage, then widened.", "", machine(), ""]
+    lines += ["", "Plain coverage, then widened.", "", environment(), ""]
     return "\n".join(lines)
 
 

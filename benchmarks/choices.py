@@ -16,7 +16,8 @@ import numpy as np
 from scipy.stats import beta
 
 import scalingfit as sf
-from benchmarks.comparison import machine, write
+from benchmarks.comparison import write
+from benchmarks.speed.problem import environment
 from scalingfit.evidence.compare import rank
 from scalingfit.evidence.comparison import told_apart
 from scalingfit.evidence.leave_out import LeaveOut, leave_out
@@ -82,7 +83,7 @@ def part(rows: int, scatter: float, count: int) -> str:
         "| truth | highest | told | undecided | wrong |\n| --- | --- | --- | --- | --- |\n"
         + "\n".join(lines)
         + f"\n\n{seconds:.0f} seconds for {3 * 3 * count} fits; {failed} of them did not pass "
-        f"their diagnostics. {machine()}\n"
+        f"their diagnostics. {environment()}\n"
     )
 
 

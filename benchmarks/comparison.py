@@ -8,18 +8,14 @@ writes ``benchmarks/comparison.md``; the named tables' parts replace the old one
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpyro
-
 import scalingfit as sf
+from benchmarks.speed.problem import environment
 from benchmarks.tables import LAWS, TABLES, Case, epoch
 
 REPORT = Path(__file__).with_suffix(".md")
@@ -80,7 +76,7 @@ def speed() -> str:
     return (
         "## What it costs\n\nChinchilla's 240 runs, at default settings (4 chains of 1000 draws).\n"
         "One process, in this order; compiled programs may come from JAX's cache on disk.\n\n"
-        f"| | seconds | in fits |\n| --- | ---: | ---: |\n{table}\n\n{machine()}\n"
+        f"| | seconds | in fits |\n| --- | ---: | ---: |\n{table}\n\n{environment()}\n"
     )
 
 
@@ -88,16 +84,6 @@ def seconds(work: Any, *given: Any, **options: Any) -> float:
     start = time.perf_counter()
     work(*given, **options)
     return time.perf_counter() - start
-
-
-def machine() -> str:
-    """What it ran on."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return (
-        f"scalingfit {sf.__version__}, JAX {jax.__version__}, NumPyro {numpyro.__version__}, "
-        f"Python {platform.python_version()}, {jax.default_backend()}, {cores} core(s) of a "
-        "machine that others were using at the same time."
-    )
 
 
 def write(report: Path, head: str, parts: dict[str, str], order: Iterable[str]) -> None:

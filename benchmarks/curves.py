@@ -21,7 +21,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
 import scalingfit as sf
-from benchmarks.comparison import machine
+from benchmarks.speed.problem import environment
 from scalingfit._errors import InputError
 from scalingfit.inference import Limits
 from scalingfit.runs import Runs
@@ -237,7 +237,7 @@ def report() -> str:
         if len(parts) == sum(domain.language for domain in DOMAINS):
             together = Scores.together(parts)
             lines.append(f"| language, all four | {len(together.rmsle)} | {name} | {together} | |")
-    return "\n".join([HEAD, *lines, "", PUBLISHED, cost(), "", machine(), ""])
+    return "\n".join([HEAD, *lines, "", PUBLISHED, cost(), "", environment(), ""])
 
 
 def cost() -> str:

@@ -13,16 +13,14 @@ import argparse
 import dataclasses
 import functools
 import itertools
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
-import numpyro
 
 import scalingfit as sf
+from benchmarks.speed.problem import environment
 from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
 
@@ -379,8 +377,7 @@ intervals. Scatter is the standard deviation of the residuals, relative to the l
 `vocabulary`). Where there are several attempts, the diagnostics failed and the fit was sampled
 again, with a longer warm-up and smaller steps. What residuals show was seen in their pictures.
 
-scalingfit {sf.__version__}, JAX {jax.__version__}, NumPyro {numpyro.__version__}, on one of
-{os.cpu_count()} cores of a machine that others use too.
+{environment()}
 
 | law | runs | verdict | parameters | scatter | leapfrogs a draw | attempts | residuals |
 | --- | --- | --- | --- | --- | --- | --- | --- |

@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 import scalingfit as sf
-from benchmarks.comparison import machine
+from benchmarks.speed.problem import environment
 from benchmarks.tables import epoch
 from scalingfit.evidence import Reconciliation
 from scalingfit.evidence.reconcile import exponent_without_embeddings, recount
@@ -73,7 +73,7 @@ def main() -> None:
         f"```\n{found}\n```\n"
     )
     save(found, asked.pictures, "epoch")
-    parts.append(machine() + "\n")
+    parts.append(environment() + "\n")
     print("\n".join(parts))
     REPORT.write_text("\n".join(parts), encoding="utf-8")
 

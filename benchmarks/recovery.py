@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import time
 from pathlib import Path
 
-import jax
 import numpy as np
-import numpyro
 
 import scalingfit as sf
+from benchmarks.speed.problem import environment
 from scalingfit.evidence.calibrate import Calibration
 from scalingfit.evidence.scores import band
 
@@ -111,8 +109,7 @@ prior agree, 90 % intervals hold the truth 90 % of the time, and for one paramet
 within {100 * low:.4g} to {100 * high:.4g} % 95 % of the time, so that one in twenty lies outside.
 "not calibrated" is the verdict of `calibrate`: ranks that are not uniform at 1 % a law.
 
-scalingfit {sf.__version__}, JAX {jax.__version__}, NumPyro {numpyro.__version__}, one of
-{os.cpu_count()} cores of a machine that others use too.
+{environment()}
 
 | law | held by 90 % intervals, % | outside that | least p of uniform | not converged | verdict |
 | --- | --- | --- | --- | --- | --- |

@@ -119,8 +119,11 @@ def environment(*packages: str) -> str:
     """Versions and machine in one line."""
     names = ("jax", "numpyro", *packages)
     found = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
-    cores = len(os.sched_getaffinity(0))
-    return f"{found}; Python {platform.python_version()}; {cores} CPU cores, shared with other work"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (
+        f"scalingfit {sf.__version__}, {found}; Python {platform.python_version()}; "
+        f"{cores} CPU cores, shared with other work"
+    )
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
