@@ -21,7 +21,8 @@ def crps(draws: Floats, observed: Floats) -> Floats:
     """Continuous ranked probability score of each run, in units of the loss; less is better.
 
     ``E|X - y| - E|X - X'| / 2`` (Gneiting & Raftery, equation 21), the second term over pairs of
-    different draws, which makes it unbiased.
+    different draws, which makes it unbiased. A farthest draw beyond what was observed then has no
+    weight, so that it may be infinite, as heavy tails make it; with two such the score is.
 
     Parameters
     ----------
@@ -29,10 +30,11 @@ def crps(draws: Floats, observed: Floats) -> Floats:
     observed : array, shape (run,)
     """
     count = len(draws)
-    ordered = np.sort(draws, axis=0)
+    offset = np.sort(draws, axis=0) - observed
     rank = 2 * np.arange(1, count + 1) - count - 1
-    spread = np.einsum("d,dr->r", rank, ordered) / (count * (count - 1))
-    return np.asarray(np.mean(np.abs(draws - observed), axis=0) - spread)
+    weight = np.where(offset > 0, count - 1, 1 - count) - rank[:, None]
+    terms = weight * np.where(weight == 0, 0.0, offset)
+    return np.asarray(terms.sum(axis=0) / (count * (count - 1)))
 
 
 def pit(draws: Floats, observed: Floats) -> Floats:

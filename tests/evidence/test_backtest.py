@@ -36,6 +36,16 @@ def test_crps_is_unbiased_for_few_draws() -> None:
     assert np.mean(crps(draws, np.zeros(100_000))) == pytest.approx(exact, abs=5 / np.sqrt(100_000))
 
 
+def test_one_infinite_draw_leaves_the_crps_finite() -> None:
+    draws = np.random.default_rng(2).standard_normal((50, 1))
+    draws[7] = 100.0
+    far = crps(draws, np.zeros(1))
+    draws[7] = np.inf
+    np.testing.assert_allclose(crps(draws, np.zeros(1)), far)
+    draws[8] = np.inf
+    assert crps(draws, np.zeros(1)) == [np.inf]
+
+
 def test_coverage_and_pit_of_right_forecasts() -> None:
     rng = np.random.default_rng(2)
     draws = rng.standard_normal((2000, 3000))
