@@ -167,21 +167,22 @@ def _attempt(
         leaders.append(parts[0])
         groups += parts[1:]
 
-    def work(order: int, members: list[int]) -> tuple[list[int], list[Draws]]:
-        with _place(devices[order % len(devices)], settings):
+    def work(order: int, members: list[int], first: bool = False) -> tuple[list[int], list[Draws]]:
+        here = functools.partial(_place, devices[order % len(devices)], settings)
+        with here():
             group = _Group(model, [tables[i] for i in members], settings, attempt)
+            if first:
+                with ThreadPoolExecutor(1) as beside:
+                    ready = beside.submit(here()(group.rehearse), by_weights)
+                    jax.block_until_ready(group.white)
+                    ready.result()
             return members, group.weigh() if by_weights else group.walk()
 
-    def prepare(leader: int) -> None:
-        with _place(devices[0], settings):
-            _Group(model, [tables[leader]], settings, attempt).rehearse(by_weights)
-
-    with ThreadPoolExecutor(len(devices)) as threads:
-        for leader in leaders:  # compiles what the others of its shape share
-            prepared = threads.submit(prepare, leader[0])
-            yield work(0, leader)
-            prepared.result()
-        yield from threads.map(work, range(len(groups)), groups)
+    for leader in leaders:  # compiles what the others of its shape share
+        yield work(0, leader, first=attempt == 0)
+    if groups:
+        with ThreadPoolExecutor(len(devices)) as threads:
+            yield from threads.map(work, range(len(groups)), groups)
 
 
 @contextlib.contextmanager
