@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,6 +65,7 @@ DOMAINS = (
     Domain("double descent", "double_descent_curves"),
     Domain("schedules", "multipower_lr_curves"),
 )
+SOURCES = tuple(dict.fromkeys(domain.source for domain in DOMAINS))
 
 HEAD = """# Learning curves, extrapolated
 
@@ -125,7 +127,7 @@ def main() -> None:
     parser.add_argument("laws", nargs="*", default=list(LAWS))
     parser.add_argument("--draws", type=int, default=250)
     asked = parser.parse_args()
-    for source in dict.fromkeys(domain.source for domain in DOMAINS):
+    for source in SOURCES:
         runs = curves(source)
         inner = within(runs)
         for law in asked.laws:
@@ -134,6 +136,7 @@ def main() -> None:
         REPORT.write_text(report(), encoding="utf-8")
 
 
+@functools.cache
 def curves(source: str) -> Runs:
     """Its rows, with the input X and the labels "curve" and "split"."""
     runs = sf.datasets.load(source)
@@ -197,8 +200,8 @@ def load(domain: Domain, what: str, law: str) -> Forecasts:
     with np.load(kept(domain.source, what, law)) as file:
         found = dict(file)
     inside = np.char.startswith(found["curve"], domain.prefix)
-    rows = {name: found[name][inside] for name in ("observed", "point", "log_score", "low", "high")}
-    return {**rows, "curve": found["curve"][inside]}
+    names = ("curve", "observed", "point", "log_score", "low", "high")
+    return {name: found[name][inside] for name in names}
 
 
 def done(source: str) -> list[str]:
@@ -250,7 +253,7 @@ def cost() -> str:
     ]
     for law in LAWS:
         seconds, count, said = 0.0, 0, []
-        for source in dict.fromkeys(domain.source for domain in DOMAINS):
+        for source in SOURCES:
             if law not in done(source):
                 said.append(f"{source}: not run")
                 continue
@@ -280,11 +283,11 @@ def weights(inner: Mapping[str, Forecasts]) -> dict[str, float]:
     share = 1 / np.unique(curve, return_counts=True)[1][np.unique(curve, return_inverse=True)[1]]
     table = np.array([found["log_score"] for found in inner.values()])
 
-    def cost(free: Floats) -> float:
+    def loss(free: Floats) -> float:
         log_weight = np.log(softmax(free))[:, None]
         return -float(np.sum(share * logsumexp(log_weight + table, axis=0)))
 
-    free = minimize(cost, np.zeros(len(inner)), bounds=[(-12, 12)] * len(inner)).x
+    free = minimize(loss, np.zeros(len(inner)), bounds=[(-12, 12)] * len(inner)).x
     return dict(zip(inner, softmax(free).tolist(), strict=True))
 
 

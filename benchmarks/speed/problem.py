@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
@@ -122,7 +123,7 @@ def environment(*packages: str) -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
         f"scalingfit {sf.__version__}, {found}; Python {platform.python_version()}; "
-        f"{cores} CPU cores, shared with other work"
+        f"{jax.default_backend()}, {cores} CPU cores, shared with other work"
     )
 
 
