@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import functools
 import inspect
 import math
 import re
@@ -273,6 +274,7 @@ class Law(abc.ABC):
         """The formula. Subclasses name their inputs: ``loss(self, N, D)``."""
 
     @classmethod
+    @functools.cache
     def inputs(cls) -> tuple[str, ...]:
         """The names of the inputs, read off the signature of ``loss``."""
         return tuple(inspect.signature(cls.loss).parameters)[1:]

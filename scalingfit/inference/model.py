@@ -201,6 +201,10 @@ class Model:
 
     def describe_priors(self) -> dict[str, str]:
         """The prior of every parameter in one line each, pinned and tied ones included."""
+        return dict(self._prior_lines)
+
+    @functools.cached_property
+    def _prior_lines(self) -> dict[str, str]:
         lines = {}
         for name, declared in (self.law.parameters() | self.noise.parameters()).items():
             given = self.priors.get(name)

@@ -16,7 +16,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from scalingfit.inference import nuts
+from scalingfit.inference import importance, nuts
 from scalingfit.inference.lanes import each_fit
 from scalingfit.inference.mode import Whitening, find_mode
 from scalingfit.inference.model import Data, Model
@@ -92,7 +92,7 @@ class Programs:
     whiten: Callable[..., Whitening]
     begin: Callable[..., nuts.Chain]
     segment: Callable[..., tuple[nuts.Chain, Array, Array]]
-    densities: Callable[..., Array]
+    weigh: Callable[..., tuple[Array, Array, Array]]
     values: Callable[..., dict[str, Array]]
 
 
@@ -113,6 +113,11 @@ def programs(model: Model) -> Programs:
         order = jnp.argsort(jnp.where(jnp.isnan(heights), jnp.inf, -heights))
         return find_mode(density, places[order[:STARTS]])
 
+    def weigh(
+        places: Array, proposal: importance.Proposal, given: tuple[Data, Whitening]
+    ) -> tuple[Array, Array, Array]:
+        return importance.evaluate(functools.partial(target, given=given), places, proposal)
+
     def values(whitening: Whitening, position: Array, data: Data) -> dict[str, Array]:
         def one(white: Array) -> dict[str, Array]:
             return model.constrain(whitening.colour(white), data.centre)[0]
@@ -124,7 +129,7 @@ def programs(model: Model) -> Programs:
         whiten=jax.jit(each_fit(whiten, in_axes=(None, 0))),
         begin=jax.jit(each_fit(begin)),
         segment=jax.jit(functools.partial(nuts.segment, target)),
-        densities=jax.jit(each_fit(jax.vmap(target, in_axes=(0, None)))),
+        weigh=jax.jit(each_fit(weigh)),
         values=jax.jit(each_fit(values)),
     )
 

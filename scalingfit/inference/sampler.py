@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from scalingfit.inference import nuts
 from scalingfit.inference.diagnostics import Diagnosis, Limits, diagnose
-from scalingfit.inference.importance import BLOCK, Weighted, weigh
+from scalingfit.inference.importance import BLOCK, Proposal, Weighted, weigh
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import bucket, group_size, pack_group, pool, programs
@@ -226,7 +226,10 @@ class _Group:
         fits, dim, real = len(self.generators), self.model.dim, np.dtype(self.settings.precision)
         nowhere = Whitening.nowhere(fits, dim, real)
         if by_weights:
-            self.programs.densities(np.zeros((fits, BLOCK, dim), real), (self.data, nowhere))
+            nothing = jax.tree.map(
+                self._full, jax.tree.map(lambda leaf: leaf[None], Proposal.laplace(dim))
+            )
+            self.programs.weigh(np.zeros((fits, BLOCK, dim), real), nothing, (self.data, nowhere))
         else:
             rehearse(self.model, self.data, nowhere, self.settings.chains)
 
@@ -267,14 +270,17 @@ class _Group:
 
     def weigh(self) -> list[Draws]:
         """Sample by importance from the Laplace fit; what fails is judged so, and sampled again."""
-        real, target = np.dtype(self.settings.precision), (self.data, self.white)
+        target = self.data, self.white
 
-        def evaluate(position: Floats) -> Floats:
-            full = np.zeros((len(self.generators), *position.shape[1:]), real)
-            full[: self.count] = position
-            blocks = np.split(full, position.shape[1] // BLOCK, axis=1)  # of one shape: one program
-            found = [self.programs.densities(block, target) for block in blocks]
-            return np.concatenate(found, axis=1, dtype=np.float64)[: self.count]
+        def evaluate(places: Floats, proposal: Proposal) -> tuple[Floats, Floats, Floats]:
+            full, proposals = self._full(places), jax.tree.map(self._full, proposal)
+            blocks = np.split(full, places.shape[1] // BLOCK, axis=1)  # of one shape: one program
+            found = [self.programs.weigh(block, proposals, target) for block in blocks]
+            position, height, weight = (
+                np.concatenate(parts, axis=1, dtype=np.float64)[: self.count]
+                for parts in zip(*found, strict=True)
+            )
+            return position, height, weight
 
         generators = self.generators[: self.count]
         weighted = weigh(evaluate, self.model.dim, generators, self.settings.limits.ess)
@@ -304,6 +310,12 @@ class _Group:
             for fit, one in enumerate(weighted)
         ]
 
+    def _full(self, leaf: Floats) -> NDArray[Any]:
+        """An array (fit, ...) as a program takes it: for all its fits, in its precision."""
+        full = np.zeros((len(self.generators), *leaf.shape[1:]), self.settings.precision)
+        full[: len(leaf)] = leaf
+        return full
+
     def _values(self, white: Whitening, position: Floats) -> dict[str, Floats]:
         """Parameters at whitened positions, each of shape (fit, chain, draw)."""
         found = self.programs.values(white, position.astype(self.settings.precision), self.data)
@@ -314,6 +326,6 @@ class _Group:
     def _record(self, fit: int) -> dict[str, Any]:
         return {
             "attempts": self.attempt + 1,
-            "agreeing": float(self.white.agreeing[fit]),
-            "repaired": bool(self.white.repaired[fit]),
+            "agreeing": float(np.asarray(self.white.agreeing)[fit]),
+            "repaired": bool(np.asarray(self.white.repaired)[fit]),
         }
