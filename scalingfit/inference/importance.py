@@ -115,14 +115,14 @@ class Proposal:
 
 
 def evaluate(
-    log_density: Callable[[Array], Array], places: Array, proposal: Proposal
+    log_densities: Callable[[Array], Array], places: Array, proposal: Proposal
 ) -> tuple[Array, Array, Array]:
     """Whitened positions, log densities there, and log weights up to a constant.
 
     Parameters
     ----------
-    log_density : callable
-        Of whitened positions, (dim,) -> scalar.
+    log_densities : callable
+        Of whitened positions, (proposal, dim) -> (proposal,).
     places : array, shape (proposal, dim)
         What `Proposal.draw` returned.
     proposal : Proposal
@@ -137,7 +137,7 @@ def evaluate(
     # Centre by centre, the sum stays in cache and is made of vectors.
     proposed = jax.lax.fori_loop(0, CENTRES, add, jnp.zeros(count, places.dtype))
     position = jax.vmap(lambda place: jnp.sum(proposal.factor * place, axis=-1))(places)
-    heights = jax.vmap(log_density)(position)
+    heights = log_densities(position)
     return position, heights, heights - jnp.log(proposed)
 
 

@@ -25,6 +25,7 @@ from scalingfit.runs import Runs
 __all__ = [
     "Programs",
     "bucket",
+    "cached",
     "group_size",
     "pack",
     "pack_group",
@@ -36,6 +37,7 @@ __all__ = [
 POOL, STARTS = 256, 4  # prior draws looked at, and how many of the best are climbed from
 ROWS = (8, 16, 32, 64, 128, 192, 256)
 ACCELERATOR_WORK = 65536  # rows to a program
+CACHED_WORK = 16384  # rows to an evaluation: 128 KiB
 
 Floats = NDArray[np.float64]
 
@@ -56,6 +58,13 @@ def group_size(rows: int) -> int:
     would carry copies of itself.
     """
     return 1 if jax.default_backend() == "cpu" else max(1, ACCELERATOR_WORK // rows)
+
+
+def cached(rows: int) -> int:
+    """Densities to evaluate at a time: on a CPU as many as stay in a core's cache."""
+    if jax.default_backend() != "cpu":
+        return importance.BLOCK
+    return max(8, min(importance.BLOCK, 1 << (CACHED_WORK // rows).bit_length() - 1))
 
 
 def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:
@@ -116,7 +125,14 @@ def programs(model: Model) -> Programs:
     def weigh(
         places: Array, proposal: importance.Proposal, given: tuple[Data, Whitening]
     ) -> tuple[Array, Array, Array]:
-        return importance.evaluate(functools.partial(target, given=given), places, proposal)
+        lanes = cached(given[0].loss.shape[-1])
+
+        def densities(positions: Array) -> Array:
+            one = functools.partial(target, given=given)
+            found: Array = jax.lax.map(one, positions, batch_size=lanes)
+            return found
+
+        return importance.evaluate(densities, places, proposal)
 
     def values(whitening: Whitening, position: Array, data: Data) -> dict[str, Array]:
         def one(white: Array) -> dict[str, Array]:
