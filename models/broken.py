@@ -20,6 +20,8 @@ class Broken(Law):
     loss or an error rate. Without breaks it is M2 (the law ``power``).
     """
 
+    may_rise: ClassVar[tuple[str, ...]] = ("X",)
+
     a: Array = floor(
         dist.LogNormal(math.log(0.3), 1.5),
         "floor: from error rates of a percent to losses of several nats",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 from numpyro.distributions.transforms import AffineTransform
@@ -19,6 +19,8 @@ class BrokenTwice(Law):
     places. Two breaks describe a double descent. X any one quantity that is being scaled, L a loss
     or an error rate.
     """
+
+    may_rise: ClassVar[tuple[str, ...]] = ("X",)
 
     a: Array = floor(
         dist.LogNormal(math.log(0.3), 1.5),

@@ -22,6 +22,8 @@ class Routed(Law):
     d - 8 a.
     """
 
+    may_rise: ClassVar[tuple[str, ...]] = ("N", "experts")
+
     a: Array = parameter(
         dist.Normal(-0.08, 0.03),
         "exponent of N at one effective expert: dense models lie near -0.08 without a floor",

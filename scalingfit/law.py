@@ -243,6 +243,8 @@ class Law(abc.ABC):
         The noise model used where none is asked for.
     size : tuple of str
         The inputs, one or two, that a budget pays for together: their sum is the N of its count.
+    may_rise : tuple of str
+        The inputs of which more may hurt, at parameters that the prior allows.
     published : mapping of str to Published
         Points from the literature.
     """
@@ -250,6 +252,7 @@ class Law(abc.ABC):
     name: ClassVar[str]
     default_noise: ClassVar[str] = "student_t"
     size: ClassVar[tuple[str, ...]] = ("N",)
+    may_rise: ClassVar[tuple[str, ...]] = ()
     published: ClassVar[Mapping[str, Published]] = types.MappingProxyType({})
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -301,12 +304,13 @@ class Law(abc.ABC):
 
 def _check_declaration(cls: type[Law]) -> None:
     """Refuse a law that the engine could not sample, naming the line to change."""
-    strangers = set(cls.__dict__.get("size", ())) - set(cls.inputs())
-    if strangers:
-        raise TypeError(
-            f"{cls.__name__}.size: {', '.join(sorted(strangers))} is not an argument of "
-            f"loss({', '.join(cls.inputs())})"
-        )
+    for attribute in ("size", "may_rise"):
+        strangers = set(cls.__dict__.get(attribute, ())) - set(cls.inputs())
+        if strangers:
+            raise TypeError(
+                f"{cls.__name__}.{attribute}: {', '.join(sorted(strangers))} is not an argument of "
+                f"loss({', '.join(cls.inputs())})"
+            )
     seen: list[str] = []
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
         declared = field.metadata.get("parameter")

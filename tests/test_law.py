@@ -113,6 +113,15 @@ def test_faulty_declarations_are_told_with_the_line_to_change() -> None:
             {"__annotations__": {"alpha": Array}, "alpha": parameter(prior, ""), "size": ("M",)},
             r"Faulty\.size: M is not an argument of loss\(N\)",
         ),
+        (
+            declare,
+            {
+                "__annotations__": {"alpha": Array},
+                "alpha": parameter(prior, ""),
+                "may_rise": ("M",),
+            },
+            r"Faulty\.may_rise: M is not an argument of loss\(N\)",
+        ),
     ]
     for build, body, message in faults:
         with pytest.raises(TypeError, match=message):
