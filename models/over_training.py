@@ -15,7 +15,9 @@ class OverTraining(Law):
     arXiv 2403.08540: at a fixed number M of tokens per parameter the reducible loss is
     a power law in compute, with the same exponent for every M. It is Chinchilla's law with
     beta = alpha, where A = a / 6^eta and B = b / 6^eta. N parameters, D training tokens, C training
-    FLOP, L loss in nats per token. The inputs are N and D, so that budgets can be allocated.
+    FLOP, L loss in nats per token. The inputs are N and D, so that budgets can be allocated; `read`
+    makes them of a table with C and M. Constants of the paper's own fits were not seen in its code
+    and stay out.
     """
 
     E: Array = floor(

@@ -59,8 +59,8 @@ class Table:
     bad_rows
         Refuse the table where a row cannot be used, or drop such rows and say so.
     counting
-        "6ND" derives the missing one of N, D and C from C = 6 N D, or checks all three against it;
-        "none" does neither.
+        "6ND" derives what is missing of N, D and C by C = 6 N D, from two of them or from one and
+        M = D / N, or checks all three against it; "none" does neither.
     allow_negative_loss
         For losses that are no cross-entropies.
     """

@@ -18,6 +18,8 @@ SPELLINGS: Mapping[str, set[str]] = {
     | {"total_tokens", "token_count", "tokens_seen"},
     "C": {"C", "flops", "flop", "compute", "train_flops", "train_flop", "training_flops"}
     | {"training_flop", "total_flops", "total_flop", "train_compute", "training_compute"},
+    "M": {"M", "tokens_per_param", "tokens_per_parameter", "tokens_per_params", "d_n"}
+    | {"token_multiplier"},
     "L": {"L", "loss", "val_loss", "valid_loss", "validation_loss", "eval_loss"}
     | {"evaluation_loss", "final_loss", "test_loss"},
     "loss_se": {"loss_se", "loss_stderr", "loss_standard_error", "se"},
@@ -60,7 +62,8 @@ def choose_columns(
     }
     taken = {column.name for column in chosen.values()}
     for symbol, spellings in SPELLINGS.items():
-        if symbol in chosen:
+        # Beside two of N, D and C, the tokens per parameter M tell nothing new.
+        if symbol in chosen or (symbol == "M" and len(chosen.keys() & {"N", "D", "C"}) > 1):
             continue
         found = [name for name in names if name not in taken and _normal(name) in spellings]
         if len(found) > 1:

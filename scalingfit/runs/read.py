@@ -1,6 +1,6 @@
 """Files, frames and mappings of training runs -> `Runs`, saying what was understood."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -18,6 +18,19 @@ OPTIONS = ("labels", "bad_rows", "counting", "allow_negative_loss", "loss_se", "
 
 SIX_N_D = "6 N D"
 
+# How two of N, D, C and M give the others, under C = 6 N D and M = D / N.
+RULES: Mapping[str, Mapping[str, tuple[str, Callable[[FloatArray, FloatArray], FloatArray]]]] = {
+    "ND": {"C": (SIX_N_D, lambda N, D: 6 * N * D)},
+    "NC": {"D": ("C / (6 N)", lambda N, C: C / (6 * N))},
+    "DC": {"N": ("C / (6 D)", lambda D, C: C / (6 * D))},
+    "NM": {"D": ("M N", lambda N, M: M * N), "C": (SIX_N_D, lambda N, M: 6 * M * N**2)},
+    "DM": {"N": ("D / M", lambda D, M: D / M), "C": (SIX_N_D, lambda D, M: 6 * D**2 / M)},
+    "CM": {
+        "N": ("sqrt(C / (6 M))", lambda C, M: np.sqrt(C / (6 * M))),
+        "D": ("sqrt(C M / 6)", lambda C, M: np.sqrt(C * M / 6)),
+    },
+}
+
 
 def read(
     source: Any,
@@ -28,6 +41,7 @@ def read(
     *,
     loss_se: ColumnSpec | None = None,
     weight: ColumnSpec | None = None,
+    M: ColumnSpec | None = None,
     labels: Iterable[str] | None = None,
     bad_rows: Literal["refuse", "drop"] = "refuse",
     counting: Literal["6ND"] | None = "6ND",
@@ -53,14 +67,16 @@ def read(
         Column of the standard error of the loss.
     weight
         Column of likelihood weights.
+    M
+        Column of tokens per parameter, D / N, for tables that tell it beside one of N, D and C.
     labels
         Columns kept for grouping; every other column by default.
     bad_rows
         "refuse" raises on rows that cannot be used; "drop" leaves them out and records each.
     counting
-        "6ND" derives the missing one of N, D and C from C = 6 N D (Kaplan et al. 2020,
-        arXiv:2001.08361, section 2.1), or checks all three against it within a factor of 30.
-        None does neither.
+        "6ND" derives what is missing of N, D and C from two of them, or from one of them and M,
+        by C = 6 N D (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), or checks all three
+        against it within a factor of 30. None does neither.
     allow_negative_loss
         For losses that are no cross-entropies, such as unigram-normalised ones.
     **more
@@ -78,7 +94,7 @@ def read(
     """
     _check_options(bad_rows, counting, more)
     loaded = load_source(source)
-    asked = {"N": N, "D": D, "C": C, **more, "L": L, "loss_se": loss_se, "weight": weight}
+    asked = {"N": N, "D": D, "C": C, "M": M, **more, "L": L, "loss_se": loss_se, "weight": weight}
     chosen = choose_columns(loaded.frame.columns, asked, loaded.name)
     chosen = {symbol: chosen[symbol] for symbol in asked if symbol in chosen}
     _require_loss_and_input(loaded, chosen)
@@ -101,7 +117,7 @@ def read(
     derived = _derive(kept) if counting is not None else {}
     require_units(kept, chosen)
     return Runs.from_columns(
-        {name: kept[name] for name in ("N", "D", "C", *more, *NOT_INPUTS) if name in kept},
+        {name: kept[name] for name in ("N", "D", "C", "M", *more, *NOT_INPUTS) if name in kept},
         labels={name: tags.loc[keep, name].to_numpy() for name in tags.columns},
         row_numbers=loaded.row_numbers[keep],
         provenance={
@@ -193,17 +209,12 @@ def _labels(
 
 
 def _derive(values: dict[str, FloatArray]) -> dict[str, str]:
-    """Add the missing one of N, D and C by C = 6 N D; say which and how."""
-    have = {"N", "D", "C"} & values.keys()
-    if len(have) != 2:
-        return {}
-    (missing,) = {"N", "D", "C"} - have
-    if missing == "C":
-        values["C"] = 6 * values["N"] * values["D"]
-        return {"C": SIX_N_D}
-    (other,) = have - {"C"}
-    values[missing] = values["C"] / (6 * values[other])
-    return {missing: f"C / (6 {other})"}
+    """Add what is missing of N, D and C, where two of these and M are there; say which and how."""
+    known = "".join(symbol for symbol in "NDC" if symbol in values)
+    known += "M" if len(known) == 1 and "M" in values else ""
+    rules = RULES.get(known, {})
+    values |= {new: rule(*(values[old] for old in known)) for new, (_, rule) in rules.items()}
+    return {new: said for new, (said, _) in rules.items()}
 
 
 def _dropped(source: Source, faults: Faults) -> list[dict[str, Any]]:

@@ -208,6 +208,27 @@ def test_the_missing_one_of_three_follows_from_six_n_d(missing):
     )
 
 
+@pytest.mark.parametrize("known", ["N", "D", "C"])
+@pytest.mark.parametrize("header", ["M", "tokens per parameter", "D/N"])
+def test_tokens_per_parameter_stand_in_for_one_of_n_d_and_c(known, header):
+    """Gadre et al. 2024, arXiv 2403.08540, state their runs by C and M = D / N."""
+    N, D = FRAME["params"], FRAME["tokens"]
+    every = {"N": N, "D": D, "C": 6 * N * D}
+    runs = read({known: every[known], header: D / N, "loss": FRAME["loss"]})
+    for symbol, values in every.items():
+        np.testing.assert_allclose(runs[symbol], values, rtol=1e-14)
+    derived = runs.provenance["derived"]
+    assert list(derived) == [symbol for symbol in "NDC" if symbol != known]
+    assert all(f"{symbol} = {rule}" in str(runs) for symbol, rule in derived.items())
+
+
+def test_tokens_per_parameter_tell_nothing_beside_two_others():
+    runs = read(FRAME.assign(M=7.0))
+    assert "M" not in runs.columns
+    assert "M" in runs.labels
+    assert runs.provenance["derived"] == {"C": "6 N D"}
+
+
 def test_one_input_is_enough_and_derives_nothing():
     runs = read({"flops": [1e18, 1e19], "loss": [3.0, 2.0]})
     assert list(runs.columns) == ["C", "L"]
