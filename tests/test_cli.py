@@ -329,6 +329,8 @@ def test_read_says_what_it_understood(type_in: Callable[..., Done]) -> None:
     [
         (["family=a"], 24),
         (["family!=a"], 24),
+        (["family==a"], 24),
+        (["step == 7"], 1),
         (["N>1e9"], 24),
         (["params>1e9"], 24),
         (["N>=1e8", "N < 1e9", "family=b"], 12),
@@ -536,6 +538,10 @@ def test_what_json_lacks_becomes_null() -> None:
     ("python", "typed"),
     [
         ('name it: read(..., L="val loss").', 'name it: --column "L=val loss".'),
+        ('read(..., N="a", D="b").', '--column "N=a" --column "D=b".'),
+        ("read(..., C='flops').", '--column "C=flops".'),
+        ("read has no argument 'n'", "--column knows no 'n'"),
+        ("use ',', or pass pandas.read_csv(path, sep=';') instead.", "use ','."),
         ('write N=("size", 1e9);', 'write --column "N=size*1e9";'),
         ('read(..., bad_rows="drop").', "--bad-rows drop."),
         ("pin them: priors={'alpha': 0.34}.", "pin them: --prior alpha=0.34."),

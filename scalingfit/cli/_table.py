@@ -35,11 +35,12 @@ COMPARISONS = {
     "!=": operator.ne,
     "<=": operator.le,
     ">=": operator.ge,
+    "==": operator.eq,
     "=": operator.eq,
     "<": operator.lt,
     ">": operator.gt,
 }
-CONDITION = re.compile(r"(.+?)\s*(!=|<=|>=|=|<|>)\s*(.*)")
+CONDITION = re.compile(r"(.+?)\s*(!=|<=|>=|==|=|<|>)\s*(.*)")
 
 
 @Parameter(name="*", group="Reading the table")
@@ -140,7 +141,7 @@ def _kept(runs: Runs, condition: str) -> Runs:
     values = columns[name]
     if values.dtype.kind in "biuf" and number is not None:
         mask = COMPARISONS[sign](values.astype(np.float64), number)
-    elif sign in ("=", "!="):
+    elif sign in ("=", "==", "!="):
         mask = COMPARISONS[sign](values.astype(str), text)
     else:
         raise InputError(

@@ -6,17 +6,27 @@ Messages say what to write in Python; whoever typed a command is told what to ty
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 __all__ = ["as_typed"]
 
-WORDS = [
+
+def _columns(found: re.Match[str]) -> str:
+    """``N="params", D="tokens"`` as options, one a column."""
+    return re.sub(r"""(\w+)=["']([^"']+)["'],?""", r'--column "\1=\2"', found[1])
+
+
+WORDS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"""read\(\.\.\., bad_rows="drop"\)|bad_rows='drop'""", "--bad-rows drop"),
     (r"allow_negative_loss=True", "--allow-negative-loss"),
     (r"counting=None", "--counting none"),
     (r"priors=\{'(\w+)': ([^}]+)\}", r"--prior \1=\2"),
     (r"noise='(\w+)'", r"--noise \1"),
     (r'(\w+)=\("([^"]+)", ([^)]+)\)', r'--column "\1=\2*\3"'),
-    (r'read\(\.\.\., (\w+)="([^"]+)"\)', r'--column "\1=\2"'),
+    (r"""read\(\.\.\., ((?:\w+=["'][^"']+["'],? ?)+)\)""", _columns),
+    (r"read has no argument", "--column knows no"),
+    (r", or load it yourself and pass the data frame", ""),
+    (r", or pass pandas\.read_csv\([^)]*\) instead", ""),
     (r'is loaded with datasets\.load\("[^"]*"\)', "is read by its name: scalingfit datasets"),
     (r"is read with read\(path\)", "is read with scalingfit read FILE"),
     (r"\(draws=, warmup=\)", "(--draws, --warmup)"),
