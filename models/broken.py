@@ -17,7 +17,8 @@ class Broken(Law):
     Caballero et al. 2022, "Broken Neural Scaling Laws", arXiv 2210.14891, equation 1 with one
     break. The exponent is c0 well below d1 and c0 + c1 well above; a small f1 makes a sharp break.
     A negative c1 flattens the curve or lets it rise. X any one quantity that is being scaled, L a
-    loss or an error rate. Without breaks it is M2 (the law ``power``).
+    loss or an error rate. Without breaks it is M2 (the law ``power``); with two it is
+    ``broken_twice``, which shows how a law with more is written.
     """
 
     may_rise: ClassVar[tuple[str, ...]] = ("X",)

@@ -18,6 +18,9 @@ class BrokenTwice(Law):
     breaks: the second lies at ``d2 = d1 * apart``, above the first, so that the two cannot change
     places. Two breaks describe a double descent. X any one quantity that is being scaled, L a loss
     or an error rate.
+
+    A law with n breaks is another file like this one: every further break i takes its own c_i and
+    f_i, the ratio of its place to that of the break before, and its term in `loss`.
     """
 
     may_rise: ClassVar[tuple[str, ...]] = ("X",)
