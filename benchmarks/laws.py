@@ -25,6 +25,7 @@ from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
 
 REPORT = Path(__file__).with_suffix(".md")
+SEEN = "22 November 2026"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Case:
     priors : mapping
         As `scalingfit.fit` takes them.
     remark : str
-        What the residuals say.
+        What a person saw in the picture of the residuals, on the day that `SEEN` tells. It is not
+        computed: a rerun repeats it, so look again with ``--pictures`` and correct it.
     """
 
     law: str
@@ -375,7 +377,13 @@ Made by `benchmarks/laws.py`, at the default settings: four chains of 1000 draws
 scatter on log loss (on the loss for `vocabulary`). Numbers are posterior medians with 90 %
 intervals. Scatter is the standard deviation of the residuals, relative to the loss (in nats for
 `vocabulary`). Where there are several attempts, the diagnostics failed and the fit was sampled
-again, with a longer warm-up and smaller steps. What residuals show was seen in their pictures.
+again, with a longer warm-up and smaller steps.
+
+The last column was written by a person who looked at the pictures of the residuals, last on
+{SEEN}. It is not computed: a rerun repeats it, whatever the new residuals are.
+
+`vocabulary` is fitted to every fourth row of the 1054 that the authors fit, in the order of their
+file: the rows are checkpoints, and those of one run go together.
 
 {environment()}
 
