@@ -8,17 +8,28 @@ writes ``benchmarks/comparison.md``; the named tables' parts replace the old one
 from __future__ import annotations
 
 import argparse
+import functools
+import json
 import re
-import time
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import jax
+
 import scalingfit as sf
-from benchmarks.speed.problem import environment
+from benchmarks.speed.problem import elsewhere, environment, timed
 from benchmarks.tables import LAWS, TABLES, Case, epoch
 
 REPORT = Path(__file__).with_suffix(".md")
+WORK = {
+    "fit": "one fit of `chinchilla`",
+    "plain": "compare, four laws, without cuts",
+    "full": "compare, four laws, four cuts",
+}
+COMPILED = "/jax/core/compile/backend_compile_duration"
+"""What JAX calls the making of one program."""
 
 HEAD = """# Laws compared on real runs
 
@@ -38,7 +49,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tables", nargs="*", default=[*TABLES, "time"])
     parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--once", choices=WORK, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.once is not None:
+        print(json.dumps(once(asked.once)))
+        return
     for name in asked.tables:
         text = speed() if name == "time" else part(name, TABLES[name], asked.pictures)
         print(text, flush=True)
@@ -57,33 +72,48 @@ def part(name: str, case: Case, pictures: Path | None) -> str:
 
 
 def speed() -> str:
-    """Wall times of compare as multiples of one fit's, in this process."""
-    runs = epoch()
-    # The first round compiles; the second has other seeds, so that nothing is reused.
-    fit = [seconds(sf.fit, runs, seed=seed) for seed in (0, 1, 2)]
-    plain = [seconds(sf.compare, runs, LAWS, future=False, seed=seed) for seed in (0, 1)]
-    full = [seconds(sf.compare, runs, LAWS, seed=seed) for seed in (0, 1)]
-    one = min(fit[1:])
-    rows = [
-        ("one fit of `chinchilla`, compiled", one),
-        ("the same, with compiling", fit[0]),
-        ("compare, four laws, without cuts: compiled", plain[1]),
-        ("the same, with compiling what the fit had not", plain[0]),
-        ("compare, four laws, four cuts: compiled", full[1]),
-        ("the same, with compiling what came before had not", full[0]),
-    ]
-    table = "\n".join(f"| {what} | {took:.1f} | {took / one:.1f} |" for what, took in rows)
+    """Wall times of a fit and of comparisons, the first in a process and a later one."""
+    rows = []
+    for what, title in WORK.items():
+        with tempfile.TemporaryDirectory() as empty:
+            found = elsewhere(
+                "benchmarks.comparison", "--once", what, JAX_COMPILATION_CACHE_DIR=empty
+            )
+        if "failed" in found:
+            raise RuntimeError(f"{what}: {found['failed']}")
+        rows.append([title, *found])
+    one = rows[0][2]
+    table = "\n".join(
+        f"| {title} | {first:.1f} | {again:.1f} | {again / one:.1f} | {programs} |"
+        for title, first, again, programs in rows
+    )
     return (
         "## What it costs\n\nChinchilla's 240 runs, at default settings (4 chains of 1000 draws).\n"
-        "One process, in this order; compiled programs may come from JAX's cache on disk.\n\n"
-        f"| | seconds | in fits |\n| --- | ---: | ---: |\n{table}\n\n{environment()}\n"
+        "Each line has a process of its own, whose cache of compiled programs on disk is empty:\n"
+        "*first* compiles all that it needs, *again* does the same with another seed and compiles\n"
+        "nothing, or little. *programs* counts what was compiled.\n\n"
+        "| | first, seconds | again, seconds | again, in fits | programs |\n"
+        f"| --- | ---: | ---: | ---: | ---: |\n{table}\n\n{environment()}\n"
     )
 
 
-def seconds(work: Any, *given: Any, **options: Any) -> float:
-    start = time.perf_counter()
-    work(*given, **options)
-    return time.perf_counter() - start
+def once(what: str) -> list[float]:
+    """Seconds of the first and of a later call in this process, and how many programs it took."""
+    runs, compiled = epoch(), []
+
+    def note(event: str, duration_secs: float, **_: str | int) -> None:
+        if event == COMPILED:
+            compiled.append(duration_secs)
+
+    def work(seed: int) -> Any:
+        if what == "fit":
+            return sf.fit(runs, seed=seed)
+        return sf.compare(runs, LAWS, future=what == "full", seed=seed)
+
+    jax.monitoring.register_event_duration_secs_listener(note)
+    # Later seeds differ, so that nothing but programs is reused.
+    first, *later = (timed(functools.partial(work, seed))[1] for seed in range(3))
+    return [first, min(later), len(compiled)]
 
 
 def write(report: Path, head: str, parts: dict[str, str], order: Iterable[str]) -> None:

@@ -107,10 +107,11 @@ def timed[Found](call: Callable[[], Found]) -> tuple[Found, float]:
     return found, time.perf_counter() - begun
 
 
-def elsewhere(module: str, *arguments: str) -> Any:
+def elsewhere(module: str, *arguments: str, **environ: str) -> Any:
     """Run a benchmark's worker in a process of its own; what it prints last is JSON."""
     command = [sys.executable, "-W", "ignore", "-m", module, *arguments]
-    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    env = os.environ | environ
+    made = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     if made.returncode:
         return {"failed": made.stderr.strip().splitlines()[-1:] or ["no message"]}
     return json.loads(made.stdout.strip().splitlines()[-1])
