@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any, ClassVar, final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
 from scalingfit.allocation.answer import Answer, FloatArray, engineering
-from scalingfit.allocation.flops import Counting, WithInference
-from scalingfit.allocation.flops import counting as counting_rule
+from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.frontier import extras_of
 from scalingfit.allocation.question import cost, numbers, reach, subject
 from scalingfit.allocation.roots import crossing
 from scalingfit.allocation.solver import (
+    EDGE,
     basin,
     budget_loss,
     largest_log_n,
     lowest_point,
     smallest_log_n,
 )
+from scalingfit.allocation.terms import Rule, Terms, terms
 from scalingfit.law import Law
 
 __all__ = ["Cheapest", "cheapest"]
@@ -49,7 +49,8 @@ def cheapest(
     posterior: Any,
     L: ArrayLike,
     *,
-    counting: str | Counting | Callable[[Any, Any], Any] = "6ND",
+    counting: Rule = "6ND",
+    max_params: float | None = None,
     inference_tokens: float | None = None,
     **extras: ArrayLike,
 ) -> Cheapest:
@@ -65,7 +66,7 @@ def cheapest(
         What ``fit`` returned, or a law with values such as a published point.
     L : float or array, shape (target,)
         Losses to reach.
-    counting, inference_tokens, **extras
+    counting, max_params, inference_tokens, **extras
         As in `frontier`.
 
     Returns
@@ -80,37 +81,36 @@ def cheapest(
     asked = subject(posterior)
     targets = numbers("L", L, signed=True)  # negative where it is normalised, as by `vocabulary`
     others = extras_of(asked.law, extras, len(targets))
-    training = counting_rule(counting)
-    rule = training
-    if inference_tokens is not None:
-        rule = WithInference(training, float(numbers("inference_tokens", inference_tokens)[0]))
+    stated = terms(counting, max_params, inference_tokens)
     with jax.enable_x64(True):
         law = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), asked.law)
-        C, N, D = (np.asarray(found) for found in _solve(law, targets, rule, others))
-    share = np.mean(np.isinf(C).reshape(-1, len(targets)), axis=0)
+        found = _solve(law, targets, stated.rule, stated.max_params, others)
+        C, N, D, binds = (np.asarray(values) for values in found)
+    N = np.where(np.isinf(N), N, np.minimum(N, stated.max_params))  # rounding aside
     N_middle, D_middle = (np.median(v.reshape(-1, v.shape[-1]), axis=0) for v in (N, D))
-    middle = {"C": cost(training, N_middle, D_middle), "N": N_middle, "D": D_middle}
+    middle = {"C": cost(stated.training, N_middle, D_middle), "N": N_middle, "D": D_middle}
     return Cheapest(
         asked={"L": targets, **others},
         draws={"C": C, "N": N, "D": D, "tokens_per_param": _ratio(D, N)},
         messages=(
-            *_unreached(targets, share),
-            *reach("losses", middle, asked.counted(training)),
+            *_unreached(targets, C, stated),
+            *_bound(targets, binds, stated),
+            *reach("losses", middle, asked.counted(stated.training)),
         ),
-        provenance={
-            "law": type(asked.law).name,
-            "counting": rule.describe(),
-            "posterior": dict(asked.provenance),
-        },
+        provenance=stated.record(asked),
     )
 
 
 @jax.jit
-def _solve(law: Law, L: Array, rule: Counting, extras: Any) -> tuple[Array, Array, Array]:
+def _solve(
+    law: Law, L: Array, rule: Counting, max_params: Array, extras: Any
+) -> tuple[Array, Array, Array, Array]:
     loss = functools.partial(budget_loss, law.expand(1), rule, extras)
 
+    log_max_n = jnp.log(max_params)
+
     def best_log_n(log_c: Array) -> Array:
-        bottom, top = smallest_log_n(law, extras), largest_log_n(rule, log_c, jnp.inf)
+        bottom, top = smallest_log_n(law, extras), largest_log_n(rule, log_c, log_max_n)
         return lowest_point(loss, log_c, *basin(loss, log_c, bottom, top))
 
     def short(log_c: Array) -> Array:
@@ -124,22 +124,38 @@ def _solve(law: Law, L: Array, rule: Counting, extras: Any) -> tuple[Array, Arra
     x = best_log_n(log_c)
     C, N = jnp.exp(log_c), jnp.exp(x)
     reached = log_c < high
-    return tuple(jnp.where(reached, v, jnp.inf) for v in (C, N, rule.tokens(N, C)))  # type: ignore[return-value]
+    C, N, D = (jnp.where(reached, v, jnp.inf) for v in (C, N, rule.tokens(N, C)))
+    return C, N, D, reached & (x > log_max_n - EDGE)
 
 
 def _ratio(D: FloatArray, N: FloatArray) -> FloatArray:
     return np.divide(D, N, out=np.full_like(D, np.inf), where=np.isfinite(N))
 
 
-def _unreached(targets: FloatArray, share: FloatArray) -> list[str]:
+def _unreached(targets: FloatArray, C: FloatArray, stated: Terms) -> list[str]:
+    share = np.mean(np.isinf(C).reshape(-1, len(targets)), axis=0)
+    limited = np.isfinite(stated.max_params)
+    limit = f" with at most {engineering(stated.max_params)} parameters" if limited else ""
     if np.any(share == 1.0):
         raise InputError(
-            "no budget reaches the loss in any draw",
+            f"no budget reaches the loss in any draw{limit}",
             [f"L = {engineering(L)}" for L in targets[share == 1.0]],
-            remedy="ask for a loss above the law's irreducible one.",
+            remedy="ask for a loss above the law's irreducible one"
+            + (", or raise max_params." if limited else "."),
         )
     return [
-        f"L {engineering(L)}: in {100 * part:.3g} % of the draws no budget reaches it"
+        f"L {engineering(L)}: in {100 * part:.3g} % of the draws no budget reaches it{limit}"
+        for L, part in zip(targets, share, strict=True)
+        if part > 0
+    ]
+
+
+def _bound(targets: FloatArray, binds: NDArray[np.bool_], stated: Terms) -> list[str]:
+    """Say where a larger model than is allowed would have been cheaper."""
+    share = np.mean(binds.reshape(-1, len(targets)), axis=0)
+    return [
+        f"L {engineering(L)}: in {100 * part:.3g} % of the draws max_params "
+        f"({engineering(stated.max_params)}) binds"
         for L, part in zip(targets, share, strict=True)
         if part > 0
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, ClassVar, final
 
 import jax
@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
 from scalingfit.allocation.answer import Answer, FloatArray, engineering, quantity
-from scalingfit.allocation.flops import Counting
-from scalingfit.allocation.flops import counting as counting_rule
 from scalingfit.allocation.frontier import extras_of
 from scalingfit.allocation.question import cost, numbers, reach, subject
+from scalingfit.allocation.shapes import ListedShapes, Shape
 from scalingfit.allocation.solver import budget_loss, solve
+from scalingfit.allocation.terms import Rule, terms
 
 __all__ = ["Choice", "choose"]
 
@@ -25,10 +25,11 @@ __all__ = ["Choice", "choose"]
 class Choice(Answer):
     """Models compared at budgets, one row for each pair, models within budgets.
 
-    ``asked`` has C, N and D, the tokens that C leaves to N. ``draws`` has the loss L; ``regret``,
-    how far it lies above the best model of the list in that draw; ``penalty``, how far above the
-    optimum over every N; ``best``, 1 where the model is the best of the list and 0 elsewhere; and
-    ``nearest``, likewise where log N is nearest to that optimum's.
+    ``asked`` has C, N and D, the tokens that C leaves to N, and of shapes also their width and
+    depth. ``draws`` has the loss L; ``regret``, how far it lies above the best model of the list in
+    that draw; ``penalty``, how far above the optimum over every N; ``best``, 1 where the model is
+    the best of the list and 0 elsewhere; and ``nearest``, likewise where log N is nearest to that
+    optimum's.
     """
 
     title: ClassVar[str] = "Models at a budget: median [5 %, 95 %]"
@@ -63,12 +64,14 @@ class Choice(Answer):
 def choose(
     posterior: Any,
     C: ArrayLike,
-    models: ArrayLike,
+    models: ArrayLike | Shape | Sequence[Shape],
     *,
-    counting: str | Counting | Callable[[Any, Any], Any] = "6ND",
+    counting: Rule | None = None,
+    max_params: float | None = None,
+    inference_tokens: float | None = None,
     **extras: ArrayLike,
 ) -> Choice:
-    """Compare models of given sizes, each trained on all the tokens that the budget leaves it.
+    """Compare models that can be built, each trained on all the tokens that the budget leaves it.
 
     The best of them need not be the nearest to the compute-optimal size: along a budget the loss
     rises more steeply on one side than on the other.
@@ -79,9 +82,14 @@ def choose(
         What ``fit`` returned, or a law with values such as a published point.
     C : float or array, shape (budget,)
         Budgets in FLOP, as `counting` counts them.
-    models : array, shape (model,)
-        Sizes N that can be built.
-    counting, **extras
+    models : array or sequence of Shape, shape (model,)
+        Sizes N that can be built, or shapes, whose N is `Shape.parameters`.
+    counting
+        As in `frontier`; by default 6ND for sizes, and for shapes the exact count of each,
+        ``ListedShapes.of(models)``.
+    max_params
+        The largest model allowed; larger ones are left out, and the answer says so.
+    inference_tokens, **extras
         As in `frontier`.
 
     Returns
@@ -92,20 +100,28 @@ def choose(
     Raises
     ------
     InputError
-        As in `frontier`; or a budget leaves no token to one of the models.
+        As in `frontier`; a budget leaves no token to one of the models; or max_params leaves none
+        of them.
     """
     asked = subject(posterior)
-    budgets, sizes = numbers("C", C), numbers("models", models)
+    budgets = numbers("C", C)
+    sizes, about, own = _buildable(models)
+    stated = terms(own if counting is None else counting, max_params, inference_tokens)
+    rule = stated.rule
+    allowed = sizes <= stated.max_params
+    left_out = _left_out(sizes[~allowed], stated.max_params, all_of_them=not allowed.any())
+    sizes = sizes[allowed]
     others = extras_of(asked.law, extras, len(budgets))
-    rule = counting_rule(counting)
     spent, N = (grid.ravel() for grid in np.meshgrid(budgets, sizes, indexing="ij"))
+    about = {name: np.tile(values[allowed], len(budgets)) for name, values in about.items()}
     repeated = {name: np.repeat(values, len(sizes)) for name, values in others.items()}
     with jax.enable_x64(True):
         law = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), asked.law).expand(1)
         D = np.asarray(rule.tokens(N, spent), np.float64)
         loss = np.asarray(budget_loss(law, rule, repeated, jnp.log(N), jnp.log(spent)))
     _require_trainable(loss, spent, N, D)
-    optimum = solve(asked.law, budgets, rule, extras=others)
+    trained = {"C": cost(stated.training, N, D), "N": N, "D": D}
+    optimum = solve(asked.law, budgets, rule, extras=others, max_params=stated.max_params)
     by_budget = loss.reshape(*loss.shape[:-1], len(budgets), len(sizes))
     distance = np.abs(np.log(sizes) - np.log(optimum.N)[..., None])
     draws = {
@@ -116,18 +132,47 @@ def choose(
         "nearest": _least(distance),
     }
     return Choice(
-        asked={"C": spent, "N": N, "D": D, **repeated},
+        asked={"C": spent, "N": N, **about, "D": D, **repeated},
         draws={name: values.reshape(loss.shape) for name, values in draws.items()},
         messages=(
+            *left_out,
             *_disagreements(budgets, sizes, draws["best"], draws["nearest"]),
-            *reach("models", {"C": cost(rule, N, D), "N": N, "D": D}, asked.counted(rule)),
+            *reach("models", trained, asked.counted(stated.training)),
         ),
-        provenance={
-            "law": type(asked.law).name,
-            "counting": rule.describe(),
-            "posterior": dict(asked.provenance),
-        },
+        provenance=stated.record(asked),
     )
+
+
+def _buildable(models: Any) -> tuple[FloatArray, dict[str, FloatArray], Rule]:
+    """The sizes, what else is known of them, and the rule that counts them by default."""
+    listed = [models] if isinstance(models, Shape) else models
+    kinds = {isinstance(model, Shape) for model in listed} if np.iterable(listed) else set()
+    if True not in kinds:
+        return numbers("models", listed), {}, "6ND"
+    if False in kinds:
+        raise InputError(
+            "models has shapes and sizes side by side", remedy="give all as Shape, or all as N."
+        )
+    about = {
+        name: np.array([getattr(shape, name) for shape in listed], np.float64)
+        for name in ("width", "depth")
+    }
+    sizes = numbers("models", [float(shape.parameters) for shape in listed])
+    return sizes, about, ListedShapes.of(listed)
+
+
+def _left_out(N: FloatArray, max_params: float, *, all_of_them: bool) -> list[str]:
+    """Say which models are larger than allowed."""
+    if len(N) == 0:
+        return []
+    which = f"N = {', '.join(map(engineering, N))}: larger than max_params"
+    if all_of_them:
+        raise InputError(
+            "max_params leaves no model to choose",
+            [f"{which} ({engineering(max_params)})"],
+            remedy="raise it, or list a smaller model.",
+        )
+    return [f"{which} ({engineering(max_params)}), left out"]
 
 
 def _least(values: FloatArray) -> FloatArray:

@@ -248,9 +248,11 @@ def counting(rule: str | Counting | Callable[[Any, Any], Any]) -> Counting:
     Raises
     ------
     InputError
-        Unknown name; or a function that JAX cannot trace, or that does not rise with D.
+        Unknown name; a rule with numbers that are not positive and finite; or a function that JAX
+        cannot trace, or that does not rise with D.
     """
     if isinstance(rule, Counting):
+        _require_positive(rule)
         return rule
     if callable(rule):
         return _checked(rule)
@@ -263,6 +265,18 @@ def counting(rule: str | Counting | Callable[[Any, Any], Any]) -> Counting:
         [f"by name: {', '.join(RULES)}", "to be built: AspectRatio, ListedShapes, WithInference"],
         remedy=f"{hint}, or give a function (N, D) -> FLOP.",
     )
+
+
+def _require_positive(rule: Counting) -> None:
+    for path, leaf in jax.tree_util.tree_leaves_with_path(rule):
+        values = np.asarray(leaf, np.float64)
+        wrong = values[~(np.isfinite(values) & (values > 0))]
+        if wrong.size:
+            name = jax.tree_util.keystr(path).removeprefix(".")
+            raise InputError(
+                f"the counting rule {rule.name} has {name} = {wrong.flat[0]:g}",
+                remedy=f"give it a {name} that is positive and finite.",
+            )
 
 
 def _checked(function: Callable[[Any, Any], Any]) -> Custom:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
 from scalingfit.allocation.answer import Answer, FloatArray, engineering, quantity
-from scalingfit.allocation.flops import Counting, WithInference
-from scalingfit.allocation.flops import counting as counting_rule
+from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.question import cost, numbers, reach, subject, unknown_inputs
 from scalingfit.allocation.solver import Optimum, solve
+from scalingfit.allocation.terms import Rule, terms
 from scalingfit.law import Law
 
 __all__ = ["Frontier", "extras_of", "frontier"]
@@ -73,7 +73,7 @@ def frontier(
     posterior: Any,
     C: ArrayLike,
     *,
-    counting: str | Counting | Callable[[Any, Any], Any] = "6ND",
+    counting: Rule = "6ND",
     max_params: float | None = None,
     inference_tokens: float | None = None,
     **extras: ArrayLike,
@@ -113,13 +113,9 @@ def frontier(
     asked = subject(posterior)
     budgets = numbers("C", C)
     others = extras_of(asked.law, extras, len(budgets))
-    training = counting_rule(counting)
-    rule = training
-    if inference_tokens is not None:
-        rule = WithInference(training, float(numbers("inference_tokens", inference_tokens)[0]))
-    largest = np.inf if max_params is None else float(numbers("max_params", max_params)[0])
-    found = solve(asked.law, budgets, rule, extras=others, max_params=largest)
-    _require_feasible(found, budgets, rule)
+    stated = terms(counting, max_params, inference_tokens)
+    found = solve(asked.law, budgets, stated.rule, extras=others, max_params=stated.max_params)
+    _require_feasible(found, budgets, stated.rule)
     ratio = found.D / found.N
     draws = {**found.parts, "N": found.N, "D": found.D, "tokens_per_param": ratio}
     draws |= {"L": found.L, "a": found.a, "b": found.b}
@@ -133,14 +129,9 @@ def frontier(
         messages=(
             *_edges(found, budgets, max_params),
             *_saturated(found, budgets, "U" in others),
-            *reach("budgets", _middle(found, training), asked.counted(training)),
+            *reach("budgets", _middle(found, stated.training), asked.counted(stated.training)),
         ),
-        provenance={
-            "law": type(asked.law).name,
-            "counting": rule.describe(),
-            "max_params": max_params,
-            "posterior": dict(asked.provenance),
-        },
+        provenance=stated.record(asked),
     )
 
 

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalingfit.allocation import forecast
 from scalingfit.allocation import frontier as solve
-from scalingfit.allocation.flops import Counting, WithInference
-from scalingfit.allocation.flops import counting as counting_rule
+from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.question import cost
+from scalingfit.allocation.terms import terms
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 
@@ -132,9 +132,8 @@ def _budgets(
 
 def _rule(options: dict[str, Any]) -> Counting:
     """The rule by which the frontier counts a budget."""
-    training = counting_rule(options.get("counting", "6ND"))
-    served = options.get("inference_tokens")
-    return training if served is None else WithInference(training, float(served))
+    stated = terms(options.get("counting", "6ND"), inference_tokens=options.get("inference_tokens"))
+    return stated.rule
 
 
 def _name_of(options: dict[str, Any]) -> str:

@@ -11,9 +11,12 @@ import scalingfit.allocation.solver as solver
 from scalingfit._errors import InputError
 from scalingfit.allocation import (
     NonEmbedding,
+    Shape,
     SixND,
+    WithInference,
     cheapest,
     choose,
+    exact_flops,
     forecast,
     frontier,
     with_embedding,
@@ -256,6 +259,53 @@ def test_a_model_that_cannot_be_trained_is_named(posterior) -> None:
         choose(posterior, [1e15], [1e9, 1e15])
 
 
+def test_a_budget_that_also_serves_leaves_the_models_fewer_tokens() -> None:
+    models, C, served = np.array([1e9, 2e9, 4e9]), 1e22, 1e12
+    found = choose(POINT, C, models, inference_tokens=served)
+    # Sardana et al. 2024: C = 6 N D + 2 N D_inf.
+    D = (C - 2 * models * served) / (6 * models)
+    assert found.asked["D"] == pytest.approx(D, rel=1e-12)
+    L = POINT.loss(models, D)
+    assert found.draws["L"] == pytest.approx(L, rel=1e-12)
+    best = frontier(POINT, C, inference_tokens=served)
+    assert found.draws["penalty"] == pytest.approx(L - best.L, abs=1e-12)
+    assert "plus 1e+12 tokens served" in found.provenance["counting"]
+    with pytest.raises(InputError, match=r"N = 4\.00B at C = 1e22"):
+        choose(POINT, C, models, inference_tokens=1.5e12)
+
+
+def test_models_larger_than_allowed_are_left_out_and_named() -> None:
+    assert list(choose(POINT, 1e22, [1e9, 3e9]).draws["best"]) == [0.0, 1.0]
+    found = choose(POINT, [1e21, 1e22], [1e9, 3e9, 2e9], max_params=2e9)
+    assert list(found.asked["N"]) == [1e9, 2e9, 1e9, 2e9]
+    assert list(found.draws["best"])[2:] == [0.0, 1.0]
+    assert found.messages == ("N = 3.00B: larger than max_params (2.00B), left out",)
+    # The optimum that they are held against keeps to the limit: at 1e22 it is a model of 2e9.
+    assert found.draws["penalty"][3] == pytest.approx(0.0, abs=1e-12)
+    assert found.provenance["max_params"] == 2e9
+    with pytest.raises(InputError, match="max_params leaves no model to choose"):
+        choose(POINT, 1e22, [3e9, 4e9], max_params=2e9)
+
+
+def test_shapes_are_counted_exactly() -> None:
+    shapes = [Shape(w, w / 64, w / 128, 4096, 64000) for w in (3072, 1024, 2048, 1536)]
+    C = np.array([1e20, 1e21])
+    found = choose(POINT, C, shapes)
+    N = np.array([shape.parameters for shape in shapes])
+    D = C[:, None] / [exact_flops(shape) for shape in shapes]
+    assert found.asked["N"].reshape(2, 4) == pytest.approx(np.tile(N, (2, 1)))
+    assert list(found.asked["width"][:4]) == [3072, 1024, 2048, 1536]
+    assert found.asked["D"].reshape(2, 4) == pytest.approx(D, rel=1e-12)
+    L = POINT.loss(N, D)
+    assert found.draws["L"].reshape(2, 4) == pytest.approx(L, rel=1e-12)
+    assert np.array_equal(found.draws["best"].reshape(2, 4).argmax(axis=1), L.argmin(axis=1))
+    assert choose(POINT, 1e21, shapes[0]).asked["N"] == N[0]
+    by_size = choose(POINT, C, shapes, counting="6ND")
+    assert by_size.asked["D"] == pytest.approx(choose(POINT, C, N).asked["D"])
+    with pytest.raises(InputError, match="shapes and sizes side by side"):
+        choose(POINT, C, [shapes[0], 1e9])
+
+
 # --- the least cost of a loss ------------------------------------------------------------------
 
 
@@ -289,6 +339,35 @@ def test_least_cost_inverts_the_frontier(posterior) -> None:
         found = cheapest(posterior, L)
         assert found.draws["C"].shape == (4, 50, 1)
         assert found.draws["C"][0, 7, 0] == pytest.approx(C, rel=1e-8)
+
+
+@pytest.mark.parametrize("served", [None, 1e12])
+def test_least_cost_with_the_largest_model_allowed(served) -> None:
+    L, largest = 2.2, 2e9
+    assert cheapest(POINT, L, inference_tokens=served).draws["N"] > largest
+    found = cheapest(POINT, [L, 2.8], max_params=largest, inference_tokens=served)
+    # The limit binds, and the law at N = largest tells D.
+    left = L - POINT.E - POINT.A / largest**POINT.alpha
+    D = (POINT.B / left) ** (1 / POINT.beta)
+    assert found.draws["N"][0] == largest
+    assert found.draws["D"][0] == pytest.approx(D, rel=1e-8)
+    cost = 6 * largest * D + 2 * largest * (served or 0.0)
+    assert found.draws["C"][0] == pytest.approx(cost, rel=1e-8)
+    # It does not bind for a loss that a smaller model reaches at less cost.
+    free = cheapest(POINT, 2.8, inference_tokens=served)
+    assert found.draws["N"][1] == pytest.approx(free.draws["N"][0], rel=1e-8)
+    assert found.messages == ("L 2.20: in 100 % of the draws max_params (2.00B) binds",)
+    with pytest.raises(InputError, match=r"100M parameters(.|\n)*or raise max_params"):
+        cheapest(POINT, L, max_params=1e8)
+
+
+@pytest.mark.parametrize("served", [-1e12, np.nan])
+def test_less_than_nothing_cannot_be_served(served) -> None:
+    for ask in (frontier, cheapest, lambda *given, **more: choose(*given, [1e9], **more)):
+        with pytest.raises(InputError, match="inference_tokens must be positive"):
+            ask(POINT, 1e22, inference_tokens=served)
+        with pytest.raises(InputError, match="has served ="):
+            ask(POINT, 1e22, counting=WithInference(SixND(), served))
 
 
 def test_a_loss_out_of_reach_is_counted_and_not_averaged(posterior) -> None:

@@ -142,6 +142,10 @@ def test_names_functions_and_rules_resolve() -> None:
     [
         ("6nd", "by name: 6ND"),
         ("6ND-nonembedding", "use 6ND-non-embedding"),
+        (WithInference(SixND(), -1e12), r"with-inference has served = -1e\+12"),
+        (WithInference(SixND(), np.nan), "served = nan"),
+        (WithInference(NonEmbedding(omega=0.0), 1e12), r"training\.omega = 0"),
+        (AspectRatio(aspect=np.inf, context=2048.0, vocabulary=32000.0), "aspect = inf"),
         (lambda N, D: 6 * N, "rise with D"),
         (lambda N, D: -N * D, "positive"),
         (lambda N, D: np.sin(N) * D, "with operators and jax.numpy"),
