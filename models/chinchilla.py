@@ -52,6 +52,7 @@ class Chinchilla(Law):
             "Hoffmann et al. 2022, arXiv 2203.15556, equation 10",
             "N total parameters, D tokens, L in nats per token; rounded as printed",
             {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28},
+            total=True,
         ),
         "hoffmann-2022-unrounded": Published(
             "Hoffmann et al. 2022, arXiv 2203.15556, constants in the paper's TeX source, "
@@ -64,11 +65,13 @@ class Chinchilla(Law):
                 "alpha": 0.33917084,
                 "beta": 0.2849083,
             },
+            total=True,
         ),
         "besiroglu-2024": Published(
             "Besiroglu et al. 2024, arXiv 2404.10102, equation 5",
             "240 runs read off Hoffmann's figure 4: N parameters, D = C/(6N), L in nats per token",
             {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658},
+            total=True,
         ),
     }
 

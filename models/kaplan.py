@@ -50,6 +50,7 @@ class Kaplan(Law):
             "Kaplan et al. 2020, arXiv 2001.08361, table 2",
             "N without embeddings, D tokens of WebText2, L in nats per token (50,257 tokens)",
             {"alpha_N": 0.076, "alpha_D": 0.103, "N_c": 6.4e13, "D_c": 1.8e13},
+            total=False,
         ),
     }
 

@@ -33,6 +33,7 @@ class KaplanSize(Law):
             "Kaplan et al. 2020, arXiv 2001.08361, equation 1.1",
             "N without embeddings, WebText2, L in nats per token (50,257 tokens)",
             {"alpha_N": 0.076, "N_c": 8.8e13},
+            total=False,
         ),
     }
 

@@ -69,6 +69,7 @@ class KaplanSteps(Law):
                 "S_c": 2.1e3,
                 "B_star": 2.1e8,
             },
+            total=False,
         ),
     }
 

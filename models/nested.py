@@ -57,6 +57,7 @@ class Nested(Law):
             "Hoffmann et al. 2022, arXiv 2203.15556, equation 10",
             "N total parameters, D tokens, L in nats per token; rounded as printed",
             {"E": 1.69, "q": 1.0, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28},
+            total=True,
         ),
         "kaplan-2020-table-2": Published(
             "Kaplan et al. 2020, arXiv 2001.08361, table 2",
@@ -69,6 +70,7 @@ class Nested(Law):
                 "alpha": 0.076,
                 "beta": 0.103,
             },
+            total=False,
         ),
     }
 

@@ -213,6 +213,8 @@ class Published:
         Which N is meant, which D, and the unit of the loss.
     values : mapping
         Parameter values by name.
+    total : bool or None
+        Whether N counts the embeddings; None where there is no N or the source does not say.
     law : Law
         The same values as an instance of the law; filled in by the class that declares the point.
     """
@@ -220,6 +222,7 @@ class Published:
     source: str
     conventions: str
     values: Mapping[str, float]
+    total: bool | None = None
     law: Any = None
 
 

@@ -226,6 +226,12 @@ def test_frontier_options(saved: Path, type_in: Callable[..., Done]) -> None:
     assert N("--max-params", "1B") == pytest.approx(1e9)
     assert N("--inference-tokens", "10T") < N()  # who serves many tokens trains a smaller model
     assert N("--counting", "6ND-with-embedding") != N()
+    # The fewer embeddings there are, the nearer is the count to that without them.
+    counted = ("--counting", "6ND-non-embedding", "--omega")
+    assert N(*counted, "1e-3") == pytest.approx(N(), rel=1e-6)
+    assert N(*counted, "47491") == N("--counting", "6ND-non-embedding") < N()
+    shown = type_in("frontier", str(saved), "-C", "1e23", *counted, "1200").out
+    assert "N = N_E + 1200 N_E^(1/3)" in shown.splitlines()[1]
 
 
 def test_frontier_draws_a_picture(saved: Path, type_in: Callable[..., Done]) -> None:
@@ -479,6 +485,7 @@ def refused(
         (["frontier", "{saved}", "-C", "much"], ["--compute 'much'", "1e21"]),
         (["frontier", "{saved}", "-C", "-3"], ["positive"]),
         (["frontier", "{saved}", "-C", "1e21", "--counting", "7ND"], ["7ND", "6ND"]),
+        (["frontier", "{saved}", "-C", "1e21", "--omega", "1200"], ["6ND takes no omega"]),
         (["frontier", "{saved}", "-C", "1e21", "--input", "U=1e9"], ["'U'"]),
         (["frontier", "{saved}", "-C", "1e21", "--input", "9"], ["--input U=1e11"]),
         (["forecast", "{saved}", "--params", "1B"], ["also needs D"]),

@@ -13,7 +13,7 @@ from scipy.stats import binom, norm
 
 import scalingfit as sf
 from benchmarks.recovery import design, ends, seed
-from scalingfit.allocation.flops import counting
+from scalingfit.allocation import counting
 from scalingfit.allocation.solver import solve
 from scalingfit.catalog import law, laws
 from scalingfit.inference.diagnostics import Limits, diagnose

@@ -2,17 +2,13 @@
 
 from scalingfit.allocation.cheapest import Cheapest, cheapest
 from scalingfit.allocation.choose import Choice, choose
-from scalingfit.allocation.flops import (
-    Counting,
-    Custom,
+from scalingfit.allocation.embedding import (
     NonEmbedding,
-    SixND,
     WithEmbedding,
-    WithInference,
-    counting,
     non_embedding,
     with_embedding,
 )
+from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
 from scalingfit.allocation.shapes import (
@@ -22,6 +18,7 @@ from scalingfit.allocation.shapes import (
     attention_flops,
     exact_flops,
 )
+from scalingfit.allocation.terms import counting
 
 __all__ = [
     "AspectRatio",

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from scalingfit.allocation.flops import SixND
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -47,6 +49,13 @@ class Answer(abc.ABC):
     draws: Mapping[str, FloatArray]
     messages: tuple[str, ...]
     provenance: Mapping[str, Any]
+
+    @property
+    def heading(self) -> str:
+        """The title of the table, and how FLOP are counted where that is not 6 N D."""
+        usual = SixND().describe()
+        counted = self.provenance.get("counting", usual)
+        return self.title if counted == usual else f"{self.title}\n{counted}"
 
     def __len__(self) -> int:
         return len(next(iter(self.asked.values())))
@@ -118,7 +127,7 @@ class Answer(abc.ABC):
             "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
             for row in rows
         ]
-        return "\n".join([self.title, *lines, *(f"! {message}" for message in self.messages)])
+        return "\n".join([self.heading, *lines, *(f"! {message}" for message in self.messages)])
 
     __repr__ = __str__
 
@@ -127,7 +136,7 @@ class Answer(abc.ABC):
         rows = [f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body]
         notes = "".join(f"<p>{html.escape(message)}</p>" for message in self.messages)
         return (
-            f"<table><caption>{html.escape(self.title)}</caption>"
+            f"<table><caption>{html.escape(self.heading)}</caption>"
             f"<thead><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr></thead>"
             f"<tbody>{''.join(rows)}</tbody></table>{notes}"
         )

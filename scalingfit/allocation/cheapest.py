@@ -93,6 +93,7 @@ def cheapest(
         asked={"L": targets, **others},
         draws={"C": C, "N": N, "D": D, "tokens_per_param": _ratio(D, N)},
         messages=(
+            *stated.caveats(asked, N_middle),
             *_unreached(targets, C, stated),
             *_bound(targets, binds, stated),
             *reach("losses", middle, asked.counted(stated.training)),

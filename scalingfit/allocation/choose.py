@@ -136,6 +136,7 @@ def choose(
         draws={name: values.reshape(loss.shape) for name, values in draws.items()},
         messages=(
             *left_out,
+            *stated.caveats(asked, N),
             *_disagreements(budgets, sizes, draws["best"], draws["nearest"]),
             *reach("models", trained, asked.counted(stated.training)),
         ),

@@ -9,32 +9,22 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import difflib
+import functools
 from collections.abc import Callable
-from types import ModuleType
+from pathlib import Path
 from typing import Any, ClassVar, final, override
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-
-from scalingfit._errors import InputError
 
 __all__ = [
     "Counting",
     "Custom",
-    "NonEmbedding",
     "PerToken",
     "SixND",
-    "WithEmbedding",
     "WithInference",
-    "counting",
-    "non_embedding",
-    "with_embedding",
+    "named",
 ]
-
-CHINCHILLA_OMEGA = 47491.0
-"""Pearce & Song 2024, from Chinchilla's 50 architectures with a vocabulary of 32,000."""
 
 
 class Counting(abc.ABC):
@@ -53,6 +43,15 @@ class Counting(abc.ABC):
     @abc.abstractmethod
     def describe(self) -> str:
         """The rule in one line, with its numbers, as results record it."""
+
+    @property
+    def total(self) -> bool | None:
+        """Whether the fit's N must count the embeddings; None where either N will do."""
+        return None
+
+    def caveats(self, N: Any) -> tuple[str, ...]:
+        """What to know before the rule is used for models of N parameters, shape ``(row,)``."""
+        return ()
 
 
 class PerToken(Counting):
@@ -95,54 +94,6 @@ class SixND(PerToken):
 @final
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class NonEmbedding(PerToken):
-    """C = 6 N_E D, for a fit on total parameters N = N_E + omega N_E^(1/3).
-
-    Pearce & Song 2024, "Reconciling Kaplan and Chinchilla Scaling Laws", arXiv 2406.12907.
-
-    Parameters
-    ----------
-    omega : float
-        Size of the embeddings in that relation: vocabulary times the cube root of (aspect ratio
-        / 12). The default is their fit to Chinchilla's architectures.
-    """
-
-    name: ClassVar[str] = "6ND-non-embedding"
-    omega: float = CHINCHILLA_OMEGA
-
-    @override
-    def per_token(self, N: Any) -> Any:
-        return 6.0 * non_embedding(N, self.omega)
-
-    @override
-    def describe(self) -> str:
-        return f"C = 6 N_E D, where the fit's N is total: N = N_E + {self.omega:g} N_E^(1/3)"
-
-
-@final
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class WithEmbedding(PerToken):
-    """C = 6 (N + omega N^(1/3)) D, for a fit on non-embedding parameters N.
-
-    The same relation as `NonEmbedding`, the other way round.
-    """
-
-    name: ClassVar[str] = "6ND-with-embedding"
-    omega: float = CHINCHILLA_OMEGA
-
-    @override
-    def per_token(self, N: Any) -> Any:
-        return 6.0 * with_embedding(N, self.omega)
-
-    @override
-    def describe(self) -> str:
-        return f"C = 6 (N + {self.omega:g} N^(1/3)) D, where the fit's N leaves embeddings out"
-
-
-@final
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
 class WithInference(Counting):
     """Training and serving together: a served token costs a third of a trained one.
 
@@ -172,6 +123,15 @@ class WithInference(Counting):
     @override
     def describe(self) -> str:
         return f"{self.training.describe()}; plus {self.served:g} tokens served at a third of that"
+
+    @property
+    @override
+    def total(self) -> bool | None:
+        return self.training.total
+
+    @override
+    def caveats(self, N: Any) -> tuple[str, ...]:
+        return self.training.caveats(N)
 
 
 @final
@@ -220,85 +180,14 @@ class Custom(Counting):
 
     @override
     def describe(self) -> str:
-        function = getattr(self.function, "__qualname__", repr(self.function))
-        return f"C = {function}(N, D)"
+        return f"C = {named(self.function)} of N and D"
 
 
-def non_embedding(N: Any, omega: float = CHINCHILLA_OMEGA) -> Any:
-    """Non-embedding parameters N_E of N total ones: the root of N = N_E + omega N_E^(1/3).
-
-    Pearce & Song 2024, arXiv 2406.12907. In u = N_E^(1/3) it is a cubic with a single real root.
-    """
-    xp = _numpy_of(N, omega)
-    third = omega / 3.0
-    return (2.0 * xp.sqrt(third) * xp.sinh(xp.arcsinh(N / (2.0 * third**1.5)) / 3.0)) ** 3
-
-
-def with_embedding(N: Any, omega: float = CHINCHILLA_OMEGA) -> Any:
-    """Total parameters of N non-embedding ones: N + omega N^(1/3)."""
-    return N + omega * _numpy_of(N, omega).cbrt(N)
-
-
-RULES: dict[str, type[Counting]] = {cls.name: cls for cls in (SixND, NonEmbedding, WithEmbedding)}
-
-
-def counting(rule: str | Counting | Callable[[Any, Any], Any]) -> Counting:
-    """The counting rule of a name, a rule (passes through) or a function (N, D) -> C.
-
-    Raises
-    ------
-    InputError
-        Unknown name; a rule with numbers that are not positive and finite; or a function that JAX
-        cannot trace, or that does not rise with D.
-    """
-    if isinstance(rule, Counting):
-        _require_positive(rule)
-        return rule
-    if callable(rule):
-        return _checked(rule)
-    if rule in RULES:
-        return RULES[rule]()
-    near = difflib.get_close_matches(str(rule), RULES, n=2, cutoff=0.4)
-    hint = f"use {' or '.join(near)}" if near else "use one of these"
-    raise InputError(
-        f"unknown counting rule {rule!r}",
-        [f"by name: {', '.join(RULES)}", "to be built: AspectRatio, ListedShapes, WithInference"],
-        remedy=f"{hint}, or give a function (N, D) -> FLOP.",
-    )
-
-
-def _require_positive(rule: Counting) -> None:
-    for path, leaf in jax.tree_util.tree_leaves_with_path(rule):
-        values = np.asarray(leaf, np.float64)
-        wrong = values[~(np.isfinite(values) & (values > 0))]
-        if wrong.size:
-            name = jax.tree_util.keystr(path).removeprefix(".")
-            raise InputError(
-                f"the counting rule {rule.name} has {name} = {wrong.flat[0]:g}",
-                remedy=f"give it a {name} that is positive and finite.",
-            )
-
-
-def _checked(function: Callable[[Any, Any], Any]) -> Custom:
-    D = np.array([1e3, 1e9, 1e12, 1e15])
-    try:
-        with jax.enable_x64(True):
-            cost = np.asarray(jax.jit(function)(np.full_like(D, 1e9), D))
-    except Exception as error:
-        raise InputError(
-            f"the counting function failed on N=1e9, D=1e9: {type(error).__name__}: "
-            f"{str(error).splitlines()[0] if str(error) else ''}",
-            remedy="write it with operators and jax.numpy, elementwise over arrays N and D.",
-        ) from error
-    if cost.shape != D.shape or not (np.all(cost > 0) and np.all(np.diff(cost) > 0)):
-        raise InputError(
-            "the counting function must be positive and rise with D",
-            [f"at N=1e9, D={', '.join(f'{d:g}' for d in D)} it gives {cost.tolist()}"],
-            remedy="return the FLOP of training N parameters on D tokens.",
-        )
-    return Custom(function)
-
-
-def _numpy_of(*values: Any) -> ModuleType:
-    """The namespace for these values: NumPy keeps float64 where no JAX array is involved."""
-    return jnp if any(isinstance(value, jax.Array) for value in values) else np
+def named(function: Callable[..., Any]) -> str:
+    """A function of the user's by its name and the place where it is written."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__name__", type(function).__name__)
+    code = getattr(function, "__code__", None)
+    place = "" if code is None else f" ({Path(code.co_filename).name}:{code.co_firstlineno})"
+    return f"{name}{place}"

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 from scalingfit._errors import InputError
 from scalingfit.allocation.answer import Answer, FloatArray
 from scalingfit.allocation.flops import Counting
-from scalingfit.allocation.flops import counting as counting_rule
 from scalingfit.allocation.question import cost, numbers, reach, subject, unknown_inputs
+from scalingfit.allocation.terms import Rule
+from scalingfit.allocation.terms import counting as counting_rule
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 
@@ -56,7 +57,7 @@ class Forecast(Answer):
 def forecast(
     posterior: Any,
     *,
-    counting: str | Counting | Callable[[Any, Any], Any] = "6ND",
+    counting: Rule = "6ND",
     seed: int = 0,
     **inputs: ArrayLike,
 ) -> Forecast:

@@ -123,13 +123,15 @@ def frontier(
         draws["epochs"] = found.D / others["U"]
     if "batch" in others:
         draws["S"] = found.D / others["batch"]
+    middle = _middle(found, stated.training)
     return Frontier(
         asked={"C": budgets, **others},
         draws=draws,
         messages=(
+            *stated.caveats(asked, middle["N"]),
             *_edges(found, budgets, max_params),
             *_saturated(found, budgets, "U" in others),
-            *reach("budgets", _middle(found, stated.training), asked.counted(stated.training)),
+            *reach("budgets", middle, asked.counted(stated.training)),
         ),
         provenance=stated.record(asked),
     )

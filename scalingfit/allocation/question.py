@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,6 +18,9 @@ from scalingfit.law import Law
 from scalingfit.noise import Noise
 
 __all__ = ["Subject", "cost", "numbers", "reach", "subject", "unknown_inputs"]
+
+WITHOUT_EMBEDDING = re.compile("(no|non|without)[-_ ]*emb", re.IGNORECASE)
+"""In the name of a column, says that its N leaves the embeddings out."""
 
 FAR = 2.0
 """Up to this factor beyond the runs a question still counts as near them."""
@@ -35,12 +39,15 @@ class Subject:
         The columns of the runs; empty for a law by itself.
     provenance : mapping
         The posterior's record.
+    total : bool or None
+        Whether its N counts the embeddings, where that is known.
     """
 
     law: Law
     noise: Noise | None
     runs: Mapping[str, FloatArray]
     provenance: Mapping[str, Any]
+    total: bool | None = None
 
     def counted(self, rule: Counting) -> dict[str, FloatArray]:
         """The runs' columns with C as the rule counts it, so that budgets compare with it."""
@@ -62,14 +69,18 @@ def subject(asked: Any) -> Subject:
         It is neither.
     """
     if isinstance(asked, Law):
-        return Subject(asked, None, {}, {})
+        points = type(asked).published.values()
+        total = next((point.total for point in points if point.law is asked), None)
+        return Subject(asked, None, {}, {}, total)
     if not isinstance(getattr(asked, "law", None), Law):
         raise InputError(
             f"a posterior or a law with values is needed, not {asked!r}",
             remedy="pass what fit() returned, or a published point such as "
             'law("chinchilla").published["besiroglu-2024"].law.',
         )
-    return Subject(asked.law, asked.noise, asked.runs.columns, asked.provenance)
+    column = asked.runs.provenance.get("columns", {}).get("N", {}).get("column", "")
+    total = False if WITHOUT_EMBEDDING.search(column) else None
+    return Subject(asked.law, asked.noise, asked.runs.columns, asked.provenance, total)
 
 
 def cost(rule: Counting, N: FloatArray, D: FloatArray) -> FloatArray:

@@ -15,7 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from scalingfit._errors import InputError
-from scalingfit.allocation.flops import PerToken, non_embedding
+from scalingfit.allocation.answer import engineering
+from scalingfit.allocation.embedding import non_embedding
+from scalingfit.allocation.flops import PerToken, named
 
 __all__ = ["AspectRatio", "ListedShapes", "Shape", "attention_flops", "exact_flops"]
 
@@ -76,6 +78,14 @@ def attention_flops(shape: Shape) -> Any:
 
 Count = Callable[[Shape], Any]
 
+KNOWN = {exact_flops: "every matrix product", attention_flops: "6 N plus causal attention"}
+
+
+def _counted(count: Count) -> str:
+    """What a count of shapes counts, by name."""
+    what = f" ({KNOWN[count]})" if count in KNOWN else ""
+    return f"{count.__name__ if what else named(count)}{what}"
+
 
 @final
 @jax.tree_util.register_dataclass
@@ -120,9 +130,14 @@ class AspectRatio(PerToken):
     @override
     def describe(self) -> str:
         return (
-            f"C = {self.count.__name__} D at width/depth {self.aspect:g}, context "
+            f"C = {_counted(self.count)} times D, at width/depth {self.aspect:g}, context "
             f"{self.context:g}, vocabulary {self.vocabulary:g}, heads {self.head_width:g} wide"
         )
+
+    @property
+    @override
+    def total(self) -> bool:
+        return True
 
 
 @final
@@ -138,12 +153,15 @@ class ListedShapes(PerToken):
     log_n : array, shape (shape,)
         Log parameters of the shapes, rising.
     ratio : array, shape (shape,)
-        Their exact FLOP per token over 6 N.
+        Their FLOP per token over 6 N.
+    count : callable
+        What counted them: `exact_flops`, `attention_flops` or a function of yours.
     """
 
     name: ClassVar[str] = "listed-shapes"
     log_n: Any
     ratio: Any
+    count: Count = dataclasses.field(default=exact_flops, metadata={"static": True})
 
     @classmethod
     def of(cls, shapes: Sequence[Shape], count: Count = exact_flops) -> Self:
@@ -161,7 +179,7 @@ class ListedShapes(PerToken):
                 f"{len(N)} shapes of {len(set(N))} different sizes do not give a count for each N",
                 remedy="list at least one shape, and only one of each number of parameters.",
             )
-        return cls(np.log(N), cost / (6.0 * N))
+        return cls(np.log(N), cost / (6.0 * N), count)
 
     @override
     def per_token(self, N: Any) -> Any:
@@ -169,4 +187,25 @@ class ListedShapes(PerToken):
 
     @override
     def describe(self) -> str:
-        return f"C = 6 N D times {min(self.ratio):.3g} to {max(self.ratio):.3g}, as listed shapes"
+        low, high = (engineering(float(np.exp(end))) for end in (self.log_n[0], self.log_n[-1]))
+        return (
+            f"C = {_counted(self.count)} times D, over {len(self.log_n)} listed shapes, N {low} to "
+            f"{high}: {min(self.ratio):.3g} to {max(self.ratio):.3g} times 6 N D"
+        )
+
+    @property
+    @override
+    def total(self) -> bool:
+        return True
+
+    @override
+    def caveats(self, N: Any) -> tuple[str, ...]:
+        log_n = np.log(np.asarray(N, np.float64))
+        inside = np.clip(log_n, self.log_n[0] - 1e-9, self.log_n[-1] + 1e-9)  # but for rounding
+        beyond = int(np.sum(np.isfinite(log_n) & (log_n != inside)))
+        if beyond == 0:
+            return ()
+        return (
+            f"{beyond} of {log_n.size} sizes lie beyond the listed shapes: what the count adds to "
+            "6 N D is taken from the nearest shape there",
+        )

@@ -1,18 +1,25 @@
-"""The terms of a question about budgets: what they pay for, and the largest model allowed."""
+"""The terms of a question about budgets: what they pay for, and the largest model allowed.
+
+What callers write is read and checked here; the rules themselves, in `flops` and `shapes`, are not.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 
-from scalingfit.allocation.flops import Counting, WithInference
-from scalingfit.allocation.flops import counting as counting_rule
+from scalingfit._errors import InputError
+from scalingfit.allocation.answer import FloatArray
+from scalingfit.allocation.embedding import NonEmbedding, WithEmbedding
+from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
 from scalingfit.allocation.question import Subject, numbers
 
-__all__ = ["Rule", "Terms", "terms"]
+__all__ = ["Rule", "Terms", "counting", "terms"]
 
 Rule = str | Counting | Callable[[Any, Any], Any]
 """How FLOP are counted: a name, a rule, or a function (N, D) -> C."""
@@ -36,6 +43,17 @@ class Terms:
     rule: Counting
     max_params: float
 
+    def caveats(self, asked: Subject, N: FloatArray) -> tuple[str, ...]:
+        """Where the rule does not go with the fit, or with models of N parameters, (row,)."""
+        wanted = self.rule.total
+        if None not in (asked.total, wanted) and asked.total != wanted:
+            has, needs = ("counts" if total else "leaves out" for total in (asked.total, wanted))
+            return (
+                f"the N of {type(asked.law).name} {has} the embeddings, and the counting rule is "
+                f"for an N that {needs} them: the compute is wrong by their share",
+            )
+        return self.rule.caveats(N)
+
     def record(self, asked: Subject) -> dict[str, Any]:
         """The JSON-able record of an answer to `asked` under these terms."""
         return {
@@ -47,7 +65,7 @@ class Terms:
 
 
 def terms(
-    counting: Rule, max_params: float | None = None, inference_tokens: float | None = None
+    rule: Rule, max_params: float | None = None, inference_tokens: float | None = None
 ) -> Terms:
     """Read the counting rule and the limits, as `frontier` explains them.
 
@@ -56,9 +74,86 @@ def terms(
     InputError
         A rule that counts nothing, or a limit that is not positive.
     """
-    training = counting_rule(counting)
-    rule = training
+    paid = training = counting(rule)
     if inference_tokens is not None:
-        rule = WithInference(training, float(numbers("inference_tokens", inference_tokens)[0]))
+        paid = WithInference(training, float(numbers("inference_tokens", inference_tokens)[0]))
     largest = np.inf if max_params is None else float(numbers("max_params", max_params)[0])
-    return Terms(training, rule, largest)
+    return Terms(training, paid, largest)
+
+
+RULES: dict[str, type[Counting]] = {cls.name: cls for cls in (SixND, NonEmbedding, WithEmbedding)}
+
+
+def counting(rule: Rule, *, omega: float | None = None) -> Counting:
+    """The counting rule of a name, a rule (passes through) or a function (N, D) -> C.
+
+    Parameters
+    ----------
+    rule : str, Counting or callable
+    omega : float, optional
+        Size of the embeddings, for the rules by name that take one; see `NonEmbedding`.
+
+    Raises
+    ------
+    InputError
+        Unknown name; a rule with numbers that are not positive and finite; or a function that JAX
+        cannot trace, or that does not rise with D.
+    """
+    if omega is not None:
+        return counting(_with_omega(rule, omega))
+    if isinstance(rule, Counting):
+        _require_positive(rule)
+        return rule
+    if callable(rule):
+        return _checked(rule)
+    if rule in RULES:
+        return RULES[rule]()
+    near = difflib.get_close_matches(str(rule), RULES, n=2, cutoff=0.4)
+    hint = f"use {' or '.join(near)}" if near else "use one of these"
+    raise InputError(
+        f"unknown counting rule {rule!r}",
+        [f"by name: {', '.join(RULES)}", "to be built: AspectRatio, ListedShapes, WithInference"],
+        remedy=f"{hint}, or give a function (N, D) -> FLOP.",
+    )
+
+
+def _with_omega(rule: Any, omega: float) -> Counting:
+    kinds = {cls.name: cls for cls in (NonEmbedding, WithEmbedding)}
+    if rule not in kinds:
+        raise InputError(
+            f"the counting rule {rule} takes no omega",
+            remedy=f"leave omega out, or count {' or '.join(kinds)}.",
+        )
+    return kinds[rule](omega)
+
+
+def _require_positive(rule: Counting) -> None:
+    for path, leaf in jax.tree_util.tree_leaves_with_path(rule):
+        values = np.asarray(leaf, np.float64)
+        wrong = values[~(np.isfinite(values) & (values > 0))]
+        if wrong.size:
+            name = jax.tree_util.keystr(path).removeprefix(".")
+            raise InputError(
+                f"the counting rule {rule.name} has {name} = {wrong.flat[0]:g}",
+                remedy=f"give it a {name} that is positive and finite.",
+            )
+
+
+def _checked(function: Callable[[Any, Any], Any]) -> Custom:
+    D = np.array([1e3, 1e9, 1e12, 1e15])
+    try:
+        with jax.enable_x64(True):
+            cost = np.asarray(jax.jit(function)(np.full_like(D, 1e9), D))
+    except Exception as error:
+        raise InputError(
+            f"the counting function failed on N=1e9, D=1e9: {type(error).__name__}: "
+            f"{str(error).splitlines()[0] if str(error) else ''}",
+            remedy="write it with operators and jax.numpy, elementwise over arrays N and D.",
+        ) from error
+    if cost.shape != D.shape or not (np.all(cost > 0) and np.all(np.diff(cost) > 0)):
+        raise InputError(
+            "the counting function must be positive and rise with D",
+            [f"at N=1e9, D={', '.join(f'{d:g}' for d in D)} it gives {cost.tolist()}"],
+            remedy="return the FLOP of training N parameters on D tokens.",
+        )
+    return Custom(function)

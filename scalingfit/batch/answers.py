@@ -104,8 +104,11 @@ class Answers[Kind: Answer]:
             "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
             for row in rows
         ]
-        title = f"{self.pooled.title}, of {len(self)} fits"
-        return "\n".join([title, *lines, *(f"! {message}" for message in self.pooled.messages)])
+        title, *counted = self.pooled.heading.splitlines()
+        title = f"{title}, of {len(self)} fits"
+        return "\n".join(
+            [title, *counted, *lines, *(f"! {message}" for message in self.pooled.messages)]
+        )
 
     __repr__ = __str__
 

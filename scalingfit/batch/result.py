@@ -270,11 +270,12 @@ class Refits:
 
     def _asked(self) -> Any:
         """All fits as one posterior, for the solvers: the runs are those of all fits."""
-        tables = [fit.runs.columns for fit in self._of_one_model()]
+        fits = self._of_one_model()
+        tables = [fit.runs.columns for fit in fits]
         shared = set.intersection(*(set(columns) for columns in tables))
         columns = {name: np.concatenate([table[name] for table in tables]) for name in shared}
         provenance = {"fits": len(self.fits), "noise": type(self.noise).name}
-        runs = SimpleNamespace(columns=columns)
+        runs = SimpleNamespace(columns=columns, provenance=fits[0].runs.provenance)
         return SimpleNamespace(law=self.law, noise=self.noise, runs=runs, provenance=provenance)
 
 

@@ -91,6 +91,7 @@ def frontier(
     *,
     compute: Annotated[str, Parameter(alias="-C")],
     counting: str = "6ND",
+    omega: str | None = None,
     max_params: str | None = None,
     inference_tokens: str | None = None,
     input: Repeated = (),
@@ -111,6 +112,9 @@ def frontier(
         Budgets in FLOP, with commas between them.
     counting
         What a run costs: 6ND, 6ND-non-embedding or 6ND-with-embedding.
+    omega
+        Size of the embeddings in the last two: the vocabulary times the cube root of
+        width / (12 depth). By default 47491, which was fitted to Chinchilla's models.
     max_params
         The largest model allowed.
     inference_tokens
@@ -122,7 +126,7 @@ def frontier(
     """
     post = loaded_fit(fit)
     budgets = numbers("--compute", compute)
-    options: dict[str, Any] = {"counting": counting, **_inputs(input)}
+    options: dict[str, Any] = {"counting": _counted(counting, omega), **_inputs(input)}
     if max_params is not None:
         options["max_params"] = numbers("--max-params", max_params)[0]
     if inference_tokens is not None:
@@ -230,6 +234,12 @@ def numbers(what: str, text: str) -> list[float]:
             f"{what} {text!r} is no number",
             remedy="write 1e21, or 7B, or several with commas between them: 1e21,1e24.",
         ) from None
+
+
+def _counted(name: str, omega: str | None) -> Any:
+    from scalingfit.allocation import counting
+
+    return counting(name, omega=None if omega is None else numbers("--omega", omega)[0])
 
 
 def _number(word: str) -> float:

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
 from scalingfit.allocation import frontier, non_embedding
-from scalingfit.allocation.flops import CHINCHILLA_OMEGA
+from scalingfit.allocation.embedding import CHINCHILLA_OMEGA
 from scalingfit.catalog import law as find_law
 from scalingfit.evidence.candidates import settings_of, unweighted
 from scalingfit.evidence.isoflop import Exponent, Profiles, envelope, grouped, isoflop, profiles

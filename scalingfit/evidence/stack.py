@@ -126,7 +126,11 @@ def stack(
         asked=first.asked,
         draws=mixed,
         messages=tuple(f"{name}: {m}" for name, answer in each.items() for m in answer.messages),
-        provenance={"stacked": {n: dict(a.provenance) for n, a in each.items()}, "weights": shares},
+        provenance={
+            "counting": first.provenance["counting"],
+            "stacked": {n: dict(a.provenance) for n, a in each.items()},
+            "weights": shares,
+        },
     )
     return Stacked(mixture, each, shares)
 

@@ -80,7 +80,7 @@ def summary(posterior: Posterior, limits: Limits | None = None) -> Table:
 def answer(found: Answer) -> RenderableType:
     """A frontier or a forecast, and what to know before acting on it."""
     head, *rows = found.cells()
-    table = _table(found.title, head)
+    table = _table(found.heading, head)
     for row in rows:
         table.add_row(f"[bold]{row[0]}", *row[1:])
     notes = [Text(f"! {message}", style="yellow") for message in found.messages]

@@ -1,5 +1,6 @@
 """Frontier, choice, least cost and forecast: values against oracles, and what they say."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -80,6 +81,51 @@ def test_budgets_compare_with_runs_under_the_same_counting(posterior) -> None:
     assert total.startswith("C 1e26 is 8,330 times the largest run (1.2e22)")
     # The largest run is cheaper without its embedding, by 1 % at N = 1e10.
     assert partial.startswith("C 1e26 is 8,420 times the largest run (1.19e22)")
+
+
+def test_the_count_stands_above_the_table_unless_it_is_the_usual_one(posterior) -> None:
+    title = "Compute-optimal frontier: median [5 %, 95 %]"
+    first, second, *_ = str(frontier(posterior, 1e21)).splitlines()
+    assert (first, second.split()[:2]) == (title, ["C", "N"])
+    counted = frontier(posterior, 1e21, counting=NonEmbedding(1200.0), inference_tokens=1e9)
+    said = (
+        "C = 6 N_E D, where the fit's N is total: N = N_E + 1200 N_E^(1/3); "
+        "plus 1e+09 tokens served at a third of that"
+    )
+    assert str(counted).splitlines()[:2] == [title, said]
+    assert f"<caption>{title}\n{said.replace(chr(39), '&#x27;')}</caption>" in counted._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "counting", "contradicts"),
+    [
+        ("chinchilla", "besiroglu-2024", "6ND", False),
+        ("chinchilla", "besiroglu-2024", "6ND-non-embedding", False),
+        ("chinchilla", "besiroglu-2024", "6ND-with-embedding", True),
+        ("kaplan", "kaplan-2020-table-2", "6ND", False),
+        ("kaplan", "kaplan-2020-table-2", "6ND-with-embedding", False),
+        ("kaplan", "kaplan-2020-table-2", "6ND-non-embedding", True),
+        ("data_constrained", "muennighoff-2023", "6ND-non-embedding", False),  # does not say
+    ],
+)
+def test_a_rule_for_the_other_n_is_said_to_be(name, key, counting, contradicts) -> None:
+    point = law(name).published[key].law
+    extras = {"U": 1e10} if name == "data_constrained" else {}
+    messages = [
+        *frontier(point, 1e22, counting=counting, **extras).messages,
+        *choose(point, 1e22, [1e9], counting=counting, **extras).messages,
+        *cheapest(point, 2.5, counting=counting, **extras).messages,
+    ]
+    said = [message for message in messages if "the compute is wrong by their share" in message]
+    assert len(said) == (3 if contradicts else 0)
+
+
+def test_the_n_of_a_fit_is_known_by_its_column(posterior) -> None:
+    columns = {"N": {"column": "params_non_embedding", "factor": 1.0}}
+    posterior.runs = dataclasses.replace(posterior.runs, provenance={"columns": columns})
+    (said,) = frontier(posterior, 1e21, counting="6ND-non-embedding").messages
+    assert said.startswith("the N of chinchilla leaves out the embeddings")
+    assert frontier(posterior, 1e21, counting="6ND-with-embedding").messages == ()
 
 
 def test_the_limit_on_parameters_is_said(posterior) -> None:

@@ -1,5 +1,8 @@
 """Counting rules against the papers' numbers and their own inverses."""
 
+import functools
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,6 +59,50 @@ def test_tokens_spend_the_budget(rule) -> None:
         # Exact to rounding; where serving costs much more than training, D is a small difference.
         assert np.asarray(rule.flops(N, rule.tokens(N, C))) == pytest.approx(C, rel=1e-12)
     assert "C = " in rule.describe()
+
+
+def dear(N, D):
+    return 7 * N * D
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            ListedShapes.of(SHAPES),
+            r"exact_flops \(every matrix product\).* 6 listed shapes, N 69\.6M",
+        ),
+        (
+            ListedShapes.of(SHAPES, attention_flops),
+            r"attention_flops \(6 N plus causal attention\)",
+        ),
+        (
+            AspectRatio(aspect=64.0, context=2048.0, vocabulary=32000.0, count=attention_flops),
+            r"attention_flops \(6 N plus causal attention\).* context 2048, vocabulary 32000",
+        ),
+        (ListedShapes.of(SHAPES, lambda shape: 7 * shape.parameters), r"<lambda> \(test_flops.py:"),
+        (Custom(dear), r"C = dear \(test_flops.py:\d+\) of N and D"),
+        (Custom(functools.partial(dear)), r"C = dear \(test_flops.py:"),
+        (Custom(np.multiply), "C = multiply of N and D"),
+    ],
+)
+def test_a_rule_says_what_it_counts(rule, said) -> None:
+    assert re.search(said, rule.describe())
+
+
+def test_the_default_relation_says_where_it_was_not_fitted() -> None:
+    assert NonEmbedding().caveats([44e6, 16e9]) == ()
+    (said,) = NonEmbedding().caveats([1e5, 1e9])
+    assert "models of 44M to 16.2B parameters" in said
+    assert "a model here is 440 times smaller" in said
+    assert NonEmbedding().caveats([1e12]) == ()  # of which embeddings are no part
+    assert NonEmbedding(omega=1200.0).caveats([1e5]) == ()
+    # Of 1e5 parameters without embeddings: 2.3e6 with them.
+    assert "19.1 times smaller" in WithEmbedding().caveats([1e5])[0]
+    assert WithInference(NonEmbedding(), 1e9).caveats([1e5]) == (said,)
+    ends = [SHAPES[0].parameters, SHAPES[-1].parameters]
+    assert ListedShapes.of(SHAPES).caveats(ends) == ()
+    assert "1 of 2 sizes lie beyond" in ListedShapes.of(SHAPES).caveats([1e9, 1e12])[0]
 
 
 def test_six_n_d_needs_no_jax() -> None:
@@ -132,6 +179,7 @@ def test_a_function_has_the_derivative_of_its_inverse() -> None:
 def test_names_functions_and_rules_resolve() -> None:
     assert counting("6ND") == SixND()
     assert counting("6ND-non-embedding") == NonEmbedding()
+    assert counting("6ND-non-embedding", omega=1200.0) == NonEmbedding(1200.0)
     rule = WithEmbedding(omega=1e4)
     assert counting(rule) is rule
     assert counting(lambda N, D: 7.0 * N * D).flops(2.0, 3.0) == 42.0
@@ -155,3 +203,5 @@ def test_names_functions_and_rules_resolve() -> None:
 def test_what_counts_nothing_is_refused(rule, said) -> None:
     with pytest.raises(InputError, match=said):
         counting(rule)
+    with pytest.raises(InputError, match="takes no omega"):
+        counting("6ND", omega=1200.0)
