@@ -234,6 +234,24 @@ def test_frontier_options(saved: Path, type_in: Callable[..., Done]) -> None:
     assert "N = N_E + 1200 N_E^(1/3)" in shown.splitlines()[1]
 
 
+def test_frontier_at_the_critical_batch_size(type_in: Callable[..., Done]) -> None:
+    rng = np.random.default_rng(0)
+    N, S, batch = (
+        np.exp(rng.uniform(*np.log(ends), 40)) for ends in ((1e6, 1e9), (1e3, 1e5), (1e5, 1e6))
+    )
+    point = sf.law("kaplan_steps").published["kaplan-2020-table-3"].law
+    runs = sf.Runs.from_columns({"N": N, "S": S, "batch": batch, "L": point.loss(N, S, batch)})
+    standin.posterior(runs=runs, law="kaplan_steps", point="kaplan-2020-table-3").save("kaplan.nc")
+    words = ("frontier", "kaplan.nc", "-C", "1e20", "--input", "batch=critical")
+    answer = one_json(type_in(*words, "--json").out)
+    (row,) = answer["frontier"]
+    assert row["S"]["q50"] * row["batch"]["q50"] == pytest.approx(row["D"]["q50"], rel=0.01)
+    assert row["a"]["q50"] == pytest.approx(0.681, abs=0.01)
+    assert row["batch_exponent"]["q50"] == pytest.approx(0.250, abs=0.01)
+    assert row["S_exponent"]["q50"] == pytest.approx(0.069, abs=0.01)
+    assert answer["provenance"]["batch"] == "critical"
+
+
 def test_frontier_draws_a_picture(saved: Path, type_in: Callable[..., Done]) -> None:
     done = type_in("frontier", str(saved), "-C", "1e22", "--plot", "f.png")
     assert done.code == 0

@@ -98,7 +98,7 @@ def cheapest(
             *_bound(targets, binds, stated),
             *reach("losses", middle, asked.counted(stated.training)),
         ),
-        provenance=stated.record(asked),
+        provenance=stated.record(asked, extras),
     )
 
 

@@ -140,7 +140,7 @@ def choose(
             *_disagreements(budgets, sizes, draws["best"], draws["nearest"]),
             *reach("models", trained, asked.counted(stated.training)),
         ),
-        provenance=stated.record(asked),
+        provenance=stated.record(asked, extras),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, final
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -18,6 +20,9 @@ from scalingfit.law import Law
 
 __all__ = ["Frontier", "extras_of", "frontier"]
 
+CRITICAL = "critical"
+"""In place of a batch size: the critical one."""
+
 NEGLIGIBLE = 1e-3
 """Of the loss: no run's noise lets one see less."""
 
@@ -27,7 +32,8 @@ class Frontier(Answer):
     """How to spend each budget: ``print`` it, or read `summary`, `to_pandas` or the draws.
 
     ``asked`` has C; ``draws`` has N, D, tokens_per_param, L and the local exponents a and b, with
-    U also epochs, with batch also S, and with a size in parts also those.
+    U also epochs, with batch also S, and with a size in parts also those. At the critical batch
+    size it also has batch and S, and their local exponents batch_exponent and S_exponent.
     """
 
     title: ClassVar[str] = "Compute-optimal frontier: median [5 %, 95 %]"
@@ -97,8 +103,9 @@ def frontier(
         The law's other inputs, such as unique tokens U. A law of steps S needs the batch size in
         tokens, ``batch``. Under Kaplan's law a smaller batch always saves compute and costs steps:
         ``batch=1`` is the least compute, C_min of Kaplan et al. 2020, arXiv 2001.08361, and
-        training at the critical batch size reaches the same N and loss for twice as much. Where
-        the law's size has two parts, such as N_nv and N_v, N is their sum, and each may be given.
+        ``batch="critical"``, the batch size B_crit(L) of the loss that is reached, costs twice as
+        much for the same N and loss. Where the law's size has two parts, such as N_nv and N_v, N
+        is their sum, and each may be given.
 
     Returns
     -------
@@ -123,6 +130,8 @@ def frontier(
         draws["epochs"] = found.D / others["U"]
     if "batch" in others:
         draws["S"] = found.D / others["batch"]
+    if extras.get("batch") is not None and "batch" not in others:
+        draws |= _at_critical_batch(asked.law, found)
     middle = _middle(found, stated.training)
     return Frontier(
         asked={"C": budgets, **others},
@@ -133,7 +142,7 @@ def frontier(
             *_saturated(found, budgets, "U" in others),
             *reach("budgets", middle, asked.counted(stated.training)),
         ),
-        provenance=stated.record(asked),
+        provenance=stated.record(asked, extras),
     )
 
 
@@ -167,19 +176,38 @@ def extras_of(law: Law, given: Mapping[str, Any], count: int) -> dict[str, Float
         )
     options = ["counting", "max_params", "inference_tokens"]
     unknown_inputs(given, [*needed, *parts, *options], takes)
+    critical = hasattr(law, "critical_loss")
+    if critical and isinstance(given.get("batch"), str) and given["batch"] == CRITICAL:
+        needed.remove("batch")
     missing = [symbol for symbol in needed if symbol not in given]
     if missing:
+        word = f', or batch="{CRITICAL}"' if critical and "batch" in missing else ""
         raise InputError(
             f"the law {name} also needs {', '.join(missing)}",
             [takes],
             remedy=f"add {', '.join(f'{symbol}=...' for symbol in missing)}, one number or one per "
-            "budget.",
+            f"budget{word}.",
         )
     found = {symbol: numbers(symbol, given[symbol]) for symbol in (*needed, *parts)}
     for symbol, values in found.items():
         if len(values) not in (1, count):
             raise InputError(f"{symbol} has {len(values)} values for {count} budgets")
     return {symbol: np.broadcast_to(values, (count,)) for symbol, values in found.items()}
+
+
+def _at_critical_batch(law: Any, found: Optimum) -> dict[str, FloatArray]:
+    """The critical batch size of the loss, the steps that it leaves, and their exponents in C."""
+    with jax.enable_x64(True):
+        law = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), law).expand(1)
+        values = jax.jvp(law.critical_batch, (jnp.asarray(found.L),), (jnp.asarray(found.slope),))
+        batch, rise = (np.asarray(value, np.float64) for value in values)
+    growth = rise / batch
+    return {
+        "batch": batch,
+        "S": found.D / batch,
+        "batch_exponent": growth,
+        "S_exponent": found.b - growth,
+    }
 
 
 def _require_feasible(found: Optimum, budgets: FloatArray, rule: Counting) -> None:

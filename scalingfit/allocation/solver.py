@@ -84,7 +84,7 @@ def solve(
     rule : Counting
         The counting rule.
     extras : mapping of str to array, shape (budget,)
-        The law's other inputs.
+        The law's other inputs. A law of batch sizes that is given none trains at the critical one.
     max_params : float
         Largest N allowed.
 
@@ -142,6 +142,8 @@ def budget_loss(law: Law, rule: Counting, extras: Any, x: Any, log_c: Any) -> An
     """The loss where ``exp(x)`` parameters use up the budget ``exp(log_c)``."""
     known = _known(rule, extras, x, log_c)
     known |= sizes(law, jnp.exp(x), known)
+    if "batch" in law.inputs() and "batch" not in known:
+        return law.critical_loss(known["N"], known["D"])  # type: ignore[attr-defined]
     return law.loss(**{name: known[name] for name in law.inputs()})
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -54,9 +54,11 @@ class Terms:
             )
         return self.rule.caveats(N)
 
-    def record(self, asked: Subject) -> dict[str, Any]:
+    def record(self, asked: Subject, extras: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON-able record of an answer to `asked` under these terms."""
+        words = {name: given for name, given in extras.items() if isinstance(given, str)}
         return {
+            **words,
             "law": type(asked.law).name,
             "counting": self.rule.describe(),
             "max_params": self.max_params if np.isfinite(self.max_params) else None,

@@ -120,7 +120,8 @@ def frontier(
     inference_tokens
         Tokens the model will serve; the budget then pays for training and serving.
     input
-        A further input of the law, one number or one a budget: `--input U=1e11`.
+        A further input of the law, one number or one a budget: `--input U=1e11`. A law of batch
+        sizes also takes `--input batch=critical`.
     plot
         Draw the frontier into this file (.png, .pdf or .svg).
     """
@@ -247,13 +248,14 @@ def _number(word: str) -> float:
     return float(word) if factor is None else float(word[:-1]) * factor
 
 
-def _inputs(texts: tuple[str, ...]) -> dict[str, list[float]]:
-    found = {}
+def _inputs(texts: tuple[str, ...]) -> dict[str, list[float] | str]:
+    found: dict[str, list[float] | str] = {}
     for text in texts:
         name, equals, values = text.partition("=")
         if not equals or not name.strip().isidentifier():
             raise InputError(f"--input {text!r} names no input", remedy="write --input U=1e11.")
-        found[name.strip()] = numbers(f"--input {name}", values)
+        word = values.strip() == "critical"  # of a batch size
+        found[name.strip()] = "critical" if word else numbers(f"--input {name}", values)
     return found
 
 

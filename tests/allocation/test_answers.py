@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import jax
 import numpy as np
 import pytest
 from scipy.optimize import brentq
@@ -155,6 +156,26 @@ def test_unique_tokens_add_epochs() -> None:
     found = frontier(point, [1e20, 1e21], U=[1e10, 1e9])
     assert found.draws["epochs"] == pytest.approx(found.D / [1e10, 1e9])
     assert list(found.asked) == ["C", "U"]
+
+
+def test_models_and_losses_at_the_critical_batch_size() -> None:
+    point = law("kaplan_steps").published["kaplan-2020-table-3"].law
+    best = frontier(point, 1e21, batch="critical")
+    found = choose(point, 1e21, best.N * [0.5, 1, 2], batch="critical")
+    assert list(found.draws["best"]) == [0, 1, 0]
+    batch = point.critical_batch(found.draws["L"])
+    steps = found.asked["D"] / batch
+    with jax.enable_x64(True):
+        direct = np.asarray(point.loss(found.asked["N"], steps, batch))
+    assert found.draws["L"] == pytest.approx(direct, rel=1e-12)
+    least = cheapest(point, best.L, batch="critical")
+    assert least.draws["C"][0] == pytest.approx(1e21, rel=1e-6)
+    with pytest.raises(InputError, match='or batch="critical"'):
+        frontier(point, 1e21)
+    with pytest.raises(InputError, match="batch must be a number"):
+        frontier(point, 1e21, batch="large")
+    with pytest.raises(InputError, match="unknown input 'batch'"):
+        frontier(POINT, 1e21, batch="critical")
 
 
 def test_exhausted_data_are_said() -> None:

@@ -1,5 +1,7 @@
 """The solver against closed forms, published optima and SciPy."""
 
+import itertools
+
 import jax
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from scalingfit.allocation import (
     SixND,
     WithEmbedding,
     WithInference,
+    frontier,
     non_embedding,
     with_embedding,
 )
@@ -253,33 +256,96 @@ def test_the_largest_model_allowed_binds(chinchilla) -> None:
     assert found.b[..., 2:] == pytest.approx(1.0)
 
 
-def test_kaplans_frontier_has_his_exponent() -> None:
-    # At a vanishing batch size the budget is C_min, and N* goes as C_min^(alpha_C / alpha_N)
-    # with alpha_C of equation 1.8 (Kaplan et al. 2020, arXiv 2001.08361, equation 1.7).
-    point = law("kaplan_steps").published["kaplan-2020-table-3"].law
-    C = np.array([1e20, 1e22, 1e24])
-    found = solve(point, C, SixND(), extras={"batch": np.full(3, 1e-3)})
+KAPLAN = law("kaplan_steps").published["kaplan-2020-table-3"].law
+ROUNDED = {"alpha_N": 5e-4, "alpha_S": 5e-3, "alpha_B": 5e-3, "N_c": 5e11, "S_c": 50, "B_star": 5e6}
+"""Half a unit in the last digit of each of his constants."""
+
+PF_DAY = 8.64e19
+
+
+def kaplans_exponents(point):
+    """Of N, batch and S: Kaplan et al. 2020, arXiv 2001.08361, equations 1.7 and 1.8."""
     alpha_C = 1 / (1 / point.alpha_S + 1 / point.alpha_B + 1 / point.alpha_N)
-    assert found.a == pytest.approx(alpha_C / point.alpha_N, rel=1e-6)
-    assert found.b == pytest.approx(1 - alpha_C / point.alpha_N, rel=1e-6)
+    return np.array([alpha_C / point.alpha_N, alpha_C / point.alpha_B, alpha_C / point.alpha_S])
+
+
+def kaplans_optimum(point, N):
+    """C, L, batch and S where N is best at the critical batch size, after his appendix B.
+
+    Along a budget N S_min B_crit(L) is fixed, and L is least where alpha_N times the first term of
+    the law is alpha_S times the second.
+    """
+    first = (point.N_c / N) ** point.alpha_N
+    second = point.alpha_N / point.alpha_S * first
+    L = first + second
+    batch = point.B_star / L ** (1 / point.alpha_B)
+    S = 2 * point.S_c * second ** (-1 / point.alpha_S)
+    return 6 * N * S * batch, L, batch, S
+
+
+def test_kaplans_frontier_has_his_exponent() -> None:
+    # At a vanishing batch size the budget is C_min.
+    C = np.array([1e20, 1e22, 1e24])
+    found = solve(KAPLAN, C, SixND(), extras={"batch": np.full(3, 1e-3)})
+    a = kaplans_exponents(KAPLAN)[0]
+    assert found.a == pytest.approx(a, rel=1e-6)
+    assert found.b == pytest.approx(1 - a, rel=1e-6)
     # At the critical batch size the same model and loss cost twice as much.
-    batch = point.critical_batch(found.L)
-    S = found.D / batch / (1 + 1e-3 / batch)
-    assert point.loss(found.N, 2 * S, batch) == pytest.approx(found.L, rel=1e-5)
+    critical = solve(KAPLAN, 2 * C, SixND())
+    np.testing.assert_allclose(critical.N, found.N, rtol=1e-5)
+    np.testing.assert_allclose(critical.L, found.L, rtol=1e-6)
+    np.testing.assert_allclose(critical.D, 2 * found.D, rtol=1e-5)
 
 
-def test_kaplans_laws_give_his_trends() -> None:
+def test_kaplans_frontier_at_the_critical_batch_size_is_his_closed_form() -> None:
+    rng = np.random.default_rng(0)
+    scattered = {k: v * np.exp(0.1 * rng.standard_normal(50)) for k, v in KAPLAN.values().items()}
+    N = np.geomspace(1e6, 1e12, 50)
+    point = law("kaplan_steps")(**scattered)
+    C, L, batch, S = kaplans_optimum(point, N)
+    # Each draw at its own budget: the diagonal.
+    found = frontier(point, C, batch="critical")
+    mine = {name: np.diagonal(values) for name, values in found.draws.items()}
+    for name, value in {"N": N, "L": L, "batch": batch, "S": S, "D": S * batch}.items():
+        assert mine[name] == pytest.approx(value, rel=1e-8)
+    exponents = np.array([mine[name] for name in ("a", "batch_exponent", "S_exponent")])
+    assert exponents == pytest.approx(kaplans_exponents(point), rel=1e-6)
+    # And the law by itself, told that batch size and those steps, has that loss.
+    with jax.enable_x64(True):
+        assert np.asarray(point.loss(N, S, batch)) == pytest.approx(L, rel=1e-12)
+    assert found.provenance["batch"] == "critical"
+    assert list(found.asked) == ["C"]
+
+
+def test_kaplans_laws_do_not_give_his_trends() -> None:
     # Appendix A of Kaplan et al. 2020, arXiv 2001.08361, drawn through the best models found at
-    # each budget, where the laws, from constants of two digits, imply other exponents: 0.68 for N,
-    # 0.32 for D, 0.25 for the batch. So the trends meet in the middle of the budgets that he
-    # trained at, and part by C^0.05 from there, a factor of 1.8 over five decades.
-    point = law("kaplan_steps").published["kaplan-2020-table-3"].law
-    C = np.array([1e-6, 3e-4, 1e-1])  # PF-days
-    found = solve(point, C * 8.64e19, SixND(), extras={"batch": np.full(3, 1e-3)})
-    assert found.a == pytest.approx(0.73, abs=0.05)
-    assert found.b == pytest.approx(0.27, abs=0.05)
-    batch = point.critical_batch(found.L)
-    assert np.diff(np.log(batch)) / np.diff(np.log(C)) == pytest.approx(0.24, abs=0.02)
-    np.testing.assert_allclose(np.log(found.N / (1.3e9 * C**0.73)), 0, atol=np.log(2))
-    np.testing.assert_allclose(np.log(found.D / (2e10 * C**0.27)), 0, atol=np.log(2))
-    np.testing.assert_allclose(np.log(batch / (2e6 * C**0.24)), 0, atol=np.log(1.25))
+    # each budget: C is C_min in PF-days, half of what training at the critical batch size costs.
+    C = np.array([1e-6, 1.0])
+    found = frontier(KAPLAN, 2 * PF_DAY * C, batch="critical").draws
+    mine = {"N": found["N"], "batch": found["batch"], "S": found["S"] / 2, "D": found["D"]}
+    trends = {"N": (1.3e9, 0.73), "batch": (2e6, 0.24), "S": (5.4e3, 0.03), "D": (2e10, 0.27)}
+    ratios = {name: mine[name] / (k * C**power) for name, (k, power) in trends.items()}
+    # The law has fewer parameters, trained for longer, the more so the larger the budget.
+    expected = {"N": (0.882, 0.450), "batch": (0.818, 0.936), "S": (1.42, 2.44), "D": (1.26, 2.46)}
+    for name, ratio in ratios.items():
+        assert ratio == pytest.approx(expected[name], rel=0.005), name
+    exponents = [found[name][0] for name in ("a", "batch_exponent", "S_exponent")]
+    assert exponents == pytest.approx([0.681, 0.250, 0.069], abs=5e-4)
+
+
+def test_rounding_does_not_make_kaplans_laws_give_his_trends() -> None:
+    either = [(value - ROUNDED[k], value + ROUNDED[k]) for k, value in KAPLAN.values().items()]
+    corners = [
+        law("kaplan_steps")(**dict(zip(ROUNDED, v, strict=True)))
+        for v in itertools.product(*either)
+    ]
+    exponents = np.array([kaplans_exponents(point) for point in corners])
+    # His trends have 0.73, 0.24 and 0.03, printed to two digits.
+    assert exponents.min(axis=0) == pytest.approx([0.6754, 0.2442, 0.0679], abs=1e-4)
+    assert exponents.max(axis=0) == pytest.approx([0.6869, 0.2555, 0.0702], abs=1e-4)
+    # Nor is it the scale: at 1 PF-day N lies between 0.39 and 0.52 times his 1.3e9, ...
+    at_one = [float(frontier(p, 2 * PF_DAY, batch="critical").N[0]) / 1.3e9 for p in corners]
+    assert (min(at_one), max(at_one)) == pytest.approx((0.390, 0.520), abs=0.001)
+    # ... and only below 1e-5 PF-days could it be his.
+    at_least = [float(frontier(p, 2e-6 * PF_DAY, batch="critical").N[0]) for p in corners]
+    assert min(at_least) < 1.3e9 * 1e-6**0.73 < max(at_least)
