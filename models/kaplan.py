@@ -19,6 +19,8 @@ class Kaplan(Law):
     to a power leave the range of single precision.
     """
 
+    symbols: ClassVar = {"N": "parameters without embeddings"}
+
     alpha_N: Array = parameter(
         dist.LogNormal(math.log(0.08), 0.35),
         "exponent of N: without an irreducible loss fits lie between 0.04 and 0.15",

@@ -19,6 +19,8 @@ class KaplanCompute(Law):
     does not.
     """
 
+    symbols: ClassVar = {"C": "training compute in FLOP, without embeddings"}
+
     alpha_C: Array = parameter(
         dist.LogNormal(math.log(0.055), 0.4),
         "exponent of C: without an irreducible loss fits lie between 0.03 and 0.1",

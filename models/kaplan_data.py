@@ -15,6 +15,8 @@ class KaplanData(Law):
     early. D tokens in the data set, L loss in nats per token.
     """
 
+    symbols: ClassVar = {"D": "tokens in the data set"}
+
     alpha_D: Array = parameter(
         dist.LogNormal(math.log(0.1), 0.5),
         "exponent of D: without an irreducible loss fits lie between 0.05 and 0.4, steepest "

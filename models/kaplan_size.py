@@ -15,6 +15,8 @@ class KaplanSize(Law):
     data. N parameters without embeddings, L loss in nats per token.
     """
 
+    symbols: ClassVar = {"N": "parameters without embeddings"}
+
     alpha_N: Array = parameter(
         dist.LogNormal(math.log(0.08), 0.35),
         "exponent of N: without an irreducible loss fits lie between 0.04 and 0.15",

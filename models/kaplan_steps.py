@@ -32,6 +32,8 @@ class KaplanSteps(Law):
     and 0.94, of that S_min 1.4 and 2.4, of that D 1.3 and 2.5.
     """
 
+    symbols: ClassVar = {"N": "parameters without embeddings"}
+
     alpha_N: Array = parameter(
         dist.LogNormal(math.log(0.08), 0.35),
         "exponent of N: without an irreducible loss fits lie between 0.04 and 0.15",

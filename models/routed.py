@@ -23,6 +23,7 @@ class Routed(Law):
     """
 
     may_rise: ClassVar[tuple[str, ...]] = ("N", "experts")
+    symbols: ClassVar = {"N": "parameters that one token sees: the dense model's"}
 
     a: Array = parameter(
         dist.Normal(-0.08, 0.03),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from scalingfit.law import Array, Law, dist, jnp, log, parameter, scale
 
@@ -22,6 +22,8 @@ class Transfer(Law):
     of text and other code: k = 2.1e5, alpha = 0.096, beta = 0.38. The paper states no constants of
     the law from scratch, so there is no complete published point.
     """
+
+    symbols: ClassVar = {"N": "parameters without embeddings"}
 
     alpha_N: Array = parameter(
         dist.LogNormal(math.log(0.08), 0.35),

@@ -52,6 +52,22 @@ __all__ = [
 ]
 
 
+SYMBOLS: Mapping[str, str] = {
+    "N": "parameters",
+    "D": "training tokens",
+    "C": "training compute in FLOP",
+    "U": "unique tokens among D",
+    "S": "optimiser steps",
+    "batch": "tokens in a step",
+    "X": "any one quantity that is scaled: examples, steps, tokens, parameters, FLOP",
+    "experts": "experts in each routed layer; 1 for a dense model",
+    "D_F": "size of the fine-tuning set",
+    "N_nv": "parameters outside the vocabulary",
+    "N_v": "parameters of the vocabulary: its size times the width of an embedding",
+}
+"""What an input means, unless a law says otherwise."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Parameter:
     """The declaration of one scalar parameter: what it means and what is believed of it beforehand.
@@ -248,6 +264,8 @@ class Law(abc.ABC):
         The inputs, one or two, that a budget pays for together: their sum is the N of its count.
     may_rise : tuple of str
         The inputs of which more may hurt, at parameters that the prior allows.
+    symbols : mapping of str to str
+        Meanings of inputs, where they are not those of `SYMBOLS`.
     published : mapping of str to Published
         Points from the literature.
     """
@@ -256,6 +274,7 @@ class Law(abc.ABC):
     default_noise: ClassVar[str] = "student_t"
     size: ClassVar[tuple[str, ...]] = ("N",)
     may_rise: ClassVar[tuple[str, ...]] = ()
+    symbols: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
     published: ClassVar[Mapping[str, Published]] = types.MappingProxyType({})
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -284,6 +303,11 @@ class Law(abc.ABC):
     def inputs(cls) -> tuple[str, ...]:
         """The names of the inputs, read off the signature of ``loss``."""
         return tuple(inspect.signature(cls.loss).parameters)[1:]
+
+    @classmethod
+    def meanings(cls) -> dict[str, str]:
+        """What each input means; nothing where neither the law nor `SYMBOLS` says it."""
+        return {name: cls.symbols.get(name, SYMBOLS.get(name, "")) for name in cls.inputs()}
 
     @classmethod
     def parameters(cls) -> dict[str, Parameter]:

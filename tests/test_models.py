@@ -275,6 +275,16 @@ def test_kaplan_overfits_by_two_percent_at_the_data_the_paper_asks_for() -> None
     np.testing.assert_allclose(excess, 0.02, rtol=0.15)
 
 
+@pytest.mark.parametrize("name", laws())
+def test_every_input_and_every_point_says_what_it_is(name: str) -> None:
+    assert all(law(name).meanings().values())
+    for point in law(name).published.values():
+        assert point.conventions
+        # What is said of N in words is also said to the counting rules.
+        for words, total in {"N total": True, "N without embeddings": False}.items():
+            assert words not in point.conventions or point.total is total
+
+
 def test_kaplan_in_one_quantity() -> None:
     assert point("kaplan_size", "kaplan-2020-eq-1.1").loss(8.8e13) == pytest.approx(1)
     assert point("kaplan_data", "kaplan-2020-eq-1.2").loss(5.4e13 / 2) == pytest.approx(2**0.095)

@@ -53,6 +53,7 @@ def _about(law: type[Law]) -> dict[str, Any]:
         "name": law.name,
         "formula": _formula(law),
         "inputs": list(law.inputs()),
+        "meanings": law.meanings(),
         "about": _source(law),
         "noise": law.default_noise,
         "parameters": {
@@ -73,6 +74,7 @@ def _shown(law: type[Law]) -> list[Any]:
     priors = [[name, row["prior"], row["about"]] for name, row in about["parameters"].items()]
     shown: list[Any] = [
         f"{law.name}: {about['formula']}\n{about['about']}".rstrip(),
+        Grid(("input", "meaning"), [*law.meanings().items()]),
         Grid(("parameter", "prior", "meaning"), priors),
     ]
     if law.published:
@@ -82,4 +84,6 @@ def _shown(law: type[Law]) -> list[Any]:
             for key, point in law.published.items()
         ]
         shown.append(Grid(("published", *names, "source"), rows))
+        conventions = [[key, point.conventions] for key, point in law.published.items()]
+        shown.append(Grid(("published", "conventions"), conventions))
     return shown
