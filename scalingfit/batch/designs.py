@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
-from scalingfit.evidence.horizons import scale_of
+from scalingfit.evidence.budgets import scale_of
 from scalingfit.runs import Runs
 
 __all__ = ["bootstraps", "horizons", "leave_out", "subsets"]

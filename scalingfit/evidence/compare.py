@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
 from scalingfit.evidence.bridge import evidence
+from scalingfit.evidence.budgets import among
 from scalingfit.evidence.candidates import (
     Laws,
     Noises,
@@ -22,7 +23,7 @@ from scalingfit.evidence.candidates import (
     unweighted,
 )
 from scalingfit.evidence.comparison import Comparison, Standing
-from scalingfit.evidence.horizons import among, horizons
+from scalingfit.evidence.horizons import horizons
 from scalingfit.evidence.leave_out import LeaveOut, leave_future_out, leave_out
 from scalingfit.runs import Runs
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from scalingfit.allocation.forecast import Forecast, forecast
+from scalingfit.evidence.budgets import scale_of
 from scalingfit.evidence.density import log_likelihood, new_runs
-from scalingfit.evidence.horizons import scale_of
 from scalingfit.inference.posterior import Posterior
 from scalingfit.noise import Noise
 

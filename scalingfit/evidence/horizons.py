@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError, listed
 from scalingfit.allocation.answer import engineering
+from scalingfit.evidence.budgets import clusters, scale_of
 from scalingfit.runs import Runs
 
-__all__ = ["Horizon", "clusters", "horizons", "scale_of"]
+__all__ = ["Horizon", "horizons"]
 
 Floats = NDArray[np.float64]
 
@@ -20,8 +20,6 @@ SHARES = (0.4, 0.55, 0.7, 0.85)
 """Shares of the runs that are fitted where no cuts are asked for."""
 REACH = 0.1
 """How far from such a share a cut may be, to fall between budgets."""
-TOGETHER = 1.25
-"""Budgets within this factor of their neighbour are one budget that was read off imprecisely."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,36 +44,6 @@ class Horizon:
     def farthest(self) -> float:
         """The largest distance that is forecast."""
         return float(np.max(self.distance[self.test]))
-
-
-def scale_of(runs: Runs) -> tuple[str, Floats]:
-    """What the size of a run is measured by: compute where it is known, else its one input.
-
-    Raises
-    ------
-    InputError
-        There are several inputs, and none of them is compute.
-    """
-    columns = runs.columns
-    if "C" in columns:
-        return "C", columns["C"]
-    if {"N", "D"} <= set(columns):
-        return "6ND", 6 * columns["N"] * columns["D"]
-    if len(runs.inputs) == 1:
-        return runs.inputs[0], columns[runs.inputs[0]]
-    raise InputError(
-        f"the size of these runs is unclear: their inputs are {listed(runs.inputs)}",
-        remedy="read the table with a compute column: read(..., C='flops').",
-    )
-
-
-def clusters(values: Floats, factor: float = TOGETHER) -> NDArray[np.int64]:
-    """Number the groups of values that lie within a factor of their neighbours, from the least."""
-    order = np.argsort(values)
-    steps = np.diff(np.log(values[order])) > np.log(factor)
-    numbers = np.empty(len(values), np.int64)
-    numbers[order] = np.concatenate([[0], np.cumsum(steps)])
-    return numbers
 
 
 def horizons(
@@ -128,18 +96,19 @@ def _horizon(scale: Floats, train: NDArray[np.bool_], test: NDArray[np.bool_]) -
 
 
 def _default_cuts(scale: Floats, least: int) -> Floats:
-    """Near each share of the runs, the widest gap between scales: between budgets, if there are."""
-    ordered = np.log(np.sort(scale))
-    below = np.arange(1, len(scale))
-    gaps = np.round(np.diff(ordered), 6)  # rounded, so that the nearest of equal gaps is taken
+    """Near each share of the runs, the widest gap between budgets; none is cut in two."""
+    order = np.argsort(scale)
+    ordered, budget = np.log(scale[order]), clusters(scale)[order]
+    below = 1 + np.flatnonzero(np.diff(budget))  # how many runs lie below each gap
+    gaps = np.round(ordered[below] - ordered[below - 1], 2)  # so that the nearest of equals wins
+    off = np.abs(below / len(scale) - np.array(SHARES)[:, None])
     found = []
-    for share in SHARES:
-        near = np.flatnonzero((np.abs(below / len(scale) - share) <= REACH) & (below >= least))
-        near = near[gaps[near] > 0]
+    for away in off:
+        near = np.flatnonzero((away <= REACH) & (below >= least))
         if near.size:
-            off = np.abs(below[near] / len(scale) - share)
-            found.append(np.exp(ordered[near[np.lexsort((off, -gaps[near]))[0]]]))
-    return np.unique(found) * (1 + 1e-12)
+            best = near[np.lexsort((away[near], -gaps[near]))[0]]
+            found.append(scale[order[below[best] - 1]])
+    return np.unique(found)
 
 
 def _source_split(runs: Runs, split: str) -> NDArray[np.bool_]:
@@ -159,17 +128,3 @@ def _source_split(runs: Runs, split: str) -> NDArray[np.bool_]:
             remedy="name a column with these two values.",
         )
     return np.array([known[value] for value in values])
-
-
-def among(runs: Runs, by: str) -> Sequence[object]:
-    """One key a run for leaving out whole groups: a label, a column, or "budget" by clusters."""
-    table = {**runs.columns, **runs.labels}
-    if by in table:
-        return list(table[by].tolist())
-    if by == "budget":
-        return list(clusters(scale_of(runs)[1]).tolist())
-    raise InputError(
-        f"there is no column {by!r} to leave runs out by",
-        [f"columns: {listed(table)}"],
-        remedy='choose one of these, or "budget" for runs of nearly the same compute.',
-    )

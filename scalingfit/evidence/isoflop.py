@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
 from scalingfit.allocation.answer import engineering
-from scalingfit.evidence.horizons import clusters
+from scalingfit.evidence.budgets import budget_of
 from scalingfit.runs import Runs
 
 __all__ = ["Exponent", "Profiles", "envelope", "isoflop", "profiles"]
@@ -224,14 +224,9 @@ def envelope(
 
 
 def grouped(runs: Runs, budgets: ArrayLike | None = None) -> list[NDArray[np.int64]]:
-    """Positions of the runs of each budget."""
-    C = runs["C"]
-    if budgets is None:
-        numbers = clusters(C)
-        return [np.flatnonzero(numbers == group) for group in range(numbers.max() + 1)]
-    levels = np.unique(np.atleast_1d(np.asarray(budgets, float)))
-    found = [np.flatnonzero(np.abs(np.log(C / level)) < np.log(1.1)) for level in levels]
-    return [group for group in found if group.size]
+    """Positions of the runs of each budget; see `scalingfit.evidence.budgets.budget_of`."""
+    numbers = budget_of(runs, budgets)
+    return [np.flatnonzero(numbers == number) for number in np.unique(numbers[numbers >= 0])]
 
 
 def _near_best(

@@ -13,9 +13,9 @@ from scipy.stats import lognorm
 
 from scalingfit import law
 from scalingfit._errors import InputError
+from scalingfit.evidence.budgets import clusters
 from scalingfit.evidence.compare import compare, rank
 from scalingfit.evidence.comparison import Comparison
-from scalingfit.evidence.horizons import clusters, horizons
 from scalingfit.evidence.leave_out import held_out, leave_out
 from scalingfit.inference import Posterior
 from scalingfit.inference.fit import posterior_of
@@ -174,13 +174,6 @@ def test_misuse_is_refused(runs: Runs) -> None:
         compare(runs, BOTH, by="seed")
     with pytest.raises(InputError, match="at least 7 runs"):
         compare(runs, BOTH, cuts=[1e10])
-
-
-def test_default_cuts_keep_budgets_whole(runs: Runs) -> None:
-    found = horizons(runs, least=7)
-    assert [int(cut.train.sum()) for cut in found] == [12, 18, 24, 30]
-    for cut in found:
-        assert cut.farthest == pytest.approx(3.1622776601683794e21 / cut.limit)
 
 
 @pytest.mark.slow
