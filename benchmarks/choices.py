@@ -42,7 +42,8 @@ Made by `python -m benchmarks.choices`. Tables are simulated from a law whose pa
 at six budgets from 3e18 to 3e21 FLOP, on a band of sizes about 20 tokens a parameter, with normal
 scatter on log loss. Each is fitted by all three laws with `scalingfit.refit` (method "auto", 4
 chains of 250 draws, Student-t scatter), and weighed by PSIS-LOO by the rule that `compare` uses:
-one law is better where its elpd is higher by more than two standard errors and 4 nats.
+one law is better where its elpd is higher by more than 4 nats and two standard errors (a few
+percent more, since so many runs tell the error only so well).
 `over_training` is Chinchilla's law with alpha = beta, so that where it is true the runs cannot tell
 the two apart, and must not.
 
@@ -114,7 +115,8 @@ def outcome(truth: str, left: dict[str, LeaveOut]) -> list[bool]:
 
 def _better(left: dict[str, LeaveOut], one: str, other: str) -> bool:
     gap = left[one].elpd_i - left[other].elpd_i
-    return told_apart(float(gap.sum()), float(np.sqrt(len(gap) * np.var(gap))))
+    error = float(np.sqrt(len(gap) * np.var(gap)))
+    return told_apart(float(gap.sum()), error, len(gap))
 
 
 def _left(posterior: sf.Posterior, rows: int) -> LeaveOut:

@@ -24,6 +24,7 @@ def compare(
     laws: str = "chinchilla,kaplan",
     noise: str | None = None,
     by: str | None = None,
+    budgets: str | None = None,
     cuts: str | None = None,
     corners: bool = False,
     plot: Path | None = None,
@@ -48,7 +49,9 @@ def compare(
         Noise models, with commas between them; every law is fitted with each.
     by
         Leave out all runs of one value of this column at once; "budget" groups runs of nearly the
-        same compute.
+        same compute, unless the table has a column of that name.
+    budgets
+        The budgets of the experiment in FLOP, with commas between them, for `--by budget`.
     cuts
         Budgets in FLOP, with commas between them: fit the runs below, foretell those above.
     corners
@@ -61,7 +64,7 @@ def compare(
         with progress(f"comparing laws on {len(loaded)} runs"):
             found = sf.compare(
                 loaded, names(laws), noise and names(noise), by=by, cuts=_budgets("--cuts", cuts),
-                **sampling.options(),
+                budgets=_budgets("--budgets", budgets), **sampling.options(),
             )  # fmt: skip
             at = found.corners() if corners else None
         save(lambda report: report.evidence_plots.comparison(found))

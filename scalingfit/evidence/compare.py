@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
 from scalingfit.evidence.bridge import evidence
@@ -29,6 +29,10 @@ from scalingfit.runs import Runs
 
 __all__ = ["Comparison", "Standing", "compare", "rank"]
 
+FEW = 10
+"""Groups; with fewer, errors that rest on the scatter between them are much too small in practice
+(Cameron, Gelbach & Miller 2008, Review of Economics and Statistics 90, 414)."""
+
 
 def compare(
     runs: Runs,
@@ -36,6 +40,7 @@ def compare(
     noises: Noises = None,
     *,
     by: str | None = None,
+    budgets: ArrayLike | None = None,
     cuts: ArrayLike | None = None,
     future: bool = True,
     refit: bool = True,
@@ -53,7 +58,11 @@ def compare(
         so noise on log loss and on the loss compare.
     by : str, optional
         Leave out all runs of one label or column value at once, where they are not independent:
-        "seed", "family"; "budget" groups runs of nearly the same compute.
+        "seed", "family"; "budget" groups runs of nearly the same compute, unless the table has a
+        column of that name.
+    budgets : array, optional
+        FLOP, for by="budget": runs within 10 % of one are left out together, each other run by
+        itself.
     cuts : array, optional
         Budgets in FLOP: fit the runs below, foretell those above. By default four of them.
     future : bool
@@ -80,9 +89,8 @@ def compare(
             "there is nothing to compare: one law with one noise model",
             remedy='name two, such as laws=["chinchilla", "kaplan"] or noises=["normal", ...].',
         )
-    keys = list(range(len(runs))) if by is None else among(runs, by)
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    groups = np.array([numbers[key] for key in keys])
+    by = "budget" if by is None and budgets is not None else by
+    groups = _groups(runs, by, budgets)
     least = 2 + max(map(dimension, models.values()))
     ahead = horizons(runs, least, cuts) if future else []
     posteriors = fit_each(models, runs, settings)
@@ -105,7 +113,9 @@ def compare(
         for name, row in ranked.items()
     }
     messages = _messages(standings, {name: failed for name, (_, failed) in beyond.items()})
-    return Comparison(runs, standings, ahead, by or "run", groups, messages, settings)
+    return Comparison(
+        runs, standings, ahead, by or "run", groups, (*_uneven(groups, by), *messages), settings
+    )
 
 
 def rank(left: Mapping[str, LeaveOut]) -> dict[str, dict[str, float]]:
@@ -129,6 +139,36 @@ def rank(left: Mapping[str, LeaveOut]) -> dict[str, dict[str, float]]:
     table = stats.compare(shifted, round_to="none")
     rows = table[["weight", "elpd_diff", "dse"]].astype(float).to_dict(orient="index")
     return {str(name): row for name, row in rows.items()}
+
+
+def _groups(runs: Runs, by: str | None, budgets: ArrayLike | None) -> NDArray[np.int64]:
+    """What is left out together: a number for each run, counted from 0."""
+    if by is None:
+        return np.arange(len(runs))
+    keys = among(runs, by, budgets)
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    if len(numbers) == 1:
+        raise InputError(
+            f"all {len(runs)} runs are of one {by}, and cannot be left out",
+            remedy="choose a column with several values, or leave out single runs.",
+        )
+    return np.array([numbers[key] for key in keys])
+
+
+def _uneven(groups: NDArray[np.int64], by: str | None) -> list[str]:
+    """What stands against leaving out such groups, if anything does."""
+    sizes, found = np.bincount(groups), []
+    if by is not None and len(sizes) < FEW:
+        found.append(
+            f"left out by {by} there are {len(sizes)} groups: a standard error from so few says "
+            "little, and so does a choice that rests on it; leave out smaller groups, or each run"
+        )
+    if sizes.max() > len(groups) / 2:
+        found.append(
+            f"one {by} holds {sizes.max()} of {len(groups)} runs, so that the others are no match "
+            "for it; leave out smaller groups, or each run"
+        )
+    return found
 
 
 def _messages(standings: Mapping[str, Standing], failed: Mapping[str, int]) -> tuple[str, ...]:

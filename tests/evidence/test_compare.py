@@ -15,7 +15,7 @@ from scalingfit import law
 from scalingfit._errors import InputError
 from scalingfit.evidence.budgets import clusters
 from scalingfit.evidence.compare import compare, rank
-from scalingfit.evidence.comparison import Comparison
+from scalingfit.evidence.comparison import Comparison, told_apart
 from scalingfit.evidence.leave_out import held_out, leave_out
 from scalingfit.inference import Posterior
 from scalingfit.inference.fit import posterior_of
@@ -150,6 +150,35 @@ def test_stacked_answers_mix_the_laws(comparison: Comparison) -> None:
     assert row["mean"]["between"] > row["mean"]["within"]
     assert "within / between" in str(comparison.forecast(N=1e11, D=2e12))
     assert len(comparison.frontier([1e22, 1e23]).mixture) == 2
+
+
+def test_few_groups_decide_little() -> None:
+    """Two standard errors hold as often as the normal's, 95.4 %, whatever the number of groups."""
+    rng = np.random.default_rng(0)
+    for groups in (3, 6, 24):
+        gaps = 100 * rng.standard_normal((20_000, groups))  # far above the least difference
+        errors = np.sqrt(groups * gaps.var(axis=1, ddof=1))
+        wrong = [told_apart(*pair, groups) for pair in zip(gaps.sum(axis=1), errors, strict=True)]
+        assert np.mean(wrong) == pytest.approx(0.0228, abs=4 * np.sqrt(0.0228 / 20_000))
+    assert not told_apart(1e3, 1.0, 1)
+
+
+def test_few_or_uneven_groups_are_named(runs: Runs) -> None:
+    found = compare(
+        runs, BOTH, "normal", budgets=np.unique(runs.C)[:3], future=False, refit=False, **QUICK
+    )
+    # Three budgets of six runs, and eighteen runs by themselves.
+    assert found.unit == "budget"
+    assert sorted(np.bincount(found.groups).tolist()) == [1] * 18 + [6] * 3
+    assert not any("groups" in message for message in found.messages)
+    wide = Runs.from_columns(runs.columns, labels={"half": np.repeat(["a", "b", "c"], [24, 6, 6])})
+    found = compare(wide, BOTH, "normal", by="half", future=False, refit=False, **QUICK)
+    few, uneven, *_ = found.messages
+    assert "by half there are 3 groups" in few
+    assert "one half holds 24 of 36 runs" in uneven
+    one = Runs.from_columns(runs.columns, labels={"family": ["a"] * 36})
+    with pytest.raises(InputError, match="all 36 runs are of one family"):
+        compare(one, BOTH, by="family")
 
 
 def test_runs_that_cannot_tell_are_not_forced_to() -> None:
