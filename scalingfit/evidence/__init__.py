@@ -8,12 +8,9 @@ from scalingfit.evidence.corners import Corners, corners
 from scalingfit.evidence.discrepancy import Discrepancy
 from scalingfit.evidence.hypothesis import Hypothesis, hypothesis
 from scalingfit.evidence.isoflop import Exponent, Profiles, envelope, isoflop, profiles
-from scalingfit.evidence.reconcile import (
-    Reconciliation,
-    exponent_without_embeddings,
-    reconcile,
-    recount,
-)
+from scalingfit.evidence.reconcile import reconcile
+from scalingfit.evidence.reconciliation import Reconciliation
+from scalingfit.evidence.recount import exponent_without_embeddings, recount
 from scalingfit.evidence.stack import Stacked
 
 __all__ = [

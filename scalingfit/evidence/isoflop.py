@@ -6,33 +6,30 @@ differ (Czech et al., arXiv 2603.22339). Runs scatter about it with heavy tails.
 uncertainty of every minimum goes into the exponent, together with scatter between the minima that
 the runs of a budget cannot know of.
 
-Losses enter as logarithms, sizes as log N from the middle of the budget's runs.
+Losses enter as logarithms, sizes as log N from the middle of the budget's runs. Runs that miss
+their budget, as all do once they are counted in another way, are moved to its middle; see
+`_moved`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit._errors import InputError
+from scalingfit._errors import InputError, listed
 from scalingfit.allocation.answer import engineering
 from scalingfit.evidence.budgets import budget_of
+from scalingfit.evidence.cubics import draw_cubics, lowest
 from scalingfit.runs import Runs
 
 __all__ = ["Exponent", "Profiles", "envelope", "isoflop", "profiles"]
 
 Floats = NDArray[np.float64]
 
-TAIL = 4.0  # degrees of freedom of the scatter
-COEFFICIENT_SDS = np.array([1.0, 0.3, 0.1, 0.03])
-"""Prior sds of the cubic, in log loss for each power of log N: published surfaces curve by 0.01 to
-0.05, and change that by a few thousandths."""
-NOISE_SHAPE, NOISE_SCALE = 1.0, 0.003  # inverse gamma on the variance: a few tenths of a percent
-BURN_IN = 300
+LEAST = 5
+"""Sizes that a budget needs for its best one to be told."""
 EDGE = 0.1
 """A budget whose minimum lies at an end of its runs in more of the draws takes no part."""
 SCATTERS = np.concatenate([[1e-4], np.geomspace(3e-3, 1.0, 60)])
@@ -97,7 +94,7 @@ def profiles(
     *,
     budgets: ArrayLike | None = None,
     window: float = 0.1,
-    least: int = 5,
+    least: int = LEAST,
     draws: int = 2000,
     seed: int = 0,
 ) -> Profiles:
@@ -108,42 +105,36 @@ def profiles(
     runs : Runs
         With N, C and L.
     budgets : array, optional
-        FLOP; runs within 10 % of one belong to it, all others take no part. By default runs of
-        nearly the same compute are grouped.
+        FLOP; see `scalingfit.evidence.budgets.budget_of`.
     window : float
         Only runs whose log loss lies within this of the budget's best are used (but the `least`
         nearest to the best size always are): far from the minimum no cubic holds.
     least : int
-        Budgets with fewer runs are left out.
+        Budgets with fewer sizes are left out.
     draws, seed : int
 
     Raises
     ------
     InputError
-        Fewer than three budgets have enough runs.
+        Fewer than three budgets have enough sizes.
     """
-    groups = [g for g in grouped(runs, budgets) if len(g) >= least]
-    if len(groups) < 3:
-        raise InputError(
-            f"isoFLOP profiles need three budgets of {least} runs each; there are {len(groups)}",
-            remedy="name the budgets of the experiment (budgets=[6e18, 1e19, ...]), or fit a law.",
-        )
-    chosen = [_near_best(runs, group, window, least) for group in groups]
-    C = np.array([np.exp(np.mean(np.log(runs["C"][group]))) for group in groups])
+    groups = grouped(runs, budgets, least)
+    log_C, log_L = _moved(runs, groups)
+    chosen = [_near_best(runs["N"], log_L, group, window, least) for group in groups]
     place = [np.log(runs["N"][group]) for group in chosen]
     centre = np.array([(x.min() + x.max()) / 2 for x in place])
     size = max(map(len, chosen))
     u, y, real = (np.zeros((len(chosen), size)) for _ in range(3))
     for row, (group, x, middle) in enumerate(zip(chosen, place, centre, strict=True)):
         u[row, : len(group)] = x - middle
-        y[row, : len(group)] = np.log(runs["L"][group])
+        y[row, : len(group)] = log_L[group]
         real[row, : len(group)] = 1.0
     level = np.sum(y, axis=1) / np.sum(real, axis=1)
-    curves = _gibbs(u, (y - level[:, None]) * real, real, draws, np.random.default_rng(seed))
+    curves = draw_cubics(u, (y - level[:, None]) * real, real, draws, np.random.default_rng(seed))
     ends = np.array([[x.min(), x.max()] for x in place]) - centre[:, None]
-    where, height, edge = _lowest(curves, ends)
+    where, height, edge = lowest(curves, ends)
     return Profiles(
-        C=C,
+        C=np.exp(log_C),
         log_N=where + centre,
         log_L=height + level,
         at_edge=edge.mean(axis=0),
@@ -199,23 +190,37 @@ def isoflop(found: Profiles, *, draws: int = 2000, seed: int = 0) -> Exponent:
 
 
 def envelope(
-    runs: Runs, *, budgets: ArrayLike | None = None, draws: int = 2000, seed: int = 0
+    runs: Runs,
+    *,
+    budgets: ArrayLike | None = None,
+    least: int = LEAST,
+    draws: int = 2000,
+    seed: int = 0,
 ) -> Exponent:
     """The lower envelope: the size of the best run of each budget, and a line through those.
 
     Hoffmann et al. 2022's first approach, for tables that hold one loss a run: nothing is
     interpolated, so steps between the sizes that were trained come through. The draws are
     bootstraps of the runs within budgets.
+
+    Parameters
+    ----------
+    runs, budgets, least
+        As in `profiles`: a few stragglers are no budget, and their best run is far from the best.
+    draws, seed : int
+
+    Raises
+    ------
+    InputError
+        Fewer than three budgets have enough sizes.
     """
-    groups = grouped(runs, budgets)
-    if len(groups) < 3:
-        raise InputError(f"an envelope needs three budgets; there are {len(groups)}")
+    groups = grouped(runs, budgets, least)
+    x, log_L = _moved(runs, groups)
     random = np.random.default_rng(seed)
-    x = np.array([np.mean(np.log(runs["C"][group])) for group in groups])
     best = []
     for group in groups:
         picked = group[random.integers(0, len(group), (draws, len(group)))]
-        rows = picked[np.arange(draws), np.argmin(runs["L"][picked], axis=1)]
+        rows = picked[np.arange(draws), np.argmin(log_L[picked], axis=1)]
         best.append(np.log(runs["N"][rows]))
     y = np.stack(best, axis=1)
     offset = x - x.mean()
@@ -223,67 +228,50 @@ def envelope(
     return Exponent(a, y.mean(axis=1) - a * x.mean(), len(groups))
 
 
-def grouped(runs: Runs, budgets: ArrayLike | None = None) -> list[NDArray[np.int64]]:
-    """Positions of the runs of each budget; see `scalingfit.evidence.budgets.budget_of`."""
+def grouped(
+    runs: Runs, budgets: ArrayLike | None = None, least: int = LEAST
+) -> list[NDArray[np.int64]]:
+    """Positions of the runs of each budget that has enough sizes, by C; three such are needed.
+
+    Raises
+    ------
+    InputError
+    """
     numbers = budget_of(runs, budgets)
-    return [np.flatnonzero(numbers == number) for number in np.unique(numbers[numbers >= 0])]
+    every = [np.flatnonzero(numbers == number) for number in np.unique(numbers[numbers >= 0])]
+    sizes = [len(np.unique(runs["N"][group])) for group in every]
+    enough = [group for group, count in zip(every, sizes, strict=True) if count >= least]
+    if len(enough) < 3:
+        raise InputError(
+            f"three budgets with {least} sizes each are needed, and there are {len(enough)}",
+            [f"sizes of each budget: {listed(map(str, sizes))}; runs of no budget: "
+             f"{np.sum(numbers < 0)}"],
+            remedy="name the budgets of the experiment (budgets=[6e18, 1e19, ...]), or fit a law.",
+        )  # fmt: skip
+    return sorted(enough, key=lambda group: float(np.mean(np.log(runs["C"][group]))))
+
+
+def _moved(runs: Runs, groups: list[NDArray[np.int64]]) -> tuple[Floats, Floats]:
+    """Log C of the middle of each budget, (budget,), and log losses moved there, (run,).
+
+    At the best size the loss of one size falls with C as fast as the least loss does, since a small
+    change of size does nothing there (the envelope theorem). So runs are moved along the trend of
+    the budgets' least losses, a parabola in log C.
+    """
+    log_C, log_L = np.log(runs["C"]), np.log(runs["L"])
+    middle = np.array([log_C[group].mean() for group in groups])
+    lowest_of = np.array([log_L[group].min() for group in groups])
+    centre = middle.mean()
+    slope = np.polyval(np.polyder(np.polyfit(middle - centre, lowest_of, 2)), middle - centre)
+    for group, at, trend in zip(groups, middle, slope, strict=True):
+        log_L[group] += trend * (at - log_C[group])
+    return middle, log_L
 
 
 def _near_best(
-    runs: Runs, group: NDArray[np.int64], window: float, least: int
+    N: Floats, log_L: Floats, group: NDArray[np.int64], window: float, least: int
 ) -> NDArray[np.int64]:
-    excess = np.log(runs["L"][group])
-    excess = excess - excess.min()
-    best = runs["N"][group][np.argmin(excess)]
-    near = np.argsort(np.abs(np.log(runs["N"][group] / best)))[:least]
+    excess = log_L[group] - log_L[group].min()
+    best = N[group][np.argmin(excess)]
+    near = np.argsort(np.abs(np.log(N[group] / best)))[:least]
     return np.asarray(group[np.union1d(np.flatnonzero(excess <= window), near)])
-
-
-def _gibbs(u: Floats, y: Floats, real: Floats, draws: int, random: np.random.Generator) -> Floats:
-    """Draws of the cubics, (draw, budget, 4), with Student-t scatter; all budgets at once.
-
-    The t is a normal whose precision is a gamma variable of each run, so that every step is
-    conjugate (Geweke 1993).
-    """
-    basis = np.stack([u**power for power in range(4)], axis=-1)
-    prior = np.diag(COEFFICIENT_SDS**-2.0)
-    precision, noise = real.copy(), np.full(len(u), NOISE_SCALE**2)
-    kept = np.empty((draws, len(u), 4))
-    for turn in range(-BURN_IN, draws):
-        scaled = precision / noise[:, None]
-        inner = np.einsum("br,bri,brj->bij", scaled, basis, basis) + prior
-        centre = np.linalg.solve(inner, np.einsum("br,bri->bi", scaled * y, basis)[..., None])
-        factor = np.linalg.cholesky(inner)
-        white = random.standard_normal((len(u), 4, 1))
-        curve = (centre + np.linalg.solve(factor.swapaxes(1, 2), white))[..., 0]
-        squared = (y - np.einsum("bri,bi->br", basis, curve)) ** 2 * real
-        shape = NOISE_SHAPE + real.sum(axis=1) / 2
-        rate = NOISE_SHAPE * NOISE_SCALE**2 + np.sum(precision * squared, axis=1) / 2
-        noise = rate / random.gamma(shape)
-        precision = real * random.gamma((TAIL + 1) / 2, size=u.shape)
-        precision /= (TAIL + squared / noise[:, None]) / 2
-        if turn >= 0:
-            kept[turn] = curve
-    return kept
-
-
-def _lowest(curves: Floats, ends: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Where each cubic is least between two ends, how low, and whether that is at an end."""
-    c0, c1, c2, c3 = np.moveaxis(curves, -1, 0)
-
-    def height(at: Any) -> Any:
-        return c0 + at * (c1 + at * (c2 + at * c3))
-
-    with np.errstate(invalid="ignore", divide="ignore"):
-        # The root of the derivative at which the cubic curves upwards.
-        inner = -c1 / (c2 + np.sqrt(c2**2 - 3 * c1 * c3))
-    inside = (inner > ends[:, 0]) & (inner < ends[:, 1])  # False for NaN
-    places: Sequence[Floats] = [
-        np.where(inside, inner, ends[:, 0]),
-        np.broadcast_to(ends[:, 0], c0.shape),
-        np.broadcast_to(ends[:, 1], c0.shape),
-    ]
-    heights = np.stack([height(place) for place in places])
-    best = np.argmin(heights, axis=0)
-    where = np.take_along_axis(np.stack(places), best[None], axis=0)[0]
-    return where, heights.min(axis=0), (best > 0) | ~inside

@@ -10,7 +10,7 @@ from matplotlib.figure import FigureBase
 from matplotlib.ticker import FuncFormatter
 
 from scalingfit.evidence import Backtest, Comparison, Reconciliation
-from scalingfit.evidence.reconcile import METHODS
+from scalingfit.evidence.reconciliation import METHODS
 from scalingfit.evidence.scores import LEVELS, band
 from scalingfit.evidence.track_record import Record
 from scalingfit.report._style import BLUE, GREEN, GREY, INK, ORANGE, PINK, blank, log_axis, tidy
@@ -174,7 +174,7 @@ def reconciliation(found: Reconciliation, figure: FigureBase | None = None) -> F
         To draw into.
     """
     rows = found.summary()
-    figure = blank(figure, 7.5, 1.2 + 0.55 * len(rows))
+    figure = blank(figure, 8.5, 1.6 + 0.55 * len(rows))
     axes = figure.subplots()
     for place, (color, method) in enumerate(zip(COLORS, METHODS, strict=False)):
         kept = [(at, row[method]) for at, row in enumerate(rows) if row[method]]
@@ -184,15 +184,16 @@ def reconciliation(found: Reconciliation, figure: FigureBase | None = None) -> F
             middle, [at + 0.22 * (place - 1) for at, _ in kept], fmt="o", markersize=4,
             xerr=[middle - ends[:, 0], ends[:, 1] - middle], color=color, label=method,
         )  # fmt: skip
-    known = [(row["published"], at) for at, row in enumerate(rows) if row["published"]]
+    known = [(value, at) for at, row in enumerate(rows) for value in row["published"]]
     if known:
         values, places = zip(*known, strict=True)
         axes.scatter(values, places, marker="|", s=500, color=INK, label="published")
     axes.axvline(0.5, color=GREY, linewidth=0.8, linestyle=":")
     axes.axvline(0.73, color=GREY, linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(rows)), [row["stage"] for row in rows])
-    axes.invert_yaxis()
-    axes.set_xlabel("a in N* ~ C^a; dotted: 0.50 (Hoffmann et al.), 0.73 (Kaplan et al.)")
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlabel("a in N* ~ C^a\ndotted: 0.50 (Hoffmann et al.), 0.73 (Kaplan et al.)")
     tidy(axes, "The exponent, stage by stage")
-    axes.legend(frameon=False, fontsize=8, loc="lower right", markerscale=0.5)
+    # Beside the axes, where no interval can be.
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), markerscale=0.5)
     return figure

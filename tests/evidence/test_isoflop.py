@@ -9,8 +9,10 @@ import pytest
 
 from scalingfit import law, read
 from scalingfit._errors import InputError
+from scalingfit.allocation import frontier, non_embedding
 from scalingfit.evidence.isoflop import envelope, grouped, isoflop, profiles
-from scalingfit.evidence.reconcile import exponent_without_embeddings, reconcile, recount
+from scalingfit.evidence.reconcile import reconcile
+from scalingfit.evidence.recount import exponent_without_embeddings, recount
 from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
 
@@ -110,6 +112,34 @@ def test_the_envelope_is_a_line_through_the_best_sizes() -> None:
         envelope(few)
 
 
+def test_stragglers_make_no_budget() -> None:
+    """One run alone is the best of its budget, wherever its size lies."""
+    runs = surface(0.0, count=33)
+    C = np.array([1e16, 1e25])
+    N = np.array([1e8, 1e8])
+    alone = {"N": N, "D": C / 6 / N, "C": C, "L": np.asarray(POINT.loss(N, C / 6 / N))}
+    joined = Runs.from_columns({name: np.append(runs[name], alone[name]) for name in runs.columns})
+    np.testing.assert_array_equal(envelope(joined).a, envelope(runs).a)
+    with pytest.raises(InputError, match="three budgets with 5 sizes each") as refusal:
+        envelope(joined, budgets=[1e16, 1e18, 1e25])
+    assert "sizes of each budget: 1, 33, 1" in str(refusal.value)
+
+
+def test_runs_that_miss_their_budget_are_moved_to_it() -> None:
+    """Sizes above the optimum with too little compute and those below with too much: as counting
+    without embeddings makes them. Left where they are, they would shift every minimum."""
+    exact = surface(0.0)
+    tilt = (exact.N / optimum(exact.C)) ** -0.04
+    C = exact.C * tilt
+    D = C / 6 / exact.N
+    runs = Runs.from_columns(
+        {"N": exact.N, "D": D, "C": C, "L": np.asarray(POINT.loss(exact.N, D))}
+    )
+    found = profiles(runs)
+    np.testing.assert_allclose(found.log_N.mean(axis=0), np.log(optimum(found.C)), atol=0.03)
+    assert np.median(envelope(runs).a) == pytest.approx(EXPONENT, abs=0.02)
+
+
 def test_counting_without_embeddings_gives_kaplans_exponent(posterior: Posterior) -> None:
     """Pearce & Song's script gives 0.7805 for Besiroglu et al.'s constants (FORMULAS: 3)."""
 
@@ -128,6 +158,26 @@ def test_recounting_turns_total_into_non_embedding_parameters(runs: Runs) -> Non
     np.testing.assert_array_equal(counted.L, runs.L)
 
 
+def test_recounted_runs_keep_their_budgets() -> None:
+    """The exponent is that of the optimum under the other count, which the solver gives too."""
+    runs = surface(1e-4, reach=6.0, count=13)
+    counted = recount(runs)
+    assert [len(group) for group in grouped(counted)] == [13] * 7
+    assert len(set(recount(counted).labels["budget"].tolist())) == 7  # kept a second time
+    C = np.exp([np.log(counted.C[group]).mean() for group in grouped(counted)])
+    best = frontier(POINT, np.logspace(17, 22, 400), counting="6ND-non-embedding").N
+    sizes = np.asarray(non_embedding(best))
+    true = np.interp(np.log(C), np.log(np.logspace(17, 22, 400)), np.log(sizes))
+    found = profiles(counted)
+    np.testing.assert_allclose(found.C, C)
+    np.testing.assert_allclose(found.log_N.mean(axis=0), true, atol=0.03)
+    slope = np.polyfit(np.log(C), true, 1)[0]
+    assert slope > EXPONENT + 0.02
+    assert isoflop(found).interval()[0] == pytest.approx(slope, abs=0.005)
+    few = recount(runs, budgets=[1e18, 1e19])
+    assert sorted(set(few.labels["budget"][few.labels["budget"] > 0].round(-16))) == [1e18, 1e19]
+
+
 def test_stages_are_reconciled() -> None:
     stages = {"total": surface(0.003), "shifted": surface(0.003, 1, off_centre=1.2)}
     found = reconcile(stages, noise="normal", published={"total": 0.51}, **QUICK)
@@ -136,7 +186,7 @@ def test_stages_are_reconciled() -> None:
             assert row[method]["q5"] - 0.02 < EXPONENT < row[method]["q95"] + 0.02
     assert "0.510" in str(found)
     assert 0.01 < found.probability("total", "shifted") < 0.99
-    assert found.to_pandas().loc["total", "published"] == 0.51
+    assert found.to_pandas().loc["total", "published"] == [0.51]
     with pytest.raises(InputError, match="none of the stages"):
         reconcile(stages, published={"totel": 0.5})
 

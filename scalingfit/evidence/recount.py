@@ -1,0 +1,87 @@
+"""The same runs and the same law, had embeddings not been counted.
+
+Pearce & Song 2024, "Reconciling Kaplan and Chinchilla Scaling Laws", arXiv 2406.12907.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scalingfit.allocation import frontier, non_embedding
+from scalingfit.allocation.embedding import CHINCHILLA_OMEGA
+from scalingfit.evidence.budgets import budget_of
+from scalingfit.evidence.isoflop import Exponent
+from scalingfit.inference.posterior import Posterior
+from scalingfit.runs import Runs
+
+__all__ = ["exponent_without_embeddings", "recount"]
+
+Floats = NDArray[np.float64]
+
+KAPLAN_SIZES = (10**2.9, 10**9.2)
+"""Smallest and largest N of Kaplan et al.'s runs, without embeddings (Pearce & Song 2024)."""
+
+
+def recount(
+    runs: Runs, omega: float = CHINCHILLA_OMEGA, *, budgets: ArrayLike | None = None
+) -> Runs:
+    """The same runs with N and C counted without embeddings: N_E, and C = 6 N_E D.
+
+    Runs of one budget stay together: the label "budget" keeps the one they were made for, in FLOP
+    as counted before.
+
+    Parameters
+    ----------
+    runs : Runs
+        With total parameters N.
+    omega : float
+        Of the relation N = N_E + omega N_E^(1/3) (Pearce & Song 2024, arXiv 2406.12907).
+    budgets : array, optional
+        FLOP, as counted before; see `scalingfit.evidence.budgets.budget_of`.
+    """
+    N = np.asarray(non_embedding(runs["N"], omega), float)
+    return Runs.from_columns(
+        {**runs.columns, "N": N, "C": 6 * N * runs["D"]},
+        labels={**runs.labels, "budget": _budget_names(runs, budgets)},
+        row_numbers=runs.row_numbers,
+        provenance={**runs.provenance, "recounted": f"without embeddings, omega {omega:g}"},
+    )
+
+
+def exponent_without_embeddings(
+    posterior: Posterior,
+    sizes: tuple[float, float] = KAPLAN_SIZES,
+    omega: float = CHINCHILLA_OMEGA,
+) -> Exponent:
+    """What a study that counts no embeddings would find, if the law holds for total parameters.
+
+    The line through log N_E* against log C_E over a range of N_E, where N_E and C_E = 6 N_E D
+    leave the embeddings out (Pearce & Song 2024, arXiv 2406.12907, section 4), for every draw.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Of a law of N and D, fitted on total parameters.
+    sizes : (float, float)
+        Smallest and largest N_E; by default those of Kaplan et al. 2020.
+    omega : float
+        As in `recount`.
+    """
+    C = np.logspace(8, 26, 73)
+    found = frontier(posterior, C, counting="6ND-non-embedding")
+    log_N = np.log(np.asarray(non_embedding(found.N.reshape(-1, len(C)), omega), float))
+    places = np.linspace(np.log(sizes[0]), np.log(sizes[1]), 20)
+    log_C = np.stack([np.interp(places, row, np.log(C)) for row in log_N])
+    offset = log_C - log_C.mean(axis=1, keepdims=True)
+    a = np.sum(offset * (places - places.mean()), axis=1) / np.sum(offset**2, axis=1)
+    return Exponent(a, places.mean() - a * log_C.mean(axis=1), 0)
+
+
+def _budget_names(runs: Runs, budgets: ArrayLike | None) -> Floats:
+    """The geometric mean of each run's budget, in FLOP, shape (run,); NaN for none."""
+    numbers = budget_of(runs, budgets)
+    log_C, names = np.log(runs["C"]), np.full(len(runs), np.nan)
+    for number in np.unique(numbers[numbers >= 0]):
+        names[numbers == number] = np.exp(log_C[numbers == number].mean())
+    return names

@@ -1,0 +1,83 @@
+"""The examples run, and say what was published, on published runs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.porian_ladder import PUBLISHED, STAGES, ladder
+from scalingfit import datasets, reconcile
+from scalingfit.evidence import Reconciliation, envelope, isoflop, profiles, recount
+from scalingfit.evidence.reconciliation import METHODS
+from scalingfit.inference import Limits
+from scalingfit.report import evidence_plots
+from scalingfit.runs import Runs
+
+SHORT: dict[str, Any] = {"draws": 300, "limits": Limits(ess=100)}
+HOFFMANN = [6e18, 1e19, 3e19, 6e19, 1e20, 3e20, 6e20, 1e21, 3e21]
+
+
+def near(found: Reconciliation) -> None:
+    """Each published exponent is within 1.5 half-widths of the 90 % interval, or 2.5 standard
+    deviations: theirs has an error of its own, and comes from other estimators."""
+    for row in found.summary():
+        (published,) = row["published"]
+        for method in METHODS:
+            middle = row[method]["q50"]
+            end = row[method]["q95" if published > middle else "q5"]
+            assert abs(published - middle) <= 1.5 * abs(end - middle), (row["stage"], method)
+
+
+def test_the_last_stage_of_porians_ladder(data_dir: Path) -> None:
+    found = ladder(stages=STAGES[-1:], **SHORT)
+    near(found)
+    assert found.stages[STAGES[-1]].posterior.verdict.status != "not converged"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset", list(PUBLISHED))
+def test_porians_ladder(data_dir: Path, dataset: str) -> None:
+    found = ladder(dataset, **SHORT)
+    near(found)
+    for method in ("isoflop", "envelope"):
+        middles = [row[method]["q50"] for row in found.summary()]
+        assert middles == sorted(middles, reverse=True)
+    assert found.probability(STAGES[0], STAGES[-1]) == 1
+
+
+@pytest.fixture
+def chinchilla(data_dir: Path) -> Runs:
+    """The 240 rows that Besiroglu et al. 2024 fit."""
+    runs = datasets.load("epoch_chinchilla", labels=["besiroglu_excluded"])
+    return runs.take(runs.labels["besiroglu_excluded"] == 0)
+
+
+def test_chinchillas_budgets_survive_a_recount(chinchilla: Runs) -> None:
+    """Pearce & Song 2024: without embeddings the exponent is higher, a little at these sizes."""
+    counted = recount(chinchilla, budgets=HOFFMANN)
+    given, again = profiles(chinchilla, budgets=HOFFMANN), profiles(counted)
+    assert len(given.C) == len(again.C) == 9
+    for total, without in (
+        (isoflop(given), isoflop(again)),
+        (envelope(chinchilla, budgets=HOFFMANN), envelope(counted)),
+    ):
+        middle, low, high = total.interval()
+        assert low < 0.49 < high  # Hoffmann et al. 2022, Table 2: 0.50 and 0.49
+        # The law's own rise over these budgets is 0.04.
+        assert 0 < without.interval()[0] - middle < 0.1
+
+
+@pytest.mark.slow
+def test_chinchillas_runs_explain_kaplans_exponent(chinchilla: Runs) -> None:
+    """Pearce & Song's script gives 0.7805 at Besiroglu et al.'s constants, without an interval."""
+    found = reconcile({"all": chinchilla}, budgets=HOFFMANN, recounted=True, **SHORT)
+    total, without, kaplans = found.summary()
+    assert kaplans["stage"] == "all, over Kaplan's sizes"
+    assert kaplans["published"] == [0.73]
+    assert kaplans["law"]["q5"] < 0.7805 < kaplans["law"]["q95"]
+    assert kaplans["isoflop"] is None
+    # Besiroglu et al. 2024 have 0.513 with a standard error of 0.02.
+    assert abs(total["law"]["q50"] - 0.513) < 0.04
+    assert without["law"]["q5"] > total["law"]["q50"]
+    axes = evidence_plots.reconciliation(found).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(found.stages)
