@@ -22,9 +22,10 @@ from scalingfit.cli._cache import use_cache
 from scalingfit.cli._reply import Reply, answer, refuse
 from scalingfit.cli.demo import demo
 from scalingfit.cli.doctor import doctor
-from scalingfit.cli.evidence import backtest, calibrate, compare, reconcile
+from scalingfit.cli.evidence import backtest, calibrate, compare
 from scalingfit.cli.fits import fit, forecast, frontier
 from scalingfit.cli.laws import laws
+from scalingfit.cli.reconcile import reconcile
 from scalingfit.cli.refits import refit
 from scalingfit.cli.runs import datasets, read
 

@@ -1,4 +1,4 @@
-"""Commands that weigh laws and forecasts: `compare`, `backtest`, `calibrate` and `reconcile`."""
+"""Commands that weigh laws and forecasts: `compare`, `backtest` and `calibrate`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
 from scalingfit.cli.fits import names, numbers, parsed_priors
 from scalingfit.cli.runs import understood
 
-__all__ = ["backtest", "calibrate", "compare", "reconcile"]
+__all__ = ["backtest", "calibrate", "compare"]
 
 
 def compare(
@@ -163,55 +163,6 @@ def calibrate(
             **sampling.options(),
         )  # fmt: skip
     return Reply(found.as_json(), [understood(loaded), found], warned=not found.ok)
-
-
-def reconcile(
-    runs: Source,
-    /,
-    *,
-    by: str,
-    law: str = "chinchilla",
-    noise: str | None = None,
-    budgets: str | None = None,
-    plot: Path | None = None,
-    table: Table = AS_IT_STANDS,
-    sampling: Sampling = AS_USUAL,
-) -> Reply:
-    """Find the exponent of N* in C for every stage of an experiment, in three ways.
-
-    From the law's posterior, from isoFLOP profiles, and from the lower envelope. Exit code 1 where
-    the fit of a stage is not to be relied on.
-
-    ```
-    scalingfit reconcile runs.csv --by stage
-    scalingfit reconcile runs.csv --by stage --budgets 6e18,1e19,3e19
-    ```
-
-    Parameters
-    ----------
-    by
-        The column that names the stage.
-    law
-        A name that `scalingfit laws` lists.
-    noise
-        See `scalingfit fit --help`.
-    budgets
-        The budgets of the experiment in FLOP, with commas between them; by default runs of nearly
-        the same compute are grouped.
-    plot
-        Draw the exponents into this file (.png, .pdf or .svg).
-    """
-    with drawing(plot) as save:
-        loaded = load(runs, table)
-        stages = {str(key): part for key, part in loaded.split(by).items()}
-        with progress(f"fitting {len(stages)} stages"):
-            found = sf.reconcile(
-                stages, law, noise, budgets=_budgets("--budgets", budgets),
-                **sampling.options(),
-            )  # fmt: skip
-        save(lambda report: report.evidence_plots.reconciliation(found))
-    unsound = [stage for stage in found.stages.values() if not stage.posterior.verdict.ok]
-    return Reply(found.as_json(), [understood(loaded), found], warned=bool(unsound))
 
 
 def _budgets(option: str, text: str | None) -> Any:
