@@ -90,7 +90,9 @@ def backtest(
 ) -> Reply:
     """Forecast larger runs from smaller ones, and say how often the intervals were right.
 
-    Exit code 1 where a fit did not converge or a table was left out.
+    Scores are given by cut, and by how many times larger a run is than the largest that was fitted.
+    Exit code 1 where a fit did not converge, or a table, or a law at a cut with too few runs for
+    it, was left out.
 
     ```
     scalingfit backtest runs.csv --cuts 1e20,1e21

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError, listed
+from scalingfit.allocation.answer import engineering
 from scalingfit.evidence.candidates import (
     Laws,
     Noises,
@@ -42,6 +43,8 @@ class Task:
     ----------
     table : object
         Its name.
+    place : int
+        Its number.
     runs : Runs
         All of it.
     number : int
@@ -52,13 +55,14 @@ class Task:
     """
 
     table: Any
+    place: int
     runs: Runs
     number: int
     horizon: Horizon
     fitted: Runs
 
     @classmethod
-    def each(cls, table: Any, runs: Runs, cuts: Sequence[Horizon]) -> list[Task]:
+    def each(cls, table: Any, place: int, runs: Runs, cuts: Sequence[Horizon]) -> list[Task]:
         """Every cut of a table.
 
         Several cuts are fitted as the whole table with weights, so that they share one compiled
@@ -68,7 +72,19 @@ class Task:
         fitted = [runs.with_weight(rows.astype(float)) for rows in train]
         if len(cuts) == 1:
             fitted = [runs.take(train[0])]
-        return [cls(table, runs, n, *pair) for n, pair in enumerate(zip(cuts, fitted, strict=True))]
+        pairs = zip(cuts, fitted, strict=True)
+        return [cls(table, place, runs, number, *pair) for number, pair in enumerate(pairs)]
+
+    @property
+    def count(self) -> int:
+        """How many runs are fitted."""
+        return int(self.horizon.train.sum())
+
+    @property
+    def name(self) -> str:
+        """In messages: its table, or the largest scale that is fitted."""
+        limit = engineering(self.horizon.limit)
+        return limit if self.table is None else f"{self.table} to {limit}"
 
 
 def backtest(
@@ -105,6 +121,7 @@ def backtest(
     Returns
     -------
     Backtest
+        A law that needs more runs than a cut has is not fitted there, which its messages tell.
 
     Raises
     ------
@@ -112,13 +129,20 @@ def backtest(
     """
     runs, settings = unweighted(runs), settings_of(sampling)
     models = candidates(laws, noises, priors)
-    least = 2 + max(map(dimension, models.values()))
-    tasks, skipped = _tasks(runs, least, cuts, split, by)
-    found = {name: _record(model, tasks, settings) for name, model in models.items()}
-    messages = [*skipped]
-    for name, (_, failed) in found.items():
-        if failed:
-            messages.append(f"{name}: {failed} of {len(tasks)} fits did not converge")
+    least = {name: 2 + dimension(model) for name, model in models.items()}
+    tasks, messages = _tasks(runs, min(least.values()), cuts, split, by)
+    found = {}
+    for name, model in models.items():
+        enough = [task for task in tasks if task.count >= least[name]]
+        if few := [task.name for task in tasks if task.count < least[name]]:
+            messages.append(
+                f"{name}: left out at {len(few)} of {len(tasks)} cuts ({listed(few)}), which fit "
+                f"fewer than the {least[name]} runs that it needs"
+            )
+        if enough:
+            found[name] = _record(model, enough, settings)
+            if failed := found[name][1]:
+                messages.append(f"{name}: {failed} of {len(enough)} fits did not converge")
     return Backtest(
         runs=runs,
         records={name: record for name, (record, _) in found.items()},
@@ -132,15 +156,16 @@ def _tasks(
 ) -> tuple[list[Task], list[str]]:
     """Every cut of every table; a table among several that cannot be cut is named."""
     if by is None:
-        return Task.each(None, runs, horizons(runs, least, cuts, split)), []
-    tasks, skipped = [], []
+        return Task.each(None, 0, runs, horizons(runs, least, cuts, split)), []
+    tasks: list[Task] = []
+    skipped: list[tuple[Any, str]] = []
     for key, table in runs.split(by).items():
         try:
             cut = horizons(table, least, cuts, split)
         except InputError as error:
             skipped.append((key, str(error).splitlines()[0]))
             continue
-        tasks += Task.each(key, table, cut)
+        tasks += Task.each(key, len({task.place for task in tasks}), table, cut)
     if not tasks:
         raise InputError(f"no group of {by!r} can be cut", [f"{k}: {why}" for k, why in skipped])
     if not skipped:
@@ -170,7 +195,7 @@ def _record(model: Model, tasks: list[Task], settings: Settings) -> tuple[Record
         distance=np.concatenate([t.horizon.distance[t.horizon.test] for t in tasks]),
         limit=_repeat([t.horizon.limit for t in tasks], beyond),
         cut=_repeat([t.number for t in tasks], beyond).astype(np.int64),
-        table=_numbers([t.table for t in tasks], beyond),
+        table=_repeat([t.place for t in tasks], beyond).astype(np.int64),
     )
     several = len(set(held.table.tolist())) > 1
     learned = learn(held, held.table if several else held.cut)
@@ -179,11 +204,6 @@ def _record(model: Model, tasks: list[Task], settings: Settings) -> tuple[Record
 
 def _repeat(values: list[Any], beyond: list[Runs]) -> NDArray[Any]:
     return np.repeat(values, [len(rest) for rest in beyond])
-
-
-def _numbers(keys: list[Any], beyond: list[Runs]) -> NDArray[np.int64]:
-    order: Mapping[Any, int] = {key: at for at, key in enumerate(dict.fromkeys(keys))}
-    return _repeat([order[key] for key in keys], beyond)
 
 
 def _together(columns: list[Floats | None]) -> Floats | None:

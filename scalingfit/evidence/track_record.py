@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit.allocation.answer import engineering
 from scalingfit.evidence.discrepancy import Discrepancy, Held, Learned
-from scalingfit.evidence.scores import LEVELS, band, coverage, crps, intervals, pit
+from scalingfit.evidence.scoreboard import NINETY, conclude, tables
+from scalingfit.evidence.scores import LEVELS, coverage, crps, intervals, pit
 from scalingfit.runs import Runs
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ __all__ = ["Backtest", "Record"]
 
 Floats = NDArray[np.float64]
 
-NINETY = LEVELS.index(0.9)
+DISTANCES = (1.0, 2.0, 5.0, 10.0, np.inf)
+"""Bounds of the bins of `Backtest.by_distance`: times the scale of the largest fitted run."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -141,13 +142,23 @@ class Backtest:
 
     @property
     def best(self) -> str:
-        """The candidate with the highest mean log score over all forecasts."""
-        return max(self.records, key=lambda name: float(self.records[name].log_score.mean()))
+        """The candidate with the highest mean log score over the cuts that all were fitted to."""
+        made = {
+            name: list(zip(record.table.tolist(), record.cut.tolist(), strict=True))
+            for name, record in self.records.items()
+        }
+        common = set.intersection(*map(set, made.values())) or set.union(*map(set, made.values()))
+
+        def score(name: str) -> float:
+            kept = np.array([pair in common for pair in made[name]])
+            return float(self.records[name].log_score[kept].mean())
+
+        return max(self.records, key=score)
 
     @property
     def conclusion(self) -> str:
         """Whether the intervals can be trusted, in words; a line for each law."""
-        return "\n".join(_conclude(name, record) for name, record in self.records.items())
+        return "\n".join(conclude(name, record) for name, record in self.records.items())
 
     def summary(self) -> list[dict[str, Any]]:
         """One dictionary for each candidate and cut, and one for all cuts ("cut" None)."""
@@ -158,6 +169,21 @@ class Backtest:
             }
             every[None] = record.cut >= 0
             rows += [{"name": name, "cut": k, **record.scores(v)} for k, v in every.items()]
+        return rows
+
+    def by_distance(self) -> list[dict[str, Any]]:
+        """One dictionary for each candidate and bin of `DISTANCES` that has forecasts.
+
+        Scores over the forecasts whose distance is above "from" and at most "to" (None: no bound);
+        the first bin also has those of runs that are no larger than what was fitted.
+        """
+        rows = []
+        for name, record in self.records.items():
+            bins = np.digitize(record.distance, DISTANCES[1:-1], right=True)
+            for at in np.unique(bins):
+                low, high = DISTANCES[at], DISTANCES[at + 1]
+                ends = {"from": low, "to": high if np.isfinite(high) else None}
+                rows.append({"name": name, **ends, **record.scores(bins == at)})
         return rows
 
     def to_pandas(self) -> pd.DataFrame:
@@ -179,6 +205,7 @@ class Backtest:
             "runs": {"count": len(self.runs), "digest": self.runs.digest},
             "tables": len(self.tables),
             "scores": self.summary(),
+            "by_distance": self.by_distance(),
             "discrepancy": {name: dataclasses.asdict(d) for name, d in self.discrepancy.items()},
             "best": self.best,
             "conclusion": self.conclusion,
@@ -187,71 +214,12 @@ class Backtest:
 
     def __str__(self) -> str:
         notes = [f"! {message}" for message in self.messages]
-        return "\n".join([*_table(self), *notes, self.conclusion])
+        return "\n".join([*tables(self), *notes, self.conclusion])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"
-
-
-def _conclude(name: str, record: Record) -> str:
-    count = len(record.observed)
-    share = float(coverage(record.ends, record.observed)[NINETY])
-    low, high = band(0.9, count)
-    rate, gain = record.discrepancy.rate, record.discrepancy.gain
-    held = f"{name}: the 90 % intervals held {share:.0%} of {count} forecasts"
-    if low <= share <= high:
-        said = f"{held}, as they should."
-    elif share > high:
-        said = f"{held}: they are wider than they need to be."
-    else:
-        said = f"{held}: plain extrapolation is over-confident."
-    if rate > 0 and gain > 2:
-        wide = float(coverage(record.wide_ends, record.observed)[NINETY])
-        said += (
-            f" A further relative error of {rate:.2g} for each factor of ten beyond the fitted "
-            f"runs raises the log score by {gain:.1f}"
-        )
-        learned = np.any(record.wide_log_score != record.log_score)
-        said += (
-            f"; learned from the other horizons, it brings {share:.0%} to {wide:.0%}."
-            if learned
-            else "."
-        )
-    return said
-
-
-HEAD = ["", "fitted to", "runs", "farthest", "log score", "CRPS", "RMSLE", "50", "80", "90", "95",
-        "width 90", "law's", "widened 90"]  # fmt: skip
-
-
-def _table(backtest: Backtest) -> list[str]:
-    rows = [HEAD]
-    for row in backtest.summary():
-        limit = "all cuts" if row["cut"] is None else f"cut {row['cut'] + 1}"
-        if row["limit"] is not None and row["cut"] is not None:
-            limit = engineering(row["limit"])
-        rows.append(
-            [
-                row["name"],
-                limit,
-                str(row["runs"]),
-                f"{row['distance']:.3g}x",
-                f"{row['log_score']:.2f}",
-                f"{row['crps']:.2g}",
-                f"{row['rmsle']:.2g}",
-                *(f"{share:.0%}" for share in row["coverage"].values()),
-                f"{row['width90']:.2g}",
-                f"{row['law_width90']:.2g}",
-                f"{row['wide_coverage']['90']:.0%}",
-            ]
-        )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    ]
-    return ["Forecasts of larger runs from smaller ones; coverage and relative widths", *lines]
 
 
 def _levels(shares: Floats) -> dict[str, float]:

@@ -15,7 +15,7 @@ from scalingfit.inference import Posterior
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 
-from .conftest import QUICK, simulated
+from .conftest import BOTH, QUICK, simulated
 
 
 def test_crps_is_the_closed_form_of_the_normal() -> None:
@@ -131,10 +131,54 @@ def test_over_confidence_is_named(runs: Runs, rate: float, said: str) -> None:
         assert 0.85 <= wide <= 0.95
 
 
+def test_scores_by_distance_are_those_of_the_normal(runs: Runs) -> None:
+    """The forecast is log-normal about 3 with sd 0.01 throughout, so that all is known."""
+    held = held_with(0.03)
+    found = Backtest(runs, {"law": Record.of(held, learn(held, held.cut))}, (None,), ())
+    rows = found.by_distance()
+    assert [(row["from"], row["to"]) for row in rows] == [(1, 2), (2, 5), (5, 10), (10, None)]
+    assert sum(row["runs"] for row in rows) == 300
+    for row in rows:
+        kept = (held.distance > row["from"]) & (held.distance <= (row["to"] or np.inf))
+        y = held.observed[kept]
+        z = np.log(y / 3) / 0.01
+        assert row["runs"] == len(y)
+        assert row["log_score"] == pytest.approx(np.mean(norm.logpdf(z) - np.log(0.01 * y)))
+        for level, share in row["coverage"].items():
+            # The ends are quantiles of 500 draws: their standard error is below 0.1 sd.
+            inside = [
+                np.mean(np.abs(z) < norm.ppf(0.5 + float(level) / 200) + e) for e in (-0.3, 0.3)
+            ]
+            assert inside[0] <= share <= inside[1]
+        assert row["width90"] == pytest.approx(2 * 1.645 * 0.01, rel=0.1)
+        assert row["rmse"] == pytest.approx(np.sqrt(np.mean((y - 3) ** 2)), rel=0.02)
+        assert row["rmsle"] == pytest.approx(0.01 * np.sqrt(np.mean(z**2)), rel=0.02)
+        exact = z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / np.sqrt(np.pi)
+        # Of the normal with sd 0.03; skewness is of the order of 0.01 of it.
+        assert row["crps"] == pytest.approx(0.03 * np.mean(exact), rel=0.05)
+    # The errors grow with distance and the intervals do not: what the bins are for.
+    assert rows[0]["coverage"]["90"] > rows[-1]["coverage"]["90"] + 0.2
+    assert "beyond 10x" in str(found)
+
+
+def test_a_law_with_too_few_runs_at_a_cut_is_left_out_there(runs: Runs) -> None:
+    """Six runs below the first cut are enough for four parameters, not for five."""
+    fewer = runs.take([0, 2, 4, 6, 8, 10, *range(12, 36)])
+    found = backtest(fewer, BOTH, "normal", cuts=[runs.C[6] * 1.01, 1e20], **QUICK)
+    assert set(found.records["chinchilla"].cut.tolist()) == {1}
+    assert set(found.records["kaplan"].cut.tolist()) == {0, 1}
+    said = "chinchilla: left out at 1 of 2 cuts (1.26e19), which fit fewer than the 7 runs"
+    assert found.messages[0].startswith(said)
+    assert found.best == "chinchilla"  # by the cut that both were fitted to
+    with pytest.raises(InputError, match="at least 6 runs to fit"):
+        backtest(fewer, BOTH, cuts=[1e18])
+
+
 def test_a_backtest_can_be_read_and_saved(tested: Backtest) -> None:
     assert "RMSLE" in str(tested)
     parsed = json.loads(json.dumps(tested.as_json()))
     assert [row["cut"] for row in parsed["scores"]] == [0, 1, None, 0, 1, None]
+    assert {row["name"] for row in parsed["by_distance"]} == {"chinchilla", "kaplan"}
     assert {"coverage_90", "wide_coverage_90", "law_width90"} <= set(tested.to_pandas().columns)
 
 

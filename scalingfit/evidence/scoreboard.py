@@ -1,0 +1,100 @@
+"""A backtest in words: scores by cut and by distance, and whether to trust the intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scalingfit.allocation.answer import engineering
+from scalingfit.evidence.scores import LEVELS, band, coverage
+
+if TYPE_CHECKING:
+    from scalingfit.evidence.track_record import Backtest, Record
+
+__all__ = ["conclude", "tables"]
+
+NINETY = LEVELS.index(0.9)
+SCORES = ["runs", "log score", "CRPS", "RMSE", "RMSLE", "50", "80", "90", "95", "width 90",
+          "law's", "widened 90"]  # fmt: skip
+
+
+def tables(backtest: Backtest) -> list[str]:
+    """Lines of two tables: scores by cut, and by distance over all cuts."""
+    by_cut = [
+        [row["name"], _limit(row), f"{row['distance']:.3g}x", *_cells(row)]
+        for row in backtest.summary()
+    ]
+    by_distance = [
+        [row["name"], _range(row), f"{row['distance']:.3g}x", *_cells(row)]
+        for row in backtest.by_distance()
+    ]
+    return [
+        "Forecasts of larger runs from smaller ones; coverage and relative widths",
+        *_laid_out([["", "fitted to", "farthest", *SCORES], *by_cut]),
+        "",
+        "The same by distance: times larger than the largest fitted run",
+        *_laid_out([["", "distance", "farthest", *SCORES], *by_distance]),
+    ]
+
+
+def conclude(name: str, record: Record) -> str:
+    """Whether the intervals of a law can be trusted."""
+    count = len(record.observed)
+    share = float(coverage(record.ends, record.observed)[NINETY])
+    low, high = band(0.9, count)
+    rate, gain = record.discrepancy.rate, record.discrepancy.gain
+    held = f"{name}: the 90 % intervals held {share:.0%} of {count} forecasts"
+    if low <= share <= high:
+        said = f"{held}, as they should."
+    elif share > high:
+        said = f"{held}: they are wider than they need to be."
+    else:
+        said = f"{held}: plain extrapolation is over-confident."
+    if rate > 0 and gain > 2:
+        wide = float(coverage(record.wide_ends, record.observed)[NINETY])
+        said += (
+            f" A further relative error of {rate:.2g} for each factor of ten beyond the fitted "
+            f"runs raises the log score by {gain:.1f}"
+        )
+        learned = np.any(record.wide_log_score != record.log_score)
+        said += (
+            f"; learned from the other horizons, it brings {share:.0%} to {wide:.0%}."
+            if learned
+            else "."
+        )
+    return said
+
+
+def _limit(row: dict[str, Any]) -> str:
+    if row["cut"] is None:
+        return "all cuts"
+    return f"cut {row['cut'] + 1}" if row["limit"] is None else engineering(row["limit"])
+
+
+def _range(row: dict[str, Any]) -> str:
+    if row["to"] is None:
+        return f"beyond {row['from']:g}x"
+    return f"{row['from']:g}-{row['to']:g}x"
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    return [
+        str(row["runs"]),
+        f"{row['log_score']:.2f}",
+        f"{row['crps']:.2g}",
+        f"{row['rmse']:.2g}",
+        f"{row['rmsle']:.2g}",
+        *(f"{share:.0%}" for share in row["coverage"].values()),
+        f"{row['width90']:.2g}",
+        f"{row['law_width90']:.2g}",
+        f"{row['wide_coverage']['90']:.0%}",
+    ]
+
+
+def _laid_out(rows: Sequence[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    ]
