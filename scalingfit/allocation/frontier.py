@@ -18,7 +18,7 @@ from scalingfit.allocation.solver import Optimum, solve
 from scalingfit.allocation.terms import Rule, terms
 from scalingfit.law import Law
 
-__all__ = ["Frontier", "extras_of", "frontier"]
+__all__ = ["Frontier", "extras_of", "frontier", "splits"]
 
 CRITICAL = "critical"
 """In place of a batch size: the critical one."""
@@ -146,6 +146,12 @@ def frontier(
     )
 
 
+def splits(law: type[Law]) -> bool:
+    """Whether a budget can be split between the law's size and its data or steps."""
+    inputs = set(law.inputs())
+    return set(law.size) <= inputs and not inputs.isdisjoint({"D", "S"})
+
+
 def extras_of(law: Law, given: Mapping[str, Any], count: int) -> dict[str, FloatArray]:
     """The law's inputs besides the split, each of shape ``(budget,)``.
 
@@ -158,7 +164,7 @@ def extras_of(law: Law, given: Mapping[str, Any], count: int) -> dict[str, Float
     name = type(law).name
     takes = f"{name} takes {', '.join(inputs)}"
     size = type(law).size
-    if not (set(size) <= set(inputs) and {"D", "S"} & set(inputs)):
+    if not splits(type(law)):
         raise InputError(
             f"the law {name} cannot split a budget: its loss depends on {', '.join(inputs)} alone",
             remedy="forecast() says what it expects of them; for a frontier fit a law of both N "

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scalingfit._errors import InputError
 from scalingfit.allocation import counting as counting_rule
 from scalingfit.allocation import frontier
-from scalingfit.allocation.answer import engineering
-from scalingfit.allocation.question import cost
+from scalingfit.allocation.answer import quantity
+from scalingfit.allocation.frontier import splits
+from scalingfit.allocation.question import numbers, subject
 from scalingfit.evidence.expression import Statement
 from scalingfit.inference.diagnostics import ess
 from scalingfit.inference.programs import prior_values
@@ -26,7 +27,10 @@ __all__ = ["Hypothesis", "hypothesis"]
 Floats = NDArray[np.float64]
 
 OPTIMA = ("a", "b", "N", "D", "tokens_per_param", "L")
-"""What a statement may say of the compute-optimal split, besides parameters."""
+"""What a statement may say of the compute-optimal split, besides parameters.
+
+These names mean the split in every law that has one, also where a parameter has the same name.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Hypothesis:
     law: str
 
     def __str__(self) -> str:
-        at = "" if self.C is None else f" at C = {engineering(self.C)}"
+        at = "" if self.C is None else f" at C = {quantity('C', self.C)}"
         before = "" if self.prior is None else f"; prior: {self.prior:.3g}"
         return (
             f"P({self.statement}) = {self.probability:.3g} ± {self.error:.1g}{before} "
@@ -81,7 +85,9 @@ def hypothesis(
     statement : str
         About the parameters of law and noise, and about the compute-optimal split: ``a`` and ``b``
         (exponents of N* and D* in C), ``N``, ``D``, ``tokens_per_param`` and ``L`` (at the
-        optimum). "abs(a - 0.73) < 0.05", "alpha > beta", "tokens_per_param < 20".
+        optimum). "abs(a - 0.73) < 0.05", "alpha > beta", "tokens_per_param < 20". These six mean
+        the split also where a parameter of the law has such a name, as in `over_training`: weigh
+        that one by its draws, ``(post.draws["a"] > 0.6).mean()``.
     C : float, optional
         Budget in FLOP for the optimum; by default the largest of the runs, as `counting` counts.
     counting : str, Counting or callable
@@ -92,12 +98,13 @@ def hypothesis(
     Raises
     ------
     InputError
-        The statement is not understood, or speaks of what is not there.
+        The statement is not understood, or speaks of what is not there; C is not one positive
+        number.
     """
     read = Statement(statement)
-    optimum = sorted(set(OPTIMA) & read.names - set(posterior.draws))
-    read.require([*posterior.draws, *OPTIMA])
-    budget = (C or _largest(posterior, counting)) if optimum else None
+    read.require(dict.fromkeys([*posterior.draws, *OPTIMA]))
+    optimum = _of_the_split(read, posterior)
+    budget = _budget(posterior, C, counting) if optimum or C is not None else None
     options = {"counting": counting, **extras}
     given = {**posterior.draws, **_optimum(posterior, optimum, budget, options)}
     true = np.broadcast_to(read.holds(given), posterior.sampled.energy.shape)
@@ -106,9 +113,15 @@ def hypothesis(
         probability=float(true.mean()),
         error=_error(true),
         prior=_prior(posterior, read, optimum, budget, options),
-        C=budget,
+        C=budget if optimum else None,
         law=posterior.model.law.name,
     )
+
+
+def _of_the_split(statement: Statement, posterior: Posterior) -> list[str]:
+    """What the statement says of the optimum; a law without one keeps its parameters' names."""
+    names = statement.names & set(OPTIMA)
+    return sorted(names if splits(type(posterior.law)) else names - set(posterior.draws))
 
 
 def _optimum(
@@ -120,11 +133,22 @@ def _optimum(
     return {name: found.draws[name][..., 0] for name in names}
 
 
-def _largest(posterior: Posterior, counting: Any) -> float:
-    columns = posterior.runs.columns
-    if not {"N", "D"} <= set(columns):
-        raise InputError("these runs have no N and D to take a budget from", remedy="name C=...")
-    return float(np.max(cost(counting_rule(counting), columns["N"], columns["D"])))
+def _budget(posterior: Posterior, C: float | None, counting: Any) -> float:
+    """The budget that is asked for, or the largest of the runs."""
+    if C is None:
+        columns = subject(posterior).counted(counting_rule(counting))
+        if not {"N", "D"} <= set(columns):
+            raise InputError(
+                "these runs have no N and D to take a budget from", remedy="name C=..."
+            )
+        return float(np.max(columns["C"]))
+    budgets = numbers("C", C)
+    if len(budgets) > 1:
+        raise InputError(
+            f"a hypothesis is weighed at one budget, and C has {len(budgets)}",
+            remedy="ask for one after the other.",
+        )
+    return float(budgets[0])
 
 
 def _prior(

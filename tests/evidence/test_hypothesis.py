@@ -1,14 +1,24 @@
 """Statements about fits: what is understood, what is refused, and their probabilities."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scalingfit._errors import InputError
+from scalingfit.allocation import frontier
+from scalingfit.allocation.frontier import splits
+from scalingfit.catalog import law, laws
 from scalingfit.evidence.expression import Statement
+from scalingfit.evidence.hypothesis import OPTIMA, hypothesis
 from scalingfit.inference import Posterior
+from scalingfit.inference.model import build
 from scalingfit.inference.programs import prior_values
+from scalingfit.noise import Normal
+from scalingfit.runs import Runs
 
 VALUES = {"a": np.array([0.2, 0.5, 0.8]), "b": np.array([0.8, 0.5, 0.2])}
 
@@ -126,3 +136,78 @@ def test_what_was_never_seen_still_has_an_error(posterior: Posterior) -> None:
     assert 0 < found.error < 0.01
     assert 0 < found.prior < 0.2
     assert str(found).startswith("P(a > 0.75) = 0 ±")
+
+
+EXTRAS: dict[str, dict[str, Any]] = {
+    "data_constrained": {"U": 1e11},
+    "kaplan_steps": {"batch": 1.0},
+}
+SPLITTING = [name for name, each in laws().items() if splits(each)]
+
+
+def scattered(name: str) -> Any:
+    """What a hypothesis reads of a posterior, with draws about a published point."""
+    rng = np.random.default_rng(0)
+    point = next(iter(law(name).published.values()))
+    values = {k: v * np.exp(0.05 * rng.standard_normal((4, 50))) for k, v in point.values.items()}
+    drawn = law(name)(**values)
+    N = np.geomspace(1e8, 1e10, 20)
+    runs = Runs.from_columns({"N": N, "D": 20 * N, "L": np.linspace(3.5, 2.2, 20)})
+    model = build(law(name), Normal)
+    sampled = SimpleNamespace(energy=np.zeros((4, 50)))
+    return SimpleNamespace(
+        law=drawn, noise=None, draws=drawn.values(), runs=runs, model=model, sampled=sampled,
+        provenance={},
+    )  # fmt: skip
+
+
+def test_the_laws_that_split_a_budget_are_known() -> None:
+    assert {"chinchilla", "kaplan", "nested", "over_training", "vocabulary"} <= set(SPLITTING)
+    assert not {"power", "kaplan_size", "routed", "transfer"} & set(SPLITTING)
+
+
+@pytest.mark.parametrize("name", SPLITTING)
+def test_names_of_the_split_mean_the_split_in_every_law(name: str) -> None:
+    fit = scattered(name)
+    extras = EXTRAS.get(name, {})
+    found = frontier(fit.law, 1e22, **extras)
+    true = {name: float(np.median(found.draws[name])) * (1 - 1e-12) for name in OPTIMA}
+    said = hypothesis(fit, " and ".join(f"{k} > {v!r}" for k, v in true.items()), C=1e22, **extras)
+    assert said.probability == np.mean(
+        np.all([found.draws[name] > limit for name, limit in true.items()], axis=0)
+    )
+    assert said.C == 1e22
+
+
+def test_an_exponent_is_not_mistaken_for_a_coefficient() -> None:
+    """Equal exponents of N and D: N* ~ C^0.5, whatever the law's own a is (several units)."""
+    fit = scattered("over_training")
+    assert np.all(fit.draws["a"] > 1)
+    assert hypothesis(fit, "abs(a - 0.5) < 1e-6 and abs(b - 0.5) < 1e-6").probability == 1.0
+
+
+def test_a_law_without_a_split_keeps_its_parameters_names() -> None:
+    fit = scattered("broken")
+    assert hypothesis(fit, f"a > {np.median(fit.draws['a'])}").probability == 0.5
+
+
+def test_names_are_listed_once() -> None:
+    with pytest.raises(InputError) as caught:
+        hypothesis(scattered("over_training"), "gamma > 1")
+    listed = str(caught.value).splitlines()[1].removeprefix("  there are: ").split(", ")
+    assert len(listed) == len(set(listed))
+
+
+@pytest.mark.parametrize("C", [0, -1e21, float("nan"), float("inf"), "1e21", [1e21, 1e22]])
+@pytest.mark.parametrize("statement", ["a > 0.5", "alpha > beta"])
+def test_a_budget_is_one_positive_number(C: Any, statement: str) -> None:
+    with pytest.raises(InputError, match=r"\bC\b"):
+        hypothesis(scattered("chinchilla"), statement, C=C)
+
+
+def test_the_default_budget_is_the_largest_run_as_it_is_counted() -> None:
+    fit = scattered("chinchilla")
+    largest = hypothesis(fit, "a > 0.5").C
+    assert largest == pytest.approx(6 * 1e10 * 20e10)
+    assert largest > hypothesis(fit, "a > 0.5", counting="6ND-non-embedding").C
+    assert hypothesis(fit, "alpha > beta").C is None
