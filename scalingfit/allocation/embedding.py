@@ -44,8 +44,12 @@ class NonEmbedding(PerToken):
     omega: float = CHINCHILLA_OMEGA
 
     @override
+    def size(self, N: Any) -> Any:
+        return non_embedding(N, self.omega)
+
+    @override
     def per_token(self, N: Any) -> Any:
-        return 6.0 * non_embedding(N, self.omega)
+        return 6.0 * self.size(N)
 
     @override
     def describe(self) -> str:
@@ -74,8 +78,12 @@ class WithEmbedding(PerToken):
     omega: float = CHINCHILLA_OMEGA
 
     @override
+    def size(self, N: Any) -> Any:
+        return with_embedding(N, self.omega)
+
+    @override
     def per_token(self, N: Any) -> Any:
-        return 6.0 * with_embedding(N, self.omega)
+        return 6.0 * self.size(N)
 
     @override
     def describe(self) -> str:
@@ -88,7 +96,7 @@ class WithEmbedding(PerToken):
 
     @override
     def caveats(self, N: Any) -> tuple[str, ...]:
-        return _beyond_chinchillas(self.omega, with_embedding(N, self.omega))
+        return _beyond_chinchillas(self.omega, self.size(N))
 
 
 def non_embedding(N: Any, omega: float = CHINCHILLA_OMEGA) -> Any:

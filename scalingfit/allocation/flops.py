@@ -53,6 +53,10 @@ class Counting(abc.ABC):
         """What to know before the rule is used for models of N parameters, shape ``(row,)``."""
         return ()
 
+    def size(self, N: Any) -> Any:
+        """The parameters that the rule counts, of which exponents in C speak; mostly N itself."""
+        return N
+
 
 class PerToken(Counting):
     """Base of the rules under which every token costs the same."""
@@ -111,6 +115,10 @@ class WithInference(Counting):
     name: ClassVar[str] = "with-inference"
     training: Counting
     served: float
+
+    @override
+    def size(self, N: Any) -> Any:
+        return self.training.size(N)
 
     @override
     def flops(self, N: Any, D: Any) -> Any:

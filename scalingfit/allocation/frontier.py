@@ -33,7 +33,9 @@ class Frontier(Answer):
 
     ``asked`` has C; ``draws`` has N, D, tokens_per_param, L and the local exponents a and b, with
     U also epochs, with batch also S, and with a size in parts also those. At the critical batch
-    size it also has batch and S, and their local exponents batch_exponent and S_exponent.
+    size it also has batch and S, and their local exponents batch_exponent and S_exponent. N is that
+    of the fit; a is the exponent of the N that the counting rule counts, as a study that counts by
+    that rule would report it: they differ under "6ND-non-embedding" and "6ND-with-embedding" alone.
     """
 
     title: ClassVar[str] = "Compute-optimal frontier: median [5 %, 95 %]"
@@ -66,7 +68,7 @@ class Frontier(Answer):
 
     @property
     def a(self) -> FloatArray:
-        """Local exponent d log N*/d log C, shape ``(chain, draw, budget)``."""
+        """Local exponent d log N*/d log C of the counted N, shape ``(chain, draw, budget)``."""
         return self.draws["a"]
 
     @property
@@ -141,6 +143,7 @@ def frontier(
             *_edges(found, budgets, max_params),
             *_saturated(found, budgets, "U" in others),
             *reach("budgets", middle, asked.counted(stated.training)),
+            *_recounted(stated.training),
         ),
         provenance=stated.record(asked, extras),
     )
@@ -229,6 +232,13 @@ def _require_feasible(found: Optimum, budgets: FloatArray, rule: Counting) -> No
             [*where, f"counted as {rule.describe()}"],
             remedy="ask for a larger budget; N and D are both at least 1.",
         )
+
+
+def _recounted(rule: Counting) -> list[str]:
+    """Say of which N the exponent is, where the budget counts another than the fit."""
+    if np.isclose(rule.size(1e9), 1e9):
+        return []
+    return [f"a is the exponent of the N that is counted, not of the fit's: {rule.describe()}"]
 
 
 def _edges(found: Optimum, budgets: FloatArray, max_params: float | None) -> list[str]:

@@ -49,9 +49,9 @@ class Optimum(NamedTuple):
     """The optimum at each budget; every array of shape ``leaves.shape + (budget,)``.
 
     ``parts`` holds the law's own sizes, whose sum is N. ``a`` and ``b`` are the local exponents
-    d log N*/d log C and d log D*/d log C, ``slope`` is dL*/d log C. ``lowest`` and ``highest`` mark
-    optima at the ends of what was searched: N = 1, and the largest N that leaves a token to train
-    on (or the largest allowed).
+    d log N*/d log C and d log D*/d log C, where ``a`` is that of the N that the rule counts;
+    ``slope`` is dL*/d log C. ``lowest`` and ``highest`` mark optima at the ends of what was
+    searched: N = 1, and the largest N that leaves a token to train on (or the largest allowed).
     """
 
     N: Any
@@ -123,7 +123,7 @@ def _solve(law: Law, C: Array, rule: Counting, extras: Any, max_params: Array) -
         "N": jnp.exp(x[1]),
         "D": jnp.exp(log_d[1]),
         "L": value[1],
-        "a": _slope(x),
+        "a": _slope(jnp.log(rule.size(jnp.exp(x)))),
         "b": _slope(log_d),
         "slope": _slope(value),
         "parts": sizes(law, jnp.exp(x[1]), _known(rule, extras, x[1], log_c)),

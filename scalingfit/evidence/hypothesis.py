@@ -47,6 +47,8 @@ class Hypothesis:
     C : float or None
         The budget, in FLOP, at which the optimum was taken; None where none was needed.
     law : str
+    counting : str or None
+        Name of the rule that counted the budget; None where none was needed.
     """
 
     statement: str
@@ -55,9 +57,12 @@ class Hypothesis:
     prior: float | None
     C: float | None
     law: str
+    counting: str | None
 
     def __str__(self) -> str:
         at = "" if self.C is None else f" at C = {quantity('C', self.C)}"
+        if self.counting not in (None, "6ND"):
+            at += f", counted {self.counting}"
         before = "" if self.prior is None else f"; prior: {self.prior:.3g}"
         return (
             f"P({self.statement}) = {self.probability:.3g} ± {self.error:.1g}{before} "
@@ -91,7 +96,8 @@ def hypothesis(
     C : float, optional
         Budget in FLOP for the optimum; by default the largest of the runs, as `counting` counts.
     counting : str, Counting or callable
-        What a run costs; see `scalingfit.allocation.frontier`.
+        What a run costs; see `scalingfit.allocation.frontier`. The exponent ``a`` is that of the
+        N that it counts: "6ND-non-embedding" asks Kaplan's question of a fit on all parameters.
     **extras
         The law's other inputs.
 
@@ -115,6 +121,7 @@ def hypothesis(
         prior=_prior(posterior, read, optimum, budget, options),
         C=budget if optimum else None,
         law=posterior.model.law.name,
+        counting=counting_rule(counting).name if optimum else None,
     )
 
 

@@ -77,11 +77,12 @@ def test_a_published_point_is_a_posterior_of_one_draw() -> None:
 
 
 def test_budgets_compare_with_runs_under_the_same_counting(posterior) -> None:
-    total = frontier(posterior, [1e26]).messages[0]
-    partial = frontier(posterior, [1e26], counting="6ND-non-embedding").messages[0]
+    (total,) = frontier(posterior, [1e26]).messages
+    partial, recounted = frontier(posterior, [1e26], counting="6ND-non-embedding").messages
     assert total.startswith("C 1e26 is 8,330 times the largest run (1.2e22)")
     # The largest run is cheaper without its embedding, by 1 % at N = 1e10.
     assert partial.startswith("C 1e26 is 8,420 times the largest run (1.19e22)")
+    assert recounted.startswith("a is the exponent of the N that is counted, not of the fit's")
 
 
 def test_the_count_stands_above_the_table_unless_it_is_the_usual_one(posterior) -> None:

@@ -211,3 +211,13 @@ def test_the_default_budget_is_the_largest_run_as_it_is_counted() -> None:
     assert largest == pytest.approx(6 * 1e10 * 20e10)
     assert largest > hypothesis(fit, "a > 0.5", counting="6ND-non-embedding").C
     assert hypothesis(fit, "alpha > beta").C is None
+
+
+def test_exponents_are_of_the_n_that_is_counted(posterior: Posterior) -> None:
+    """Counted without embeddings, N_E* grows faster at small budgets, and C = 6 N_E D still."""
+    options: dict[str, Any] = {"C": 1e17, "counting": "6ND-non-embedding"}
+    assert posterior.hypothesis("a > 0.6", C=1e17).probability < 0.05
+    assert posterior.hypothesis("0.65 < a < 0.9", **options).probability > 0.95
+    found = posterior.hypothesis("abs(a + b - 1) < 1e-6", **options)
+    assert found.probability == 1.0
+    assert "at C = 1e17, counted 6ND-non-embedding" in str(found)
