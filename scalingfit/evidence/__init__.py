@@ -6,6 +6,7 @@ from scalingfit.evidence.calibrate import Calibration, calibrate
 from scalingfit.evidence.compare import Comparison, compare
 from scalingfit.evidence.corners import Corners, corners
 from scalingfit.evidence.discrepancy import Discrepancy
+from scalingfit.evidence.family import Family
 from scalingfit.evidence.hypothesis import Hypothesis, hypothesis
 from scalingfit.evidence.isoflop import Exponent, Profiles, envelope, isoflop, profiles
 from scalingfit.evidence.reconcile import reconcile
@@ -21,6 +22,7 @@ __all__ = [
     "Discrepancy",
     "Evidence",
     "Exponent",
+    "Family",
     "Hypothesis",
     "Profiles",
     "Reconciliation",

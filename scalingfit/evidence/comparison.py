@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from scalingfit.evidence.corners import Corners
+    from scalingfit.evidence.family import Family
 
 __all__ = ["Comparison", "Standing", "told_apart"]
 
@@ -148,8 +149,17 @@ class Comparison:
         """Split budgets, averaged over the laws; see `scalingfit.allocation.frontier`."""
         return stack(self.posteriors, self.weights, lambda fit: fit.frontier(C, **options))
 
+    @property
+    def family(self) -> Family | None:
+        """Where in the family of both laws the runs want to be; None where `nested` is not here."""
+        from scalingfit.evidence.family import Family
+
+        fits = (fit for fit in self.posteriors.values() if fit.model.law.name == "nested")
+        nested = next(fits, None)
+        return None if nested is None else Family(nested)
+
     def corners(self) -> Corners:
-        """Kaplan's law and Chinchilla's as corners of one family, on these runs."""
+        """Kaplan's law and Chinchilla's as corners of one family: two fits more, or three."""
         from scalingfit.evidence.corners import corners
 
         fits = self.posteriors
@@ -220,39 +230,12 @@ class Comparison:
         }
 
     def __str__(self) -> str:
+        from scalingfit.evidence.tabulate import far_runs, table
+
         notes = [f"! {message}" for message in self.messages]
-        return "\n".join([*_table(self), *notes, self.conclusion])
+        return "\n".join([*table(self), *far_runs(self), *notes, self.conclusion])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"
-
-
-HEAD = ["", "elpd", "se", "diff", "se", "p", "weight", "high k", "future/run", "log evidence"]
-
-
-def _table(comparison: Comparison) -> list[str]:
-    rows = [HEAD, *(_cells(name, item) for name, item in comparison.standings.items())]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    ]
-    return [f"{len(comparison.runs)} runs, leaving out each {comparison.unit}", *lines]
-
-
-def _cells(name: str, standing: Standing) -> list[str]:
-    loo, found = standing.loo, standing.evidence
-    ahead = [foretold.log_score for foretold in standing.future]
-    return [
-        name,
-        f"{loo.elpd:.1f}",
-        f"{loo.se:.1f}",
-        f"{standing.difference:.1f}",
-        f"{standing.difference_se:.1f}",
-        f"{loo.p:.1f}",
-        f"{standing.weight:.2f}",
-        str(int(np.sum(~(loo.k <= loo.limit)))),
-        f"{np.mean(np.concatenate(ahead)):.2f}" if ahead else "-",
-        f"{found.log:.2f} ± {found.error:.2f}",
-    ]

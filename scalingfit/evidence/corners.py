@@ -3,7 +3,7 @@
 ``L = E + [(A / N^alpha)^(1/q) + (B / D^beta)^(1/q)]^q`` is Chinchilla's law at q = 1, and Kaplan's
 (2020, arXiv 2001.08361, equation 1.5) at E = 0 and q = beta. Three models share the family's
 priors: the whole family, and either corner. Their marginal likelihoods give Bayes factors, and the
-posterior of (E, q) in the whole family shows where the runs want to be.
+posterior of (E, q) in the whole family shows where the runs want to be: see `family`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 import numpyro.distributions as dist
-from numpy.typing import NDArray
 
 from scalingfit.catalog import law as find_law
 from scalingfit.evidence.bridge import Evidence, evidence
 from scalingfit.evidence.candidates import fit_each, settings_of, unweighted
+from scalingfit.evidence.family import Family
 from scalingfit.inference.model import Prior, build
 from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.programs import prior_values
 from scalingfit.inference.sampler import Settings
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise
@@ -29,25 +28,18 @@ from scalingfit.runs import Runs
 
 __all__ = ["Corners", "corners"]
 
-Floats = NDArray[np.float64]
-
 # In Kaplan's corner q takes the prior of beta, which it equals; E is zero but for the logarithm.
 PINNED: dict[str, dict[str, Prior]] = {
     "family": {},
     "chinchilla": {"q": 1.0},
     "kaplan": {"E": 1e-9, "q": dist.LogNormal(np.log(0.25), 0.7), "beta": "q"},
 }
-SIDES = {
-    "chinchilla": "P(q nearer to 1 than to beta), Chinchilla's side",
-    "kaplan": "P(q nearer to beta, E below half a nat), Kaplan's side",
-    "neither": "P(q nearer to beta, E above half a nat), neither",
-}
-SMALL = 0.5  # nats: an irreducible loss below it is on Kaplan's side
+STRONG = 3.0  # 20 to 1, "strong" in Kass & Raftery 1995, J. Am. Stat. Assoc. 90, 773
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Corners:
-    """Where in the family that holds both laws the runs want to be.
+    """The family and its two corners, weighed against each other.
 
     Attributes
     ----------
@@ -61,14 +53,9 @@ class Corners:
     evidence: Mapping[str, Evidence]
 
     @property
-    def E(self) -> Floats:
-        """Posterior draws of the irreducible loss in the family, (chain, draw)."""
-        return self.posteriors["family"].draws["E"]
-
-    @property
-    def q(self) -> Floats:
-        """Posterior draws of how the terms combine, (chain, draw)."""
-        return self.posteriors["family"].draws["q"]
+    def family(self) -> Family:
+        """The posterior of (E, q) in the whole family."""
+        return Family(self.posteriors["family"])
 
     @property
     def probabilities(self) -> dict[str, float]:
@@ -83,44 +70,33 @@ class Corners:
         one, other = self.evidence["chinchilla"], self.evidence["kaplan"]
         return Evidence(one.log - other.log, float(np.hypot(one.error, other.error)))
 
-    def sides(self) -> dict[str, dict[str, float]]:
-        """Posterior and prior probabilities of either side of the family.
-
-        "chinchilla": q is nearer to 1 than to beta. "kaplan": q is nearer to beta, and E is below
-        half a nat. "neither" is the rest: terms that combine as Kaplan's do, above a floor.
-        """
-        family = self.posteriors["family"]
-        return {
-            name: {"posterior": after, "prior": before}
-            for (name, after), before in zip(
-                _sides(family.draws).items(),
-                _sides(prior_values(family.model)).values(),
-                strict=True,
-            )
-        }
+    @property
+    def conclusion(self) -> str:
+        """What follows from the Bayes factor, in a sentence."""
+        log = self.log_bayes_factor.log
+        better, worse = ("Chinchilla", "Kaplan") if log > 0 else ("Kaplan", "Chinchilla")
+        ratio = abs(log)
+        times = f"{np.exp(ratio):.3g}" if ratio < 10 else f"10^{ratio / np.log(10):.0f}"
+        odds = f"{better}'s corner is {times} times as probable as {worse}'s"
+        if ratio >= STRONG:
+            return f"Given these runs and even odds beforehand, {odds}."
+        return f"Given these runs, the corners cannot be told apart: from even odds, {odds}."
 
     def as_json(self) -> dict[str, Any]:
         """A dictionary ready for JSON."""
-        return {
+        family = self.family.as_json()
+        return family | {
             "probabilities": self.probabilities,
             "log_evidence": {name: dataclasses.asdict(e) for name, e in self.evidence.items()},
             "log_bayes_factor_chinchilla_kaplan": dataclasses.asdict(self.log_bayes_factor),
-            "sides": self.sides(),
-            "family": self.posteriors["family"].summary(),
             "verdicts": {name: fit.verdict.status for name, fit in self.posteriors.items()},
+            "conclusion": f"{family['conclusion']} {self.conclusion}",
         }
 
     def __str__(self) -> str:
         factor = self.log_bayes_factor
-        lines = ["E + [(A/N^alpha)^(1/q) + (B/D^beta)^(1/q)]^q: median [5 %, 95 %]"]
-        for name in ("E", "q"):
-            low, middle, high = np.quantile(getattr(self, name), [0.05, 0.5, 0.95])
-            lines.append(f"  {name} {middle:.3f} [{low:.3f}, {high:.3f}]")
-        lines += [
-            f"  {SIDES[name]}: {row['posterior']:.3g} (prior {row['prior']:.2g})"
-            for name, row in self.sides().items()
-        ]
-        lines += [
+        lines = [
+            *self.family.lines(),
             f"log Bayes factor, Chinchilla's corner (q = 1) over Kaplan's (E = 0, q = beta): "
             f"{factor.log:.1f} ± {factor.error:.2f}",
             "probabilities from equal odds: "
@@ -131,7 +107,7 @@ class Corners:
             for name, fit in self.posteriors.items()
             if not fit.verdict.ok
         ]
-        return "\n".join(lines)
+        return "\n".join([*lines, self.family.conclusion, self.conclusion])
 
     __repr__ = __str__
 
@@ -165,14 +141,3 @@ def corners(
     }
     posteriors = {name: found[name] for name in models}
     return Corners(posteriors, {name: evidence(fit) for name, fit in posteriors.items()})
-
-
-def _sides(draws: Mapping[str, Any]) -> dict[str, float]:
-    E, q, beta = (np.asarray(draws[name]) for name in ("E", "q", "beta"))
-    additive = np.abs(q - 1) < np.abs(q - beta)
-    floorless = ~additive & (E < SMALL)
-    return {
-        "chinchilla": float(additive.mean()),
-        "kaplan": float(floorless.mean()),
-        "neither": float(1 - additive.mean() - floorless.mean()),
-    }

@@ -1,0 +1,146 @@
+"""Between Kaplan's law and Chinchilla's: the posterior of E and q in the family that holds both.
+
+``L = E + [(A / N^alpha)^(1/q) + (B / D^beta)^(1/q)]^q`` is Chinchilla's law at q = 1 and Kaplan's
+(2020, arXiv 2001.08361, equation 1.5) at E = 0 and q = beta.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scalingfit.inference.posterior import Posterior
+from scalingfit.inference.programs import prior_values
+
+__all__ = ["Family"]
+
+Floats = NDArray[np.float64]
+
+SIDES = {
+    "chinchilla": "P(q nearer to 1 than to beta), Chinchilla's side",
+    "kaplan": "P(q nearer to beta, E below half a nat), Kaplan's side",
+    "neither": "P(q nearer to beta, E above half a nat), neither",
+}
+SMALL = 0.5  # nats: an irreducible loss below it is on Kaplan's side
+SURE = 0.95
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Family:
+    """Where in the family that holds both laws the runs want to be.
+
+    Attributes
+    ----------
+    posterior : Posterior
+        Of the law `nested`.
+    """
+
+    posterior: Posterior
+
+    @property
+    def E(self) -> Floats:
+        """Posterior draws of the irreducible loss, (chain, draw)."""
+        return self.posterior.draws["E"]
+
+    @property
+    def q(self) -> Floats:
+        """Posterior draws of how the terms combine, (chain, draw)."""
+        return self.posterior.draws["q"]
+
+    def _prior(self) -> Mapping[str, Floats]:
+        """Draws of every parameter from the prior, (draw,)."""
+        model = self.posterior.model
+        law, _ = model.complete_arrays(prior_values(model))
+        return {name: np.asarray(values) for name, values in law.values().items()}
+
+    def intervals(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Median, 5 and 95 % quantiles of E and q, after and before the runs were seen.
+
+        Returns
+        -------
+        dict
+            ``{"E": {"posterior": {"q5", "q50", "q95"}, "prior": {...}}, "q": {...}}``
+        """
+        before = self._prior()
+        return {
+            name: {"posterior": _quantiles(after), "prior": _quantiles(before[name])}
+            for name, after in (("E", self.E), ("q", self.q))
+        }
+
+    def sides(self) -> dict[str, dict[str, float]]:
+        """Posterior and prior probabilities of either side of the family.
+
+        "chinchilla": q is nearer to 1 than to beta. "kaplan": q is nearer to beta, and E is below
+        half a nat. "neither" is the rest: terms that combine as Kaplan's do, above a floor.
+        """
+        before = _sides(self._prior())
+        return {
+            name: {"posterior": after, "prior": before[name]}
+            for name, after in _sides(self.posterior.draws).items()
+        }
+
+    @property
+    def conclusion(self) -> str:
+        """What follows from where the runs want to be, in a sentence."""
+        sides = self.sides()
+        best = max(sides, key=lambda name: sides[name]["posterior"])
+        after, before = sides[best]["posterior"], sides[best]["prior"]
+        where = {
+            "chinchilla": "on Chinchilla's side, where the terms add up",
+            "kaplan": "on Kaplan's side, where the larger term counts and there is no floor",
+            "neither": "on neither side: terms that combine as Kaplan's do, above a floor",
+        }[best]
+        place = f"{where}, with probability {after:.3g} ({before:.2g} beforehand)"
+        if after >= SURE:
+            return f"Given these runs, the law lies {place}."
+        return f"Given these runs, the corner is open: the law lies most likely {place}."
+
+    def as_json(self) -> dict[str, Any]:
+        """A dictionary ready for JSON."""
+        return {
+            "intervals": self.intervals(),
+            "sides": self.sides(),
+            "family": self.posterior.summary(),
+            "conclusion": self.conclusion,
+        }
+
+    def lines(self) -> list[str]:
+        """E, q and the sides as text, each beside its prior."""
+        shown = ["E + [(A/N^alpha)^(1/q) + (B/D^beta)^(1/q)]^q: median [5 %, 95 %]"]
+        for name, row in self.intervals().items():
+            after, before = (
+                "{q50:.3f} [{q5:.3f}, {q95:.3f}]".format(**row[when])
+                for when in ("posterior", "prior")
+            )
+            shown.append(f"  {name} {after} (prior {before})")
+        return shown + [
+            f"  {SIDES[name]}: {row['posterior']:.3g} (prior {row['prior']:.2g})"
+            for name, row in self.sides().items()
+        ]
+
+    def __str__(self) -> str:
+        return "\n".join([*self.lines(), self.conclusion])
+
+    __repr__ = __str__
+
+
+def _quantiles(draws: Any) -> dict[str, float]:
+    return {
+        key: float(np.quantile(draws, share))
+        for key, share in (("q5", 0.05), ("q50", 0.5), ("q95", 0.95))
+    }
+
+
+def _sides(draws: Mapping[str, Any]) -> dict[str, float]:
+    E, q, beta = (np.asarray(draws[name]) for name in ("E", "q", "beta"))
+    additive = np.abs(q - 1) < np.abs(q - beta)
+    floorless = ~additive & (E < SMALL)
+    return {
+        "chinchilla": float(additive.mean()),
+        "kaplan": float(floorless.mean()),
+        "neither": float(1 - additive.mean() - floorless.mean()),
+    }

@@ -1,0 +1,67 @@
+"""A comparison as lines of text: a table of the laws, and the runs that are hard to foretell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scalingfit._errors import listed
+
+if TYPE_CHECKING:
+    from scalingfit.evidence.comparison import Comparison, Standing
+
+__all__ = ["far_runs", "table"]
+
+NAMED = 5  # runs with a high k that are named one by one
+
+HEAD = ["", "elpd", "se", "diff", "se", "p", "weight", "high k", "future/run", "log evidence"]
+
+
+def table(comparison: Comparison) -> list[str]:
+    """A line for each law, the best first, below a header."""
+    rows = [HEAD, *(_cells(name, item) for name, item in comparison.standings.items())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    ]
+    return [f"{len(comparison.runs)} runs, leaving out each {comparison.unit}", *lines]
+
+
+def far_runs(comparison: Comparison) -> list[str]:
+    """Which runs have a high k, the highest first; a line for each law that has any."""
+    lines = []
+    for name in comparison.standings:
+        far = [row for row in comparison.high_k() if row["name"] == name]
+        if not far:
+            continue
+        far.sort(key=lambda row: -np.nan_to_num(row["k"], nan=np.inf))
+        said = listed((f"{_rows(row['rows'])} ({row['k']:.2f})" for row in far), NAMED)
+        done = ", each left out by a fit of its own" if all(r["refitted"] for r in far) else ""
+        lines.append(f"high Pareto k, {name}: {said}{done}")
+    return lines
+
+
+def _rows(numbers: Sequence[int]) -> str:
+    """One run, or a group of them, by their row numbers."""
+    if len(numbers) == 1:
+        return f"row {numbers[0]}"
+    return f"rows {numbers[0]} and {len(numbers) - 1} more"
+
+
+def _cells(name: str, standing: Standing) -> list[str]:
+    loo, found = standing.loo, standing.evidence
+    ahead = [foretold.log_score for foretold in standing.future]
+    return [
+        name,
+        f"{loo.elpd:.1f}",
+        f"{loo.se:.1f}",
+        f"{standing.difference:.1f}",
+        f"{standing.difference_se:.1f}",
+        f"{loo.p:.1f}",
+        f"{standing.weight:.2f}",
+        str(int(np.sum(~(loo.k <= loo.limit)))),
+        f"{np.mean(np.concatenate(ahead)):.2f}" if ahead else "-",
+        f"{found.log:.2f} ± {found.error:.2f}",
+    ]
