@@ -21,8 +21,12 @@ _HOMES = {
     "Posterior": "scalingfit.inference:Posterior",
     "Refits": "scalingfit.batch:Refits",
     "Runs": "scalingfit.runs:Runs",
+    "Shape": "scalingfit.allocation:Shape",
+    "allocation": "scalingfit.allocation:",
     "backtest": "scalingfit.evidence.backtest:backtest",
     "calibrate": "scalingfit.evidence.calibrate:calibrate",
+    "cheapest": "scalingfit.allocation:cheapest",
+    "choose": "scalingfit.allocation:choose",
     "compare": "scalingfit.evidence.compare:compare",
     "datasets": "scalingfit.runs.datasets:",
     "designs": "scalingfit.batch.designs:",
@@ -41,6 +45,10 @@ _HOMES = {
 __all__ = ["__version__", *sorted(_HOMES)]
 
 if TYPE_CHECKING:
+    from scalingfit import allocation as allocation
+    from scalingfit.allocation import Shape as Shape
+    from scalingfit.allocation.cheapest import cheapest as cheapest
+    from scalingfit.allocation.choose import choose as choose
     from scalingfit.allocation.frontier import frontier as frontier
     from scalingfit.batch import Refits as Refits
     from scalingfit.batch import designs as designs

@@ -234,6 +234,17 @@ def test_frontier_options(saved: Path, type_in: Callable[..., Done]) -> None:
     assert "N = N_E + 1200 N_E^(1/3)" in shown.splitlines()[1]
 
 
+def test_frontier_compares_models(saved: Path, type_in: Callable[..., Done]) -> None:
+    words = ("frontier", str(saved), "-C", "1e22", "--models", "4B,7B,20B", "--max-params", "10B")
+    answer = one_json(type_in(*words, "--json").out)
+    assert [row["N"] for row in answer["models"]] == [4e9, 7e9]
+    assert [row["D"] for row in answer["models"]] == pytest.approx([1e22 / 24e9, 1e22 / 42e9])
+    assert sum(row["best"] for row in answer["models"]) == pytest.approx(1)
+    assert "N = 20.0B: larger than max_params (10.0B), left out" in answer["messages"]
+    assert len(answer["frontier"]) == 1
+    assert "Models at a budget" in type_in(*words).out
+
+
 def test_frontier_at_the_critical_batch_size(type_in: Callable[..., Done]) -> None:
     rng = np.random.default_rng(0)
     N, S, batch = (
@@ -391,15 +402,22 @@ def test_laws(type_in: Callable[..., Done]) -> None:
     (chinchilla,) = [row for row in listed if row["name"] == "chinchilla"]
     assert chinchilla["published"]["besiroglu-2024"]["alpha"] == 0.3478
     assert chinchilla["inputs"] == ["N", "D"]
+    assert chinchilla["meanings"] == {"N": "parameters", "D": "training tokens"}
     shown = type_in("laws", "chinchilla").out
     assert "arXiv 2203.15556" in shown
+    assert "N total parameters, D tokens, L in nats per token; rounded as printed" in shown
     assert "A/N^alpha at N=1e+09 ~ LogNormal(log 0.35, 1.5)" in shown
 
 
 @pytest.mark.parametrize("name", sf.laws())
 def test_every_law_can_be_shown(name: str, type_in: Callable[..., Done]) -> None:
-    assert one_json(type_in("laws", name, "--json").out)["name"] == name
-    assert name in type_in("laws", name).out
+    about = one_json(type_in("laws", name, "--json").out)
+    assert about["name"] == name
+    shown = type_in("laws", name).out
+    assert name in shown
+    said = [line.split(maxsplit=1) for line in shown.splitlines()]
+    assert all([symbol, meaning] in said for symbol, meaning in about["meanings"].items())
+    assert all([key, row["conventions"]] in said for key, row in about["published"].items())
 
 
 # --- bad input: what is wrong, where, what to do -------------------------------------------------

@@ -117,7 +117,8 @@ class Answer(abc.ABC):
         ]
         for name in shown:
             low, middle, high = self.quantiles(name)
-            columns.append([name, *map(_interval, low, middle, high)])
+            ends = zip(low, middle, high, strict=True)
+            columns.append([name, *(_interval(name, *values) for values in ends)])
         return [list(row) for row in zip(*columns, strict=True)]
 
     def __str__(self) -> str:
@@ -169,10 +170,10 @@ def _json_number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _interval(low: float, middle: float, high: float) -> str:
+def _interval(name: str, low: float, middle: float, high: float) -> str:
     if low == high:
-        return engineering(middle)
-    return f"{engineering(middle)} [{engineering(low)}, {engineering(high)}]"
+        return quantity(name, middle)
+    return f"{quantity(name, middle)} [{quantity(name, low)}, {quantity(name, high)}]"
 
 
 def _three(value: float) -> str:

@@ -127,7 +127,7 @@ def choose(
     draws = {
         "L": by_budget,
         "regret": by_budget - by_budget.min(axis=-1, keepdims=True),
-        "penalty": by_budget - optimum.L[..., None],
+        "penalty": np.maximum(by_budget - optimum.L[..., None], 0.0),  # rounding aside
         "best": _least(by_budget),
         "nearest": _least(distance),
     }

@@ -94,6 +94,7 @@ def frontier(
     omega: str | None = None,
     max_params: str | None = None,
     inference_tokens: str | None = None,
+    models: str | None = None,
     input: Repeated = (),
     plot: Path | None = None,
 ) -> Reply:
@@ -102,6 +103,7 @@ def frontier(
     ```
     scalingfit frontier fit.nc --compute 1e21,1e24
     scalingfit frontier fit.nc --compute 1e24 --inference-tokens 2T --plot frontier.png
+    scalingfit frontier fit.nc --compute 1e22 --models 1B,3B,7B
     ```
 
     Parameters
@@ -119,6 +121,8 @@ def frontier(
         The largest model allowed.
     inference_tokens
         Tokens the model will serve; the budget then pays for training and serving.
+    models
+        Sizes that can be built, with commas between them, to compare at each budget.
     input
         A further input of the law, one number or one a budget: `--input U=1e11`. A law of batch
         sizes also takes `--input batch=critical`.
@@ -132,11 +136,18 @@ def frontier(
         options["max_params"] = numbers("--max-params", max_params)[0]
     if inference_tokens is not None:
         options["inference_tokens"] = numbers("--inference-tokens", inference_tokens)[0]
+    sizes = None if models is None else numbers("--models", models)
     with drawing(plot) as save:
         found = post.frontier(budgets, **options)
+        choice = None if sizes is None else post.choose(budgets, sizes, **options)
         save(lambda report: report.plots.frontier(post, budgets, **options))
     data = {"frontier": found.summary(), "messages": found.messages, "provenance": found.provenance}
-    shown = [found, *([f"drawn in {plot}"] if plot is not None else [])]
+    shown = [found]
+    if choice is not None:
+        data |= {"models": choice.summary(), "messages": [*found.messages, *choice.messages]}
+        shown.append(choice)
+    if plot is not None:
+        shown.append(f"drawn in {plot}")
     return Reply(data, shown, warned=not post.verdict.ok)
 
 

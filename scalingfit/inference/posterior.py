@@ -105,6 +105,18 @@ class Posterior:
 
         return frontier(self, C, **options)
 
+    def choose(self, C: Any, models: Any, **options: Any) -> Any:
+        """Compare models that can be built; see `scalingfit.allocation.choose`."""
+        from scalingfit.allocation import choose
+
+        return choose(self, C, models, **options)
+
+    def cheapest(self, L: Any, **options: Any) -> Any:
+        """Find the least cost that reaches a loss; see `scalingfit.allocation.cheapest`."""
+        from scalingfit.allocation import cheapest
+
+        return cheapest(self, L, **options)
+
     def forecast(self, **inputs: Any) -> Any:
         """Forecast losses at chosen inputs; see `scalingfit.allocation.forecast`."""
         from scalingfit.allocation import forecast

@@ -406,6 +406,8 @@ def test_least_cost_inverts_the_frontier(posterior) -> None:
         L = losses[0, 7, row]
         found = cheapest(posterior, L)
         assert found.draws["C"].shape == (4, 50, 1)
+        cost = found.cells()[1][1].split()[0]  # FLOP have no suffix, as everywhere
+        assert float(cost) == pytest.approx(np.median(found.draws["C"]), rel=0.005)
         assert found.draws["C"][0, 7, 0] == pytest.approx(C, rel=1e-8)
 
 
