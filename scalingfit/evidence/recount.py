@@ -28,8 +28,8 @@ def recount(
 ) -> Runs:
     """The same runs with N and C counted without embeddings: N_E, and C = 6 N_E D.
 
-    Runs of one budget stay together: the label "budget" keeps the one they were made for, in FLOP
-    as counted before.
+    Runs of one budget stay together: the label "budget" names the one they were made for, in FLOP
+    as counted before, unless the table has one already.
 
     Parameters
     ----------
@@ -41,9 +41,10 @@ def recount(
         FLOP, as counted before; see `scalingfit.evidence.budgets.budget_of`.
     """
     N = np.asarray(non_embedding(runs["N"], omega), float)
+    named = budgets is None and "budget" in {**runs.columns, **runs.labels}
     return Runs.from_columns(
         {**runs.columns, "N": N, "C": 6 * N * runs["D"]},
-        labels={**runs.labels, "budget": _budget_names(runs, budgets)},
+        labels=runs.labels if named else {**runs.labels, "budget": _names(runs, budgets)},
         row_numbers=runs.row_numbers,
         provenance={**runs.provenance, "recounted": f"without embeddings, omega {omega:g}"},
     )
@@ -78,7 +79,7 @@ def exponent_without_embeddings(
     return Exponent(a, places.mean() - a * log_C.mean(axis=1), 0)
 
 
-def _budget_names(runs: Runs, budgets: ArrayLike | None) -> Floats:
+def _names(runs: Runs, budgets: ArrayLike | None) -> Floats:
     """The geometric mean of each run's budget, in FLOP, shape (run,); NaN for none."""
     numbers = budget_of(runs, budgets)
     log_C, names = np.log(runs["C"]), np.full(len(runs), np.nan)

@@ -174,6 +174,8 @@ def test_recounted_runs_keep_their_budgets() -> None:
     slope = np.polyfit(np.log(C), true, 1)[0]
     assert slope > EXPONENT + 0.02
     assert isoflop(found).interval()[0] == pytest.approx(slope, abs=0.005)
+    named = Runs.from_columns(runs.columns, labels={"budget": np.repeat(list("abcdefg"), 13)})
+    assert recount(named).labels["budget"].tolist() == named.labels["budget"].tolist()
     few = recount(runs, budgets=[1e18, 1e19])
     assert sorted(set(few.labels["budget"][few.labels["budget"] > 0].round(-16))) == [1e18, 1e19]
 
