@@ -23,12 +23,13 @@ def drawing(path: Path | None) -> Iterator[Callable[[Callable[[ModuleType], Any]
     if path is None:
         yield lambda _: None
         return
+    from scalingfit import report
+    from scalingfit.report import evidence_plots, plots  # noqa: F401  # parts of `report`
+
+    plots.format_of(path)
     with replacing(path) as place:
 
         def save(draw: Callable[[ModuleType], Any]) -> None:
-            from scalingfit import report
-            from scalingfit.report import evidence_plots, plots  # noqa: F401  # parts of `report`
-
             plots.save(draw(report), place, path.suffix)
 
         yield save

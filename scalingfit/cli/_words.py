@@ -19,6 +19,10 @@ def _columns(found: re.Match[str]) -> str:
 WORDS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"""read\(\.\.\., bad_rows="drop"\)|bad_rows='drop'""", "--bad-rows drop"),
     (r"allow_negative_loss=True", "--allow-negative-loss"),
+    (
+        r'laws=\["chinchilla", "kaplan"\] or noises=\["normal", \.\.\.\]',
+        "--laws chinchilla,kaplan or --noise normal,student_t",
+    ),
     (r"counting=None", "--counting none"),
     (r"priors=\{'(\w+)': ([^}]+)\}", r"--prior \1=\2"),
     (r"noise='(\w+)'", r"--noise \1"),

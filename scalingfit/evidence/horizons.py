@@ -80,10 +80,12 @@ def horizons(
         pairs = [(scale <= limit, scale > limit) for limit in np.unique(limits)]
     bad = [int(train.sum()) for train, test in pairs if train.sum() < least or not test.any()]
     if bad or not pairs:
-        counts = f"cuts with {listed(map(str, bad))} of {len(runs)} runs below" if bad else "no cut"
+        counts = "no cut lies between them"
+        if bad:
+            counts = f"the cuts have {listed(map(str, bad))} of {len(runs)} runs below them"
         raise InputError(
             f"a forecast needs at least {least} runs to fit and one beyond them",
-            [f"there is {counts}; scales from {engineering(scale.min())} to "
+            [f"{counts}; the runs' scales go from {engineering(scale.min())} to "
              f"{engineering(scale.max())}"],
             remedy="choose other cuts, or add runs.",
         )  # fmt: skip

@@ -18,7 +18,7 @@ from scalingfit.report._budget import frontier, loss
 from scalingfit.report._fit import parameters, residuals
 from scalingfit.report._style import INK
 
-__all__ = ["frontier", "loss", "overview", "parameters", "residuals", "save"]
+__all__ = ["format_of", "frontier", "loss", "overview", "parameters", "residuals", "save"]
 
 FORMATS = (".png", ".pdf", ".svg")
 
@@ -58,13 +58,25 @@ def save(figure: FigureBase, path: str | os.PathLike[str], suffix: str | None = 
     InputError
         The suffix is another one, or the file cannot be written.
     """
-    suffix = (Path(path).suffix if suffix is None else suffix).lower()
+    kind = format_of(path if suffix is None else f"file{suffix}")
+    whole = figure.get_figure(root=True)  # of a part of a figure, all of it
+    assert isinstance(whole, Figure)
+    with replacing(path) as part:
+        whole.savefig(part, format=kind)
+
+
+def format_of(path: str | os.PathLike[str]) -> str:
+    """The format that a file's suffix says: png, pdf or svg.
+
+    Raises
+    ------
+    InputError
+        The suffix is another one.
+    """
+    suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
         raise InputError(
             f"cannot draw into a file of type {suffix or '(no suffix)'}",
             remedy=f"name a file that ends in one of {', '.join(FORMATS)}.",
         )
-    whole = figure.get_figure(root=True)  # of a part of a figure, all of it
-    assert isinstance(whole, Figure)
-    with replacing(path) as part:
-        whole.savefig(part, format=suffix[1:])
+    return suffix[1:]
