@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import scalingfit as sf
+from scalingfit._errors import InputError
 from scalingfit.cli._picture import drawing
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
-from scalingfit.cli.fits import names, numbers, parsed_priors
+from scalingfit.cli.fits import names, numbers, parsed_priors, within_and_beyond
 from scalingfit.cli.runs import understood
+
+if TYPE_CHECKING:
+    from scalingfit.evidence import Comparison, Stacked
 
 __all__ = ["backtest", "calibrate", "compare"]
 
@@ -26,6 +30,7 @@ def compare(
     by: str | None = None,
     budgets: str | None = None,
     cuts: str | None = None,
+    compute: str | None = None,
     corners: bool = False,
     plot: Path | None = None,
     table: Table = AS_IT_STANDS,
@@ -54,11 +59,16 @@ def compare(
         The budgets of the experiment in FLOP, with commas between them, for `--by budget`.
     cuts
         Budgets in FLOP, with commas between them: fit the runs below, foretell those above.
+    compute
+        Budgets in FLOP, with commas between them, that all laws split together, each by its weight;
+        by default one inside the runs, the largest, and 10 and 100 times that.
     corners
-        Also weigh Kaplan's law and Chinchilla's as corners of one family.
+        Also weigh Kaplan's law and Chinchilla's as corners of one family, with Bayes factors: two
+        fits more. Where the runs lie between the corners is told anyway if `nested` is compared.
     plot
         Draw every law's forecast and frontier into this file (.png, .pdf or .svg).
     """
+    together = _split_by_all(compute, names(laws))
     with drawing(plot) as save:
         loaded = load(runs, table)
         with progress(f"comparing laws on {len(loaded)} runs"):
@@ -66,9 +76,13 @@ def compare(
                 loaded, names(laws), noise and names(noise), by=by, cuts=_budgets("--cuts", cuts),
                 budgets=_budgets("--budgets", budgets), **sampling.options(),
             )  # fmt: skip
-            at = found.corners() if corners else None
+            stacked = _stacked(found, together)
+            at = found.corners() if corners else found.family
         save(lambda report: report.evidence_plots.comparison(found))
     data, shown = found.as_json(), [understood(loaded), found]
+    if stacked is not None:
+        data["stacked"] = stacked.as_json()
+        shown.append(stacked)
     if at is not None:
         data["corners"] = at.as_json()
         shown.append(at)
@@ -165,6 +179,39 @@ def calibrate(
             **sampling.options(),
         )  # fmt: skip
     return Reply(found.as_json(), [understood(loaded), found], warned=not found.ok)
+
+
+def _split_by_all(compute: str | None, laws: list[str]) -> list[float] | None:
+    """The budgets of ``--compute``, refused before any work where a law cannot split them."""
+    if compute is None:
+        return None
+    from scalingfit.allocation.question import numbers as positive
+
+    budgets: list[float] = positive("--compute", numbers("--compute", compute)).tolist()
+    for name in laws:
+        if set(inputs := sf.law(name).inputs()) != {"N", "D"}:
+            raise InputError(
+                f"--compute splits budgets between N and D, and {name} takes {', '.join(inputs)}",
+                remedy="leave --compute out, or compare laws of N and D.",
+            )
+    return budgets
+
+
+def _stacked(found: Comparison, budgets: list[float] | None) -> Stacked | None:
+    """What the laws say together: how to split budgets, or the loss further along one input.
+
+    None where they have no such question in common, or need more than N and D for it.
+    """
+    if budgets is not None:
+        return found.frontier(budgets)
+    columns = found.runs.columns
+    several = {tuple(sorted(fit.model.law.inputs())) for fit in found.posteriors.values()}
+    match list(several):
+        case [("D", "N")] if "C" in columns:
+            return found.frontier(within_and_beyond(columns["C"]))
+        case [(name,)]:
+            return found.forecast(**{name: within_and_beyond(columns[name])})
+    return None
 
 
 def _budgets(option: str, text: str | None) -> Any:

@@ -19,6 +19,9 @@ from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from scalingfit.allocation import Frontier
     from scalingfit.inference import Posterior
     from scalingfit.runs import Runs
@@ -207,13 +210,18 @@ def usual_frontier(post: Posterior) -> Frontier | None:
 
     None where the law has nothing to split or needs more than N and D.
     """
-    C = post.runs.columns.get("C")
-    if C is None or set(type(post.law).inputs()) != {"N", "D"}:
+    if "C" not in post.runs.columns or set(type(post.law).inputs()) != {"N", "D"}:
         return None
-    budgets = [(C.min() * C.max()) ** 0.5, C.max(), 10 * C.max(), 100 * C.max()]
-    # Rounded, and once each: runs on one budget have their middle at the largest.
-    found: Frontier = post.frontier(list(dict.fromkeys(float(f"{each:.2g}") for each in budgets)))
+    found: Frontier = post.frontier(within_and_beyond(post.runs["C"]))
     return found
+
+
+def within_and_beyond(scale: NDArray[np.float64]) -> list[float]:
+    """Places inside the runs, at the largest, and 10 and 100 times beyond it."""
+    low, high = float(scale.min()), float(scale.max())
+    # Rounded, and once each: runs on one budget have their middle at the largest.
+    places = [(low * high) ** 0.5, high, 10 * high, 100 * high]
+    return list(dict.fromkeys(float(f"{each:.2g}") for each in places))
 
 
 def loaded_fit(path: Path) -> Posterior:

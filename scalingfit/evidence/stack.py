@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit.allocation.answer import Answer, engineering
+from scalingfit.allocation.answer import Answer, quantity
 from scalingfit.inference.posterior import Posterior
 
 __all__ = ["Stacked", "stack"]
@@ -72,20 +72,24 @@ class Stacked:
         }
 
     def __str__(self) -> str:
-        lines = [
-            str(self.mixture),
-            "",
-            "Standard deviation of the logarithm, within / between laws",
-        ]
-        for row in self.spread():
-            asked = ", ".join(f"{k} {engineering(row[k])}" for k in self.mixture.asked)
-            parts = [
-                f"{name} {row[name]['within']:.3f} / {row[name]['between']:.3f}"
-                for name in self.mixture.draws
-                if name not in self.mixture.hidden
+        shares = ", ".join(f"{name} {share:.3g}" for name, share in self.weights.items())
+        return "\n".join(
+            [
+                f"Stacked: {shares}",
+                str(self.mixture),
+                "Standard deviation of the logarithm, within / between laws",
+                *self._spread_lines(),
             ]
-            lines.append(f"{asked}: {', '.join(parts)}")
-        return "\n".join(lines)
+        )
+
+    def _spread_lines(self) -> list[str]:
+        names = [name for name in self.mixture.draws if name not in self.mixture.hidden]
+        rows = [[*self.mixture.asked, *names]]
+        for row in self.spread():
+            asked = [quantity(name, row[name]) for name in self.mixture.asked]
+            rows.append(asked + ["{within:.2g} / {between:.2g}".format(**row[n]) for n in names])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return ["  ".join(map(str.rjust, row, widths)) for row in rows]
 
     __repr__ = __str__
 
@@ -110,6 +114,11 @@ def stack(
     asked = {name: weight for name, weight in weights.items() if weight > NEGLIGIBLE}
     shares = {name: weight / sum(asked.values()) for name, weight in asked.items()}
     each = {name: ask(posteriors[name]) for name in asked}
+    left_out = [
+        f"{name} takes no part: its weight is {weight:.2g}"
+        for name, weight in weights.items()
+        if name not in asked
+    ]
     first = next(iter(each.values()))
     common = [name for name in first.draws if all(name in other.draws for other in each.values())]
     chosen = _choose(each, shares, np.random.default_rng(seed))
@@ -125,7 +134,10 @@ def stack(
     mixture = type(first)(
         asked=first.asked,
         draws=mixed,
-        messages=tuple(f"{name}: {m}" for name, answer in each.items() for m in answer.messages),
+        messages=(
+            *left_out,
+            *(f"{name}: {m}" for name, answer in each.items() for m in answer.messages),
+        ),
         provenance={
             "counting": first.provenance["counting"],
             "stacked": {n: dict(a.provenance) for n, a in each.items()},

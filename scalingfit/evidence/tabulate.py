@@ -38,8 +38,11 @@ def far_runs(comparison: Comparison) -> list[str]:
             continue
         far.sort(key=lambda row: -np.nan_to_num(row["k"], nan=np.inf))
         said = listed((f"{_rows(row['rows'])} ({row['k']:.2f})" for row in far), NAMED)
-        done = ", each left out by a fit of its own" if all(r["refitted"] for r in far) else ""
-        lines.append(f"high Pareto k, {name}: {said}{done}")
+        done = (
+            ", left out by a fit of its own" if len(far) == 1 else ", each left out by its own fit"
+        )
+        refitted = all(row["refitted"] for row in far)
+        lines.append(f"high Pareto k, {name}: {said}{done if refitted else ''}")
     return lines
 
 

@@ -125,7 +125,7 @@ def test_a_rule_for_the_other_n_is_said_to_be(name, key, counting, contradicts) 
 def test_the_n_of_a_fit_is_known_by_its_column(posterior) -> None:
     columns = {"N": {"column": "params_non_embedding", "factor": 1.0}}
     posterior.runs = dataclasses.replace(posterior.runs, provenance={"columns": columns})
-    (said,) = frontier(posterior, 1e21, counting="6ND-non-embedding").messages
+    said, _ = frontier(posterior, 1e21, counting="6ND-non-embedding").messages
     assert said.startswith("the N of chinchilla leaves out the embeddings")
     assert frontier(posterior, 1e21, counting="6ND-with-embedding").messages == ()
 

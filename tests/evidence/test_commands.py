@@ -1,21 +1,30 @@
 """The commands hand their options on, and print what was found; the fits are made beforehand."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import scalingfit
-from scalingfit import cli
+from scalingfit import cli, law
+from scalingfit.cli import evidence as evidence_commands
 from scalingfit.evidence import Backtest, Comparison, Exponent, Reconciliation
 from scalingfit.evidence.calibrate import Calibration
 from scalingfit.evidence.reconciliation import Stage
 from scalingfit.inference import Posterior
+from scalingfit.inference.fit import posterior_of
+from scalingfit.inference.model import build
+from scalingfit.inference.sampler import sample
+from scalingfit.noise import Normal
 from scalingfit.report import evidence_plots
 from scalingfit.runs import Runs
+
+from .conftest import SETTINGS
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -52,10 +61,108 @@ def test_compare(comparison: Comparison, file: str, stand_in, tmp_path: Path, ca
          "--plot", str(plot), "--json"]
     )  # fmt: skip
     assert code == int(bool(comparison.messages))
-    assert json.loads(capsys.readouterr().out)["best"] == "chinchilla"
+    said = json.loads(capsys.readouterr().out)
+    assert said["best"] == "chinchilla"
+    assert "corners" not in said  # the family of both laws was not compared
+    rows = said["stacked"]["mixture"]
+    assert [row["C"] for row in rows] == [1e20, 3.2e21, 3.2e22, 3.2e23]
+    assert rows[0]["L"] == pytest.approx(comparison.frontier([1e20]).mixture.summary()[0]["L"])
+    assert set(said["stacked"]["spread"][0]["L"]) == {"within", "between"}
     assert asked["given"][1:] == (["chinchilla", "kaplan"], ["normal"])
     assert asked["cuts"] == [1e20, 6e20]
     assert plot.read_bytes().startswith(PNG)
+
+
+def test_compare_shows_what_the_laws_say_together(
+    comparison: Comparison, file: str, stand_in, capsys
+) -> None:
+    stand_in("compare", comparison)
+    cli.run(["compare", file, "--compute", "1e22"])
+    lines = capsys.readouterr().out.splitlines()
+    table = lines[lines.index("Standard deviation of the logarithm, within / between laws") :]
+    assert table[1].split() == ["C", "N", "D", "tokens_per_param", "L", "a"]
+    assert table[2].split()[0] == "1e22"
+
+
+def test_compare_tells_where_between_the_corners_the_runs_lie(
+    comparison: Comparison, runs: Runs, file: str, stand_in, capsys
+) -> None:
+    """No fit beyond those compared: the family is one of them."""
+    model = build(law("nested"), Normal)
+    fit = posterior_of(model, runs, sample(model, [runs], SETTINGS)[0], SETTINGS)
+    first = comparison.standings["chinchilla"]
+    standings = {
+        **comparison.standings,
+        "nested": dataclasses.replace(first, posterior=fit, weight=0),
+    }
+    stand_in("compare", dataclasses.replace(comparison, standings=standings))
+    cli.run(["compare", file, "--laws", "chinchilla,kaplan,nested", "--json"])
+    said = json.loads(capsys.readouterr().out)["corners"]
+    assert said["sides"]["chinchilla"]["posterior"] > 0.95 > said["sides"]["chinchilla"]["prior"]
+    assert set(said["intervals"]["E"]) == {"posterior", "prior"}
+    assert said["conclusion"].startswith("Given these runs, ")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["compare", "FILE", "--laws", "chinchilla,kaplan"],
+        ["backtest", "FILE"],
+        ["reconcile", "FILE", "--by", "family"],
+    ],
+)
+def test_a_picture_of_another_kind_is_refused_before_anything_is_computed(
+    command: list[str], file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setattr(evidence_commands, "load", lambda *_: pytest.fail("the table was read"))
+    plot = tmp_path / "picture.foo"
+    asked = [file if word == "FILE" else word for word in command]
+    assert cli.run([*asked, "--plot", str(plot)]) == 2
+    assert "cannot draw into a file of type .foo" in capsys.readouterr().err
+    assert not plot.exists()
+
+
+@pytest.mark.parametrize(
+    ("laws", "compute", "said"),
+    [
+        ("chinchilla,kaplan", "0", "--compute must be positive and finite, and has 0"),
+        ("chinchilla,kaplan_size", "1e22", "and kaplan_size takes N"),
+    ],
+)
+def test_budgets_that_cannot_be_split_are_refused_before_anything_is_computed(
+    laws: str, compute: str, said: str, file: str, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setattr(evidence_commands, "load", lambda *_: pytest.fail("the table was read"))
+    assert cli.run(["compare", file, "--laws", laws, "--compute", compute]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("laws", "expected"),
+    [
+        (["power", "power_m1"], {"X": [3.2e7, 1e9, 1e10, 1e11]}),
+        (["power", "chinchilla"], None),
+        (["chinchilla", "data_constrained"], None),
+    ],
+)
+def test_laws_of_one_input_forecast_along_it_together(
+    laws: list[str], expected: dict[str, list[float]] | None
+) -> None:
+    X = np.geomspace(1e6, 1e9, 12)
+    fits = {name: SimpleNamespace(model=build(law(name), Normal)) for name in laws}
+    found: Any = SimpleNamespace(
+        posteriors=fits,
+        runs=Runs.from_columns({"X": X, "L": 0.5 + 20 * X**-0.3}),
+        forecast=lambda **asked: asked,
+    )
+    assert evidence_commands._stacked(found, None) == expected
+
+
+def test_one_law_is_told_what_to_type(file: str, capsys) -> None:
+    assert cli.run(["compare", file, "--laws", "chinchilla"]) == 2
+    said = capsys.readouterr().err
+    assert "name two, such as --laws chinchilla,kaplan or --noise normal,student_t." in said
+    assert "[" not in said
 
 
 def test_backtest(tested: Backtest, file: str, stand_in, tmp_path: Path, capsys) -> None:

@@ -1,5 +1,6 @@
 """Comparisons against ArviZ, against exact fits, and against the laws that made the runs."""
 
+import dataclasses
 import json
 import warnings
 from typing import Any
@@ -13,10 +14,12 @@ from scipy.stats import binom, lognorm
 
 from scalingfit import law
 from scalingfit._errors import InputError
+from scalingfit.allocation import Forecast
 from scalingfit.evidence.budgets import clusters
 from scalingfit.evidence.compare import compare, rank
 from scalingfit.evidence.comparison import Comparison, told_apart
 from scalingfit.evidence.leave_out import held_out, leave_out
+from scalingfit.evidence.stack import Stacked, stack
 from scalingfit.inference import Posterior
 from scalingfit.inference.fit import posterior_of
 from scalingfit.inference.model import build
@@ -132,10 +135,52 @@ def test_a_comparison_can_be_read_and_saved(comparison: Comparison) -> None:
     assert frame.loc["chinchilla", "elpd"] > frame.loc["kaplan", "elpd"]
 
 
+def with_k(comparison: Comparison, k: np.ndarray, refitted: tuple[int, ...], **kept: Any) -> Any:
+    """The comparison with other values of k for Chinchilla's law, and no high ones elsewhere."""
+    standings = {
+        name: dataclasses.replace(
+            item,
+            loo=dataclasses.replace(
+                item.loo,
+                k=k if name == "chinchilla" else np.zeros(len(k)),
+                refitted=refitted if name == "chinchilla" else (),
+            ),
+        )
+        for name, item in comparison.standings.items()
+    }
+    return dataclasses.replace(comparison, standings=standings, **kept)
+
+
+def test_runs_of_high_k_are_named(comparison: Comparison) -> None:
+    k = np.zeros(36)
+    assert with_k(comparison, k, ()).high_k() == []
+    assert "high Pareto k" not in str(with_k(comparison, k, ()))
+    k[[4, 17, 30]] = 0.8, np.nan, 1.2
+    found = with_k(comparison, k, (4, 17, 30))
+    rows = comparison.runs.row_numbers
+    assert [(row["name"], row["group"], row["rows"]) for row in found.high_k()] == [
+        ("chinchilla", at, [rows[at]]) for at in (4, 17, 30)
+    ]
+    assert all(row["refitted"] for row in found.high_k())
+    assert (
+        f"high Pareto k, chinchilla: row {rows[17]} (nan), row {rows[30]} (1.20), "
+        f"row {rows[4]} (0.80), each left out by its own fit" in str(found)
+    )
+    k[:8] = np.linspace(0.71, 0.78, 8)
+    text = str(with_k(comparison, k, ()))
+    assert f"row {rows[7]} (0.78), row {rows[6]} (0.77), row {rows[5]} (0.76), and 5 more\n" in text
+
+
+def test_groups_of_high_k_are_named_by_their_rows(comparison: Comparison) -> None:
+    groups = np.repeat(np.arange(6), 6)
+    found = with_k(comparison, np.array([0.0, 0, 0, 1.0, 0, 0]), (3,), groups=groups)
+    (row,) = found.high_k()
+    assert row["rows"] == comparison.runs.row_numbers[18:24].tolist()
+    assert "chinchilla: rows 19 and 5 more (1.00), left out by a fit of its own" in str(found)
+
+
 def test_stacked_answers_mix_the_laws(comparison: Comparison) -> None:
     half = {"chinchilla": 0.75, "kaplan": 0.25}
-    from scalingfit.evidence.stack import stack
-
     stacked = stack(comparison.posteriors, half, lambda fit: fit.forecast(N=1e11, D=2e12))
     mixed = stacked.mixture.draws["mean"]
     each = {name: answer.draws["mean"] for name, answer in stacked.each.items()}
@@ -181,6 +226,30 @@ def test_few_or_uneven_groups_are_named(runs: Runs) -> None:
         compare(one, BOTH, by="family")
 
 
+def test_the_spread_between_laws_is_told_however_small() -> None:
+    """Two laws of equal weight, their losses 1e-5 apart: 0.5e-5 to either side."""
+    rng = np.random.default_rng(0)
+    mean = 2.0 * np.exp(0.01 * rng.standard_normal((4, 100, 1)))
+    asked = {"N": np.array([1e9]), "D": np.array([2e10])}
+    near = {
+        name: Forecast(asked, {"mean": mean * factor}, (), {})
+        for name, factor in (("one", 1.0), ("other", np.exp(1e-5)))
+    }
+    found = Stacked(near["one"], near, {"one": 0.5, "other": 0.5})
+    (row,) = found.spread()
+    assert row["mean"]["between"] == pytest.approx(0.5e-5, rel=1e-6)
+    assert "/ 5e-06" in str(found)
+
+
+def test_a_law_of_next_to_no_weight_takes_no_part_and_is_named(comparison: Comparison) -> None:
+    weights = {"chinchilla": 0.999, "kaplan": 0.001}
+    found = stack(comparison.posteriors, weights, lambda fit: fit.forecast(N=1e10, D=2e11))
+    assert found.weights == {"chinchilla": 1.0}
+    assert "! kaplan takes no part: its weight is 0.001" in str(found)
+    assert found.spread()[0]["mean"]["between"] == 0
+    assert "/ 0\n" in f"{found}\n"
+
+
 def test_runs_that_cannot_tell_are_not_forced_to() -> None:
     few = simulated("chinchilla", 18, scatter=0.2, seed=1)
     found = compare(few, BOTH, "normal", future=False, refit=False, **QUICK)
@@ -201,7 +270,7 @@ def test_misuse_is_refused(runs: Runs) -> None:
         compare(runs.with_weight(np.full(36, 2.0)), BOTH)
     with pytest.raises(InputError, match="leave runs out by"):
         compare(runs, BOTH, by="seed")
-    with pytest.raises(InputError, match="at least 7 runs"):
+    with pytest.raises(InputError, match=r"at least 7 runs(?s:.*)the cuts have 0 of 36 runs below"):
         compare(runs, BOTH, cuts=[1e10])
 
 
