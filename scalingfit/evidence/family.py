@@ -90,9 +90,9 @@ class Family:
         best = max(sides, key=lambda name: sides[name]["posterior"])
         after, before = sides[best]["posterior"], sides[best]["prior"]
         where = {
-            "chinchilla": "on Chinchilla's side, where the terms add up",
-            "kaplan": "on Kaplan's side, where the larger term counts and there is no floor",
-            "neither": "on neither side: terms that combine as Kaplan's do, above a floor",
+            "chinchilla": "on Chinchilla's side (q nearer to 1 than to beta)",
+            "kaplan": "on Kaplan's side (q nearer to beta, E below half a nat)",
+            "neither": "on neither side (q nearer to beta, E above half a nat)",
         }[best]
         place = f"{where}, with probability {after:.3g} ({before:.2g} beforehand)"
         if after >= SURE:
