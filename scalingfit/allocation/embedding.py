@@ -53,7 +53,10 @@ class NonEmbedding(PerToken):
 
     @override
     def describe(self) -> str:
-        return f"C = 6 N_E D, where the fit's N is total: N = N_E + {self.omega:g} N_E^(1/3)"
+        return (
+            f"C = 6 N_E D, where the fit's N is total: N = N_E + {self.omega:g} N_E^(1/3); "
+            "a is the exponent of N_E"
+        )
 
     @property
     @override
@@ -87,7 +90,10 @@ class WithEmbedding(PerToken):
 
     @override
     def describe(self) -> str:
-        return f"C = 6 (N + {self.omega:g} N^(1/3)) D, where the fit's N leaves embeddings out"
+        return (
+            f"C = 6 (N + {self.omega:g} N^(1/3)) D, where the fit's N leaves embeddings out; "
+            "a is the exponent of the sum"
+        )
 
     @property
     @override

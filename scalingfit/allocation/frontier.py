@@ -143,7 +143,6 @@ def frontier(
             *_edges(found, budgets, max_params),
             *_saturated(found, budgets, "U" in others),
             *reach("budgets", middle, asked.counted(stated.training)),
-            *_recounted(stated.training),
         ),
         provenance=stated.record(asked, extras),
     )
@@ -232,13 +231,6 @@ def _require_feasible(found: Optimum, budgets: FloatArray, rule: Counting) -> No
             [*where, f"counted as {rule.describe()}"],
             remedy="ask for a larger budget; N and D are both at least 1.",
         )
-
-
-def _recounted(rule: Counting) -> list[str]:
-    """Say of which N the exponent is, where the budget counts another than the fit."""
-    if np.isclose(rule.size(1e9), 1e9):
-        return []
-    return [f"a is the exponent of the N that is counted, not of the fit's: {rule.describe()}"]
 
 
 def _edges(found: Optimum, budgets: FloatArray, max_params: float | None) -> list[str]:
