@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import binom, norm
 
 import scalingfit as sf
-from benchmarks.recovery import design, ends, seed
+from benchmarks.recovery import SEEN, design, ends, seed
 from scalingfit.allocation import counting
 from scalingfit.allocation.solver import solve
 from scalingfit.catalog import law, laws
@@ -39,7 +39,8 @@ def model_of(name: str) -> Model:
 def simulate(name: str, fits: int) -> tuple[dict[str, np.ndarray], list[Runs]]:
     """Parameters from the prior, shape (fit,), and a table of runs for each."""
     given = design(name)
-    drawn = sf.prior_predictive(name, draws=fits, seed=seed(name), **given)
+    priors = SEEN.get(name, {})
+    drawn = sf.prior_predictive(name, priors=priors, draws=fits, seed=seed(name), **given)
     losses = drawn.pop("L")
     signed = not model_of(name).noise.on_log
     tables = [Runs.from_columns({**given, "L": L}, allow_negative_loss=signed) for L in losses]
@@ -57,7 +58,8 @@ def recovered(name: str, fits: int) -> tuple[dict[str, np.ndarray], list[Draws]]
     Every fit counts, whatever its diagnostics say: leaving some out would bias the coverage.
     """
     truth, tables = simulate(name, fits)
-    return truth, sample(model_of(name), tables, Settings(draws=300, retries=1, limits=LIMITS))
+    model = build(law(name), noise(law(name).default_noise), SEEN.get(name, {}))
+    return truth, sample(model, tables, Settings(draws=300, retries=1, limits=LIMITS))
 
 
 def assert_covered(truth: Mapping[str, np.ndarray], drawn: Sequence[Draws]) -> None:
