@@ -64,7 +64,8 @@ def cached(rows: int) -> int:
     """Densities to evaluate at a time: on a CPU as many as stay in a core's cache."""
     if jax.default_backend() != "cpu":
         return importance.BLOCK
-    return max(8, min(importance.BLOCK, 1 << (CACHED_WORK // rows).bit_length() - 1))
+    fitting = max(8, min(importance.BLOCK, CACHED_WORK // rows))
+    return 1 << fitting.bit_length() - 1  # a power of two divides a block
 
 
 def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:

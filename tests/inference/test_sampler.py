@@ -112,3 +112,14 @@ def test_a_failed_fit_is_tried_again_harder(simulated: Callable[..., Runs]) -> N
     assert np.mean(np.log(steps[0])) < np.mean(np.log(steps[1]))
     accepted = [np.mean([draws.acceptance for draws in made]) for made in (again, once)]
     assert accepted[0] > accepted[1]
+
+
+def test_a_huge_table_is_weighed_in_small_blocks(simulated: Callable[..., Runs]) -> None:
+    """More rows than one evaluation is meant to hold; the truth is known to one part in 1000."""
+    runs = simulated(20_000)
+    (draws,) = sample(MODEL, [runs], dataclasses.replace(FAST, method="auto"))
+    assert draws.record["method"] == "importance"
+    truth = sf.law("chinchilla").published["besiroglu-2024"].values
+    for name in ("E", "alpha", "beta"):
+        values = draws.values[name]
+        assert abs(values.mean() - truth[name]) < 4 * values.std() < 0.02
