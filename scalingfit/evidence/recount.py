@@ -8,8 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit.allocation import frontier, non_embedding
-from scalingfit.allocation.embedding import CHINCHILLA_OMEGA
+from scalingfit._errors import InputError
+from scalingfit.allocation import counting, frontier, non_embedding
+from scalingfit.allocation.answer import engineering
+from scalingfit.allocation.embedding import CHINCHILLA_OMEGA, with_embedding
 from scalingfit.evidence.budgets import budget_of
 from scalingfit.evidence.isoflop import Exponent
 from scalingfit.inference.posterior import Posterior
@@ -18,6 +20,8 @@ from scalingfit.runs import Runs
 __all__ = ["exponent_without_embeddings", "recount"]
 
 Floats = NDArray[np.float64]
+
+RULE = "6ND-non-embedding"
 
 KAPLAN_SIZES = (10**2.9, 10**9.2)
 """Smallest and largest N of Kaplan et al.'s runs, without embeddings (Pearce & Song 2024)."""
@@ -68,15 +72,49 @@ def exponent_without_embeddings(
         Smallest and largest N_E; by default those of Kaplan et al. 2020.
     omega : float
         As in `recount`.
+
+    Returns
+    -------
+    Exponent
+        Of N_E, for every draw; it rests on no budgets. Its messages are caveats of the relation.
+
+    Raises
+    ------
+    InputError
+        The sizes are no range of positive numbers, or budgets from 1e8 to 1e26 FLOP do not have
+        them as their optima in every draw; `omega` is not positive.
     """
+    low, high = sizes
+    if not 0 < low < high:
+        raise InputError(
+            f"sizes run from {low:g} to {high:g}",
+            remedy="give the smallest and the largest N_E, both positive.",
+        )
+    rule = counting(RULE, omega=omega)
     C = np.logspace(8, 26, 73)
-    found = frontier(posterior, C, counting="6ND-non-embedding")
-    log_N = np.log(np.asarray(non_embedding(found.N.reshape(-1, len(C)), omega), float))
-    places = np.linspace(np.log(sizes[0]), np.log(sizes[1]), 20)
+    found = frontier(posterior, C, counting=rule)
+    log_N = np.log(np.asarray(rule.size(found.N.reshape(-1, len(C))), float))
+    _require_within(log_N, low, high, omega)
+    places = np.linspace(np.log(low), np.log(high), 20)
     log_C = np.stack([np.interp(places, row, np.log(C)) for row in log_N])
     offset = log_C - log_C.mean(axis=1, keepdims=True)
     a = np.sum(offset * (places - places.mean()), axis=1) / np.sum(offset**2, axis=1)
-    return Exponent(a, places.mean() - a * log_C.mean(axis=1), 0)
+    total = with_embedding(np.array(sizes), omega)
+    return Exponent(a, places.mean() - a * log_C.mean(axis=1), 0, rule.caveats(total))
+
+
+def _require_within(log_N: Floats, low: float, high: float, omega: float) -> None:
+    """Nothing is known of optima outside the budgets that were solved: log_N, (draw, budget)."""
+    outside = (log_N[:, 0] > np.log(low)) | (log_N[:, -1] < np.log(high))
+    if outside.any():
+        covered = np.exp([log_N[:, 0].max(), log_N[:, -1].min()])
+        raise InputError(
+            f"in {100 * outside.mean():.3g} % of the draws the optimum does not pass all sizes "
+            f"from N_E = {engineering(low)} to {engineering(high)} between 1e8 and 1e26 FLOP",
+            [f"all draws cover N_E = {engineering(covered[0])} to {engineering(covered[1])}, "
+             f"with omega = {omega:g}"],
+            remedy="choose sizes within these.",
+        )  # fmt: skip
 
 
 def _names(runs: Runs, budgets: ArrayLike | None) -> Floats:

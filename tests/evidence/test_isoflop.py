@@ -12,7 +12,7 @@ from scalingfit._errors import InputError
 from scalingfit.allocation import frontier, non_embedding
 from scalingfit.evidence.isoflop import envelope, grouped, isoflop, profiles
 from scalingfit.evidence.reconcile import reconcile
-from scalingfit.evidence.recount import exponent_without_embeddings, recount
+from scalingfit.evidence.recount import KAPLAN_SIZES, exponent_without_embeddings, recount
 from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
 
@@ -148,6 +148,36 @@ def test_counting_without_embeddings_gives_kaplans_exponent(posterior: Posterior
     assert exponent_without_embeddings(exactly).a == pytest.approx([0.7805], abs=0.005)
     found = exponent_without_embeddings(posterior)
     assert 0.70 < np.median(found.a) < 0.85
+
+
+def without_embeddings(omega: float, sizes: tuple[float, float]) -> float:
+    """The slope by the closed first-order condition: of the loss along 6 N_E D, in log N_E."""
+    counted = np.geomspace(*sizes, 20)
+    N = counted + omega * np.cbrt(counted)
+    rise = (counted + omega * np.cbrt(counted) / 3) / N  # d log N / d log N_E
+    data = POINT.alpha * POINT.A * N**-POINT.alpha * rise / (POINT.beta * POINT.B)
+    C = 6 * counted * data ** (-1 / POINT.beta)
+    return float(np.polyfit(np.log(C), np.log(counted), 1)[0])
+
+
+@pytest.mark.parametrize(("omega", "about"), [(255, 0.557), (20_000, 0.747), (47_491, 0.785)])
+def test_the_exponent_without_embeddings_is_that_of_its_omega(omega: float, about: float) -> None:
+    expected = without_embeddings(omega, KAPLAN_SIZES)
+    assert expected == pytest.approx(about, abs=5e-4)
+    found = exponent_without_embeddings(POINT, omega=omega)
+    assert found.a == pytest.approx([expected], abs=5e-4)
+    assert len(found.messages) == (omega == 47_491)  # of models far smaller than Chinchilla's
+
+
+def test_sizes_that_no_solved_budget_has_as_its_optimum_are_refused() -> None:
+    with pytest.raises(InputError, match=r"all sizes from N_E = 1\.00T to 100T"):
+        exponent_without_embeddings(POINT, sizes=(1e12, 1e14))
+    with pytest.raises(InputError, match=r"all draws cover N_E = 27\.5 to 1\.02T"):
+        exponent_without_embeddings(POINT, sizes=(1.0, 1e9), omega=255)
+    with pytest.raises(InputError, match="sizes run from 1e"):
+        exponent_without_embeddings(POINT, sizes=(1e9, 1e3))
+    with pytest.raises(InputError, match="omega = -1"):
+        exponent_without_embeddings(POINT, omega=-1)
 
 
 def test_recounting_turns_total_into_non_embedding_parameters(runs: Runs) -> None:
