@@ -33,6 +33,7 @@ def reconcile(
     noise: str | None = None,
     budgets: str | None = None,
     recounted: Annotated[bool, Parameter(negative="")] = False,
+    omega: str | None = None,
     published: Repeated = (),
     plot: Path | None = None,
     table: Table = AS_IT_STANDS,
@@ -46,6 +47,7 @@ def reconcile(
     ```
     scalingfit reconcile runs.csv --by stage --published first=0.73 --published last=0.5
     scalingfit reconcile runs.csv --recounted --budgets 6e18,1e19,3e19
+    scalingfit reconcile ladder --recounted --omega 255
     ```
 
     Parameters
@@ -63,9 +65,11 @@ def reconcile(
         The budgets of the experiment in FLOP, with commas between them; by default runs of nearly
         the same compute are grouped, or a column named budget says.
     recounted
-        Also show each stage with N and C counted without embeddings, by Pearce & Song's relation
-        for Chinchilla's vocabulary, and its law over the sizes of Kaplan et al.'s runs. N must be
-        total.
+        Also show each stage with N and C counted without embeddings, by Pearce & Song's
+        relation, and its law over the sizes of Kaplan et al.'s runs. N must be total.
+    omega
+        Size of the embeddings in that relation: the vocabulary times the cube root of
+        width / (12 depth). By default 47491, which was fitted to Chinchilla's models.
     published
         An exponent to show beside a stage: `--published "last=0.5"`. Repeat for several.
     plot
@@ -77,7 +81,8 @@ def reconcile(
         with progress(f"fitting {len(chosen)} stages"):
             found = sf.reconcile(
                 chosen, law, noise, budgets=budgets and numbers("--budgets", budgets),
-                recounted=recounted, published=_published(published), **sampling.options(),
+                recounted=recounted, omega=None if omega is None else numbers("--omega", omega)[0],
+                published=_published(published), **sampling.options(),
             )  # fmt: skip
         save(lambda report: report.evidence_plots.reconciliation(found))
     unsound = [stage for stage in found.stages.values() if not stage.posterior.verdict.ok]

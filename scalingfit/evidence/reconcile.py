@@ -17,10 +17,11 @@ from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError, listed
 from scalingfit.allocation import frontier
+from scalingfit.allocation.embedding import CHINCHILLA_OMEGA, NonEmbedding
 from scalingfit.catalog import law as find_law
 from scalingfit.evidence.candidates import settings_of, unweighted
 from scalingfit.evidence.isoflop import Exponent, envelope, isoflop, profiles
-from scalingfit.evidence.reconciliation import Reconciliation, Stage
+from scalingfit.evidence.reconciliation import METHODS, Reconciliation, Stage
 from scalingfit.evidence.recount import exponent_without_embeddings, recount
 from scalingfit.inference.fit import check, posterior_of
 from scalingfit.inference.model import Prior, build
@@ -45,6 +46,7 @@ def reconcile(
     published: Mapping[str, float | Sequence[float]] | None = None,
     budgets: ArrayLike | None = None,
     recounted: bool = False,
+    omega: float | None = None,
     priors: Mapping[str, Prior] | None = None,
     **sampling: Any,
 ) -> Reconciliation:
@@ -65,12 +67,21 @@ def reconcile(
         Also ask each stage counted without embeddings (see `recount`), and its law over the sizes
         of Kaplan et al.'s runs, counted so: "NAME, without embeddings", and "NAME, over Kaplan's
         sizes" beside their 0.73.
+    omega : float, optional
+        Of the relation by which they are recounted, as in `recount`; by default that of
+        Chinchilla's models.
     **sampling
         draws, chains, warmup, seed, retries, precision, limits: as in `fit`.
 
     Returns
     -------
     Reconciliation
+
+    Raises
+    ------
+    InputError
+        There are no stages, or one lacks N, D, C or L; `published` names none of the stages; an
+        omega with nothing to recount, or one that leaves less than one parameter of a run.
     """
     if not isinstance(stages, Mapping) or not stages:
         raise InputError("reconcile takes stages by name", remedy='pass runs.split("stage").')
@@ -78,9 +89,18 @@ def reconcile(
     tables = {name: unweighted(runs) for name, runs in stages.items()}
     for runs in tables.values():
         runs.input(["N", "D", "C"])
+    size = CHINCHILLA_OMEGA if omega is None else omega
+    caveats: dict[str, tuple[str, ...]] = {}
     if recounted:
         for name, runs in list(tables.items()):
-            tables[f"{name}, without embeddings"] = recount(runs, budgets=budgets)
+            other = f"{name}, without embeddings"
+            tables[other] = recount(runs, size, budgets=budgets)
+            caveats[other] = NonEmbedding(size).caveats(runs["N"])
+    elif omega is not None:
+        raise InputError(
+            "omega is of the recount, and none is asked for",
+            remedy="ask for it too (recounted), or leave omega out.",
+        )
     known = {f"{name}, over Kaplan's sizes": (KAPLAN,) for name in stages if recounted}
     for name, values in (published or {}).items():
         if name not in {**tables, **known}:
@@ -99,10 +119,11 @@ def reconcile(
     for (name, runs), draws in zip(tables.items(), fits, strict=True):
         posterior = posterior_of(model, runs, draws, settings)
         named = budgets if name in stages else None  # the recounted ones carry theirs as a label
-        found[name] = _stage(posterior, named, known.get(name, ()), settings.seed)
+        told = known.get(name, ())
+        found[name] = _stage(posterior, named, told, caveats.get(name, ()), settings.seed)
     for name in stages if recounted else ():
         place = f"{name}, over Kaplan's sizes"
-        found[place] = _over_kaplans_sizes(found[name].posterior, known[place])
+        found[place] = _over_kaplans_sizes(found[name].posterior, known[place], size)
     return Reconciliation(found)
 
 
@@ -116,10 +137,15 @@ def law_exponent(posterior: Posterior) -> Exponent:
 
 
 def _stage(
-    posterior: Posterior, budgets: ArrayLike | None, published: tuple[float, ...], seed: int
+    posterior: Posterior,
+    budgets: ArrayLike | None,
+    published: tuple[float, ...],
+    caveats: tuple[str, ...],
+    seed: int,
 ) -> Stage:
-    runs, verdict = posterior.runs, posterior.verdict
-    messages = [] if verdict.ok else [f"law: {verdict.status}; {verdict.messages[0]}"]
+    runs, verdict, messages = posterior.runs, posterior.verdict, [*caveats]
+    if not verdict.ok:
+        messages.append(f"law: {verdict.status}; {verdict.messages[0]}")
     exponents: dict[str, Exponent | None] = {"law": law_exponent(posterior)}
     curves = None
     try:
@@ -141,7 +167,12 @@ def _stage(
     return Stage(posterior, exponents, curves, published, tuple(messages))
 
 
-def _over_kaplans_sizes(posterior: Posterior, published: tuple[float, ...]) -> Stage:
+def _over_kaplans_sizes(posterior: Posterior, published: tuple[float, ...], omega: float) -> Stage:
     """No run lies there: the law alone has an exponent."""
-    exponents = {"law": exponent_without_embeddings(posterior), "isoflop": None, "envelope": None}
-    return Stage(posterior, exponents, None, published, ())
+    exponents: dict[str, Exponent | None] = dict.fromkeys(METHODS)
+    try:
+        found = exponents["law"] = exponent_without_embeddings(posterior, omega=omega)
+        messages = found.messages
+    except InputError as error:
+        messages = (f"no exponent: {str(error).splitlines()[0]}",)
+    return Stage(posterior, exponents, None, published, messages)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
-from scalingfit.allocation import counting, frontier, non_embedding
+from scalingfit.allocation import counting, frontier
 from scalingfit.allocation.answer import engineering
 from scalingfit.allocation.embedding import CHINCHILLA_OMEGA, with_embedding
 from scalingfit.evidence.budgets import budget_of
@@ -43,8 +43,26 @@ def recount(
         Of the relation N = N_E + omega N_E^(1/3) (Pearce & Song 2024, arXiv 2406.12907).
     budgets : array, optional
         FLOP, as counted before; see `scalingfit.evidence.budgets.budget_of`.
+
+    Returns
+    -------
+    Runs
+
+    Raises
+    ------
+    InputError
+        Less than one parameter is left of some run, or `omega` is not positive.
     """
-    N = np.asarray(non_embedding(runs["N"], omega), float)
+    N = np.asarray(counting(RULE, omega=omega).size(runs["N"]), float)
+    if np.any(N < 1):
+        raise InputError(
+            f"without embeddings less than one parameter is left in {np.sum(N < 1)} of "
+            f"{len(runs)} runs",
+            [f"N = {engineering(runs['N'].min())} leaves N_E = {N.min():.2g}, "
+             f"with omega = {omega:g}"],
+            remedy="state the omega of these models, the vocabulary times the cube root of "
+            "width / (12 depth).",
+        )  # fmt: skip
     named = budgets is None and "budget" in {**runs.columns, **runs.labels}
     return Runs.from_columns(
         {**runs.columns, "N": N, "C": 6 * N * runs["D"]},

@@ -205,6 +205,7 @@ def test_reconcile(reconciled, runs: Runs, stand_in, tmp_path: Path, capsys) -> 
     asked = stand_in("reconcile", reconciled)
     words = ["reconcile", str(tmp_path / "stages.csv"), "--by", "stage"]
     cli.run([*words, "--published", "late=0.73", "--published", "late=0.78", "--recounted"])
+    assert asked["omega"] is None
     assert "0.730, 0.780" in capsys.readouterr().out
     assert list(asked["given"][0]) == ["late", "early", "never"]  # as they come in the file
     assert asked["published"] == {"late": [0.73, 0.78]}
@@ -213,8 +214,9 @@ def test_reconcile(reconciled, runs: Runs, stand_in, tmp_path: Path, capsys) -> 
     assert json.loads(capsys.readouterr().out)["stages"][0]["published"] == [0.73, 0.78]
     assert list(asked["given"][0]) == ["early", "late"]
     assert asked["budgets"] == [1e20, 1e21]
-    cli.run(words[:2])
+    cli.run([*words[:2], "--recounted", "--omega", "255"])
     assert list(asked["given"][0]) == ["all runs"]
+    assert asked["omega"] == 255
 
 
 @pytest.mark.parametrize(
@@ -225,6 +227,8 @@ def test_reconcile(reconciled, runs: Runs, stand_in, tmp_path: Path, capsys) -> 
         (["--by", "L", "--stages", "a"], "'a' is no value of L"),
         (["--published", "0.73"], "names no stage"),
         (["--published", "all runs=much"], "is no number"),
+        (["--omega", "255"], "omega is of the recount"),
+        (["--recounted", "--omega", "1e20"], "less than one parameter is left"),
     ],
 )
 def test_reconcile_is_refused(file: str, words: list[str], said: str, capsys) -> None:

@@ -188,6 +188,15 @@ def test_recounting_turns_total_into_non_embedding_parameters(runs: Runs) -> Non
     np.testing.assert_array_equal(counted.L, runs.L)
 
 
+def test_runs_without_a_parameter_left_are_refused(runs: Runs) -> None:
+    small = Runs.from_columns({**runs.columns, "N": runs.N / 1e6})
+    left = np.asarray(non_embedding(small.N, 255)) < 1
+    assert 0 < left.sum() < len(left)
+    with pytest.raises(InputError, match=rf"left in {left.sum()} of {len(left)} runs") as refusal:
+        recount(small, 255)
+    assert "state the omega of these models" in str(refusal.value)
+
+
 def test_recounted_runs_keep_their_budgets() -> None:
     """The exponent is that of the optimum under the other count, which the solver gives too."""
     runs = surface(1e-4, reach=6.0, count=13)
@@ -221,6 +230,27 @@ def test_stages_are_reconciled() -> None:
     assert found.to_pandas().loc["total", "published"] == [0.51]
     with pytest.raises(InputError, match="none of the stages"):
         reconcile(stages, published={"totel": 0.5})
+
+
+@pytest.mark.parametrize("omega", [None, 20_000])
+def test_stages_are_recounted_by_the_omega_that_is_stated(omega: float | None) -> None:
+    """Chinchilla's own is no match for models half the size of its smallest, and this is said."""
+    found = reconcile({"all": surface(0.003)}, noise="normal", recounted=True, omega=omega, **QUICK)
+    total, counted, kaplans = found.stages.values()
+    used = omega or 47_491
+    np.testing.assert_allclose(
+        counted.posterior.runs["N"], non_embedding(total.posterior.runs["N"], used)
+    )
+    _, low, high = kaplans.exponents["law"].interval()
+    assert low - 0.02 < without_embeddings(used, KAPLAN_SIZES) < high + 0.02
+    assert not any("omega" in message for message in total.messages)
+    for stage in (counted, kaplans):
+        assert any("state your own omega" in text for text in stage.messages) == (omega is None)
+
+
+def test_an_omega_needs_a_recount() -> None:
+    with pytest.raises(InputError, match="omega is of the recount"):
+        reconcile({"all": surface(0.003)}, omega=255)
 
 
 def test_porians_ladder_comes_out(data_dir: Path) -> None:
