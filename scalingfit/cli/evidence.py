@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import scalingfit as sf
 from scalingfit._errors import InputError
@@ -12,7 +12,7 @@ from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
-from scalingfit.cli.fits import names, numbers, parsed_priors, within_and_beyond
+from scalingfit.cli.fits import names, numbers, numbers_if_given, parsed_priors, within_and_beyond
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
@@ -73,8 +73,9 @@ def compare(
         loaded = load(runs, table)
         with progress(f"comparing laws on {len(loaded)} runs"):
             found = sf.compare(
-                loaded, names(laws), noise and names(noise), by=by, cuts=_budgets("--cuts", cuts),
-                budgets=_budgets("--budgets", budgets), **sampling.options(),
+                loaded, names(laws), noise and names(noise), by=by,
+                cuts=numbers_if_given("--cuts", cuts),
+                budgets=numbers_if_given("--budgets", budgets), **sampling.options(),
             )  # fmt: skip
             stacked = _stacked(found, together)
             at = found.corners() if corners else found.family
@@ -133,7 +134,7 @@ def backtest(
         with progress(f"forecasting within {len(loaded)} runs"):
             found = sf.backtest(
                 loaded, names(laws), noise and names(noise), split=split,
-                cuts=_budgets("--cuts", cuts), by=by,
+                cuts=numbers_if_given("--cuts", cuts), by=by,
                 **sampling.options(),
             )  # fmt: skip
         save(lambda report: report.evidence_plots.backtest(found))
@@ -212,7 +213,3 @@ def _stacked(found: Comparison, budgets: list[float] | None) -> Stacked | None:
         case [(name,)]:
             return found.forecast(**{name: within_and_beyond(columns[name])})
     return None
-
-
-def _budgets(option: str, text: str | None) -> Any:
-    return None if text is None else numbers(option, text)

@@ -256,6 +256,11 @@ def numbers(what: str, text: str) -> list[float]:
         ) from None
 
 
+def numbers_if_given(what: str, text: str | None) -> list[float] | None:
+    """The same of an option that may be left out."""
+    return None if text is None else numbers(what, text)
+
+
 def _counted(name: str, omega: str | None) -> Any:
     from scalingfit.allocation import counting
 

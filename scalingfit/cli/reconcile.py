@@ -14,7 +14,7 @@ from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
-from scalingfit.cli.fits import names, numbers
+from scalingfit.cli.fits import names, numbers, numbers_if_given
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def reconcile(
         chosen = _stages(loaded, by, stages)
         with progress(f"fitting {len(chosen)} stages"):
             found = sf.reconcile(
-                chosen, law, noise, budgets=budgets and numbers("--budgets", budgets),
+                chosen, law, noise, budgets=numbers_if_given("--budgets", budgets),
                 recounted=recounted, omega=None if omega is None else numbers("--omega", omega)[0],
                 published=_published(published), **sampling.options(),
             )  # fmt: skip

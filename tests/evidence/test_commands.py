@@ -227,6 +227,7 @@ def test_reconcile(reconciled, runs: Runs, stand_in, tmp_path: Path, capsys) -> 
         (["--by", "L", "--stages", "a"], "'a' is no value of L"),
         (["--published", "0.73"], "names no stage"),
         (["--published", "all runs=much"], "is no number"),
+        (["--budgets", ""], "--budgets '' is no number"),
         (["--omega", "255"], "omega is of the recount"),
         (["--recounted", "--omega", "1e20"], "less than one parameter is left"),
     ],
