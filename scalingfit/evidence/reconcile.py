@@ -175,4 +175,4 @@ def _over_kaplans_sizes(posterior: Posterior, published: tuple[float, ...], omeg
         messages = found.messages
     except InputError as error:
         messages = (f"no exponent: {str(error).splitlines()[0]}",)
-    return Stage(posterior, exponents, None, published, messages)
+    return Stage(posterior, exponents, None, published, messages, law_alone=True)

@@ -35,6 +35,8 @@ class Stage:
     published : tuple of float
         Exponents to compare with.
     messages : tuple of str
+    law_alone : bool
+        Whether the posterior, of another stage's runs, is asked where this stage has none itself.
     """
 
     posterior: Posterior
@@ -42,6 +44,12 @@ class Stage:
     profiles: Profiles | None
     published: tuple[float, ...]
     messages: tuple[str, ...]
+    law_alone: bool = False
+
+    @property
+    def runs(self) -> int:
+        """How many runs the stage has; 0 where the law alone is asked."""
+        return 0 if self.law_alone else len(self.posterior.runs)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -66,7 +74,7 @@ class Reconciliation:
         """One dictionary a stage, ready for JSON: the median and the 5 and 95 % quantiles of a."""
         rows: list[dict[str, Any]] = []
         for name, stage in self.stages.items():
-            row: dict[str, Any] = {"stage": name, "runs": len(stage.posterior.runs)}
+            row: dict[str, Any] = {"stage": name, "runs": stage.runs}
             for method in METHODS:
                 found = stage.exponents[method]
                 if found is None:
@@ -103,7 +111,7 @@ class Reconciliation:
         for row in self.summary():
             cells = [_interval(row[method]) for method in METHODS]
             published = ", ".join(f"{value:.3f}" for value in row["published"]) or "-"
-            rows.append([row["stage"], str(row["runs"]), *cells, published])
+            rows.append([row["stage"], str(row["runs"] or "law alone"), *cells, published])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])

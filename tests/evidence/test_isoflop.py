@@ -1,5 +1,6 @@
 """IsoFLOP profiles and exponents on surfaces whose optimum is known, and on published runs."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -265,6 +266,8 @@ def test_stages_are_recounted_by_the_omega_that_is_stated(omega: float | None) -
     """Chinchilla's own is no match for models half the size of its smallest, and this is said."""
     found = reconcile({"all": surface(0.003)}, noise="normal", recounted=True, omega=omega, **QUICK)
     total, counted, kaplans = found.stages.values()
+    assert [row["runs"] for row in found.summary()] == [63, 63, 0]
+    assert re.search(r"over Kaplan's sizes +law alone  0\.\d{3} \[.*\] +- +- +0\.730", str(found))
     used = omega or 47_491
     np.testing.assert_allclose(
         counted.posterior.runs["N"], non_embedding(total.posterior.runs["N"], used)
