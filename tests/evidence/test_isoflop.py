@@ -12,7 +12,7 @@ from scalingfit import law, read
 from scalingfit._errors import InputError
 from scalingfit.allocation import frontier, non_embedding
 from scalingfit.evidence.isoflop import envelope, grouped, isoflop, profiles
-from scalingfit.evidence.reconcile import reconcile
+from scalingfit.evidence.reconcile import _over_kaplans_sizes, reconcile
 from scalingfit.evidence.recount import KAPLAN_SIZES, exponent_without_embeddings, recount
 from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
@@ -180,6 +180,13 @@ def test_sizes_that_no_solved_budget_has_as_its_optimum_are_refused() -> None:
         exponent_without_embeddings(POINT, sizes=(1e9, 1e3))
     with pytest.raises(InputError, match="omega = -1"):
         exponent_without_embeddings(POINT, omega=-1)
+
+
+def test_a_law_whose_optima_pass_other_sizes_has_no_exponent_over_kaplans() -> None:
+    hungry = law("chinchilla")(E=1.69, A=4e6, B=10.0, alpha=0.465, beta=0.155)
+    stage = _over_kaplans_sizes(hungry, (0.73,), 255)
+    assert set(stage.exponents.values()) == {None}
+    assert "no exponent: in 100 % of the draws the optimum does not pass" in stage.messages[0]
 
 
 def test_recounting_turns_total_into_non_embedding_parameters(runs: Runs) -> None:
