@@ -23,7 +23,7 @@ from scalingfit.evidence.candidates import (
 )
 from scalingfit.evidence.density import means, noises
 from scalingfit.evidence.discrepancy import Held, learn
-from scalingfit.evidence.horizons import Horizon, horizons
+from scalingfit.evidence.horizons import Horizon, horizons, moved
 from scalingfit.evidence.track_record import Backtest, Record
 from scalingfit.inference.fit import check
 from scalingfit.inference.model import Model
@@ -106,7 +106,8 @@ def backtest(
     laws, noises
         As in `scalingfit.evidence.compare`; one law is enough.
     cuts : array, optional
-        Largest budgets to fit, in FLOP (or in the law's one input); by default four of them.
+        Largest budgets to fit, in FLOP (or in the law's one input); a cut that would part a budget
+        moves to its end. By default up to four of them.
     split : str, optional
         Instead: the label that says "train" or "test" of each run, as the source of the runs cut
         them.
@@ -156,8 +157,10 @@ def _tasks(
 ) -> tuple[list[Task], list[str]]:
     """Every cut of every table; a table among several that cannot be cut is named."""
     if by is None:
-        return Task.each(None, 0, runs, horizons(runs, least, cuts, split)), []
+        found = horizons(runs, least, cuts, split)
+        return Task.each(None, 0, runs, found), moved(found)
     tasks: list[Task] = []
+    messages: list[str] = []
     skipped: list[tuple[Any, str]] = []
     for key, table in runs.split(by).items():
         try:
@@ -166,12 +169,13 @@ def _tasks(
             skipped.append((key, str(error).splitlines()[0]))
             continue
         tasks += Task.each(key, len({task.place for task in tasks}), table, cut)
+        messages += [f"{key}: {message}" for message in moved(cut)]
     if not tasks:
         raise InputError(f"no group of {by!r} can be cut", [f"{k}: {why}" for k, why in skipped])
-    if not skipped:
-        return tasks, []
-    names = listed(str(key) for key, _ in skipped)
-    return tasks, [f"{len(skipped)} tables left out ({names}): {skipped[0][1]}"]
+    if skipped:
+        names = listed(str(key) for key, _ in skipped)
+        messages.append(f"{len(skipped)} tables left out ({names}): {skipped[0][1]}")
+    return tasks, messages
 
 
 def _record(model: Model, tasks: list[Task], settings: Settings) -> tuple[Record, int]:

@@ -23,7 +23,7 @@ from scalingfit.evidence.candidates import (
     unweighted,
 )
 from scalingfit.evidence.comparison import Comparison, Standing
-from scalingfit.evidence.horizons import horizons
+from scalingfit.evidence.horizons import horizons, moved
 from scalingfit.evidence.leave_out import LeaveOut, leave_future_out, leave_out
 from scalingfit.runs import Runs
 
@@ -64,7 +64,8 @@ def compare(
         FLOP, for by="budget": runs within 10 % of one are left out together, each other run by
         itself.
     cuts : array, optional
-        Budgets in FLOP: fit the runs below, foretell those above. By default four of them.
+        Budgets in FLOP: fit the runs below, foretell those above; a cut that would part a budget
+        moves to its end. By default up to four of them.
     future : bool
         Whether to do that at all.
     refit : bool
@@ -92,7 +93,7 @@ def compare(
     by = "budget" if by is None and budgets is not None else by
     groups = _groups(runs, by, budgets)
     least = 2 + max(map(dimension, models.values()))
-    ahead = horizons(runs, least, cuts) if future else []
+    ahead = horizons(runs, least, cuts, budgets=budgets) if future else []
     posteriors = fit_each(models, runs, settings)
     left = {name: leave_out(fit, groups, settings, refit=refit) for name, fit in posteriors.items()}
     beyond = {
@@ -114,7 +115,13 @@ def compare(
     }
     messages = _messages(standings, {name: failed for name, (_, failed) in beyond.items()})
     return Comparison(
-        runs, standings, ahead, by or "run", groups, (*_uneven(groups, by), *messages), settings
+        runs,
+        standings,
+        ahead,
+        by or "run",
+        groups,
+        (*_uneven(groups, by), *moved(ahead), *messages),
+        settings,
     )
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError, listed
 from scalingfit.allocation.answer import engineering
-from scalingfit.evidence.budgets import clusters, scale_of
+from scalingfit.allocation.question import numbers
+from scalingfit.evidence.budgets import budget_of, scale_of
 from scalingfit.runs import Runs
 
-__all__ = ["Horizon", "horizons"]
+__all__ = ["Horizon", "horizons", "moved"]
 
 Floats = NDArray[np.float64]
 
@@ -20,6 +22,8 @@ SHARES = (0.4, 0.55, 0.7, 0.85)
 """Shares of the runs that are fitted where no cuts are asked for."""
 REACH = 0.1
 """How far from such a share a cut may be, to fall between budgets."""
+COMPUTE = ("C", "6ND")
+"""Measures of a run's scale that are in FLOP."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,12 +37,15 @@ class Horizon:
     train, test : array of bool, shape (run,)
     distance : array, shape (run,)
         Scale of each run over the largest that is fitted.
+    asked : tuple of float
+        The cuts that were named within the last budget that is fitted, and moved to its end.
     """
 
     limit: float
     train: NDArray[np.bool_]
     test: NDArray[np.bool_]
     distance: Floats
+    asked: tuple[float, ...] = ()
 
     @property
     def farthest(self) -> float:
@@ -51,6 +58,7 @@ def horizons(
     least: int,
     cuts: ArrayLike | None = None,
     split: str | None = None,
+    budgets: ArrayLike | None = None,
 ) -> list[Horizon]:
     """Cut a table for forecasts.
 
@@ -60,57 +68,98 @@ def horizons(
     least : int
         Fewest runs that can be fitted.
     cuts : array, optional
-        Largest scales to fit, in FLOP; by default so that about 40, 55, 70 and 85 % of the runs
-        are fitted, whole budgets at a time.
+        Largest scales to fit, in FLOP; one that would part a budget moves to that budget's end. By
+        default up to four, so that about 40, 55, 70 and 85 % of the runs are fitted.
     split : str, optional
         A label with the values "train" and "test" (or a column of zeros and ones): the one cut
         that the source of the runs made.
+    budgets : array, optional
+        See `scalingfit.evidence.budgets.budget_of`.
 
     Raises
     ------
     InputError
         No cut leaves enough runs to fit and any to forecast.
     """
-    _, scale = scale_of(runs)
+    measure, scale = scale_of(runs)
+    what = f"a forecast needs at least {least} runs to fit and one beyond them"
+    reach = f"the runs' scales go from {engineering(scale.min())} to {engineering(scale.max())}"
     if split is not None:
-        train = _source_split(runs, split)
-        pairs = [(train, ~train)]
+        found = [_horizon(scale, _source_split(runs, split))]
     else:
-        limits = _default_cuts(scale, least) if cuts is None else np.atleast_1d(np.asarray(cuts))
-        pairs = [(scale <= limit, scale > limit) for limit in np.unique(limits)]
-    bad = [int(train.sum()) for train, test in pairs if train.sum() < least or not test.any()]
-    if bad or not pairs:
-        counts = "no cut lies between them"
-        if bad:
-            counts = f"the cuts have {listed(map(str, bad))} of {len(runs)} runs below them"
+        ends = _ends(scale, budget_of(runs, budgets))
+        if cuts is not None:
+            # An input that is no compute has no budgets to keep whole.
+            limits = _named(numbers("cuts", cuts), scale, ends if measure in COMPUTE else scale)
+        else:
+            limits = dict.fromkeys(_usual(scale, ends, least), ())
+        found = [_horizon(scale, scale <= limit, asked) for limit, asked in limits.items()]
+    if not found:
         raise InputError(
-            f"a forecast needs at least {least} runs to fit and one beyond them",
-            [f"{counts}; the runs' scales go from {engineering(scale.min())} to "
-             f"{engineering(scale.max())}"],
+            f"{what}; no cut between budgets has that, and about {100 * SHARES[0]:.0f} "
+            f"to {100 * SHARES[-1]:.0f} % of the {len(runs)} runs, below it",
+            [reach],
+            remedy="name cuts, or add runs.",
+        )
+    bad = [cut.train.sum() for cut in found if cut.train.sum() < least or not cut.test.any()]
+    if bad:
+        raise InputError(
+            what,
+            [f"the cuts have {listed(map(str, bad))} of {len(runs)} runs below them; {reach}"],
             remedy="choose other cuts, or add runs.",
-        )  # fmt: skip
-    return [_horizon(scale, train, test) for train, test in pairs]
+        )
+    return found
 
 
-def _horizon(scale: Floats, train: NDArray[np.bool_], test: NDArray[np.bool_]) -> Horizon:
-    limit = float(scale[train].max())
-    return Horizon(limit, train, test, scale / limit)
+def moved(cuts: Sequence[Horizon]) -> list[str]:
+    """What to say of the cuts that are not where they were asked for."""
+    return [
+        f"a cut at {listed(map(engineering, cut.asked))} would part a budget, and was moved to its "
+        f"end: the {cut.train.sum()} runs up to {engineering(cut.limit)} are fitted"
+        for cut in cuts
+        if cut.asked
+    ]
 
 
-def _default_cuts(scale: Floats, least: int) -> Floats:
-    """Near each share of the runs, the widest gap between budgets; none is cut in two."""
+def _horizon(scale: Floats, train: NDArray[np.bool_], asked: tuple[float, ...] = ()) -> Horizon:
+    limit = float(scale[train].max(initial=scale.min()))
+    return Horizon(limit, train, ~train, scale / limit, asked)
+
+
+def _ends(scale: Floats, budget: NDArray[np.int64]) -> Floats:
+    """The scales, rising, at which a cut parts no budget; a run of no budget is one by itself."""
+    single = len(scale) + np.arange(len(scale))
     order = np.argsort(scale)
-    ordered, budget = np.log(scale[order]), clusters(scale)[order]
-    below = 1 + np.flatnonzero(np.diff(budget))  # how many runs lie below each gap
-    gaps = np.round(ordered[below] - ordered[below - 1], 2)  # so that the nearest of equals wins
-    off = np.abs(below / len(scale) - np.array(SHARES)[:, None])
-    found = []
-    for away in off:
+    ordered, places = scale[order], np.arange(len(scale))
+    _, group = np.unique(np.where(budget < 0, single, budget)[order], return_inverse=True)
+    last = np.zeros(len(scale), np.int64)
+    np.maximum.at(last, group, places)
+    whole = np.maximum.accumulate(last[group]) == places
+    return np.asarray(ordered[whole & (np.diff(ordered, append=np.inf) > 0)])
+
+
+def _named(cuts: Floats, scale: Floats, ends: Floats) -> dict[float, tuple[float, ...]]:
+    """The largest scale that each cut fits, and which cuts moved there to keep a budget whole."""
+    found: dict[float, tuple[float, ...]] = {}
+    for cut in np.unique(cuts).tolist():
+        largest = np.max(scale[scale <= cut], initial=0)
+        end = float(ends[ends >= largest].min()) if largest else 0.0
+        found[end] = found.get(end, ()) + ((cut,) if end > cut else ())
+    return found
+
+
+def _usual(scale: Floats, ends: Floats, least: int) -> list[float]:
+    """Near each share of the runs, the widest gap between budgets; none is cut in two."""
+    ordered, limits = np.sort(scale), ends[:-1]
+    below = np.searchsorted(ordered, limits, side="right")  # how many runs lie below each gap
+    gaps = np.round(np.log(ordered[below] / limits), 2)  # so that the nearest of equals wins
+    found = set()
+    for share in SHARES:
+        away = np.abs(below / len(scale) - share)
         near = np.flatnonzero((away <= REACH) & (below >= least))
         if near.size:
-            best = near[np.lexsort((away[near], -gaps[near]))[0]]
-            found.append(scale[order[below[best] - 1]])
-    return np.unique(found)
+            found.add(float(limits[near[np.lexsort((away[near], -gaps[near]))[0]]]))
+    return sorted(found)
 
 
 def _source_split(runs: Runs, split: str) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """What counts as one budget: no cut parts it, and neighbours do not chain a table together."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from scalingfit import datasets
 from scalingfit._errors import InputError
 from scalingfit.evidence.budgets import WITHIN, among, budget_of, clusters
-from scalingfit.evidence.horizons import horizons
+from scalingfit.evidence.horizons import horizons, moved
 from scalingfit.runs import Runs
 
 BUDGETS = np.array([6e18, 1e19, 3e19, 6e19, 1e20, 3e20, 6e20, 1e21, 3e21])
@@ -60,8 +61,54 @@ def test_cuts_of_the_ladder_fall_between_budgets() -> None:
 
 
 def test_one_budget_alone_cannot_be_cut() -> None:
-    with pytest.raises(InputError, match="there is no cut"):
+    with pytest.raises(InputError, match="no cut between budgets has that"):
         horizons(jittered(0.02, budgets=np.array([1e20])), least=3)
+
+
+def test_named_cuts_keep_budgets_whole() -> None:
+    """Cuts at the budgets' own names, of which some runs lie above; one between two stays."""
+    runs = jittered(0.09)
+    found = horizons(runs, least=6, cuts=[1e19, 1.01e19, 2e20, 3e20])
+    assert [int(cut.train.sum()) for cut in found] == [12, 30, 36]
+    assert [cut.asked for cut in found] == [(1e19, 1.01e19), (), (3e20,)]
+    first, second = moved(found)
+    assert first.startswith("a cut at 1e19, 1.01e19 would part a budget, and was moved to its end:")
+    assert "the 36 runs up to" in second
+    with pytest.raises(InputError, match="the cuts have 54 of 54 runs below them"):
+        horizons(runs, least=6, cuts=[3e21])
+
+
+def test_cuts_keep_the_budgets_that_the_table_or_the_user_names() -> None:
+    """By a column, neighbours a factor of 1.5 apart are one; budgets that overlap have no end."""
+    runs = jittered(0.0, budgets=np.array([1e19, 1.5e19, 1e20, 1.5e20, 1e21]))
+    names = np.repeat(["small", "large", "largest"], [12, 12, 6])
+    named = Runs.from_columns(runs.columns, labels={"budget": names})
+    assert [int(cut.train.sum()) for cut in horizons(runs, least=6)] == [12, 18, 24]
+    assert [int(cut.train.sum()) for cut in horizons(named, least=6)] == [12, 24]
+    assert [int(cut.train.sum()) for cut in horizons(named, 6, [1.2e19, 1.2e20])] == [12, 24]
+    mixed = Runs.from_columns(runs.columns, labels={"budget": np.tile([1, 2, 3], 10)})
+    with pytest.raises(InputError, match="no cut between budgets"):
+        horizons(mixed, least=6)
+    # Of the budgets that the user names, the others' runs are each by itself.
+    close = jittered(0.05, budgets=np.array([1e19, 1e20, 1e21]))
+    (cut,) = horizons(close, 6, [1e20], budgets=[1e19])
+    assert cut.train.sum() == np.sum(close.C <= 1e20)
+    (cut,) = horizons(close, 6, [1e20], budgets=[1e20])
+    assert cut.train.sum() == 12
+
+
+def test_cuts_of_a_learning_curve_stay_where_they_are() -> None:
+    """Steps are no compute: neighbours within 10 % make no budget."""
+    steps = np.arange(1000.0, 2000.0, 10.0)
+    curve = Runs.from_columns({"X": steps, "L": np.linspace(3, 2, 100)})
+    (cut,) = horizons(curve, 6, [1505])
+    assert (cut.train.sum(), cut.limit, moved([cut])) == (51, 1500, [])
+
+
+@pytest.mark.parametrize("cuts", [["a"], "1e20", [], [0.0], [-1e20], [np.nan]])
+def test_cuts_are_positive_numbers(cuts: Any) -> None:
+    with pytest.raises(InputError, match="cuts must be"):
+        horizons(jittered(0.02), least=6, cuts=cuts)
 
 
 def test_published_budgets_do_not_chain(data_dir: Path) -> None:
@@ -73,6 +120,10 @@ def test_published_budgets_do_not_chain(data_dir: Path) -> None:
     for number, budget in enumerate(BUDGETS):
         assert np.all(np.abs(np.log(runs.C[named == number] / budget)) <= np.log(WITHIN))
     assert np.bincount(named + 1)[1:].min() >= 5
+    # Of the 13 runs within 10 % of 1e20, two lie above it.
+    (cut,) = horizons(runs, 7, [1e20], budgets=BUDGETS)
+    assert cut.train.sum() == np.sum(runs.C <= 1e20) + 2
+    assert np.sum(cut.train & (named == 4)) == np.sum(named == 4) == 13
 
 
 def test_a_column_says_which_budget_a_run_belongs_to() -> None:
