@@ -58,7 +58,8 @@ def compare(
     budgets
         The budgets of the experiment in FLOP, with commas between them, for `--by budget`.
     cuts
-        Budgets in FLOP, with commas between them: fit the runs below, foretell those above.
+        Budgets in FLOP, with commas between them: fit the runs below, foretell those above; a cut
+        that would part a budget moves to its end. By default up to four of them.
     compute
         Budgets in FLOP, with commas between them, that all laws split together, each by its weight;
         by default one inside the runs, the largest, and 10 and 100 times that.
@@ -121,7 +122,8 @@ def backtest(
     noise
         Noise models, with commas between them; every law is fitted with each.
     cuts
-        Largest budgets to fit, in FLOP, with commas between them; by default four of them.
+        Largest budgets to fit, in FLOP, with commas between them; a cut that would part a budget
+        moves to its end. By default up to four of them.
     split
         Instead: a column that says train or test of each run.
     by

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError, listed
+from scalingfit.allocation.answer import engineering
+from scalingfit.allocation.question import numbers as positive
 from scalingfit.runs import Runs
 from scalingfit.runs._values import group_key
 
@@ -68,10 +70,15 @@ def budget_of(runs: Runs, budgets: ArrayLike | None = None) -> NDArray[np.int64]
         FLOP; runs within 10 % of one belong to it, all others to none. By default the column
         "budget" says, where the table has one (runs without a value have no budget); else runs of
         nearly the same compute make one.
+
+    Raises
+    ------
+    InputError
+        The budgets are not positive numbers.
     """
     scale = scale_of(runs)[1]
     if budgets is not None:
-        levels = np.unique(np.atleast_1d(np.asarray(budgets, float)))
+        levels = np.unique(positive("budgets", budgets))
         away = np.abs(np.log(scale[:, None] / levels))
         return np.where(away.min(axis=1) <= np.log(WITHIN), away.argmin(axis=1), -1)
     table = {**runs.columns, **runs.labels}
@@ -91,9 +98,12 @@ def among(runs: Runs, by: str, budgets: ArrayLike | None = None) -> list[Any]:
     Raises
     ------
     InputError
+        There is no such column, or a budget without runs.
     """
     if by == "budget":
         numbers = budget_of(runs, budgets)
+        if budgets is not None:
+            _require_runs(runs, np.unique(positive("budgets", budgets)), numbers)
         return [(-1, at) if number < 0 else number for at, number in enumerate(numbers.tolist())]
     if budgets is not None:
         raise InputError(
@@ -108,3 +118,15 @@ def among(runs: Runs, by: str, budgets: ArrayLike | None = None) -> list[Any]:
             remedy='choose one of these, or "budget" for runs of nearly the same compute.',
         )
     return [group_key(value) for value in table[by].tolist()]
+
+
+def _require_runs(runs: Runs, levels: Floats, numbers: NDArray[np.int64]) -> None:
+    empty = np.setdiff1d(np.arange(len(levels)), numbers)
+    if empty.size:
+        scale = scale_of(runs)[1]
+        raise InputError(
+            f"no run lies within 10 % of the budgets {listed(map(engineering, levels[empty]))}",
+            [f"the runs' scales go from {engineering(scale.min())} to {engineering(scale.max())}"],
+            remedy="name the budgets that the runs have, or none: runs of nearly the same compute "
+            "then make one.",
+        )

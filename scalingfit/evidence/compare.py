@@ -23,7 +23,7 @@ from scalingfit.evidence.candidates import (
     unweighted,
 )
 from scalingfit.evidence.comparison import Comparison, Standing
-from scalingfit.evidence.horizons import horizons, moved
+from scalingfit.evidence.horizons import Horizon, horizons, moved
 from scalingfit.evidence.leave_out import LeaveOut, leave_future_out, leave_out
 from scalingfit.runs import Runs
 
@@ -65,7 +65,8 @@ def compare(
         itself.
     cuts : array, optional
         Budgets in FLOP: fit the runs below, foretell those above; a cut that would part a budget
-        moves to its end. By default up to four of them.
+        moves to its end. By default up to four of them, and none where the table has no place for
+        them.
     future : bool
         Whether to do that at all.
     refit : bool
@@ -82,6 +83,8 @@ def compare(
     Raises
     ------
     InputError
+        There is nothing to compare; a law, column, budget or keyword is not known; or a named cut
+        leaves too few runs on either side.
     """
     runs, settings = unweighted(runs), settings_of(sampling)
     models = candidates(laws, noises, priors)
@@ -93,7 +96,7 @@ def compare(
     by = "budget" if by is None and budgets is not None else by
     groups = _groups(runs, by, budgets)
     least = 2 + max(map(dimension, models.values()))
-    ahead = horizons(runs, least, cuts, budgets=budgets) if future else []
+    ahead, notes = _ahead(runs, least, cuts, budgets) if future else ([], [])
     posteriors = fit_each(models, runs, settings)
     left = {name: leave_out(fit, groups, settings, refit=refit) for name, fit in posteriors.items()}
     beyond = {
@@ -113,14 +116,15 @@ def compare(
         )
         for name, row in ranked.items()
     }
-    messages = _messages(standings, {name: failed for name, (_, failed) in beyond.items()})
+    failed = {name: failed for name, (_, failed) in beyond.items()}
+    messages = _messages(standings, failed, "runs" if by is None else "groups")
     return Comparison(
         runs,
         standings,
         ahead,
         by or "run",
         groups,
-        (*_uneven(groups, by), *moved(ahead), *messages),
+        (*_uneven(groups, by), *notes, *messages),
         settings,
     )
 
@@ -162,6 +166,19 @@ def _groups(runs: Runs, by: str | None, budgets: ArrayLike | None) -> NDArray[np
     return np.array([numbers[key] for key in keys])
 
 
+def _ahead(
+    runs: Runs, least: int, cuts: ArrayLike | None, budgets: ArrayLike | None
+) -> tuple[list[Horizon], list[str]]:
+    """The cuts, and what to say of them; where none was asked for, none need be found."""
+    try:
+        found = horizons(runs, least, cuts, budgets=budgets)
+    except InputError as error:
+        if cuts is not None:
+            raise
+        return [], [f"no larger runs to foretell: {str(error).splitlines()[0]}"]
+    return found, moved(found)
+
+
 def _uneven(groups: NDArray[np.int64], by: str | None) -> list[str]:
     """What stands against leaving out such groups, if anything does."""
     sizes, found = np.bincount(groups), []
@@ -178,7 +195,10 @@ def _uneven(groups: NDArray[np.int64], by: str | None) -> list[str]:
     return found
 
 
-def _messages(standings: Mapping[str, Standing], failed: Mapping[str, int]) -> tuple[str, ...]:
+def _messages(
+    standings: Mapping[str, Standing], failed: Mapping[str, int], units: str
+) -> tuple[str, ...]:
+    """What stands against relying on the fits, in terms of the units that were left out."""
     found = []
     for name, standing in standings.items():
         verdict = standing.posterior.verdict
@@ -191,7 +211,7 @@ def _messages(standings: Mapping[str, Standing], failed: Mapping[str, int]) -> t
         untrusted = np.flatnonzero(~trusted).size - len(standing.loo.refitted)
         if untrusted:
             found.append(
-                f"{name}: {untrusted} runs have Pareto k above {standing.loo.limit:.2f}, and were "
-                "not refitted: its elpd cannot be relied on; use refit=True"
+                f"{name}: {untrusted} {units} have Pareto k above {standing.loo.limit:.2f}, and "
+                "were not refitted: its elpd cannot be relied on; use refit=True"
             )
     return tuple(found)

@@ -138,3 +138,18 @@ def test_a_column_says_which_budget_a_run_belongs_to() -> None:
         among(named, "family")
     with pytest.raises(InputError, match="budgets are given"):
         among(named, "seed", BUDGETS)
+
+
+@pytest.mark.parametrize("budgets", [["a"], "1e20", [], [0.0], [-1e20], [np.nan]])
+def test_budgets_are_positive_numbers(budgets: Any) -> None:
+    with pytest.raises(InputError, match="budgets must be"):
+        budget_of(jittered(0.02), budgets)
+
+
+def test_budgets_without_runs_are_named() -> None:
+    runs = jittered(0.02)
+    assert len(set(among(runs, "budget", BUDGETS))) == 9
+    with pytest.raises(
+        InputError, match=r"10 % of the budgets 2e19, 5e21\n(?s:.*)go from 5.* to 3"
+    ):
+        among(runs, "budget", [5e21, 1e19, 2e19])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import warnings
 from typing import Any
 
@@ -215,7 +216,10 @@ def test_few_or_uneven_groups_are_named(runs: Runs) -> None:
     # Three budgets of six runs, and eighteen runs by themselves.
     assert found.unit == "budget"
     assert sorted(np.bincount(found.groups).tolist()) == [1] * 18 + [6] * 3
-    assert not any("groups" in message for message in found.messages)
+    assert not any("left out by" in text or "holds" in text for text in found.messages)
+    # What importance sampling could not leave out are budgets, not runs.
+    assert any(re.search(r": \d groups have Pareto k above", text) for text in found.messages)
+    assert not any("runs have Pareto k" in text for text in found.messages)
     wide = Runs.from_columns(runs.columns, labels={"half": np.repeat(["a", "b", "c"], [24, 6, 6])})
     found = compare(wide, BOTH, "normal", by="half", future=False, refit=False, **QUICK)
     few, uneven, *_ = found.messages
@@ -272,6 +276,22 @@ def test_misuse_is_refused(runs: Runs) -> None:
         compare(runs, BOTH, by="seed")
     with pytest.raises(InputError, match=r"at least 7 runs(?s:.*)the cuts have 0 of 36 runs below"):
         compare(runs, BOTH, cuts=[1e10])
+
+
+def test_a_table_that_cannot_be_cut_is_compared_all_the_same(runs: Runs) -> None:
+    """All runs are of one budget; cuts that are named are refused nevertheless."""
+    C = np.full(36, 1e20)
+    alike = Runs.from_columns({"N": runs.N, "D": C / 6 / runs.N, "C": C, "L": runs.L})
+    found = compare(alike, BOTH, "normal", refit=False, **QUICK)
+    assert list(found.cuts) == []
+    assert all(list(item.future) == [] for item in found.standings.values())
+    (said,) = (text for text in found.messages if text.startswith("no larger runs to foretell: "))
+    assert "at least 7 runs to fit" in said
+    assert f"! {said}" in str(found)
+    with pytest.raises(InputError, match="the cuts have 36 of 36 runs below them"):
+        compare(alike, BOTH, cuts=[1e20])
+    with pytest.raises(InputError, match="no run lies within 10 % of the budgets 1e21"):
+        compare(alike, BOTH, budgets=[1e20, 1e21])
 
 
 @pytest.mark.slow
