@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit.evidence.bridge import Evidence
+from scalingfit.evidence.candidates import SAMPLING
 from scalingfit.evidence.horizons import Horizon
 from scalingfit.evidence.leave_out import Foretold, LeaveOut
 from scalingfit.evidence.stack import Stacked, stack
@@ -154,17 +155,28 @@ class Comparison:
         """Where in the family of both laws the runs want to be; None where `nested` is not here."""
         from scalingfit.evidence.family import Family
 
-        fits = (fit for fit in self.posteriors.values() if fit.model.law.name == "nested")
-        nested = next(fits, None)
+        nested = self._nested()
         return None if nested is None else Family(nested)
 
     def corners(self) -> Corners:
-        """Kaplan's law and Chinchilla's as corners of one family: two fits more, or three."""
+        """Kaplan's law and Chinchilla's as corners of one family: two fits more, or three.
+
+        Under the noise and the priors of `nested` where it is among the laws, else under the noise
+        of the best and the family's own priors.
+        """
         from scalingfit.evidence.corners import corners
 
-        fits = self.posteriors
-        noise = fits[self.best].model.noise
-        return corners(self.runs, noise, settings=self.settings, fitted=fits.values())
+        nested = self._nested()
+        noise = (self.posteriors[self.best] if nested is None else nested).model.noise
+        priors = None if nested is None else nested.model.priors
+        sampling = {name: getattr(self.settings, name) for name in SAMPLING}
+        fits = self.posteriors.values()
+        return corners(self.runs, noise, priors=priors, fitted=fits, **sampling)
+
+    def _nested(self) -> Posterior | None:
+        """The best fit of the family that holds both laws."""
+        fits = (fit for fit in self.posteriors.values() if fit.model.law.name == "nested")
+        return next(fits, None)
 
     def summary(self) -> list[dict[str, Any]]:
         """One dictionary a candidate, ready for JSON, the best first."""

@@ -21,19 +21,12 @@ from scalingfit.evidence.candidates import fit_each, settings_of, unweighted
 from scalingfit.evidence.family import Family
 from scalingfit.inference.model import Prior, build
 from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.sampler import Settings
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs
 
 __all__ = ["Corners", "corners"]
 
-# In Kaplan's corner q takes the prior of beta, which it equals; E is zero but for the logarithm.
-PINNED: dict[str, dict[str, Prior]] = {
-    "family": {},
-    "chinchilla": {"q": 1.0},
-    "kaplan": {"E": 1e-9, "q": dist.LogNormal(np.log(0.25), 0.7), "beta": "q"},
-}
 STRONG = 3.0  # 20 to 1, "strong" in Kass & Raftery 1995, J. Am. Stat. Assoc. 90, 773
 
 
@@ -116,7 +109,7 @@ def corners(
     runs: Runs,
     noise: str | type[Noise] = "student_t",
     *,
-    settings: Settings | None = None,
+    priors: Mapping[str, Prior] | None = None,
     fitted: Iterable[Posterior] = (),
     **sampling: Any,
 ) -> Corners:
@@ -126,14 +119,26 @@ def corners(
     ----------
     runs : Runs
     noise : str or type of Noise
-    settings : Settings, optional
-        Or keywords of the sampler, as `fit` takes them.
+    priors : mapping, optional
+        Of the family, law `nested`, as `fit` takes them. What makes a corner takes their place
+        there: q = 1, or E = 0 and q = beta, which both have the prior of beta.
     fitted : iterable of Posterior
         Fits to the same runs, at the same settings, that need not be made again.
+    **sampling
+        draws, chains, warmup, seed, retries, precision, limits: as in `fit`.
+
+    Returns
+    -------
+    Corners
+
+    Raises
+    ------
+    InputError
+        The runs carry weights, or a noise model, prior or keyword is not known.
     """
-    runs, chosen = unweighted(runs), settings or settings_of(sampling)
+    runs, chosen = unweighted(runs), settings_of(sampling)
     family, scatter = find_law("nested"), find_noise(noise)
-    models = {name: build(family, scatter, priors) for name, priors in PINNED.items()}
+    models = {name: build(family, scatter, own) for name, own in _priors(priors or {}).items()}
     made = {fit.model: fit for fit in fitted}
     missing = {name: model for name, model in models.items() if model not in made}
     found = fit_each(missing, runs, chosen) | {
@@ -141,3 +146,13 @@ def corners(
     }
     posteriors = {name: found[name] for name in models}
     return Corners(posteriors, {name: evidence(fit) for name, fit in posteriors.items()})
+
+
+def _priors(given: Mapping[str, Prior]) -> dict[str, dict[str, Prior]]:
+    """Of the family and its corners; E is zero but for the logarithm."""
+    slope = given.get("beta", dist.LogNormal(np.log(0.25), 0.7))
+    return {
+        "family": {**given},
+        "chinchilla": {**given, "q": 1.0},
+        "kaplan": {**given, "E": 1e-9, "q": slope, "beta": "q"},
+    }

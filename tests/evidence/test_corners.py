@@ -1,15 +1,19 @@
 """Kaplan's law and Chinchilla's as corners of one family, against closed forms and simulation."""
 
+import dataclasses
+import importlib
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import numpyro.distributions as dist
 import pytest
 from scipy.integrate import quad
 from scipy.stats import lognorm
 
 from scalingfit import law
-from scalingfit.evidence import Corners, Evidence, Family, corners, evidence
+from scalingfit._errors import InputError
+from scalingfit.evidence import Comparison, Corners, Evidence, Family, corners, evidence
 from scalingfit.inference.fit import posterior_of
 from scalingfit.inference.model import build
 from scalingfit.inference.sampler import Settings, sample
@@ -119,6 +123,37 @@ def test_runs_of_chinchillas_law_lie_on_its_side(runs: Runs) -> None:
     assert row["E"]["posterior"]["q5"] > 0.5
     assert row["q"]["posterior"]["q5"] < 1 < row["q"]["posterior"]["q95"]
     assert "the law lies on Chinchilla's side" in found.conclusion
+
+
+def test_corners_have_the_priors_and_the_noise_of_the_family_that_was_compared(
+    comparison: Comparison, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The family's fit is used again; its corners differ from it by their pins alone."""
+    asked: dict[str, Any] = {}
+
+    def pretend(models: Any, runs: Runs, settings: Settings) -> dict[str, Any]:
+        asked.update(models=models, settings=settings)
+        return {name: SimpleNamespace(model=model) for name, model in models.items()}
+
+    module = importlib.import_module("scalingfit.evidence.corners")
+    monkeypatch.setattr(module, "fit_each", pretend)
+    monkeypatch.setattr(module, "evidence", lambda fit: None)
+    beta = dist.LogNormal(np.log(0.3), 0.1)
+    nested: Any = SimpleNamespace(model=build(law("nested"), Normal, {"beta": beta, "alpha": 0.35}))
+    first = comparison.standings["chinchilla"]
+    standings = {**comparison.standings, "nested": dataclasses.replace(first, posterior=nested)}
+    found = dataclasses.replace(comparison, standings=standings).corners()
+    assert found.posteriors["family"] is nested
+    assert set(asked["models"]) == {"chinchilla", "kaplan"}
+    assert asked["settings"] == comparison.settings
+    assert {model.noise for model in asked["models"].values()} == {Normal}
+    assert asked["models"]["chinchilla"].priors == {"alpha": 0.35, "beta": beta, "q": 1.0}
+    assert asked["models"]["kaplan"].priors == {"alpha": 0.35, "E": 1e-9, "q": beta, "beta": "q"}
+    # Without the family among the laws, its own priors and the noise of the best.
+    comparison.corners()
+    assert asked["models"]["family"] is build(law("nested"), Normal)
+    with pytest.raises(InputError, match="unknown argument settings"):
+        corners(runs, settings=SETTINGS)
 
 
 @pytest.mark.slow
