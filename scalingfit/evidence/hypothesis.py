@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit._errors import InputError
+from scalingfit._errors import InputError, listed
+from scalingfit.allocation import Counting, frontier
 from scalingfit.allocation import counting as counting_rule
-from scalingfit.allocation import frontier
 from scalingfit.allocation.answer import quantity
 from scalingfit.allocation.frontier import splits
-from scalingfit.allocation.question import numbers, subject
+from scalingfit.allocation.question import numbers, subject, unknown_inputs
 from scalingfit.evidence.expression import Statement
 from scalingfit.inference.diagnostics import ess
 from scalingfit.inference.programs import prior_values
+from scalingfit.law import Law
 
 if TYPE_CHECKING:
     from scalingfit.inference.posterior import Posterior
@@ -99,19 +100,21 @@ def hypothesis(
         What a run costs; see `scalingfit.allocation.frontier`. The exponent ``a`` is that of the
         N that it counts: "6ND-non-embedding" asks Kaplan's question of a fit on all parameters.
     **extras
-        The law's other inputs.
+        The law's other inputs, and the limits that `scalingfit.allocation.frontier` takes.
 
     Raises
     ------
     InputError
         The statement is not understood, or speaks of what is not there; C is not one positive
-        number.
+        number; a counting rule or a keyword is not known.
     """
     read = Statement(statement)
     read.require(dict.fromkeys([*posterior.draws, *OPTIMA]))
+    rule = counting_rule(counting)
+    _require_known(extras, type(posterior.law))
     optimum = _of_the_split(read, posterior)
-    budget = _budget(posterior, C, counting) if optimum or C is not None else None
-    options = {"counting": counting, **extras}
+    budget = _budget(posterior, C, rule) if optimum or C is not None else None
+    options = {"counting": rule, **extras}
     given = {**posterior.draws, **_optimum(posterior, optimum, budget, options)}
     true = np.broadcast_to(read.holds(given), posterior.sampled.energy.shape)
     return Hypothesis(
@@ -121,8 +124,16 @@ def hypothesis(
         prior=_prior(posterior, read, optimum, budget, options),
         C=budget if optimum else None,
         law=posterior.model.law.name,
-        counting=counting_rule(counting).name if optimum else None,
+        counting=rule.name if optimum else None,
     )
+
+
+def _require_known(extras: Iterable[str], law: type[Law]) -> None:
+    """Refuse keywords that no statement about the law can need."""
+    inputs = law.inputs()
+    steps = ("batch",) if "S" in inputs else ()
+    takes = f"{law.name} takes {listed(inputs)}"
+    unknown_inputs(extras, [*inputs, *steps, "max_params", "inference_tokens"], takes)
 
 
 def _of_the_split(statement: Statement, posterior: Posterior) -> list[str]:
@@ -140,10 +151,10 @@ def _optimum(
     return {name: found.draws[name][..., 0] for name in names}
 
 
-def _budget(posterior: Posterior, C: float | None, counting: Any) -> float:
+def _budget(posterior: Posterior, C: float | None, rule: Counting) -> float:
     """The budget that is asked for, or the largest of the runs."""
     if C is None:
-        columns = subject(posterior).counted(counting_rule(counting))
+        columns = subject(posterior).counted(rule)
         if not {"N", "D"} <= set(columns):
             raise InputError(
                 "these runs have no N and D to take a budget from", remedy="name C=..."

@@ -205,6 +205,29 @@ def test_a_budget_is_one_positive_number(C: Any, statement: str) -> None:
         hypothesis(scattered("chinchilla"), statement, C=C)
 
 
+@pytest.mark.parametrize("statement", ["a > 0.5", "alpha > beta"])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"counting": "bogus"}, "bogus"),
+        ({"max_parms": 1e9}, r"'max_parms'(?s:.*)use max_params"),
+        ({"U": 1e11}, r"'U'(?s:.*)chinchilla takes N, D"),
+    ],
+)
+def test_what_is_not_known_is_refused_whatever_the_statement(
+    statement: str, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        hypothesis(scattered("chinchilla"), statement, C=1e21, **options)
+
+
+def test_what_a_statement_does_not_need_may_be_given() -> None:
+    fit = scattered("data_constrained")
+    plain = hypothesis(fit, "alpha > beta")
+    assert hypothesis(fit, "alpha > beta", U=1e11, max_params=1e10) == plain
+    assert hypothesis(scattered("kaplan_steps"), "alpha_N > 0", batch=1.0).probability == 1.0
+
+
 def test_the_default_budget_is_the_largest_run_as_it_is_counted() -> None:
     fit = scattered("chinchilla")
     largest = hypothesis(fit, "a > 0.5").C
