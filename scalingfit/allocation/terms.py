@@ -74,10 +74,17 @@ def terms(
     Raises
     ------
     InputError
-        A rule that counts nothing, or a limit that is not positive.
+        A rule that counts nothing, a limit that is not positive, or serving that is stated twice.
     """
-    paid = training = counting(rule)
+    paid = counting(rule)
+    training = _of_training(paid)
     if inference_tokens is not None:
+        if paid is not training:
+            raise InputError(
+                "the counting rule and inference_tokens both state the tokens to serve",
+                [f"counted as {paid.describe()}", f"inference_tokens: {inference_tokens}"],
+                remedy="leave inference_tokens out, or count by the rule within WithInference.",
+            )
         paid = WithInference(training, float(numbers("inference_tokens", inference_tokens)[0]))
     largest = np.inf if max_params is None else float(numbers("max_params", max_params)[0])
     return Terms(training, paid, largest)
@@ -117,6 +124,13 @@ def counting(rule: Rule, *, omega: float | None = None) -> Counting:
         [f"by name: {', '.join(RULES)}", "to be built: AspectRatio, ListedShapes, WithInference"],
         remedy=f"{hint}, or give a function (N, D) -> FLOP.",
     )
+
+
+def _of_training(rule: Counting) -> Counting:
+    """The rule for the training run within a rule that may count serving too."""
+    while isinstance(rule, WithInference):
+        rule = rule.training
+    return rule
 
 
 def _with_omega(rule: Any, omega: float) -> Counting:

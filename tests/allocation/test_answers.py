@@ -151,6 +151,22 @@ def test_serving_more_makes_the_model_smaller(posterior) -> None:
     assert np.all(np.diff(sizes) < 0)
 
 
+def test_serving_is_the_same_whether_the_rule_or_an_argument_states_it(posterior) -> None:
+    rule = WithInference(SixND(), 1e13)
+    for ask, about in ((frontier, [1e23]), (cheapest, [2.1]), (choose, [1e23, [1e9, 2e9]])):
+        by_rule = ask(posterior, *about, counting=rule)
+        by_argument = ask(posterior, *about, inference_tokens=1e13)
+        assert by_rule.messages == by_argument.messages != ()
+        assert by_rule.summary() == by_argument.summary()
+        with pytest.raises(InputError, match="both state the tokens to serve"):
+            ask(posterior, *about, counting=rule, inference_tokens=1e13)
+    # What the training run costs is held against the runs, not what serving adds.
+    trained = frontier(posterior, 1e23, counting=rule)
+    C = 6 * np.median(trained.N) * np.median(trained.D)
+    times = C / np.max(6 * posterior.runs["N"] * posterior.runs["D"])
+    assert f"is {times:.3g} times the largest run" in trained.messages[0]
+
+
 def test_unique_tokens_add_epochs() -> None:
     point = law("data_constrained").published["muennighoff-2023"].law
     found = frontier(point, [1e20, 1e21], U=[1e10, 1e9])
