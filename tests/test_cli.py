@@ -522,6 +522,15 @@ def refused(
         (["frontier", "{saved}", "-C", "-3"], ["positive"]),
         (["frontier", "{saved}", "-C", "1e21", "--counting", "7ND"], ["7ND", "6ND"]),
         (["frontier", "{saved}", "-C", "1e21", "--omega", "1200"], ["6ND takes no omega"]),
+        (
+            ["frontier", "{saved}", "-C", "1e21", "--max-params", "1B,2B"],
+            ["--max-params takes one number, and '1B,2B' has 2"],
+        ),
+        (
+            ["frontier", "{saved}", "-C", "1e21", "--inference-tokens", "1T,2T"],
+            ["--inference-tokens takes one number"],
+        ),
+        (["frontier", "{saved}", "-C", "1e21", "--omega", "255,300"], ["--omega takes one number"]),
         (["frontier", "{saved}", "-C", "1e21", "--input", "U=1e9"], ["'U'"]),
         (["frontier", "{saved}", "-C", "1e21", "--input", "9"], ["--input U=1e11"]),
         (["forecast", "{saved}", "--params", "1B"], ["also needs D"]),

@@ -21,6 +21,8 @@ __all__ = ["Answer", "FloatArray", "engineering", "quantity"]
 
 FloatArray = NDArray[np.float64]
 
+IN_FULL = frozenset({"width", "depth"})
+
 QUANTILES = (0.05, 0.5, 0.95)
 
 
@@ -159,9 +161,13 @@ def engineering(value: float) -> str:
 def quantity(name: str, value: float) -> str:
     """A number as its symbol is usually written: FLOP as 2e12, everything else as 2.00T.
 
-    >>> quantity("C", 2e12), quantity("D", 2e12)
-    ('2e12', '2.00T')
+    The width and depth of a model are written in full.
+
+    >>> quantity("C", 2e12), quantity("width", 12288), quantity("D", 2e12)
+    ('2e12', '12288', '2.00T')
     """
+    if name in IN_FULL:
+        return f"{value:.12g}"
     return _three(value) if name == "C" else engineering(value)
 
 

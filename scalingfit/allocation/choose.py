@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, ClassVar, final
 
 import jax
@@ -27,9 +27,9 @@ class Choice(Answer):
 
     ``asked`` has C, N and D, the tokens that C leaves to N, and of shapes also their width and
     depth. ``draws`` has the loss L; ``regret``, how far it lies above the best model of the list in
-    that draw; ``penalty``, how far above the optimum over every N; ``best``, 1 where the model is
-    the best of the list and 0 elsewhere; and ``nearest``, likewise where log N is nearest to that
-    optimum's.
+    that draw; ``penalty``, how far above the optimum over every N up to `max_params`; ``best``, 1
+    where the model is the best of the list and 0 elsewhere; and ``nearest``, likewise where log N
+    is nearest to that optimum's.
     """
 
     title: ClassVar[str] = "Models at a budget: median [5 %, 95 %]"
@@ -64,7 +64,7 @@ class Choice(Answer):
 def choose(
     posterior: Any,
     C: ArrayLike,
-    models: ArrayLike | Shape | Sequence[Shape],
+    models: ArrayLike | Shape | Iterable[float | Shape],
     *,
     counting: Rule | None = None,
     max_params: float | None = None,
@@ -82,7 +82,7 @@ def choose(
         What ``fit`` returned, or a law with values such as a published point.
     C : float or array, shape (budget,)
         Budgets in FLOP, as `counting` counts them.
-    models : array or sequence of Shape, shape (model,)
+    models : array, Shape or iterable, shape (model,)
         Sizes N that can be built, or shapes, whose N is `Shape.parameters`.
     counting
         As in `frontier`; by default 6ND for sizes, and for shapes the exact count of each,
@@ -105,15 +105,18 @@ def choose(
     """
     asked = subject(posterior)
     budgets = numbers("C", C)
-    sizes, about, own = _buildable(models)
-    stated = terms(own if counting is None else counting, max_params, inference_tokens)
+    sizes, shapes = _buildable(models)
+    known = _about(shapes)
+    if counting is None:
+        counting = ListedShapes.of(shapes) if shapes else "6ND"
+    stated = terms(counting, max_params, inference_tokens)
     rule = stated.rule
     allowed = sizes <= stated.max_params
     left_out = _left_out(sizes[~allowed], stated.max_params, all_of_them=not allowed.any())
     sizes = sizes[allowed]
     others = extras_of(asked.law, extras, len(budgets))
     spent, N = (grid.ravel() for grid in np.meshgrid(budgets, sizes, indexing="ij"))
-    about = {name: np.tile(values[allowed], len(budgets)) for name, values in about.items()}
+    about = {name: np.tile(values[allowed], len(budgets)) for name, values in known.items()}
     repeated = {name: np.repeat(values, len(sizes)) for name, values in others.items()}
     with jax.enable_x64(True):
         law = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), asked.law).expand(1)
@@ -144,22 +147,27 @@ def choose(
     )
 
 
-def _buildable(models: Any) -> tuple[FloatArray, dict[str, FloatArray], Rule]:
-    """The sizes, what else is known of them, and the rule that counts them by default."""
-    listed = [models] if isinstance(models, Shape) else models
-    kinds = {isinstance(model, Shape) for model in listed} if np.iterable(listed) else set()
+def _buildable(models: Any) -> tuple[FloatArray, list[Shape]]:
+    """The sizes, and the shapes where these were given."""
+    several = np.iterable(models) and not isinstance(models, str)
+    listed = list(models) if several else [models]
+    kinds = {isinstance(model, Shape) for model in listed}
     if True not in kinds:
-        return numbers("models", listed), {}, "6ND"
+        return numbers("models", listed), []
     if False in kinds:
         raise InputError(
             "models has shapes and sizes side by side", remedy="give all as Shape, or all as N."
         )
-    about = {
-        name: np.array([getattr(shape, name) for shape in listed], np.float64)
+    return numbers("models", [float(shape.parameters) for shape in listed]), listed
+
+
+def _about(shapes: list[Shape]) -> dict[str, FloatArray]:
+    """What the table says of shapes beside their size."""
+    return {
+        name: np.array([getattr(shape, name) for shape in shapes], np.float64)
         for name in ("width", "depth")
+        if shapes
     }
-    sizes = numbers("models", [float(shape.parameters) for shape in listed])
-    return sizes, about, ListedShapes.of(listed)
 
 
 def _left_out(N: FloatArray, max_params: float, *, all_of_them: bool) -> list[str]:

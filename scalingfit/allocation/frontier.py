@@ -140,7 +140,7 @@ def frontier(
         draws=draws,
         messages=(
             *stated.caveats(asked, middle["N"]),
-            *_edges(found, budgets, max_params),
+            *_edges(found, budgets, stated.max_params),
             *_saturated(found, budgets, "U" in others),
             *reach("budgets", middle, asked.counted(stated.training)),
         ),
@@ -233,9 +233,9 @@ def _require_feasible(found: Optimum, budgets: FloatArray, rule: Counting) -> No
         )
 
 
-def _edges(found: Optimum, budgets: FloatArray, max_params: float | None) -> list[str]:
+def _edges(found: Optimum, budgets: FloatArray, max_params: float) -> list[str]:
     """Say where the optimum lies at an end of what was searched."""
-    if max_params is not None:
+    if np.isfinite(max_params):
         top = f"max_params ({engineering(max_params)}) binds"
     else:
         top = (

@@ -17,7 +17,7 @@ from scalingfit.allocation.flops import Counting
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 
-__all__ = ["Subject", "cost", "numbers", "reach", "subject", "unknown_inputs"]
+__all__ = ["Subject", "cost", "number", "numbers", "reach", "subject", "unknown_inputs"]
 
 WITHOUT_EMBEDDING = re.compile("(no|non|without)[-_ ]*emb", re.IGNORECASE)
 """In the name of a column, says that its N leaves the embeddings out."""
@@ -110,6 +110,23 @@ def numbers(name: str, given: Any, *, signed: bool = False) -> FloatArray:
         needs = "finite" if signed else "positive and finite"
         raise InputError(f"{name} must be {needs}, and has {what}")
     return found
+
+
+def number(name: str, given: Any) -> float:
+    """One positive number.
+
+    Raises
+    ------
+    InputError
+        As in `numbers`, or several.
+    """
+    found = numbers(name, given)
+    if found.size > 1:
+        raise InputError(
+            f"{name} is one number, and {given!r} has {found.size}",
+            remedy="ask for one after the other.",
+        )
+    return float(found.item())
 
 
 def unknown_inputs(given: Iterable[str], allowed: Iterable[str], takes: str) -> None:

@@ -17,7 +17,7 @@ from scalingfit._errors import InputError
 from scalingfit.allocation.answer import FloatArray
 from scalingfit.allocation.embedding import NonEmbedding, WithEmbedding
 from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
-from scalingfit.allocation.question import Subject, numbers
+from scalingfit.allocation.question import Subject, number
 
 __all__ = ["Rule", "Terms", "counting", "terms"]
 
@@ -74,7 +74,8 @@ def terms(
     Raises
     ------
     InputError
-        A rule that counts nothing, a limit that is not positive, or serving that is stated twice.
+        A rule that counts nothing, a limit that is not one positive number, or serving that is
+        stated twice.
     """
     paid = counting(rule)
     training = _of_training(paid)
@@ -85,8 +86,8 @@ def terms(
                 [f"counted as {paid.describe()}", f"inference_tokens: {inference_tokens}"],
                 remedy="leave inference_tokens out, or count by the rule within WithInference.",
             )
-        paid = WithInference(training, float(numbers("inference_tokens", inference_tokens)[0]))
-    largest = np.inf if max_params is None else float(numbers("max_params", max_params)[0])
+        paid = WithInference(training, number("inference_tokens", inference_tokens))
+    largest = np.inf if max_params is None else number("max_params", max_params)
     return Terms(training, paid, largest)
 
 
@@ -112,10 +113,14 @@ def counting(rule: Rule, *, omega: float | None = None) -> Counting:
         return counting(_with_omega(rule, omega))
     if isinstance(rule, Counting):
         _require_positive(rule)
+        own = _of_training(rule)
+        if isinstance(own, Custom):
+            _require_cost(own.function)
         return rule
     if callable(rule):
-        return _checked(rule)
-    if rule in RULES:
+        _require_cost(rule)
+        return Custom(rule)
+    if isinstance(rule, str) and rule in RULES:
         return RULES[rule]()
     near = difflib.get_close_matches(str(rule), RULES, n=2, cutoff=0.4)
     hint = f"use {' or '.join(near)}" if near else "use one of these"
@@ -135,27 +140,30 @@ def _of_training(rule: Counting) -> Counting:
 
 def _with_omega(rule: Any, omega: float) -> Counting:
     kinds = {cls.name: cls for cls in (NonEmbedding, WithEmbedding)}
-    if rule not in kinds:
+    if not isinstance(rule, str) or rule not in kinds:
+        name = rule.name if isinstance(rule, Counting) else rule
         raise InputError(
-            f"the counting rule {rule} takes no omega",
+            f"the counting rule {name} takes no omega",
             remedy=f"leave omega out, or count {' or '.join(kinds)}.",
         )
-    return kinds[rule](omega)
+    return kinds[rule](number("omega", omega))
 
 
 def _require_positive(rule: Counting) -> None:
     for path, leaf in jax.tree_util.tree_leaves_with_path(rule):
-        values = np.asarray(leaf, np.float64)
-        wrong = values[~(np.isfinite(values) & (values > 0))]
+        values = np.asarray(leaf)
+        numeric = values.dtype.kind in "iuf"
+        wrong = values[~(np.isfinite(values) & (values > 0))] if numeric else values
         if wrong.size:
             name = jax.tree_util.keystr(path).removeprefix(".")
+            found = f"{wrong.flat[0]:g}" if numeric else repr(leaf)
             raise InputError(
-                f"the counting rule {rule.name} has {name} = {wrong.flat[0]:g}",
+                f"the counting rule {rule.name} has {name} = {found}",
                 remedy=f"give it a {name} that is positive and finite.",
             )
 
 
-def _checked(function: Callable[[Any, Any], Any]) -> Custom:
+def _require_cost(function: Callable[[Any, Any], Any]) -> None:
     D = np.array([1e3, 1e9, 1e12, 1e15])
     try:
         with jax.enable_x64(True):
@@ -172,4 +180,3 @@ def _checked(function: Callable[[Any, Any], Any]) -> Custom:
             [f"at N=1e9, D={', '.join(f'{d:g}' for d in D)} it gives {cost.tolist()}"],
             remedy="return the FLOP of training N parameters on D tokens.",
         )
-    return Custom(function)

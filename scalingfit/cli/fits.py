@@ -136,9 +136,9 @@ def frontier(
     budgets = numbers("--compute", compute)
     options: dict[str, Any] = {"counting": _counted(counting, omega), **_inputs(input)}
     if max_params is not None:
-        options["max_params"] = numbers("--max-params", max_params)[0]
+        options["max_params"] = _one("--max-params", max_params)
     if inference_tokens is not None:
-        options["inference_tokens"] = numbers("--inference-tokens", inference_tokens)[0]
+        options["inference_tokens"] = _one("--inference-tokens", inference_tokens)
     sizes = None if models is None else numbers("--models", models)
     with drawing(plot) as save:
         found = post.frontier(budgets, **options)
@@ -264,7 +264,18 @@ def numbers_if_given(what: str, text: str | None) -> list[float] | None:
 def _counted(name: str, omega: str | None) -> Any:
     from scalingfit.allocation import counting
 
-    return counting(name, omega=None if omega is None else numbers("--omega", omega)[0])
+    return counting(name, omega=None if omega is None else _one("--omega", omega))
+
+
+def _one(what: str, text: str) -> float:
+    """One number; several are refused."""
+    found = numbers(what, text)
+    if len(found) > 1:
+        raise InputError(
+            f"{what} takes one number, and {text!r} has {len(found)}",
+            remedy="ask for one after the other.",
+        )
+    return found[0]
 
 
 def _number(word: str) -> float:

@@ -133,6 +133,7 @@ def test_the_limit_on_parameters_is_said(posterior) -> None:
     found = frontier(posterior, [1e20, 1e22], max_params=2e9)
     assert found.N.max() <= 2e9
     assert found.messages[0] == "C 1e22: in 100 % of the draws max_params (2.00B) binds"
+    assert frontier(posterior, [1e20, 1e22], max_params=[2e9]).messages == found.messages
 
 
 def test_a_law_that_gains_nothing_from_tokens_says_so() -> None:
@@ -229,6 +230,8 @@ def test_the_vocabulary_of_a_given_model_is_the_papers() -> None:
         ({"C": 1e21, "counting": "6ND-nonembedding"}, "use 6ND-non-embedding"),
         ({"C": 1e12, "inference_tokens": 1e13}, "no split of the budget"),
         ({"C": 1e21, "max_params": -1}, "max_params must be positive"),
+        ({"C": 1e21, "max_params": [1e9, 2e9]}, "max_params is one number, and .* has 2"),
+        ({"C": 1e21, "inference_tokens": [1e12, 5e12]}, "inference_tokens is one number"),
     ],
 )
 def test_questions_without_an_answer_are_refused(posterior, arguments, said) -> None:
@@ -387,6 +390,34 @@ def test_shapes_are_counted_exactly() -> None:
     assert by_size.asked["D"] == pytest.approx(choose(POINT, C, N).asked["D"])
     with pytest.raises(InputError, match="shapes and sizes side by side"):
         choose(POINT, C, [shapes[0], 1e9])
+    # Width and depth are not rounded: 1024 is not 1020.
+    header, *rows = found.cells()
+    columns = [header.index(name) for name in ("width", "depth")]
+    told = [[float(row[column]) for column in columns] for row in rows[:4]]
+    assert told == [[shape.width, shape.depth] for shape in shapes]
+
+
+def test_shapes_of_one_size_need_a_count_by_size() -> None:
+    # 12 depth width^2 is the same for a width twice as large and a quarter of the depth.
+    shapes = [Shape(2048, 8, 16, 4096, 0), Shape(1024, 32, 16, 4096, 0)]
+    found = choose(POINT, 1e21, shapes, counting="6ND")
+    assert found.asked["N"][0] == found.asked["N"][1]
+    assert list(found.asked["width"]) == [2048, 1024]
+    with pytest.raises(InputError, match="one of each number of parameters"):
+        choose(POINT, 1e21, shapes)
+
+
+def test_models_come_from_anything_that_can_be_walked_through() -> None:
+    N = [1e9, 2e9]
+    assert list(choose(POINT, 1e21, iter(N)).asked["N"]) == N
+    shapes = [Shape(w, w / 64, w / 128, 4096, 64000) for w in (1024, 2048)]
+    walked = choose(POINT, 1e21, (shape for shape in shapes))
+    assert walked.summary() == choose(POINT, 1e21, shapes).summary()
+    for nothing in ([], iter(N[:0])):
+        with pytest.raises(InputError, match=r"models must be .* nothing at all"):
+            choose(POINT, 1e21, nothing)
+    with pytest.raises(InputError, match="text is not converted"):
+        choose(POINT, 1e21, "1e9")
 
 
 # --- the least cost of a loss ------------------------------------------------------------------

@@ -198,6 +198,10 @@ def test_names_functions_and_rules_resolve() -> None:
         (lambda N, D: -N * D, "positive"),
         (lambda N, D: np.sin(N) * D, "with operators and jax.numpy"),
         (lambda N, D: (N * D).sum(), "be positive and rise"),
+        (Custom(lambda N, D: -N * D), "positive"),
+        (WithInference(Custom(lambda N, D: 6 * N), 1e12), "rise with D"),
+        (NonEmbedding(omega="255"), "has omega = '255'"),
+        (["6ND"], r"unknown counting rule \['6ND'\]"),
     ],
 )
 def test_what_counts_nothing_is_refused(rule, said) -> None:
@@ -205,3 +209,18 @@ def test_what_counts_nothing_is_refused(rule, said) -> None:
         counting(rule)
     with pytest.raises(InputError, match="takes no omega"):
         counting("6ND", omega=1200.0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "omega", "said"),
+    [
+        (ListedShapes.of(SHAPES), 5, "listed-shapes takes no omega"),
+        (["6ND-non-embedding"], 5, "takes no omega"),
+        ("6ND-non-embedding", "255", "omega must be a number"),
+        ("6ND-with-embedding", [255, 300], "omega is one number"),
+        ("6ND-with-embedding", -1.0, "omega must be positive"),
+    ],
+)
+def test_an_omega_that_cannot_be_used_is_refused(rule, omega, said) -> None:
+    with pytest.raises(InputError, match=said):
+        counting(rule, omega=omega)
