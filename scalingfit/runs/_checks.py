@@ -21,6 +21,16 @@ FAILED_STATES = frozenset({"crashed", "failed", "killed", "preempted", "running"
 COMPUTE_FACTOR = 30.0
 """C may differ from 6 N D by what is counted (attention, embeddings), not by more than this."""
 
+# What C and M must be near, from the first inputs that are there.
+EXPECTED: Mapping[str, Mapping[str, tuple[str, Callable[[FloatArray, FloatArray], FloatArray]]]] = {
+    "C": {"ND": ("6 N D", lambda N, D: 6 * N * D)},
+    "M": {
+        "ND": ("D / N", lambda N, D: D / N),
+        "NC": ("C / (6 N^2)", lambda N, C: C / (6 * N**2)),
+        "DC": ("6 D^2 / C", lambda D, C: 6 * D**2 / C),
+    },
+}
+
 TOKENS_PER_PARAMETER = (1e-4, 1e8)
 SMALLEST_MODEL, USUAL_MODEL = 1e3, 1e9
 
@@ -124,8 +134,10 @@ def find_faults(
         wrong = out_of_range(symbol, numbers, allow_negative_loss=allow_negative_loss)
         for reason in sorted(set(wrong) - {""}):
             faults.mark(wrong == reason, reason, shown, column=name)
-    if check_compute and {"N", "D", "C"} <= values.keys():
-        _mark_compute(faults, chosen, values)
+    for symbol, rules in EXPECTED.items() if check_compute else ():
+        known = next((known for known in rules if {symbol, *known} <= values.keys()), None)
+        if known is not None:
+            _mark_far(faults, chosen, values, symbol, known)
     _mark_repeated(faults, source, values, labels)
     return faults
 
@@ -139,24 +151,35 @@ def _mark_unfinished(faults: Faults, frame: pd.DataFrame) -> None:
         faults.mark((states == state).to_numpy(), f"run is {state}", lambda i: "the", column=name)
 
 
-def _mark_compute(
-    faults: Faults, chosen: Mapping[str, Column], values: Mapping[str, FloatArray]
+def _mark_far(
+    faults: Faults,
+    chosen: Mapping[str, Column],
+    values: Mapping[str, FloatArray],
+    symbol: str,
+    known: str,
 ) -> None:
+    """Mark the rows where a symbol is far from what the known ones make it."""
+    formula, rule = EXPECTED[symbol][known]
     good = ~faults.bad
     ratio = np.ones(len(good))
-    ratio[good] = values["C"][good] / (6 * values["N"][good] * values["D"][good])
+    ratio[good] = values[symbol][good] / rule(*(values[each][good] for each in known))
     off = (ratio > COMPUTE_FACTOR) | (ratio < 1 / COMPUTE_FACTOR)
     if good.any() and off[good].mean() > 0.5:
-        require_units({symbol: values[symbol][good] for symbol in "NDC"}, chosen)
-        names = {symbol: chosen[symbol].name for symbol in "NDC"}
+        compared = (*known, symbol)
+        require_units({each: values[each][good] for each in compared}, chosen)
+        names = {each: chosen[each].name for each in compared}
         raise InputError(
-            f"C is about {np.median(ratio[good]):.1e} times 6 N D: a column is in other units",
+            f"{symbol} is about {np.median(ratio[good]):.1e} times {formula}: a column is in other "
+            "units",
             [f"{s} ({name}): median {np.median(values[s][good]):.3g}" for s, name in names.items()],
-            remedy=f'state the unit, such as N=("{names["N"]}", 1e9); or read with counting=None '
-            "where C is not meant to be 6 N D.",
+            remedy=f'state the unit, such as {known[0]}=("{names[known[0]]}", 1e9); or read with '
+            f"counting=None where {symbol} is not meant to be {formula}.",
         )
     faults.mark(
-        off, "is far from 6 N D", lambda i: f"{ratio[i]:.1e} times, which", column=chosen["C"].name
+        off,
+        f"is far from {formula}",
+        lambda i: f"{ratio[i]:.1e} times, which",
+        column=chosen[symbol].name,
     )
 
 

@@ -75,8 +75,8 @@ def read(
         "refuse" raises on rows that cannot be used; "drop" leaves them out and records each.
     counting
         "6ND" derives what is missing of N, D and C from two of them, or from one of them and M,
-        by C = 6 N D (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), or checks all three
-        against it within a factor of 30. None does neither.
+        by C = 6 N D (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), or checks all three, and M
+        beside two of them, against it within a factor of 30. None does neither.
     allow_negative_loss
         For losses that are no cross-entropies, such as unigram-normalised ones.
     **more

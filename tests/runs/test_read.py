@@ -229,6 +229,23 @@ def test_tokens_per_parameter_tell_nothing_beside_two_others():
     assert runs.provenance["derived"] == {"C": "6 N D"}
 
 
+@pytest.mark.parametrize("known", ["ND", "NC", "DC", "NDC"])
+def test_tokens_per_parameter_are_checked_against_two_others(known):
+    N, D = FRAME["params"], FRAME["tokens"]
+    every = {"N": N, "D": D, "C": 6 * N * D}
+    table = {"loss": FRAME["loss"], **{symbol: every[symbol] for symbol in known}}
+    near = read({**table, "ratio": 20 * D / N}, M="ratio")
+    np.testing.assert_allclose(near["M"], 20 * D / N)
+    with pytest.raises(InputError, match=r"M is about 1\.0e\+03 times .*: a column is in other"):
+        read({**table, "ratio": 1e3 * D / N}, M="ratio")
+    with pytest.raises(InputError, match=r"row 2, ratio: 1\.0e\+03 times, which is far from"):
+        read({**table, "ratio": D / N * [1, 1e3, 1, 1]}, M="ratio")
+    nothing = {known[0]: every[known[0]] * [1, 1, 0, 1]}  # divides nothing
+    with pytest.raises(InputError, match=rf"row 3, {known[0]}: 0\.0 is not positive"):
+        read({**table, **nothing, "ratio": D / N}, M="ratio")
+    assert len(read({**table, "ratio": 1e3 * D / N}, M="ratio", counting=None)) == len(FRAME)
+
+
 def test_one_input_is_enough_and_derives_nothing():
     runs = read({"flops": [1e18, 1e19], "loss": [3.0, 2.0]})
     assert list(runs.columns) == ["C", "L"]
