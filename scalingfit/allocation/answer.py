@@ -17,7 +17,7 @@ from scalingfit.allocation.flops import SixND
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Answer", "FloatArray", "engineering", "quantity"]
+__all__ = ["Answer", "FloatArray", "engineering", "in_draws", "quantity", "share"]
 
 FloatArray = NDArray[np.float64]
 
@@ -169,6 +169,30 @@ def quantity(name: str, value: float) -> str:
     if name in IN_FULL:
         return f"{value:.12g}"
     return _three(value) if name == "C" else engineering(value)
+
+
+def share(flags: Any) -> FloatArray:
+    """The share of draws in which each row is flagged, shape ``(row,)``."""
+    return np.asarray(np.mean(flags.reshape(-1, flags.shape[-1]), axis=0), np.float64)
+
+
+def in_draws(name: str, asked: FloatArray, flags: Any, what: str) -> list[str]:
+    """Say of each row in how many of the draws something holds, where it does in any.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for, such as C.
+    asked : array, shape (row,)
+    flags : array of bool, shape (chain, draw, row) or (row,)
+    what : str
+        What holds where a flag is set.
+    """
+    return [
+        f"{name} {quantity(name, row)}: in {100 * part:.3g} % of the draws {what}"
+        for row, part in zip(asked, share(flags), strict=True)
+        if part > 0
+    ]
 
 
 def _json_number(value: float) -> float | None:

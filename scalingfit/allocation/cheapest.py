@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
-from scalingfit.allocation.answer import Answer, FloatArray, engineering
+from scalingfit.allocation.answer import Answer, FloatArray, engineering, in_draws, share
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.frontier import extras_of
+from scalingfit.allocation.parts import require_room
 from scalingfit.allocation.question import cost, numbers, reach, subject
 from scalingfit.allocation.roots import crossing
 from scalingfit.allocation.solver import (
@@ -82,6 +83,7 @@ def cheapest(
     targets = numbers("L", L, signed=True)  # negative where it is normalised, as by `vocabulary`
     others = extras_of(asked.law, extras, len(targets))
     stated = terms(counting, max_params, inference_tokens)
+    require_room(asked.law, others, "max_params", stated.max_params)
     with jax.enable_x64(True):
         law = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), asked.law)
         found = _solve(law, targets, stated.rule, stated.max_params, others)
@@ -95,7 +97,7 @@ def cheapest(
         messages=(
             *stated.caveats(asked, N_middle),
             *_unreached(targets, C, stated),
-            *_bound(targets, binds, stated),
+            *in_draws("L", targets, binds, stated.binding),
             *reach("losses", middle, asked.counted(stated.training)),
         ),
         provenance=stated.record(asked, extras),
@@ -134,29 +136,14 @@ def _ratio(D: FloatArray, N: FloatArray) -> FloatArray:
 
 
 def _unreached(targets: FloatArray, C: FloatArray, stated: Terms) -> list[str]:
-    share = np.mean(np.isinf(C).reshape(-1, len(targets)), axis=0)
+    never = share(np.isinf(C)) == 1.0
     limited = np.isfinite(stated.max_params)
     limit = f" with at most {engineering(stated.max_params)} parameters" if limited else ""
-    if np.any(share == 1.0):
+    if np.any(never):
         raise InputError(
             f"no budget reaches the loss in any draw{limit}",
-            [f"L = {engineering(L)}" for L in targets[share == 1.0]],
+            [f"L = {engineering(L)}" for L in targets[never]],
             remedy="ask for a loss above the law's irreducible one"
             + (", or raise max_params." if limited else "."),
         )
-    return [
-        f"L {engineering(L)}: in {100 * part:.3g} % of the draws no budget reaches it{limit}"
-        for L, part in zip(targets, share, strict=True)
-        if part > 0
-    ]
-
-
-def _bound(targets: FloatArray, binds: NDArray[np.bool_], stated: Terms) -> list[str]:
-    """Say where a larger model than is allowed would have been cheaper."""
-    share = np.mean(binds.reshape(-1, len(targets)), axis=0)
-    return [
-        f"L {engineering(L)}: in {100 * part:.3g} % of the draws max_params "
-        f"({engineering(stated.max_params)}) binds"
-        for L, part in zip(targets, share, strict=True)
-        if part > 0
-    ]
+    return in_draws("L", targets, np.isinf(C), f"no budget reaches it{limit}")

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
-from scalingfit.allocation.answer import Answer, FloatArray, engineering, quantity
+from scalingfit.allocation.answer import Answer, FloatArray, engineering, quantity, share
 from scalingfit.allocation.frontier import extras_of
+from scalingfit.allocation.parts import require_room
 from scalingfit.allocation.question import cost, numbers, reach, subject
 from scalingfit.allocation.shapes import ListedShapes, Shape
 from scalingfit.allocation.solver import budget_loss, solve
@@ -38,27 +39,35 @@ class Choice(Answer):
     @property
     def probability(self) -> FloatArray:
         """The share of draws in which each model is the best, shape ``(row,)``."""
-        return self._share("best")
+        return share(self.draws["best"])
 
     def summary(self, quantiles: Any = (0.05, 0.5, 0.95)) -> list[dict[str, Any]]:
-        """Like the summary of any answer; ``best`` and ``nearest`` are shares of the draws."""
+        """Like the summary of any answer; ``best`` and ``nearest`` are shares of the draws.
+
+        Parameters
+        ----------
+        quantiles : sequence of float
+            Between 0 and 1; 0.05 gives the key ``q5``.
+
+        Returns
+        -------
+        list of dict
+            One for each pair of budget and model: ``{"C": 1e21, "N": 1e9, "D": ..., "L": {"q5":
+            ...}, ..., "best": 0.8, "nearest": 1.0}``.
+        """
         rows = super().summary(quantiles)
         for name in ("best", "nearest"):
-            for row, share in zip(rows, self._share(name), strict=True):
-                row[name] = float(share)
+            for row, part in zip(rows, share(self.draws[name]), strict=True):
+                row[name] = float(part)
         return rows
 
     def cells(self) -> list[list[str]]:
         """The table as text, with the shares of draws in which each is best and nearest."""
         columns = [
-            [name, *(f"{100 * share:.3g} %" for share in self._share(name))]
+            [name, *(f"{100 * part:.3g} %" for part in share(self.draws[name]))]
             for name in ("best", "nearest")
         ]
         return [[*row, *more] for row, *more in zip(super().cells(), *columns, strict=True)]
-
-    def _share(self, name: str) -> FloatArray:
-        flags = self.draws[name]
-        return np.asarray(flags.reshape(-1, flags.shape[-1]).mean(axis=0), np.float64)
 
 
 def choose(
@@ -118,6 +127,7 @@ def choose(
     spent, N = (grid.ravel() for grid in np.meshgrid(budgets, sizes, indexing="ij"))
     about = {name: np.tile(values[allowed], len(budgets)) for name, values in known.items()}
     repeated = {name: np.repeat(values, len(sizes)) for name, values in others.items()}
+    require_room(asked.law, repeated, "N", N)
     with jax.enable_x64(True):
         law = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), asked.law).expand(1)
         D = np.asarray(rule.tokens(N, spent), np.float64)

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
-from scalingfit.allocation.answer import Answer, FloatArray, engineering, quantity
+from scalingfit.allocation.answer import Answer, FloatArray, in_draws, quantity, share
 from scalingfit.allocation.flops import Counting
+from scalingfit.allocation.parts import require_room
 from scalingfit.allocation.question import cost, numbers, reach, subject, unknown_inputs
 from scalingfit.allocation.solver import Optimum, solve
-from scalingfit.allocation.terms import Rule, terms
+from scalingfit.allocation.terms import Rule, Terms, terms
 from scalingfit.law import Law
 
 __all__ = ["Frontier", "extras_of", "frontier", "splits"]
@@ -123,6 +124,7 @@ def frontier(
     budgets = numbers("C", C)
     others = extras_of(asked.law, extras, len(budgets))
     stated = terms(counting, max_params, inference_tokens)
+    require_room(asked.law, others, "max_params", stated.max_params)
     found = solve(asked.law, budgets, stated.rule, extras=others, max_params=stated.max_params)
     _require_feasible(found, budgets, stated.rule)
     ratio = found.D / found.N
@@ -140,7 +142,7 @@ def frontier(
         draws=draws,
         messages=(
             *stated.caveats(asked, middle["N"]),
-            *_edges(found, budgets, stated.max_params),
+            *_edges(found, budgets, stated),
             *_saturated(found, budgets, "U" in others),
             *reach("budgets", middle, asked.counted(stated.training)),
         ),
@@ -222,9 +224,9 @@ def _require_feasible(found: Optimum, budgets: FloatArray, rule: Counting) -> No
     lost = np.isnan(found.L)
     if np.any(lost):
         where = [
-            f"C = {quantity('C', C)}: {100 * share:.3g} % of the draws"
-            for C, share in zip(budgets, _share(lost), strict=True)
-            if share > 0
+            f"C = {quantity('C', C)}: {100 * part:.3g} % of the draws"
+            for C, part in zip(budgets, share(lost), strict=True)
+            if part > 0
         ]
         raise InputError(
             "no split of the budget has a finite loss",
@@ -233,20 +235,15 @@ def _require_feasible(found: Optimum, budgets: FloatArray, rule: Counting) -> No
         )
 
 
-def _edges(found: Optimum, budgets: FloatArray, max_params: float) -> list[str]:
+def _edges(found: Optimum, budgets: FloatArray, stated: Terms) -> list[str]:
     """Say where the optimum lies at an end of what was searched."""
-    if np.isfinite(max_params):
-        top = f"max_params ({engineering(max_params)}) binds"
-    else:
-        top = (
-            "the best split is the largest possible model: the law gains nothing from tokens there"
-        )
+    top = "the best split is the largest possible model: the law gains nothing from tokens there"
     bottom = "the best split is the smallest possible model: the law gains nothing from size there"
     return [
-        f"C {quantity('C', C)}: in {100 * share:.3g} % of the draws {what}"
-        for what, at_edge in ((bottom, found.lowest), (top, found.highest))
-        for C, share in zip(budgets, _share(at_edge), strict=True)
-        if share > 0
+        *in_draws("C", budgets, found.lowest, bottom),
+        *in_draws(
+            "C", budgets, found.highest, stated.binding if np.isfinite(stated.max_params) else top
+        ),
     ]
 
 
@@ -257,12 +254,11 @@ def _saturated(found: Optimum, budgets: FloatArray, repeated: bool) -> list[str]
     """
     flat = -found.slope * np.log(10.0) < NEGLIGIBLE * np.abs(found.L)
     cure = "; more unique tokens would help, more compute does not" if repeated else ""
-    return [
-        f"C {quantity('C', C)}: in {100 * share:.3g} % of the draws ten times the budget would "
-        f"lower the loss by less than {100 * NEGLIGIBLE:g} %: N and D hardly matter there{cure}"
-        for C, share in zip(budgets, _share(flat), strict=True)
-        if share > 0
-    ]
+    little = (
+        "ten times the budget would lower the loss by less than "
+        f"{100 * NEGLIGIBLE:g} %: N and D hardly matter there{cure}"
+    )
+    return in_draws("C", budgets, flat, little)
 
 
 def _middle(found: Optimum, training: Counting) -> dict[str, FloatArray]:
@@ -270,7 +266,3 @@ def _middle(found: Optimum, training: Counting) -> dict[str, FloatArray]:
     middle = {**found.parts, "N": found.N, "D": found.D}
     middle = {name: np.median(v.reshape(-1, v.shape[-1]), axis=0) for name, v in middle.items()}
     return {"C": cost(training, middle["N"], middle["D"]), **middle}
-
-
-def _share(flags: Any) -> Any:
-    return np.mean(flags.reshape(-1, flags.shape[-1]), axis=0)

@@ -11,17 +11,57 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
+from scalingfit._errors import InputError
+from scalingfit.allocation.answer import FloatArray, engineering
 from scalingfit.allocation.roots import crossing
 from scalingfit.law import Law
 
-__all__ = ["fixed", "sizes"]
+__all__ = ["fixed", "require_room", "sizes"]
 
 
 def fixed(law: Law | type[Law], known: Mapping[str, Any]) -> Any:
     """Parameters in the parts whose size is given."""
     return sum(known[part] for part in law.size if part in known)
+
+
+def require_room(
+    law: Law, known: Mapping[str, FloatArray], name: str, N: float | FloatArray
+) -> None:
+    """Refuse models that the parts that are given fill, so that nothing is left for the others.
+
+    Parameters
+    ----------
+    law : Law
+    known : mapping of str to array, shape (row,)
+        The parts that are given, among other inputs.
+    name : str
+        What `N` is called where it was asked for.
+    N : float or array, shape (row,)
+        Parameters in all parts together, or the most that are allowed.
+
+    Raises
+    ------
+    InputError
+    """
+    given = [part for part in law.size if part in known]
+    if not given:
+        return
+    (part,) = given
+    whole, size = np.broadcast_arrays(N, known[part])
+    full = whole <= size + 1.0
+    if full.any():
+        pairs = zip(whole[full], size[full], strict=True)
+        raise InputError(
+            f"{name} leaves nothing beside the {part} that is given",
+            [
+                f"{name} = {engineering(N)}, {part} = {engineering(size)}"
+                for N, size in dict.fromkeys(pairs)
+            ],
+            remedy=f"raise {name}, or give a smaller {part}.",
+        )
 
 
 def sizes(law: Law, N: Any, known: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from scalingfit._errors import InputError
-from scalingfit.allocation.answer import FloatArray
+from scalingfit.allocation.answer import FloatArray, engineering
 from scalingfit.allocation.embedding import NonEmbedding, WithEmbedding
 from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
 from scalingfit.allocation.question import Subject, number
@@ -42,6 +42,11 @@ class Terms:
     training: Counting
     rule: Counting
     max_params: float
+
+    @property
+    def binding(self) -> str:
+        """What is said of optima at the largest model allowed."""
+        return f"max_params ({engineering(self.max_params)}) binds"
 
     def caveats(self, asked: Subject, N: FloatArray) -> tuple[str, ...]:
         """Where the rule does not go with the fit, or with models of N parameters, (row,)."""

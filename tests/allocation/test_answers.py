@@ -218,6 +218,17 @@ def test_the_vocabulary_of_a_given_model_is_the_papers() -> None:
         frontier(point, 1e12, N_nv=1e12)
 
 
+def test_a_part_of_the_model_that_is_as_large_as_the_whole_is_named() -> None:
+    point = law("vocabulary").published["tao-2024"].law
+    wrong = r"N_v = 1\.00B\nWhat to do: raise {0}, or give a smaller N_v"
+    for ask, about in ((frontier, 1e21), (cheapest, -4.0)):
+        with pytest.raises(InputError, match="max_params = 500M, " + wrong.format("max_params")):
+            ask(point, about, N_v=1e9, max_params=5e8)
+    with pytest.raises(InputError, match=r"\n  N = 1\.00B, " + wrong.format("N")):
+        choose(point, [1e21, 1e22], [1e9, 2e9], N_v=1e9)
+    assert len(choose(point, 1e21, [2e9], N_v=1e9)) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
