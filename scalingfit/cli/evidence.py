@@ -86,7 +86,7 @@ def compare(
         data["stacked"] = stacked.as_json()
         shown.append(stacked)
     if at is not None:
-        data["corners"] = at.as_json()
+        data["corners" if corners else "family"] = at.as_json()
         shown.append(at)
     return Reply(data, shown, warned=bool(found.messages))
 

@@ -76,7 +76,7 @@ def told_apart(difference: float, error: float, groups: int) -> bool:
     Parameters
     ----------
     difference, error : float
-        In elpd, and its standard error.
+        In elpd, and its standard error by ArviZ, where the variance is a mean over the groups.
     groups : int
         How many runs, or groups of runs, were left out in turn.
     """
@@ -84,7 +84,8 @@ def told_apart(difference: float, error: float, groups: int) -> bool:
 
     if groups < 2:
         return False
-    return difference > max(ALIKE, float(t.ppf(norm.cdf(CLEAR), groups - 1)) * error)
+    unbiased = error * np.sqrt(groups / (groups - 1))
+    return bool(difference > max(ALIKE, float(t.ppf(norm.cdf(CLEAR), groups - 1)) * unbiased))
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -63,7 +63,7 @@ def test_compare(comparison: Comparison, file: str, stand_in, tmp_path: Path, ca
     assert code == int(bool(comparison.messages))
     said = json.loads(capsys.readouterr().out)
     assert said["best"] == "chinchilla"
-    assert "corners" not in said  # the family of both laws was not compared
+    assert "family" not in said  # the family of both laws was not compared
     rows = said["stacked"]["mixture"]
     assert [row["C"] for row in rows] == [1e20, 3.2e21, 3.2e22, 3.2e23]
     assert rows[0]["L"] == pytest.approx(comparison.frontier([1e20]).mixture.summary()[0]["L"])
@@ -97,7 +97,7 @@ def test_compare_tells_where_between_the_corners_the_runs_lie(
     }
     stand_in("compare", dataclasses.replace(comparison, standings=standings))
     cli.run(["compare", file, "--laws", "chinchilla,kaplan,nested", "--json"])
-    said = json.loads(capsys.readouterr().out)["corners"]
+    said = json.loads(capsys.readouterr().out)["family"]
     assert said["sides"]["chinchilla"]["posterior"] > 0.95 > said["sides"]["chinchilla"]["prior"]
     assert set(said["intervals"]["E"]) == {"posterior", "prior"}
     assert said["conclusion"].startswith("Given these runs, ")
