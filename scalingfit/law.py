@@ -331,7 +331,7 @@ class Law(abc.ABC):
 
 def _check_declaration(cls: type[Law]) -> None:
     """Refuse a law that the engine could not sample, naming the line to change."""
-    for attribute in ("size", "may_rise"):
+    for attribute in ("size", "may_rise", "symbols"):
         strangers = set(cls.__dict__.get(attribute, ())) - set(cls.inputs())
         if strangers:
             raise TypeError(

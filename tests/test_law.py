@@ -122,6 +122,15 @@ def test_faulty_declarations_are_told_with_the_line_to_change() -> None:
             },
             r"Faulty\.may_rise: M is not an argument of loss\(N\)",
         ),
+        (
+            declare,
+            {
+                "__annotations__": {"alpha": Array},
+                "alpha": parameter(prior, ""),
+                "symbols": {"N": "parameters", "M": "tokens per parameter"},
+            },
+            r"Faulty\.symbols: M is not an argument of loss\(N\)",
+        ),
     ]
     for build, body, message in faults:
         with pytest.raises(TypeError, match=message):
