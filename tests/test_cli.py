@@ -586,6 +586,17 @@ def test_what_json_lacks_becomes_null() -> None:
     assert jsonable(value) == {"a": None, "b": [1.0, None], "c": [1, None, "x", True]}
 
 
+def test_a_counting_rule_is_one_that_can_be_typed(
+    saved: Path, type_in: Callable[..., Done]
+) -> None:
+    done = type_in("frontier", str(saved), "-C", "1e21", "--counting", "7ND")
+    assert done.err.splitlines() == [
+        "error: unknown counting rule '7ND'",
+        "  by name: 6ND, 6ND-non-embedding, 6ND-with-embedding",
+        "What to do: use 6ND.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("python", "typed"),
     [
@@ -598,6 +609,7 @@ def test_what_json_lacks_becomes_null() -> None:
         ('read(..., bad_rows="drop").', "--bad-rows drop."),
         ("pin them: priors={'alpha': 0.34}.", "pin them: --prior alpha=0.34."),
         ("use noise='normal_level'.", "use --noise normal_level."),
+        ('per budget, or batch="critical".', "per budget, or --input batch=critical."),
         ("nothing to translate", "nothing to translate"),
     ],
 )
