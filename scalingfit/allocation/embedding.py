@@ -47,16 +47,18 @@ class NonEmbedding(PerToken):
     def size(self, N: Any) -> Any:
         return non_embedding(N, self.omega)
 
+    @property
+    @override
+    def sized(self) -> str:
+        return "N_E"
+
     @override
     def per_token(self, N: Any) -> Any:
         return 6.0 * self.size(N)
 
     @override
     def describe(self) -> str:
-        return (
-            f"C = 6 N_E D, where the fit's N is total: N = N_E + {self.omega:g} N_E^(1/3); "
-            "a is the exponent of N_E"
-        )
+        return f"C = 6 N_E D, where the fit's N is total: N = N_E + {self.omega:g} N_E^(1/3)"
 
     @property
     @override
@@ -84,16 +86,18 @@ class WithEmbedding(PerToken):
     def size(self, N: Any) -> Any:
         return with_embedding(N, self.omega)
 
+    @property
+    @override
+    def sized(self) -> str:
+        return "the sum"
+
     @override
     def per_token(self, N: Any) -> Any:
         return 6.0 * self.size(N)
 
     @override
     def describe(self) -> str:
-        return (
-            f"C = 6 (N + {self.omega:g} N^(1/3)) D, where the fit's N leaves embeddings out; "
-            "a is the exponent of the sum"
-        )
+        return f"C = 6 (N + {self.omega:g} N^(1/3)) D, where the fit's N leaves embeddings out"
 
     @property
     @override
@@ -109,6 +113,18 @@ def non_embedding(N: Any, omega: float = CHINCHILLA_OMEGA) -> Any:
     """Non-embedding parameters N_E of N total ones: the root of N = N_E + omega N_E^(1/3).
 
     Pearce & Song 2024, arXiv 2406.12907. In u = N_E^(1/3) it is a cubic with a single real root.
+
+    Parameters
+    ----------
+    N : float or array
+        Total parameters.
+    omega : float
+        As in `NonEmbedding`.
+
+    Returns
+    -------
+    float or array
+        N_E, of the shape of N.
     """
     xp = _numpy_of(N, omega)
     third = omega / 3.0
@@ -116,7 +132,22 @@ def non_embedding(N: Any, omega: float = CHINCHILLA_OMEGA) -> Any:
 
 
 def with_embedding(N: Any, omega: float = CHINCHILLA_OMEGA) -> Any:
-    """Total parameters of N non-embedding ones: N + omega N^(1/3)."""
+    """Total parameters of N non-embedding ones: N + omega N^(1/3).
+
+    Pearce & Song 2024, arXiv 2406.12907.
+
+    Parameters
+    ----------
+    N : float or array
+        Non-embedding parameters.
+    omega : float
+        As in `NonEmbedding`.
+
+    Returns
+    -------
+    float or array
+        Total parameters, of the shape of N.
+    """
     return N + omega * _numpy_of(N, omega).cbrt(N)
 
 

@@ -57,6 +57,11 @@ class Counting(abc.ABC):
         """The parameters that the rule counts, of which exponents in C speak; mostly N itself."""
         return N
 
+    @property
+    def sized(self) -> str:
+        """What `size` gives, in the words of `describe`."""
+        return "N"
+
 
 class PerToken(Counting):
     """Base of the rules under which every token costs the same."""
@@ -119,6 +124,11 @@ class WithInference(Counting):
     @override
     def size(self, N: Any) -> Any:
         return self.training.size(N)
+
+    @property
+    @override
+    def sized(self) -> str:
+        return self.training.sized
 
     @override
     def flops(self, N: Any, D: Any) -> Any:

@@ -12,10 +12,9 @@ from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
 from scalingfit.allocation.answer import Answer, FloatArray
-from scalingfit.allocation.flops import Counting
+from scalingfit.allocation.flops import Counting, SixND
 from scalingfit.allocation.question import cost, numbers, reach, subject, unknown_inputs
-from scalingfit.allocation.terms import Rule
-from scalingfit.allocation.terms import counting as counting_rule
+from scalingfit.allocation.terms import Rule, terms
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 
@@ -85,8 +84,8 @@ def forecast(
         An input is missing, unknown, not positive, or of a length that does not match the rest.
     """
     asked = subject(posterior)
-    rule = counting_rule(counting)
-    points, derived = _complete(type(asked.law), _broadcast(inputs), rule)
+    stated = terms(counting)
+    points, derived = _complete(type(asked.law), _broadcast(inputs), stated.rule)
     with jax.enable_x64(True):
         mean = _mean(asked.law, {name: points[name] for name in asked.law.inputs()})
         draws = {"mean": np.asarray(mean)}
@@ -95,13 +94,12 @@ def forecast(
     return Forecast(
         asked=points,
         draws=draws,
-        messages=(*derived, *reach("points", _places(points, rule), asked.counted(rule))),
-        provenance={
-            "law": type(asked.law).name,
-            "counting": rule.describe(),
-            "seed": seed,
-            "posterior": dict(asked.provenance),
-        },
+        messages=(
+            *derived,
+            *(stated.caveats(asked, points["N"]) if "N" in points else ()),
+            *reach("points", _places(points, stated.training), asked.counted(stated.training)),
+        ),
+        provenance=stated.record(asked, {}) | {"seed": seed},
     )
 
 
@@ -137,20 +135,22 @@ def _complete(
     """Derive the inputs that follow from those given, and say so."""
     # (input, what it follows from, how): the first that applies is used, and D comes first
     # because the others follow from it.
+    # The heading states any rule but the usual one.
+    how = rule.describe() if isinstance(rule, SixND) else "by the counting rule"
     recipes: list[tuple[str, set[str], str, Callable[..., Any]]] = [
-        ("D", {"N", "C"}, rule.describe(), lambda p: rule.tokens(p["N"], p["C"])),
-        ("C", {"N", "D"}, rule.describe(), lambda p: rule.flops(p["N"], p["D"])),
+        ("D", {"N", "C"}, how, lambda p: rule.tokens(p["N"], p["C"])),
+        ("C", {"N", "D"}, how, lambda p: rule.flops(p["N"], p["D"])),
         ("S", {"D", "batch"}, "S = D / batch", lambda p: p["D"] / p["batch"]),
     ]
     needed = law.inputs()
     takes = f"{law.name} takes {', '.join(needed)}"
     points, derived = dict(given), []
-    for name, sources, how, value in recipes:
+    for name, sources, said, value in recipes:
         wanted = name in needed or (name == "D" and "S" in needed)
         if wanted and name not in points and sources <= set(points):
             with jax.enable_x64(True):
                 points[name] = np.asarray(value(points), np.float64)
-            derived.append(f"{name} was derived: {how}")
+            derived.append(f"{name} was derived: {said}")
     missing = [name for name in needed if name not in points]
     if missing:
         raise InputError(
@@ -164,8 +164,8 @@ def _complete(
     return points, derived
 
 
-def _places(points: dict[str, FloatArray], rule: Counting) -> dict[str, FloatArray]:
-    """The points with what they cost, where that follows."""
+def _places(points: dict[str, FloatArray], training: Counting) -> dict[str, FloatArray]:
+    """The points with what their training costs, where that follows."""
     if {"N", "D"} <= set(points):
-        return {"C": cost(rule, points["N"], points["D"]), **points}
+        return {**points, "C": cost(training, points["N"], points["D"])}
     return points

@@ -43,6 +43,12 @@ class Frontier(Answer):
     hidden: ClassVar[frozenset[str]] = frozenset({"b"})
 
     @property
+    def heading(self) -> str:
+        """The title, the count, and which N the exponent ``a`` is of, where it is not the fit's."""
+        sized = self.provenance["a_of"]
+        return super().heading + ("" if sized == "N" else f"; a is the exponent of {sized}")
+
+    @property
     def C(self) -> FloatArray:
         """Budgets in FLOP, shape ``(budget,)``."""
         return self.asked["C"]
@@ -146,7 +152,7 @@ def frontier(
             *_saturated(found, budgets, "U" in others),
             *reach("budgets", middle, asked.counted(stated.training)),
         ),
-        provenance=stated.record(asked, extras),
+        provenance=stated.record(asked, extras) | {"a_of": stated.rule.sized},
     )
 
 

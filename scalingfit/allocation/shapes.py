@@ -60,6 +60,16 @@ def exact_flops(shape: Shape) -> Any:
     queries, keys, values, logits, softmax, reduction, projection and feed-forward; the backward
     pass costs twice the forward pass. (The ratios to 6 N D in the paper's table A4 follow only if
     embedding and head are left out, as with a vocabulary of 0 here.)
+
+    Parameters
+    ----------
+    shape : Shape
+        Its numbers may be arrays.
+
+    Returns
+    -------
+    float or array
+        FLOP per token, forward and backward.
     """
     width, context = shape.width, shape.context
     attention = 8.0 * width**2 + 4.0 * context * width + 3.0 * shape.heads * context
@@ -72,6 +82,16 @@ def attention_flops(shape: Shape) -> Any:
 
     Porian et al. 2024, "Resolving Discrepancies in Compute-Optimal Scaling of Language Models",
     arXiv 2406.19146: a token attends to half of the context on average.
+
+    Parameters
+    ----------
+    shape : Shape
+        Its numbers may be arrays.
+
+    Returns
+    -------
+    float or array
+        FLOP per token, forward and backward.
     """
     return 6.0 * shape.parameters + 6.0 * shape.context * shape.width * shape.depth
 

@@ -105,8 +105,14 @@ def counting(rule: Rule, *, omega: float | None = None) -> Counting:
     Parameters
     ----------
     rule : str, Counting or callable
+        "6ND", "6ND-non-embedding" or "6ND-with-embedding"; a rule; or a function of N and D,
+        elementwise and traceable by JAX, that gives the FLOP of a run.
     omega : float, optional
         Size of the embeddings, for the rules by name that take one; see `NonEmbedding`.
+
+    Returns
+    -------
+    Counting
 
     Raises
     ------

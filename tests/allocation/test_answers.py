@@ -91,8 +91,15 @@ def test_the_count_stands_above_the_table_unless_it_is_the_usual_one(posterior) 
     counted = frontier(posterior, 1e21, counting=NonEmbedding(1200.0), inference_tokens=1e9)
     said = (
         "C = 6 N_E D, where the fit's N is total: N = N_E + 1200 N_E^(1/3); "
-        "a is the exponent of N_E; plus 1e+09 tokens served at a third of that"
+        "plus 1e+09 tokens served at a third of that"
     )
+    # The others have no exponent a to speak of.
+    told = {"counting": NonEmbedding(1200.0), "inference_tokens": 1e9}
+    for answer in (choose(posterior, 1e21, [1e9], **told), cheapest(posterior, 2.5, **told)):
+        assert str(answer).splitlines()[1] == said
+    said += "; a is the exponent of N_E"
+    other = str(frontier(posterior, 1e21, counting="6ND-with-embedding"))
+    assert other.splitlines()[1].endswith("; a is the exponent of the sum")
     assert str(counted).splitlines()[:2] == [title, said]
     assert f"<caption>{title}\n{said.replace(chr(39), '&#x27;')}</caption>" in counted._repr_html_()
 
@@ -541,6 +548,18 @@ def test_forecast_derives_tokens_from_compute_and_says_so(posterior) -> None:
     assert found.asked["D"] == pytest.approx([1e20 / 6e9, 1e20 / 12e9])
     assert found.messages == ("D was derived: C = 6 N D, with N as in the fit",)
     assert [row["N"] for row in found.summary()] == [1e9, 2e9]
+
+
+def test_forecast_speaks_of_its_count_as_the_frontier_does(posterior) -> None:
+    found = forecast(posterior, N=1e9, C=1e20, counting="6ND-non-embedding")
+    assert found.messages == ("D was derived: by the counting rule",)
+    assert str(found).count("C = 6 N_E D") == 1
+    (_, said) = forecast(POINT, N=1e9, C=1e20, counting="6ND-with-embedding").messages
+    assert (said,) == frontier(POINT, 1e20, counting="6ND-with-embedding").messages
+    # Where the budget also serves, the training run is what compares with the runs.
+    served = forecast(posterior, N=1e9, C=1e23, counting=WithInference(SixND(), 4.95e13))
+    assert served.asked["D"] == pytest.approx(1e12 / 6)
+    assert served.messages == found.messages
 
 
 def test_forecast_derives_steps_from_tokens() -> None:
