@@ -16,3 +16,10 @@ def data_dir() -> Path:
     if not (folder / "epoch_chinchilla.csv").is_file():
         pytest.skip(f"no published tables here: name their folder in {FOLDER_VARIABLE}")
     return folder
+
+
+@pytest.fixture
+def published(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same folder, where `datasets.load` looks for tables too."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(data_dir))
+    return data_dir

@@ -28,7 +28,7 @@ def near(found: Reconciliation) -> None:
             assert abs(published - middle) <= 1.5 * abs(end - middle), (row["stage"], method)
 
 
-def test_the_last_stage_of_porians_ladder(data_dir: Path) -> None:
+def test_the_last_stage_of_porians_ladder(published: Path) -> None:
     found = ladder(stages=STAGES[-1:], **SHORT)
     near(found)
     assert found.stages[STAGES[-1]].posterior.verdict.status != "not converged"
@@ -36,7 +36,7 @@ def test_the_last_stage_of_porians_ladder(data_dir: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", list(PUBLISHED))
-def test_porians_ladder(data_dir: Path, dataset: str) -> None:
+def test_porians_ladder(published: Path, dataset: str) -> None:
     found = ladder(dataset, **SHORT)
     near(found)
     for method in ("isoflop", "envelope"):
@@ -46,7 +46,7 @@ def test_porians_ladder(data_dir: Path, dataset: str) -> None:
 
 
 @pytest.fixture
-def chinchilla(data_dir: Path) -> Runs:
+def chinchilla(published: Path) -> Runs:
     """The 240 rows that Besiroglu et al. 2024 fit."""
     runs = datasets.load("epoch_chinchilla", labels=["besiroglu_excluded"])
     return runs.take(runs.labels["besiroglu_excluded"] == 0)

@@ -111,7 +111,7 @@ def test_cuts_are_positive_numbers(cuts: Any) -> None:
         horizons(jittered(0.02), least=6, cuts=cuts)
 
 
-def test_published_budgets_do_not_chain(data_dir: Path) -> None:
+def test_published_budgets_do_not_chain(published: Path) -> None:
     """Neighbours of Chinchilla's 245 runs are less than 25 % apart nearly throughout."""
     runs = datasets.load("epoch_chinchilla")
     sizes = np.bincount(clusters(runs.C))
