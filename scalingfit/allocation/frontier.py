@@ -45,7 +45,7 @@ class Frontier(Answer):
     @property
     def heading(self) -> str:
         """The title, the count, and which N the exponent ``a`` is of, where it is not the fit's."""
-        sized = self.provenance["a_of"]
+        sized = self.provenance.get("a_of", "N")
         return super().heading + ("" if sized == "N" else f"; a is the exponent of {sized}")
 
     @property

@@ -14,6 +14,7 @@ from scalingfit.inference.posterior import Posterior
 
 __all__ = ["Stacked", "stack"]
 
+COUNTED = ("counting", "a_of")  # how FLOP are counted: one rule for all laws
 NEGLIGIBLE = 0.005
 """Laws with less weight than this take no part."""
 
@@ -139,7 +140,7 @@ def stack(
             *(f"{name}: {m}" for name, answer in each.items() for m in answer.messages),
         ),
         provenance={
-            "counting": first.provenance["counting"],
+            **{key: first.provenance[key] for key in COUNTED if key in first.provenance},
             "stacked": {n: dict(a.provenance) for n, a in each.items()},
             "weights": shares,
         },
