@@ -59,7 +59,8 @@ def recovered(name: str, fits: int) -> tuple[dict[str, np.ndarray], list[Draws]]
     """
     truth, tables = simulate(name, fits)
     model = build(law(name), noise(law(name).default_noise), SEEN.get(name, {}))
-    return truth, sample(model, tables, Settings(draws=300, retries=1, limits=LIMITS))
+    settings = Settings(method="auto", draws=300, retries=1, limits=LIMITS)
+    return truth, sample(model, tables, settings)
 
 
 def assert_covered(truth: Mapping[str, np.ndarray], drawn: Sequence[Draws]) -> None:
