@@ -110,14 +110,12 @@ def among(runs: Runs, by: str, budgets: ArrayLike | None = None) -> list[Any]:
             f"budgets are given, but runs are left out by {by!r}",
             remedy='write by="budget", or no budgets.',
         )
-    table = {**runs.columns, **runs.labels}
-    if by not in table:
-        raise InputError(
-            f"there is no column {by!r} to leave runs out by",
-            [f"columns: {listed(table)}"],
-            remedy='choose one of these, or "budget" for runs of nearly the same compute.',
-        )
-    return [group_key(value) for value in table[by].tolist()]
+    values = runs.named(
+        by,
+        "to leave runs out by",
+        'choose one of these, or "budget" for runs of nearly the same compute.',
+    )
+    return [group_key(value) for value in values.tolist()]
 
 
 def _require_runs(runs: Runs, levels: Floats, numbers: NDArray[np.int64]) -> None:

@@ -163,14 +163,10 @@ def _usual(scale: Floats, ends: Floats, least: int) -> list[float]:
 
 
 def _source_split(runs: Runs, split: str) -> NDArray[np.bool_]:
-    table = {**runs.columns, **runs.labels}
-    if split not in table:
-        raise InputError(
-            f"there is no column {split!r} that says which runs to fit",
-            [f"columns: {listed(table)}"],
-            remedy="keep it when reading: read(..., labels=['split']).",
-        )
-    values = [str(value).lower() for value in table[split].tolist()]
+    column = runs.named(
+        split, "that says which runs to fit", "keep it when reading: read(..., labels=['split'])."
+    )
+    values = [str(value).lower() for value in column.tolist()]
     known = {"train": True, "1": True, "1.0": True, "test": False, "0": False, "0.0": False}
     unknown = sorted({value for value in values if value not in known})
     if unknown:

@@ -199,19 +199,31 @@ class Runs:
             row_numbers=self.row_numbers[index],
         )
 
+    def named(self, name: str, purpose: str, remedy: str) -> NDArray[Any]:
+        """A numeric column or label, shape ``(run,)``; where there is none, why it was wanted.
+
+        Raises
+        ------
+        InputError
+        """
+        table = {**self.columns, **self.labels}
+        if name not in table:
+            raise InputError(
+                f"there is no column {name!r} {purpose}",
+                [f"columns: {listed(table)}"],
+                remedy=remedy,
+            )
+        return table[name]
+
     def split(self, by: str) -> dict[Any, "Runs"]:
         """Make one table per distinct value of a label or numeric column, in sorted order.
 
         Runs without a value form the group "(missing)", so no run is lost.
         """
-        table = {**self.columns, **self.labels}
-        if by not in table:
-            raise InputError(
-                f"there is no column {by!r} to split by",
-                [f"columns: {listed(table)}"],
-                remedy="choose one of these, or keep it when reading with labels=[...].",
-            )
-        keys = [group_key(value) for value in table[by].tolist()]
+        values = self.named(
+            by, "to split by", "choose one of these, or keep it when reading with labels=[...]."
+        )
+        keys = [group_key(value) for value in values.tolist()]
         positions: dict[Any, list[int]] = {}
         for position, key in enumerate(keys):
             positions.setdefault(key, []).append(position)
