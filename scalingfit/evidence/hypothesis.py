@@ -14,7 +14,7 @@ from scalingfit.allocation import Counting, frontier
 from scalingfit.allocation import counting as counting_rule
 from scalingfit.allocation.answer import quantity
 from scalingfit.allocation.frontier import splits
-from scalingfit.allocation.question import numbers, subject, unknown_inputs
+from scalingfit.allocation.question import number, subject, unknown_inputs
 from scalingfit.evidence.expression import Statement
 from scalingfit.inference.diagnostics import ess
 from scalingfit.inference.programs import prior_values
@@ -160,13 +160,7 @@ def _budget(posterior: Posterior, C: float | None, rule: Counting) -> float:
                 "these runs have no N and D to take a budget from", remedy="name C=..."
             )
         return float(np.max(columns["C"]))
-    budgets = numbers("C", C)
-    if len(budgets) > 1:
-        raise InputError(
-            f"a hypothesis is weighed at one budget, and C has {len(budgets)}",
-            remedy="ask for one after the other.",
-        )
-    return float(budgets[0])
+    return number("C", C)
 
 
 def _prior(
