@@ -30,7 +30,7 @@ from benchmarks.speed.problem import (
 )
 from scalingfit.inference.diagnostics import Limits
 from scalingfit.inference.model import Data
-from scalingfit.inference.programs import pack_group, pool, programs
+from scalingfit.inference.programs import pack_group, programs, starts
 from scalingfit.runs import Runs
 
 ROUNDS = 2
@@ -143,7 +143,7 @@ def _packed(count: int, seed: int) -> tuple[Data, Any]:
 
     with jax.enable_x64(True):
         data = pack_group(model(), tables(count, seed), 240, "float64")
-        return data, programs(model()).whiten(pool(model(), "float64"), data)
+        return data, programs(model()).whiten(starts(model(), [None] * count, "float64"), data)[0]
 
 
 def huber(place: Any, n: Any, d: Any, y: Any) -> Any:

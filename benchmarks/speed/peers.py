@@ -28,7 +28,7 @@ from benchmarks.speed.problem import (
     timed,
 )
 from scalingfit.inference.model import Model, build
-from scalingfit.inference.programs import pack, pool, programs
+from scalingfit.inference.programs import pack, programs, starts
 from scalingfit.noise import StudentT
 from scalingfit.runs import Runs
 
@@ -159,7 +159,9 @@ def blackjax_white() -> Result:
     this, runs = model(), epoch()
     data = jax.tree.map(jax.numpy.asarray, pack(this, runs, len(runs), "float64"))
     batch = jax.tree.map(lambda x: x[None], data)
-    white = jax.tree.map(lambda x: x[0], programs(this).whiten(pool(this, "float64"), batch))
+    white = jax.tree.map(
+        lambda x: x[0], programs(this).whiten(starts(this, [None], "float64"), batch)[0]
+    )
 
     def density(w: Any) -> Any:
         return this.log_density(white.colour(w), data)

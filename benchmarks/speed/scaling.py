@@ -63,13 +63,13 @@ def single(rows: int) -> dict[str, float]:
 
 def sampling_rate(post: Any) -> float:
     """Gradients a second of NUTS alone, all phases, without finding the mode and judging."""
-    from scalingfit.inference.programs import pack_group, pool, programs
+    from scalingfit.inference.programs import pack_group, programs, starts
     from scalingfit.inference.walk import walk
 
     this, rows = model(), bucket(len(post.runs))
     with jax.enable_x64(True):
         data = pack_group(this, [post.runs], rows, "float64")
-        white = programs(this).whiten(pool(this, "float64"), data)
+        white, _ = programs(this).whiten(starts(this, [None], "float64"), data)
 
         def run() -> Any:
             return walk(

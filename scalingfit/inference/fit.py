@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from scalingfit import __version__
 from scalingfit._errors import InputError
@@ -219,7 +219,7 @@ def _misfit(model: Model, runs: Runs, draws: Draws) -> list[str]:
         return []
     mean = np.bincount(cell, observed) / np.bincount(cell)
     pure = float(np.sqrt(np.sum((observed - mean[cell]) ** 2) / freedom))
-    highest = pure * np.sqrt(freedom / chi2.ppf(0.05, freedom))
+    highest = pure * np.sqrt(freedom / chdtri(freedom, 0.95))
     if not np.quantile(draws.values["sigma"], 0.05) > 1.5 * highest:
         return []
     unit = " %" if model.noise.on_log else ""

@@ -14,7 +14,6 @@ from jax import Array
 __all__ = ["Ascent", "Whitening", "climb", "climb_each", "find_mode"]
 
 ITERATIONS = 100
-LANES = {"cpu": 1}
 ACCELERATOR_LANES = 4096
 STIFFEST, SOFTEST = 1e-8, 3.0  # limits on a posterior standard deviation, in log units
 
@@ -58,7 +57,7 @@ class Whitening:
         return self.mode + jnp.sum(self.factor * white, axis=-1)
 
 
-def find_mode(log_density: Callable[[Array], Array], starts: Array) -> Whitening:
+def find_mode(log_density: Callable[[Array], Array], starts: Array) -> tuple[Whitening, Array]:
     """Climb from every start and whiten at the best mode found.
 
     Parameters
@@ -66,20 +65,28 @@ def find_mode(log_density: Callable[[Array], Array], starts: Array) -> Whitening
     log_density : callable
         ``(dim,) -> scalar``.
     starts : array, shape (start, dim)
+
+    Returns
+    -------
+    Whitening
+    array, shape (start, dim)
+        Where the climbs ended, the best first.
     """
     tops = climb_each(functools.partial(climb, log_density), starts)
     heights = jnp.where(jnp.isnan(tops.height), -jnp.inf, tops.height)
-    best = jnp.argmax(heights)
+    order = jnp.argsort(-heights)
+    best = order[0]
     curvatures, directions = tops.curvatures[best], tops.directions[best]
     stiff, soft = STIFFEST**-2, SOFTEST**-2
     spread = jnp.clip(jnp.where(curvatures > 0, curvatures, soft), soft, stiff) ** -0.5
-    return Whitening(
+    white = Whitening(
         mode=tops.place[best],
         factor=directions * spread,
         log_density=heights[best],
         agreeing=jnp.mean(heights > heights[best] - 0.1, dtype=heights.dtype),
         repaired=jnp.any(curvatures <= 0),
     )
+    return white, tops.place[order]
 
 
 def climb_each[Found](climb: Callable[[Any], Found], starts: Any) -> Found:
@@ -88,7 +95,7 @@ def climb_each[Found](climb: Callable[[Any], Found], starts: Any) -> Found:
     One after the other on a CPU, where climbs in lock-step wait for the slowest and leave the
     cache; side by side on an accelerator.
     """
-    lanes = LANES.get(jax.default_backend(), ACCELERATOR_LANES)
+    lanes = None if jax.default_backend() == "cpu" else ACCELERATOR_LANES
     found: Found = jax.lax.map(climb, starts, batch_size=lanes)
     return found
 

@@ -24,6 +24,7 @@ from jax import Array
 from numpy.typing import NDArray
 from numpyro import handlers
 from numpyro.distributions import Distribution
+from numpyro.distributions.distribution import validation_enabled
 from numpyro.distributions.transforms import (
     AffineTransform,
     ComposeTransform,
@@ -127,7 +128,8 @@ class Model:
             Of one table.
         """
         values, log_jacobian = self.constrain(z, data.centre)
-        with HANDLERS:
+        # Every value is the transform of a real number, so none lies outside its support.
+        with HANDLERS, validation_enabled(False):
             terms, _ = compute_log_probs(self.sample, (data,), {}, values, sum_log_prob=False)
         likelihood = jnp.sum(data.weight * terms.pop("L"))
         return likelihood + sum(jnp.sum(term) for term in terms.values()) + log_jacobian
@@ -143,18 +145,20 @@ class Model:
         log_jacobian = jnp.zeros((), z.dtype)
         for at in self._order:
             site, transform = self.sites[at], self.transforms[at]
-            shift, stretch = self._recentring(site, values, centre)
-            unconstrained = shift + z[at] * stretch
+            unconstrained = z[at]
+            if (recentring := self._recentring(site, values, centre)) is not None:
+                shift, stretch = recentring
+                unconstrained = shift + unconstrained * stretch
+                log_jacobian += jnp.log(jnp.abs(stretch))
             values[site] = transform(unconstrained)
             log_jacobian += transform.log_abs_det_jacobian(unconstrained, values[site])
-            log_jacobian += jnp.log(jnp.abs(stretch))
         return values, log_jacobian
 
     def unconstrain(self, values: Mapping[str, Any], centre: Mapping[str, Leaf]) -> Array:
         """The coordinates of sampled parameters; the inverse of `constrain`."""
         coordinates = []
         for site, transform in zip(self.sites, self.transforms, strict=True):
-            shift, stretch = self._recentring(site, values, centre)
+            shift, stretch = self._recentring(site, values, centre) or (0.0, 1.0)
             coordinates.append((transform.inv(jnp.asarray(values[site])) - shift) / stretch)
         return jnp.stack(coordinates)
 
@@ -226,14 +230,14 @@ class Model:
 
     def _recentring(
         self, site: str, values: Mapping[str, Any], centre: Mapping[str, Leaf]
-    ) -> tuple[Any, Any]:
-        """Shift and stretch from the sampled coordinate to the unconstrained parameter."""
+    ) -> tuple[Any, Any] | None:
+        """Shift and stretch, if any, from the sampled coordinate to the unconstrained parameter."""
         declared, transform = self._declared(site), self.transforms[self.sites.index(site)]
         if declared.floor and _is_linear(transform):
             anywhere = jnp.ones(())
             return anywhere - self._loss(self.law_of({**values, site: anywhere}), centre), 1.0
         if declared.power is None or not _is_exponential(transform):
-            return 0.0, 1.0
+            return None
         middle, exponent = centre[declared.of], _resolve(declared.power, self.priors, values)  # type: ignore[index]  # declared together with the exponent
         return (middle, 1.0 / exponent) if declared.inverse else (exponent * middle, 1.0)
 
@@ -291,8 +295,13 @@ class _Given:
 def _build(law: type[Law], noise: type[Noise], given: tuple[_Given, ...]) -> Model:
     priors = {item.name: item.prior for item in given}
     blank = Model(law, noise, priors, (), ())
-    with HANDLERS:
-        trace = handlers.trace(handlers.seed(blank.sample, 0)).get_trace()
+    trace: dict[str, Any] = {}
+
+    def look() -> None:
+        with HANDLERS:
+            trace.update(handlers.trace(handlers.seed(blank.sample, 0)).get_trace())
+
+    jax.eval_shape(look)  # the names and kinds of the sites; nothing is computed or compiled
     sites = tuple(name for name, site in trace.items() if site["type"] == "sample")
     transforms = tuple(_transform(name, trace[name]["fn"], law) for name in sites)
     return Model(law, noise, priors, sites, transforms)

@@ -24,7 +24,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from scalingfit.inference.lanes import each_fit
 
@@ -34,6 +36,7 @@ MAX_DEPTH = 10
 DIVERGENCE = 1000.0  # loss of energy beyond which a trajectory has left the typical set; as in Stan
 TURNS = 1024  # of a segment
 
+Leaf = Any  # an array of JAX or NumPy
 LogDensity = Callable[[Array, Any], Array]
 Evaluate = Callable[[Array], tuple[Array, Array]]
 
@@ -59,20 +62,20 @@ class Chain:
         Total energy at the start of the trajectory; sum of acceptance probabilities along it.
     counters : array of int, shape (5,)
         Depth of the tree, leaf of the subtree, leapfrogs of the trajectory, direction (1 is
-        forward), and finished transitions.
+        forward), and finished transitions: -1 before the first turn.
     adaptation : array, shape (4,)
         Log step size, its average, error statistic and count of the dual averaging.
     """
 
-    ends: Array
-    proposals: Array
-    log_weights: Array
-    momentum_sums: Array
-    checkpoints: Array
-    energy: Array
-    acceptance_sum: Array
-    counters: Array
-    adaptation: Array
+    ends: Leaf
+    proposals: Leaf
+    log_weights: Leaf
+    momentum_sums: Leaf
+    checkpoints: Leaf
+    energy: Leaf
+    acceptance_sum: Leaf
+    counters: Leaf
+    adaptation: Leaf
 
 
 class Row:
@@ -84,35 +87,31 @@ class Row:
     log_density, energy, acceptance, leapfrogs, diverging = range(-5, 0)
 
 
-def begin(
-    log_density: LogDensity, position: Array, momentum: Array, log_step: Array, target: Any
-) -> Chain:
-    """A chain that starts its first trajectory.
+def begin(position: NDArray[Any], log_step: NDArray[Any]) -> Chain:
+    """Chains that stand where nothing has been evaluated: their first turn does that alone.
 
     Parameters
     ----------
-    log_density : callable
-        ``(position, target) -> scalar``.
-    position, momentum : array, shape (dim,)
-    log_step : scalar
-    target : pytree
+    position : array, shape (..., dim)
+    log_step : array, shape (...)
     """
-    dim, real = position.shape[0], position.dtype
-    value, gradient = _evaluate(log_density, target)(position)
-    proposal = jnp.concatenate([position, gradient, value[None]])
-    zero = jnp.zeros((), real)
-    blank = Chain(
-        ends=jnp.zeros((2, 3, dim), real),
-        proposals=jnp.stack([proposal, proposal]),
-        log_weights=jnp.zeros(2, real),
-        momentum_sums=jnp.zeros((2, dim), real),
-        checkpoints=jnp.zeros((2, MAX_DEPTH, dim), real),
-        energy=zero,
-        acceptance_sum=zero,
-        counters=jnp.array([0, 0, 0, 1, 0], jnp.int32),
-        adaptation=jnp.stack([log_step, log_step, zero, zero]).astype(real),
+    *chains, dim = position.shape
+    real = position.dtype
+    ends = np.zeros((*chains, 2, 3, dim), real)
+    ends[..., 0, :] = position[..., None, :]
+    adaptation = np.zeros((*chains, 4), real)
+    adaptation[..., :2] = log_step[..., None]
+    return Chain(
+        ends=ends,
+        proposals=np.zeros((*chains, 2, 2 * dim + 1), real),
+        log_weights=np.zeros((*chains, 2), real),
+        momentum_sums=np.zeros((*chains, 2, dim), real),
+        checkpoints=np.zeros((*chains, 2, MAX_DEPTH, dim), real),
+        energy=np.zeros(chains, real),
+        acceptance_sum=np.zeros(chains, real),
+        counters=np.broadcast_to(np.array([0, 0, 0, 1, -1], np.int32), (*chains, 5)),
+        adaptation=adaptation,
     )
-    return _renew(blank, proposal, momentum, jnp.ones((), bool))
 
 
 def segment(
@@ -189,8 +188,9 @@ def _evaluate(log_density: LogDensity, target: Any) -> Evaluate:
 def _turn(
     evaluate: Evaluate, chain: Chain, normal: Array, uniform: Array, adapt: Array, aim: Array
 ) -> tuple[Chain, Array]:
-    """One leapfrog step, and all that follows from it."""
+    """One leapfrog step, and all that follows from it; at first a step of no length."""
     depth, leaf, leapfrogs, direction, transition = chain.counters
+    first_turn = transition < 0
     end, log_density = _leapfrog(evaluate, chain)
     position, momentum, gradient = end
     change = chain.energy - (0.5 * _dot(momentum, momentum) - log_density)
@@ -210,19 +210,20 @@ def _turn(
     stopped = turning | diverging
     complete = (leaf + 1 == 2**depth) & ~stopped
     prefer = complete & (jnp.log(uniform[1]) < weight - chain.log_weights[0])
-    tree = jnp.where(prefer, subtree, chain.proposals[0])
+    tree = jnp.where(prefer | first_turn, subtree, chain.proposals[0])
     tree_weight = jnp.where(
         complete, jnp.logaddexp(chain.log_weights[0], weight), chain.log_weights[0]
     )
     tree_sum = chain.momentum_sums[0] + jnp.where(complete, subtree_sum, 0.0)
     ends = jnp.where((jnp.arange(2) == direction)[:, None, None], end, chain.ends)
     turned = _is_turning(tree_sum, ends[0, 1], ends[1, 1])
-    ended = stopped | (complete & (turned | (depth + 1 == MAX_DEPTH)))
+    drawn = ~first_turn & (stopped | (complete & (turned | (depth + 1 == MAX_DEPTH))))
+    ended = drawn | first_turn
 
     acceptance_sum = chain.acceptance_sum + jnp.exp(jnp.minimum(log_weight, 0.0))
     accepted = acceptance_sum / (leapfrogs + 1)
     dim = position.shape[0]
-    marks = [tree[-1], chain.energy, accepted, jnp.where(ended, leapfrogs + 1, 0), diverging]
+    marks = [tree[-1], chain.energy, accepted, jnp.where(drawn, leapfrogs + 1, 0), diverging]
     row = jnp.concatenate(
         [tree[:dim], jnp.stack([jnp.asarray(mark, tree.dtype) for mark in marks])]
     )
@@ -244,7 +245,7 @@ def _turn(
                 transition + ended,
             ]
         ),
-        adaptation=_adapt(chain.adaptation, accepted, aim, ended, transition, adapt),
+        adaptation=_adapt(chain.adaptation, accepted, aim, drawn, transition, adapt),
     )
     return _renew(grown, tree, normal, ended), row
 
@@ -253,7 +254,8 @@ def _leapfrog(evaluate: Evaluate, chain: Chain) -> tuple[Array, Array]:
     """Move the active end of the trajectory by one step; its new state, and the log density."""
     forward = chain.counters[3] == 1
     position, momentum, gradient = jnp.where(forward, chain.ends[1], chain.ends[0])
-    step = jnp.exp(chain.adaptation[0]) * jnp.where(forward, 1.0, -1.0)
+    sign = jnp.where(chain.counters[4] < 0, 0.0, jnp.where(forward, 1.0, -1.0))
+    step = jnp.exp(chain.adaptation[0]) * sign
     momentum = momentum + 0.5 * step * gradient
     position = position + step * momentum
     value, gradient = evaluate(position)
@@ -307,7 +309,7 @@ def _renew(chain: Chain, proposal: Array, momentum: Array, ended: Array) -> Chai
 
 
 def _adapt(
-    state: Array, accepted: Array, aim: Array, ended: Array, transition: Array, adapt: Array
+    state: Array, accepted: Array, aim: Array, drawn: Array, transition: Array, adapt: Array
 ) -> Array:
     """Dual averaging of the log step size (Hoffman & Gelman 2014, section 3.2).
 
@@ -323,4 +325,4 @@ def _adapt(
     average = weight * log_step + (1 - weight) * average
     last = transition + 1 >= adapt
     moved = jnp.stack([jnp.where(last, average, log_step), average, error, count])
-    return jnp.where(ended & (transition < adapt), moved, state)
+    return jnp.where(drawn & (transition < adapt), moved, state)

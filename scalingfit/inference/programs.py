@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -29,9 +29,9 @@ __all__ = [
     "group_size",
     "pack",
     "pack_group",
-    "pool",
     "prior_values",
     "programs",
+    "starts",
 ]
 
 POOL, STARTS = 256, 4  # prior draws looked at, and how many of the best are climbed from
@@ -99,10 +99,9 @@ def pack_group(model: Model, tables: Sequence[Runs], rows: int, precision: str) 
 class Programs:
     """The compiled functions of a model; JAX keeps one executable for each shape."""
 
-    whiten: Callable[..., Whitening]
-    begin: Callable[..., nuts.Chain]
+    whiten: Callable[..., tuple[Whitening, dict[str, Array]]]
     segment: Callable[..., tuple[nuts.Chain, Array, Array]]
-    weigh: Callable[..., tuple[Array, Array, Array]]
+    weigh: Callable[..., tuple[Array, dict[str, Array], Array, Array]]
     values: Callable[..., dict[str, Array]]
 
 
@@ -114,47 +113,71 @@ def programs(model: Model) -> Programs:
         data, whitening = given
         return model.log_density(whitening.colour(white), data)
 
-    def whiten(starts: dict[str, Array], data: Data) -> Whitening:
+    def whiten(starts: dict[str, Array], data: Data) -> tuple[Whitening, dict[str, Array]]:
         def density(place: Array) -> Array:
             return model.log_density(place, data)
 
         places = jax.vmap(lambda values: model.unconstrain(values, data.centre))(starts)
         heights = jax.vmap(density)(places)
         order = jnp.argsort(jnp.where(jnp.isnan(heights), jnp.inf, -heights))
-        return find_mode(density, places[order[:STARTS]])
+        white, tops = find_mode(density, places[order[:STARTS]])
+        return white, jax.vmap(lambda top: model.constrain(top, data.centre)[0])(tops)
 
     def weigh(
         places: Array, proposal: importance.Proposal, given: tuple[Data, Whitening]
-    ) -> tuple[Array, Array, Array]:
-        lanes = cached(given[0].loss.shape[-1])
+    ) -> tuple[Array, dict[str, Array], Array, Array]:
+        data, whitening = given
+        lanes = cached(data.loss.shape[-1])
 
         def densities(positions: Array) -> Array:
             one = functools.partial(target, given=given)
             found: Array = jax.lax.map(one, positions, batch_size=lanes)
             return found
 
-        return importance.evaluate(densities, places, proposal)
+        position, heights, log_weight = importance.evaluate(densities, places, proposal)
+        return position, values_at(whitening, data, position), heights, log_weight
 
-    def values(whitening: Whitening, position: Array, data: Data) -> dict[str, Array]:
+    def values_at(whitening: Whitening, data: Data, position: Array) -> dict[str, Array]:
         def one(white: Array) -> dict[str, Array]:
             return model.constrain(whitening.colour(white), data.centre)[0]
 
-        return jax.vmap(jax.vmap(one))(position)
+        return jax.vmap(one)(position)
 
-    begin = jax.vmap(functools.partial(nuts.begin, target), in_axes=(0, 0, 0, None))
+    def values(whitening: Whitening, position: Array, data: Data) -> dict[str, Array]:
+        return jax.vmap(functools.partial(values_at, whitening, data))(position)
+
     return Programs(
-        whiten=jax.jit(each_fit(whiten, in_axes=(None, 0))),
-        begin=jax.jit(each_fit(begin)),
+        whiten=jax.jit(each_fit(whiten)),
         segment=jax.jit(functools.partial(nuts.segment, target)),
         weigh=jax.jit(each_fit(weigh)),
         values=jax.jit(each_fit(values)),
     )
 
 
-@functools.lru_cache(maxsize=256)
-def pool(model: Model, precision: str) -> dict[str, Floats]:
-    """Prior draws to start from; the same for every table."""
-    return {name: value[:POOL].astype(precision) for name, value in prior_values(model).items()}
+def starts(
+    model: Model, known: Sequence[Mapping[str, Floats] | None], precision: str
+) -> dict[str, Floats]:
+    """Where to look for the mode of each fit: prior draws, and modes of a similar fit.
+
+    Parameters
+    ----------
+    model : Model
+    known : sequence of (mapping or None)
+        Of each fit: parameters, each of shape (start,), that take the place of prior draws.
+    precision : str
+
+    Returns
+    -------
+    dict of array, shape (fit, POOL)
+    """
+    found = {
+        name: np.tile(value[:POOL].astype(precision), (len(known), 1))
+        for name, value in prior_values(model).items()
+    }
+    for fit, modes in enumerate(known):
+        for name, values in (modes or {}).items():
+            found[name][fit, : len(values)] = values
+    return found
 
 
 @functools.lru_cache(maxsize=256)

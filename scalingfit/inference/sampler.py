@@ -23,10 +23,17 @@ from numpy.typing import NDArray
 
 from scalingfit.inference import nuts
 from scalingfit.inference.diagnostics import Diagnosis, Limits, diagnose
-from scalingfit.inference.importance import BLOCK, Proposal, Weighted, weigh
+from scalingfit.inference.importance import BLOCK, Proposal, weigh
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
-from scalingfit.inference.programs import bucket, group_size, pack_group, pool, programs
+from scalingfit.inference.programs import (
+    STARTS,
+    bucket,
+    group_size,
+    pack_group,
+    programs,
+    starts,
+)
 from scalingfit.inference.walk import rehearse, walk
 from scalingfit.runs import Runs
 
@@ -200,6 +207,34 @@ def _generator(model: Model, runs: Runs, settings: Settings, attempt: int) -> np
     return np.random.default_rng(np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint32))
 
 
+@dataclasses.dataclass(frozen=True)
+class _Unweighted:
+    """A table without its weights, known by its content."""
+
+    model: Model
+    digest: str
+    precision: str
+    runs: Runs = dataclasses.field(compare=False)
+
+
+def _modes_of(model: Model, runs: Runs, settings: Settings) -> dict[str, Floats] | None:
+    """Modes of the table without its weights, where it has some: those with them are near.
+
+    All but one of the starts climb from there; the best prior draw is left, lest the runs of weight
+    zero have led astray.
+    """
+    if "weight" not in runs.columns:
+        return None
+    plain = runs.without_weight()
+    return _unweighted_modes(_Unweighted(model, plain.digest, settings.precision, plain))
+
+
+@functools.lru_cache(maxsize=64)
+def _unweighted_modes(table: _Unweighted) -> dict[str, Floats]:
+    group = _Group(table.model, [table.runs], Settings(precision=table.precision), attempt=0)
+    return {name: np.asarray(ends[0, : STARTS - 1]) for name, ends in group.climbed[1].items()}
+
+
 class _Group:
     """The tables of one program, padded to its full size with copies of the first."""
 
@@ -212,14 +247,20 @@ class _Group:
         self.generators = [_generator(model, runs, settings, attempt) for runs in full]
         self.data: Data = pack_group(model, full, rows, settings.precision)
         self.programs = programs(model)
+        self.tables = full
 
     @functools.cached_property
+    def climbed(self) -> tuple[Whitening, dict[str, jax.Array]]:
+        """What `white` says, and where the climbs ended."""
+        known = [_modes_of(self.model, runs, self.settings) for runs in self.tables]
+        begin = starts(self.model, known, self.settings.precision)
+        found: tuple[Whitening, dict[str, jax.Array]] = self.programs.whiten(begin, self.data)
+        return found
+
+    @property
     def white(self) -> Whitening:
         """Coordinates in which each posterior is close to a standard normal."""
-        found: Whitening = self.programs.whiten(
-            pool(self.model, self.settings.precision), self.data
-        )
-        return found
+        return self.climbed[0]
 
     def rehearse(self, by_weights: bool) -> None:
         """Compile, beside another thread that whitens, what comes next."""
@@ -247,7 +288,10 @@ class _Group:
             acceptance=settings.acceptance,
             precision=settings.precision,
         )
-        values = self._values(walked.white, walked.rows[..., : self.model.dim])
+        found = self.programs.values(walked.white, walked.rows[..., : self.model.dim], self.data)
+        values = {
+            name: np.asarray(found[name], np.float64)[: self.count] for name in self.model.sites
+        }
         rows = walked.rows[: self.count].astype(np.float64)
         diverging = rows[..., row.diverging] > 0
         stacked = np.stack([values[name] for name in self.model.sites], axis=1)
@@ -272,56 +316,43 @@ class _Group:
         """Sample by importance from the Laplace fit; what fails is judged so, and sampled again."""
         target = self.data, self.white
 
-        def evaluate(places: Floats, proposal: Proposal) -> tuple[Floats, Floats, Floats]:
+        def evaluate(places: Floats, proposal: Proposal) -> Any:
             full, proposals = self._full(places), jax.tree.map(self._full, proposal)
             blocks = np.split(full, places.shape[1] // BLOCK, axis=1)  # of one shape: one program
             found = [self.programs.weigh(block, proposals, target) for block in blocks]
-            position, height, weight = (
-                np.concatenate(parts, axis=1, dtype=np.float64)[: self.count]
-                for parts in zip(*found, strict=True)
+            return jax.tree.map(
+                lambda *parts: np.concatenate(parts, axis=1, dtype=np.float64), *found
             )
-            return position, height, weight
 
-        generators = self.generators[: self.count]
-        weighted = weigh(evaluate, self.model.dim, generators, self.settings.limits.ess)
-        return self._resampled(weighted)
-
-    def _resampled(self, weighted: list[Weighted]) -> list[Draws]:
-        shape = (self.settings.chains, self.settings.draws)
-        drawn = [one.resample(g, shape) for one, g in zip(weighted, self.generators, strict=False)]
-        position = np.zeros((len(self.generators), *shape, self.model.dim))
-        position[: self.count] = [place for place, _ in drawn]
-        values = self._values(self.white, position)
-        sites = len(self.model.sites)
+        settings, generators = self.settings, self.generators[: self.count]
+        shape, sites = (settings.chains, settings.draws), len(self.model.sites)
         blank = np.zeros(shape)
-        return [
-            Draws(
-                values={name: value[fit] for name, value in values.items()},
-                log_density=drawn[fit][1],
-                energy=-drawn[fit][1],
-                acceptance=blank + 1.0,
-                leapfrogs=blank.astype(np.int64),
-                diverging=blank > 0,
-                step_size=np.full(shape[0], np.nan),
-                diagnosis=Diagnosis.of_weights(one.ess if one.sure else np.nan, sites, shape[0]),
-                record=self._record(fit)
-                | {"method": "importance", "khat": one.khat, "importance_ess": one.ess},
+        made = []
+        weighted = weigh(evaluate, self.model.dim, generators, settings.limits.ess)
+        for fit, (one, generator) in enumerate(zip(weighted, generators, strict=True)):
+            values, log_density = one.resample(generator, shape)
+            ess = one.ess if one.sure else np.nan
+            made.append(
+                Draws(
+                    values={name: values[name] for name in self.model.sites},
+                    log_density=log_density,
+                    energy=-log_density,
+                    acceptance=blank + 1.0,
+                    leapfrogs=blank.astype(np.int64),
+                    diverging=blank > 0,
+                    step_size=np.full(shape[0], np.nan),
+                    diagnosis=Diagnosis.of_weights(ess, sites, shape[0]),
+                    record=self._record(fit)
+                    | {"method": "importance", "khat": one.khat, "importance_ess": one.ess},
+                )
             )
-            for fit, one in enumerate(weighted)
-        ]
+        return made
 
     def _full(self, leaf: Floats) -> NDArray[Any]:
         """An array (fit, ...) as a program takes it: for all its fits, in its precision."""
         full = np.zeros((len(self.generators), *leaf.shape[1:]), self.settings.precision)
         full[: len(leaf)] = leaf
         return full
-
-    def _values(self, white: Whitening, position: Floats) -> dict[str, Floats]:
-        """Parameters at whitened positions, each of shape (fit, chain, draw)."""
-        found = self.programs.values(white, position.astype(self.settings.precision), self.data)
-        return {
-            name: np.asarray(found[name], np.float64)[: self.count] for name in self.model.sites
-        }
 
     def _record(self, fit: int) -> dict[str, Any]:
         return {

@@ -100,7 +100,7 @@ class _Walk:
         real: np.dtype[Any],
     ) -> None:
         self.programs, self.data, self.generators = programs(model), data, generators
-        self.chains, self.dim, self.real = chains, model.dim, real
+        self.chains, self.real = chains, real
         self.aim = jnp.full(len(generators), acceptance, real)
         self.turns = 0
 
@@ -115,12 +115,10 @@ class _Walk:
             See `nuts.Row`.
         log_step : array, shape (fit, chain)
         """
-        chains, real = self.chains, self.real
-        words = np.stack([g.integers(0, 2**32, (chains, 2), np.uint32) for g in self.generators])
-        momentum = np.stack([g.standard_normal((chains, self.dim)) for g in self.generators])
+        real, generators = self.real, self.generators
+        words = np.stack([g.integers(0, 2**32, (self.chains, 2), np.uint32) for g in generators])
         keys, target = jax.random.wrap_key_data(jnp.asarray(words)), (self.data, white)
-        begin = (start.astype(real), momentum.astype(real), log_step.astype(real))
-        state = self.programs.begin(*begin, target)
+        state = nuts.begin(start.astype(real), log_step.astype(real))
         parts = []
         for number in itertools.count():
             state, rows, turns = self.programs.segment(

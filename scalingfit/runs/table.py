@@ -238,6 +238,11 @@ class Runs:
         require_range("weight", values, self.row_numbers, allow_negative_loss=False)
         return self._with(columns={**self.columns, "weight": values})
 
+    def without_weight(self) -> "Runs":
+        """Let each run count once."""
+        kept = {name: values for name, values in self.columns.items() if name != "weight"}
+        return self._with(columns=kept)
+
     def design_warnings(self) -> list[str]:
         """Say what these runs cannot tell apart, whatever the law, and what to do about it."""
         return design_warnings(self.columns)

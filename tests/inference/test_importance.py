@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from arviz_stats.base.array import array_stats
 from scipy import optimize, stats
 
 from scalingfit.inference import importance
-from scalingfit.inference.importance import Proposal, Weighted, evaluate, weigh
+from scalingfit.inference.importance import Proposal, Weighted, evaluate, smooth, weigh
 
 DIM = 3
 
@@ -30,7 +31,12 @@ def weighed(log_density, dim: int = DIM, seed: int = 0) -> Weighted:
 @functools.cache
 def _program(log_density):
     compiled = jax.jit(jax.vmap(functools.partial(evaluate, log_density)))
-    return lambda places, proposal: jax.tree.map(np.asarray, compiled(places, proposal))
+
+    def program(places, proposal):
+        position, height, weight = jax.tree.map(np.asarray, compiled(places, proposal))
+        return position, {"last": position[..., -1]}, height, weight
+
+    return program
 
 
 def normal(x):
@@ -111,20 +117,51 @@ def test_what_cannot_be_reached_fails() -> None:
 
 def test_resampled_draws_follow_the_weights() -> None:
     found = weighed(skewed)
-    position, log_density = found.resample(np.random.default_rng(1), (4, 1000))
-    assert position.shape == (4, 1000, DIM)
-    np.testing.assert_allclose(log_density, skewed(position))
-    mean = found.weight @ found.position
-    spread = np.sqrt(found.weight @ (found.position - mean) ** 2)
+    values, log_density = found.resample(np.random.default_rng(1), (4, 1000))
+    last = values["last"]
+    assert last.shape == log_density.shape == (4, 1000)
+    heights = dict(zip(found.position[:, -1], found.log_density, strict=True))
+    assert all(heights[x] == height for x, height in zip(last.flat, log_density.flat, strict=True))
+    mean = found.weight @ found.position[:, -1]
+    spread = np.sqrt(found.weight @ (found.position[:, -1] - mean) ** 2)
     # Systematic resampling adds less than independent choices would.
-    assert np.all(np.abs(position.mean(axis=(0, 1)) - mean) < 4 * spread / np.sqrt(4000))
+    assert abs(last.mean() - mean) < 4 * spread / np.sqrt(4000)
+
+
+@pytest.mark.parametrize("tail", [0.1, 0.4, 0.9])
+@pytest.mark.parametrize("count", [100, 2048, 16384])
+def test_weights_are_smoothed_as_arviz_does(tail: float, count: int) -> None:
+    random = np.random.default_rng(count)
+    log_weight = tail * random.standard_exponential(count) + 700.0
+    weight, khat = smooth(log_weight)
+    expected, expected_khat = array_stats.psislw(-log_weight)
+    assert khat == pytest.approx(float(expected_khat), rel=1e-10)
+    np.testing.assert_allclose(weight, np.exp(expected) / np.exp(expected).sum(), rtol=1e-9)
+
+
+def test_draws_without_a_density_weigh_nothing() -> None:
+    random = np.random.default_rng(0)
+    log_weight = random.standard_normal(2048)
+    log_weight[::3] = -np.inf
+    weight, khat = smooth(log_weight)
+    assert np.all(weight[::3] == 0)
+    assert weight.sum() == pytest.approx(1.0)
+    assert khat < 0.7
+
+
+def test_equal_weights_have_no_tail_to_fit() -> None:
+    weight, khat = smooth(np.zeros(2048))
+    np.testing.assert_allclose(weight, 1 / 2048)
+    assert np.isnan(khat)
 
 
 def test_weights_are_against_the_density_of_the_mixture() -> None:
     """Up to a constant, which all draws of one round share."""
     random = np.random.default_rng(0)
     weight = random.dirichlet(np.ones(500))
-    found = Weighted(random.standard_normal((500, DIM)), weight, weight, 0.1, 1 / np.sum(weight**2))
+    found = Weighted(
+        random.standard_normal((500, DIM)), {}, weight, weight, 0.1, 1 / np.sum(weight**2)
+    )
     proposal = Proposal.around(found, random)
     made = evaluate(normal, proposal.draw(random, 256), proposal)
     position, log_density, log_weight = jax.tree.map(np.asarray, made)
@@ -141,5 +178,5 @@ def test_where_one_draw_weighs_all_nothing_is_warned_and_nothing_passes() -> Non
     random = np.random.default_rng(0)
     log_weight = 5 * random.standard_exponential(2048) - 750
     log_weight[0] = 0.0
-    found = importance._weighted(random.standard_normal((2048, DIM)), log_weight, log_weight)
+    found = importance._weighted(random.standard_normal((2048, DIM)), {}, log_weight, log_weight)
     assert not found.passes(400.0)

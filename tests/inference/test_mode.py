@@ -24,7 +24,7 @@ def _double_precision() -> Iterator[None]:
 
 
 def climb(log_density: Callable[[Array], Array], *starts: list[float]) -> Whitening:
-    found = jax.jit(lambda begin: find_mode(log_density, begin))(jnp.asarray(starts))
+    found = jax.jit(lambda begin: find_mode(log_density, begin)[0])(jnp.asarray(starts))
     return jax.tree.map(np.asarray, found)
 
 
@@ -118,7 +118,7 @@ def test_the_mode_of_the_published_points_is_scipys(epoch_240: Runs) -> None:
     start = model.unconstrain({**published, "sigma": 0.01, "nu": 5.0}, data.centre)
     scipys = minimize(value_and_slope, np.asarray(start), jac=True, method="BFGS", tol=1e-6)
 
-    found = jax.jit(lambda z: find_mode(lambda at: model.log_density(at, data), z))(start[None])
+    found = jax.jit(lambda z: find_mode(lambda at: model.log_density(at, data), z)[0])(start[None])
     assert float(found.log_density) == pytest.approx(-scipys.fun, abs=1e-6)
     in_sds = np.linalg.solve(np.asarray(found.factor), scipys.x - np.asarray(found.mode))
     assert np.abs(in_sds).max() < 1e-3

@@ -67,12 +67,6 @@ def choose(x: Array, which: Array) -> Array:
 
 
 @jax.jit
-def start(position: Array, momentum: Array, log_step: Array, which: Array) -> nuts.Chain:
-    one = jax.vmap(lambda *of: nuts.begin(choose, *of), in_axes=(0, 0, 0, None))
-    return jax.vmap(one)(position, momentum, log_step, which)
-
-
-@jax.jit
 def segment(*arguments: Any) -> tuple[nuts.Chain, Array, Array]:
     return nuts.segment(choose, *arguments)
 
@@ -81,9 +75,8 @@ def walk(
     which: np.ndarray, position: np.ndarray, log_step: np.ndarray, adapt: int, stop: int, seed: int
 ) -> tuple[np.ndarray, nuts.Chain]:
     """Rows of the first `stop` transitions, (fit, chain, draw, dim + 5), and the chains' state."""
-    rng = np.random.default_rng(seed)
     keys = jax.random.split(jax.random.key(seed), position.shape[:2])
-    chains = start(position, rng.standard_normal(position.shape), log_step, which)
+    chains = nuts.begin(position, log_step)
     parts, aim = [], np.full(len(which), AIM)
     while not parts or np.any(np.asarray(chains.counters)[..., 4] < stop):
         number, limits = np.int32(len(parts)), (np.int32(adapt), np.int32(stop))

@@ -10,7 +10,7 @@ import pytest
 
 import scalingfit as sf
 from scalingfit.inference.model import build
-from scalingfit.inference.sampler import Draws, Settings, sample
+from scalingfit.inference.sampler import Draws, Settings, _Group, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 
@@ -71,6 +71,25 @@ def test_a_known_shape_compiles_nothing(
         assert not [record for record in caplog.records if "Compiling" in record.getMessage()]
         jax.jit(lambda x: x + 1)(1.0)  # the count above could have failed
         assert [record for record in caplog.records if "Compiling" in record.getMessage()]
+
+
+@pytest.mark.parametrize("astray", [False, True])
+def test_a_weighted_table_has_the_mode_of_the_rows_that_count(
+    simulated: Callable[..., Runs], astray: bool
+) -> None:
+    """Its search begins at the modes without weights, even where rows of weight zero are absurd."""
+    runs = simulated(16)
+    losses = runs["L"].copy()
+    if astray:
+        losses[10:] = 1e6 * np.arange(1, 7)
+    columns = {name: runs[name] for name in ("N", "D")} | {"L": losses}
+    weighted = Runs.from_columns(columns).with_weight((np.arange(16) < 10).astype(float))
+    with jax.enable_x64(True):
+        few, all_rows = (
+            _Group(MODEL, [table], FAST, attempt=0).white
+            for table in (runs.take(np.arange(10)), weighted)
+        )
+        assert float(all_rows.log_density[0]) == pytest.approx(float(few.log_density[0]), abs=1e-6)
 
 
 def test_tables_with_and_without_standard_errors_go_in_one_call(

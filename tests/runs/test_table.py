@@ -190,6 +190,7 @@ def test_with_weight_allows_zero_and_leaves_the_original_alone():
     assert "weight" not in runs.columns
     with pytest.raises(InputError, match="9 runs need as many weights"):
         runs.with_weight([1.0])
+    assert weighted.without_weight().digest == runs.digest
 
 
 # --- words ---------------------------------------------------------------------------------------
