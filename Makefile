@@ -36,9 +36,11 @@ format: .venv/installed-dev  ## put the code into its format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: .venv/installed-dev  ## run every script in benchmarks/
-	@set -e; for script in benchmarks/*.py; do \
-	  echo "== $$script"; $(BIN)/python -m "benchmarks.$$(basename "$$script" .py)"; \
+SPEED := single batch cold scaling
+
+bench: .venv/installed-dev  ## run every benchmark; those of speed take the tools that are installed
+	@set -e; for script in $(basename $(notdir $(wildcard benchmarks/*.py))) $(addprefix speed.,$(SPEED)); do \
+	  echo "== $$script"; $(BIN)/python -m "benchmarks.$$script"; \
 	done
 
 clean:  ## remove what building and testing left behind (keeps .venv)

@@ -312,5 +312,7 @@ def main(names: list[str]) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--worker"]:
         print(json.dumps(TASKS[sys.argv[2]][1]()))
+    elif unknown := set(sys.argv[1:]) - set(TASKS):
+        sys.exit(f"no task {', '.join(sorted(unknown))}; there are {', '.join(TASKS)}")
     else:
         main(sys.argv[1:] or list(TASKS))

@@ -120,12 +120,19 @@ def elsewhere(module: str, *arguments: str, **environ: str) -> Any:
 def environment(*packages: str) -> str:
     """Versions and machine in one line."""
     names = ("jax", "numpyro", *packages)
-    found = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    found = ", ".join(f"{name} {_version(name)}" for name in names)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
         f"scalingfit {sf.__version__}, {found}; Python {platform.python_version()}; "
         f"{jax.default_backend()}, {cores} CPU cores, shared with other work"
     )
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
