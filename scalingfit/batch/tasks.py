@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import inspect
 import itertools
 import json
 import os
@@ -136,19 +135,26 @@ def _declaration(cls: type[Law] | type[Noise]) -> list[Any]:
         name: [_exactly(declared.prior), repr(dataclasses.replace(declared, prior=None, about=""))]
         for name, declared in cls.parameters().items()
     }
-    mine = [base for base in cls.__mro__ if base not in {*Law.__mro__, *Noise.__mro__}]
-    methods = [
-        value
-        for base in mine
-        for name, value in vars(base).items()
-        if inspect.isfunction(value) and not name.startswith("__")
-    ]
-    return [cls.name, parameters, [_text(method) for method in methods]]
+    return [cls.name, parameters, hashlib.sha256(_formula(cls).encode()).hexdigest()]
 
 
-def _text(function: Any) -> str:
-    try:
-        return inspect.getsource(function)
-    except OSError:  # typed at a prompt, so there is no file to read it from
-        code = function.__code__
-        return f"{code.co_code.hex()} {code.co_names} {code.co_consts}"
+def _formula(cls: type[Law] | type[Noise]) -> str:
+    """The formula as it is compiled: helpers, constants and whatever else it uses are in it.
+
+    Traced alike in every process, for CPUs in float64, whatever the fits will run on. Another
+    version of JAX may write it otherwise; fits are then made anew.
+    """
+    with jax.enable_x64(True):
+        number, row = (jax.ShapeDtypeStruct(shape, np.float64) for shape in ((), (2,)))
+        given = cls(**dict.fromkeys(cls.parameters(), number))
+        if isinstance(given, Law):
+            traced = jax.jit(type(given).loss).trace(given, *[row] * len(given.inputs()))
+        else:
+            traced = jax.jit(_log_prob).trace(given, row, row, row)
+        text: str = traced.lower(lowering_platforms=("cpu",)).as_text()
+    return text
+
+
+def _log_prob(noise: Noise, loss: jax.Array, mean: jax.Array, loss_se: jax.Array) -> jax.Array:
+    density: jax.Array = noise.observe(mean, loss_se).log_prob(loss)
+    return density

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -233,3 +235,57 @@ def test_an_edited_law_is_another_law() -> None:
     found = [identifier(build(law, Normal), Settings())(runs) for law in versions]
     assert found[0] == found[1]
     assert len(set(found)) == 3
+
+
+HELPED = """
+from scalingfit.law import Law, Array, dist, jnp, parameter
+
+HALF, GRID = 0.5, jnp.linspace(0.0, 1.0, 5000)
+
+def worth(x):
+    return 1 / x**HALF
+
+class Helped(Law):
+    E: Array = parameter(dist.LogNormal(0.0, 1.0), "floor")
+
+    def loss(self, N):
+        return self.E + worth(N) + jnp.interp(N, GRID, GRID)
+"""
+
+
+def typed(text: str) -> type[Law]:
+    """A law typed at a prompt: there is no file to read it from."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(text, names)
+    law: type[Law] = names["Helped"]
+    return law
+
+
+def test_what_a_law_calls_and_its_constants_are_part_of_it() -> None:
+    runs, helper = simulated(20, seed=0), ("1 / x**", "2 / x**")
+    number, array = ("0.5", "0.5000000000000001"), ("5000)", "5000).at[2500].add(1e-6)")
+    comment = ("def worth", "# said\ndef worth")
+    edits = [("", ""), comment, helper, number, array]
+    laws = [typed(HELPED.replace(*edit)) for edit in edits]
+    found = [identifier(build(law, Normal), Settings())(runs) for law in laws]
+    assert found[0] == found[1]
+    assert len(set(found)) == len(found) - 1
+
+
+IDENTITIES = """
+import scalingfit as sf
+from scalingfit.batch.tasks import identifier
+from scalingfit.inference.model import build
+from scalingfit.inference.sampler import Settings
+from tests.batch.small import simulated
+for law in ("kaplan_steps", "data_constrained", "power_m4"):
+    print(identifier(build(sf.law(law), sf.noise.StudentT), Settings())(simulated(20, seed=0)))
+"""
+
+
+def test_every_process_identifies_alike(capsys: pytest.CaptureFixture[str]) -> None:
+    environment = {"PATH": "", "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONHASHSEED": "7"}
+    other = subprocess.check_output([sys.executable, "-c", IDENTITIES], text=True, env=environment)
+    exec(IDENTITIES, {})
+    assert capsys.readouterr().out == other
+    assert len(set(other.split())) == 3
