@@ -1,6 +1,8 @@
 """Errors meant for the person who called: what is wrong, where, and what to do about it."""
 
+import operator
 from collections.abc import Iterable
+from typing import Any
 
 
 class ScalingfitError(Exception):
@@ -40,3 +42,17 @@ def listed(names: Iterable[str], limit: int = 12) -> str:
     every = list(names)
     rest = [f"and {len(every) - limit} more"] if len(every) > limit else []
     return ", ".join([*every[:limit], *rest]) or "none"
+
+
+def whole(name: str, value: Any, least: int | None = None) -> int:
+    """An argument that is a whole number of any kind, and not below the least, as an int."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InputError(
+            f"{name}={value!r} is no whole number",
+            remedy=f"write one, such as {name}={least or 1}.",
+        ) from None
+    if least is not None and number < least:
+        raise InputError(f"{name}={number} is too few; at least {least}")
+    return number

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit._errors import InputError
+from scalingfit._errors import InputError, whole
 from scalingfit.evidence.budgets import scale_of
 from scalingfit.runs import Runs
 
@@ -43,7 +43,7 @@ def bootstraps(
     InputError
         There is no such column, or only one group in it.
     """
-    _require_count(count)
+    count = whole("count", count, 1)
     number = np.arange(len(runs))  # of each run's group
     if cluster is not None:
         for position, members in enumerate(_groups(runs, cluster).values()):
@@ -110,7 +110,7 @@ def subsets(runs: Runs, size: int, count: int = 100, *, seed: int = 0) -> dict[i
     InputError
         The size is not between one and the number of runs.
     """
-    _require_count(count)
+    count, size = whole("count", count, 1), whole("size", size)
     if not 1 <= size <= len(runs):
         raise InputError(f"subsets of {size} runs cannot be taken from {len(runs)}")
     draws = (np.random.default_rng([seed, label]) for label in range(count))
@@ -154,8 +154,3 @@ def _groups(runs: Runs, by: str) -> dict[Any, NDArray[np.int64]]:
     """Positions of the runs of each value."""
     numbered = dataclasses.replace(runs, row_numbers=np.arange(len(runs)))
     return {key: part.row_numbers for key, part in numbered.split(by).items()}
-
-
-def _require_count(count: int) -> None:
-    if count < 1:
-        raise InputError(f"{count} tables were asked for", remedy="ask for at least one.")

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
 from typing import Any
 
-from scalingfit._errors import InputError
+from scalingfit._errors import InputError, whole
 from scalingfit.batch.progress import counting
 from scalingfit.batch.result import Refits
 from scalingfit.batch.store import Store
 from scalingfit.batch.tasks import Order, Task, device_count, identifier, tasks
 from scalingfit.evidence.candidates import Laws, Noises, candidates
 from scalingfit.inference.diagnostics import Limits
-from scalingfit.inference.fit import check, default_precision
+from scalingfit.inference.fit import check, checked, default_precision
 from scalingfit.inference.model import Model
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.sampler import Settings
@@ -97,12 +97,12 @@ def refit(
             "an executor's workers have nowhere to put their fits",
             remedy='name a folder that they all see: refit(..., store="fits/").',
         )
-    if chunk is not None and chunk < 1:
-        raise InputError(f"chunk={chunk} is too few; at least 1")
-    settings = Settings(
-        chains=chains, draws=draws, warmup=warmup, method=method, retries=retries,
-        precision=precision or default_precision(), seed=seed, limits=limits or Limits(),
-    )  # fmt: skip
+    if chunk is not None:
+        chunk = whole("chunk", chunk, 1)
+    settings = checked(Settings(
+        chains=chains, draws=draws, warmup=warmup, method=method, retries=retries, seed=seed,
+        precision=precision or default_precision(), limits=Limits() if limits is None else limits,
+    ))  # fmt: skip
     models = candidates(law, noise, _by_law(law, priors))
     wanted, models_by_label, refused = _orders(_labelled(source), models, settings)
     unique = {order.identity: order for order in wanted.values()}
@@ -179,7 +179,7 @@ def _orders(
             label = table if len(models) == 1 else (table, name)
             names[label] = name
             try:
-                check(model, runs, settings)
+                check(model, runs)
             except InputError as error:
                 refused[label] = f"refused: {error}"
             else:

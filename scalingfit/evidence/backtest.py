@@ -182,7 +182,7 @@ def _record(model: Model, tasks: list[Task], settings: Settings) -> tuple[Record
     """Fit all cuts at once and forecast what lies beyond them."""
     fitted = [task.fitted for task in tasks]
     for table in fitted:
-        check(model, table, settings)
+        check(model, table)
     fits = sample(model, fitted, settings)
     failed = sum(not bool(draws.diagnosis.passes(settings.limits)) for draws in fits)
     beyond = [task.runs.take(task.horizon.test) for task in tasks]

@@ -209,7 +209,7 @@ def calibrate(
     chosen = find_law(law)
     model = build(chosen, find_noise(noise or chosen.default_noise), priors)
     truth, simulated = _simulate(model, _at(chosen, design), tables, settings.seed)
-    check(model, simulated[0], settings)
+    check(model, simulated[0])
     fits = sample(model, simulated, settings)
     return Calibration(
         name=f"{chosen.name}, {model.noise.name} noise",

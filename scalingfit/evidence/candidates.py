@@ -10,7 +10,7 @@ import numpy as np
 
 from scalingfit._errors import InputError, listed
 from scalingfit.catalog import law as find_law
-from scalingfit.inference.fit import check, default_precision, posterior_of
+from scalingfit.inference.fit import check, checked, default_precision, posterior_of
 from scalingfit.inference.model import Model, Prior, build
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.sampler import Settings, sample
@@ -82,7 +82,7 @@ def settings_of(sampling: Mapping[str, Any]) -> Settings:
     Raises
     ------
     InputError
-        A keyword is not known.
+        A keyword is not known, or its value is none to sample with.
     """
     unknown = sorted(sampling.keys() - set(SAMPLING))
     if unknown:
@@ -92,7 +92,7 @@ def settings_of(sampling: Mapping[str, Any]) -> Settings:
         )
     given = {name: value for name, value in sampling.items() if value is not None}
     usual = {"precision": default_precision(), "method": "auto", "retries": 1}
-    return Settings(**{**usual, **given})
+    return checked(Settings(**{**usual, **given}))
 
 
 def unweighted(runs: Any) -> Runs:
@@ -115,7 +115,7 @@ def unweighted(runs: Any) -> Runs:
 def fit_each(models: Mapping[str, Model], runs: Runs, settings: Settings) -> dict[str, Posterior]:
     """One posterior a candidate, of the same runs, by NUTS."""
     for model in models.values():
-        check(model, runs, settings)
+        check(model, runs)
     settings = dataclasses.replace(settings, method="nuts")
     return {
         name: posterior_of(model, runs, sample(model, [runs], settings)[0], settings)

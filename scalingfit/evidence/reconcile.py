@@ -113,7 +113,7 @@ def reconcile(
     chosen = find_law(law)
     model = build(chosen, find_noise(noise or chosen.default_noise), priors)
     for runs in tables.values():
-        check(model, runs, settings)
+        check(model, runs)
     fits = sample(model, list(tables.values()), settings)
     found = {}
     for (name, runs), draws in zip(tables.items(), fits, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.metadata
 import platform
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtri
 
 from scalingfit import __version__
-from scalingfit._errors import InputError
+from scalingfit._errors import InputError, whole
 from scalingfit.catalog import law as find_law
 from scalingfit.inference.diagnostics import Limits, Verdict, judge
 from scalingfit.inference.model import Data, Model, Prior, build
@@ -27,7 +28,9 @@ from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs
 
-__all__ = ["check", "fit", "posterior_of", "prior_predictive"]
+__all__ = ["check", "checked", "fit", "posterior_of", "prior_predictive", "require_rows"]
+
+LEAST = {"chains": 2, "draws": 100, "warmup": 20, "retries": 0, "seed": None}
 
 
 def fit(
@@ -85,16 +88,18 @@ def fit(
         )
     chosen = find_law(law)
     model = build(chosen, find_noise(noise or chosen.default_noise), priors)
-    settings = Settings(
-        chains=chains,
-        draws=draws,
-        warmup=warmup,
-        retries=retries,
-        precision=precision or default_precision(),
-        seed=seed,
-        limits=limits or Limits(),
+    settings = checked(
+        Settings(
+            chains=chains,
+            draws=draws,
+            warmup=warmup,
+            retries=retries,
+            precision=precision or default_precision(),
+            seed=seed,
+            limits=Limits() if limits is None else limits,
+        )
     )
-    check(model, runs, settings)
+    check(model, runs)
     return posterior_of(model, runs, sample(model, [runs], settings)[0], settings)
 
 
@@ -140,7 +145,31 @@ def prior_predictive(
         return {name: np.asarray(value) for name, value in drawn.items()}
 
 
-def check(model: Model, runs: Runs, settings: Settings) -> None:
+def checked(settings: Settings) -> Settings:
+    """The settings with plain numbers, where one can sample with them.
+
+    Raises
+    ------
+    InputError
+    """
+    for name, choices in (("precision", ("float64", "float32")), ("method", ("auto", "nuts"))):
+        if getattr(settings, name) not in choices:
+            first, second = choices
+            raise InputError(
+                f"{name} {getattr(settings, name)!r} is neither {first!r} nor {second!r}"
+            )
+    if not isinstance(settings.limits, Limits):
+        raise InputError(
+            f"limits must be Limits, not {type(settings.limits).__name__}",
+            remedy="write limits=Limits(rhat=1.02).",
+        )
+    numbers: dict[str, Any] = {
+        name: whole(name, getattr(settings, name), least) for name, least in LEAST.items()
+    }
+    return dataclasses.replace(settings, **numbers)
+
+
+def check(model: Model, runs: Runs) -> None:
     """Refuse runs that this model cannot be fitted to.
 
     Raises
@@ -150,25 +179,29 @@ def check(model: Model, runs: Runs, settings: Settings) -> None:
     runs.input(model.law.inputs())
     if not model.sites:
         raise InputError(f"every parameter of {model.law.name} and its noise is pinned: no fit")
-    free = sum(site in model.law.parameters() for site in model.sites)
-    weight = runs.columns.get("weight")
-    rows = len(runs) if weight is None else int(np.count_nonzero(weight))
-    if rows < free + 2:
-        raise InputError(
-            f"{rows} runs are too few for {model.law.name}, which has {free} free parameters",
-            remedy=f"add runs (at least {free + 2}), or pin parameters: priors={{'alpha': 0.34}}.",
-        )
+    require_rows(model, runs, spare=2)
     if model.noise.on_log and not np.all(runs["L"] > 0):
         raise InputError(
             f"{model.noise.name} noise acts on log loss, but some losses are not positive",
             remedy=f"use noise='{model.noise.name}_level'.",
         )
-    if settings.precision not in ("float64", "float32"):
-        raise InputError(f"precision {settings.precision!r} is neither 'float64' nor 'float32'")
-    for name in ("chains", "draws", "warmup"):
-        least = {"chains": 2, "draws": 100, "warmup": 20}[name]
-        if getattr(settings, name) < least:
-            raise InputError(f"{name}={getattr(settings, name)} is too few; at least {least}")
+
+
+def require_rows(model: Model, runs: Runs, spare: int = 0) -> None:
+    """Refuse fewer runs that count than the law has free parameters, and some to spare.
+
+    Raises
+    ------
+    InputError
+    """
+    free = sum(site in model.law.parameters() for site in model.sites)
+    rows = int(np.count_nonzero(runs.columns.get("weight", np.ones(len(runs)))))
+    if rows < free + spare:
+        raise InputError(
+            f"{rows} runs are too few for {model.law.name}, which has {free} free parameters",
+            remedy=f"add runs (at least {free + spare}), or pin parameters: "
+            "priors={'alpha': 0.34}.",
+        )
 
 
 def posterior_of(model: Model, runs: Runs, draws: Draws, settings: Settings) -> Posterior:

@@ -26,9 +26,10 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from scalingfit._errors import InputError
+from scalingfit._errors import InputError, whole
 from scalingfit._positive import Positive, plain
 from scalingfit.catalog import law as find_law
+from scalingfit.inference.fit import require_rows
 from scalingfit.inference.mode import climb, climb_each
 from scalingfit.inference.model import Data, Leaf, Model, Prior, build
 from scalingfit.inference.programs import pack, prior_values
@@ -115,20 +116,24 @@ def point(
     Raises
     ------
     InputError
-        Where losses are not positive, or the runs lack an input.
+        Where losses are not positive, or the runs are too few or lack an input.
     """
+    if not isinstance(runs, Runs):
+        raise InputError(
+            f"point takes runs, not {type(runs).__name__}", remedy="write point(read(...), ...)."
+        )
     model = build(find_law(law), Normal, {**(priors or {}), "sigma": 1.0})
     if not np.all(runs["L"] > 0):
         raise InputError("log-Huber needs positive losses")
     if not delta > 0:
         raise InputError(f"delta={delta!r} must be positive")
-    if not (1 <= starts <= PRIOR_DRAWS and bootstrap >= 0):
-        raise InputError(
-            f"point takes 1 to {PRIOR_DRAWS} starts and no negative number of bootstraps, "
-            f"got starts={starts}, bootstrap={bootstrap}"
-        )
+    starts, bootstrap = whole("starts", starts, 1), whole("bootstrap", bootstrap, 0)
+    seed = whole("seed", seed, 0)
+    if starts > PRIOR_DRAWS:
+        raise InputError(f"starts={starts} is too many; at most {PRIOR_DRAWS}")
     if not model.sites:
         raise InputError(f"every parameter of {model.law.name} is pinned: nothing to estimate")
+    require_rows(model, runs)
     with jax.enable_x64(True):
         data = pack(model, runs, len(runs), "float64")
         pool = {name: jnp.asarray(value[:starts]) for name, value in prior_values(model).items()}

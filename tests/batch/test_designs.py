@@ -83,7 +83,10 @@ def test_horizons_are_nested(runs: Runs) -> None:
 @pytest.mark.parametrize(
     ("design", "message"),
     [
-        (lambda runs: sf.designs.bootstraps(runs, 0), "0 tables"),
+        (lambda runs: sf.designs.bootstraps(runs, 0), "count=0 is too few; at least 1"),
+        (lambda runs: sf.designs.bootstraps(runs, 2.5), "count=2.5 is no whole number"),
+        (lambda runs: sf.designs.subsets(runs, 9, 0), "count=0 is too few"),
+        (lambda runs: sf.designs.subsets(runs, 9.5), "size=9.5 is no whole number"),
         (lambda runs: sf.designs.bootstraps(runs, 9, cluster="none"), "no column 'none'"),
         (lambda runs: sf.designs.bootstraps(runs.take([0])), "always the same"),
         (lambda runs: sf.designs.leave_out(runs, "nothing"), "no column 'nothing'"),

@@ -52,6 +52,27 @@ def test_other_sources_are_refused(source: Any, message: str) -> None:
         sf.refit(source, **QUICK)
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"method": "foo"}, "method 'foo' is neither 'auto' nor 'nuts'"),
+        ({"draws": 200.5}, "draws=200.5 is no whole number"),
+        ({"retries": -1}, "retries=-1 is too few; at least 0"),
+        ({"limits": 1.01}, "limits must be Limits, not float"),
+        ({"chunk": 2.5}, "chunk=2.5 is no whole number"),
+        ({"chunk": 0}, "chunk=0 is too few"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        sf.refit([simulated(20, seed=0)], **{**QUICK, **setting})
+
+
+def test_whole_numbers_may_be_of_any_kind() -> None:
+    refits = sf.refit([simulated(20, seed=0)], **{**QUICK, "draws": np.int64(100)})
+    assert type(refits[0].provenance["settings"]["draws"]) is int
+
+
 def test_tables_without_labels_are_counted() -> None:
     assert sf.refit((simulated(20, seed=i) for i in range(3)), **QUICK).labels == (0, 1, 2)
 

@@ -130,9 +130,12 @@ def test_it_prints_its_numbers(kept: PointEstimate) -> None:
     [
         ({"delta": 0.0}, "delta=0.0 must be positive"),
         ({"delta": float("nan")}, "delta=nan must be positive"),
-        ({"starts": 0}, "got starts=0"),
-        ({"starts": 5000}, "1 to 1000 starts"),
-        ({"bootstrap": -1}, "bootstrap=-1"),
+        ({"starts": 0}, "starts=0 is too few; at least 1"),
+        ({"starts": 5000}, "starts=5000 is too many; at most 1000"),
+        ({"starts": 20.5}, "starts=20.5 is no whole number"),
+        ({"bootstrap": -1}, "bootstrap=-1 is too few; at least 0"),
+        ({"bootstrap": "9"}, "bootstrap='9' is no whole number"),
+        ({"runs": {"N": [1e9]}}, "point takes runs, not dict"),
         ({"law": "data_constrained"}, "these runs lack U"),
         ({"priors": dict.fromkeys(("E", "A", "B", "alpha", "beta"), 0.5)}, "is pinned"),
     ],
@@ -141,7 +144,14 @@ def test_what_cannot_be_estimated_is_refused(
     simulated: Callable[..., Runs], arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        sf.point(simulated(16), **arguments)
+        sf.point(**{"runs": simulated(16), **arguments})
+
+
+def test_as_many_runs_as_parameters_are_needed(simulated: Callable[..., Runs]) -> None:
+    with pytest.raises(InputError, match=r"4 runs are too few .* 5 free parameters\n.*at least 5"):
+        sf.point(simulated(8, weight=np.arange(8.0) % 2))
+    pinned = sf.point(simulated(8, weight=np.arange(8.0) % 2), priors={"beta": "alpha"})
+    assert np.isfinite(pinned.objective)
 
 
 def test_losses_must_be_positive() -> None:
