@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
 from typing import Any
 
 from scalingfit._errors import InputError, whole
 from scalingfit.batch.progress import counting
 from scalingfit.batch.result import Refits
 from scalingfit.batch.store import Store
-from scalingfit.batch.tasks import Order, Task, device_count, identifier, tasks
+from scalingfit.batch.tasks import Order, device_count, identifier, tasks
+from scalingfit.batch.workers import check_executor, elsewhere
 from scalingfit.evidence.candidates import Laws, Noises, candidates
 from scalingfit.inference.diagnostics import Limits
 from scalingfit.inference.fit import check, checked, default_precision
@@ -22,8 +23,6 @@ from scalingfit.inference.sampler import Settings
 from scalingfit.runs import Runs
 
 __all__ = ["refit"]
-
-TRIALS = 2  # of a task that fails on an executor: once more, because machines die
 
 type Tables = Mapping[Any, Runs] | Iterable[Runs]
 
@@ -92,11 +91,8 @@ def refit(
     --------
     >>> refits = refit(designs.bootstraps(runs, 1000), store="fits/")  # doctest: +SKIP
     """
-    if executor is not None and store is None:
-        raise InputError(
-            "an executor's workers have nowhere to put their fits",
-            remedy='name a folder that they all see: refit(..., store="fits/").',
-        )
+    if executor is not None:
+        check_executor(executor, store)
     if chunk is not None:
         chunk = whole("chunk", chunk, 1)
     settings = checked(Settings(
@@ -114,7 +110,7 @@ def refit(
     lost: dict[str, str] = {}
     with counting(len(unique), len(made), progress) as advance:
         if executor is not None and kept is not None:
-            lost = _elsewhere(executor, todo, kept, advance)
+            lost = elsewhere(executor, todo, kept, advance)
             made |= kept.read(missing.values())
         else:
             for task in todo:
@@ -147,6 +143,11 @@ def _labelled(source: Any) -> dict[Any, Runs]:
             remedy='write refit(runs.split("family")), or refit(designs.bootstraps(runs, 1000)); '
             "one table is fitted by fit(runs).",
         )
+    if not isinstance(source, Iterable):
+        raise InputError(
+            f"refit takes tables of runs, not {type(source).__name__}",
+            remedy='write refit(runs.split("family")), or refit([read(...), read(...)]).',
+        )
     tables = dict(source) if isinstance(source, Mapping) else dict(enumerate(source))
     wrong = [label for label, runs in tables.items() if not isinstance(runs, Runs)]
     if wrong:
@@ -161,9 +162,11 @@ def _labelled(source: Any) -> dict[Any, Runs]:
 
 def _by_law(law: Laws, priors: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """One law's priors need no name of the law."""
-    if priors is None or not isinstance(law, str | type):
+    laws = [law] if isinstance(law, str | type) else law
+    if priors is None or len(laws) != 1:
         return priors
-    return {law if isinstance(law, str) else law.name: priors}
+    name = getattr(laws[0], "name", laws[0])
+    return priors if name in priors else {str(name): priors}
 
 
 def _orders(
@@ -188,46 +191,6 @@ def _orders(
         first = next(iter(refused.values())).removeprefix("refused: ")
         raise InputError(f"none of the {len(tables)} tables can be fitted. The first: {first}")
     return wanted, names, refused
-
-
-def _elsewhere(
-    executor: Executor, todo: Sequence[Task], store: Store, advance: Callable[[int], None]
-) -> dict[str, str]:
-    """Let an executor's workers make the fits and store them; why some are lost, by identity."""
-    why: dict[str, str] = {}
-    for _ in range(TRIALS):
-        futures: dict[Future[None], Task] = {}
-        try:
-            for task in todo:
-                futures[executor.submit(_into_store, task, os.fspath(store.folder))] = task
-        except BrokenExecutor as error:  # it takes no more; what it has taken fails by itself
-            rest = todo[len(futures) :]
-            why |= {key: _said(error) for task in rest for key in task.tables}
-        todo = []
-        for future in as_completed(futures):
-            failure, task = _failure(future), futures[future]
-            if failure is None:
-                advance(len(task.tables))
-            else:
-                todo.append(task)
-                why |= dict.fromkeys(task.tables, _said(failure))
-    return why
-
-
-def _into_store(task: Task, folder: str) -> None:
-    """What a worker does."""
-    Store(folder).write(task.run())
-
-
-def _failure(future: Future[None]) -> BaseException | None:
-    try:
-        return future.exception()
-    except CancelledError as error:
-        return error
-
-
-def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
 
 
 def _loss(missed: Mapping[Any, str]) -> tuple[str, ...]:

@@ -4,17 +4,22 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import scalingfit as sf
+from scalingfit._errors import InputError
 from scalingfit.batch import Refits
 from scalingfit.batch import tasks as work
+from scalingfit.law import Array, Law, dist, parameter
 from scalingfit.runs import Runs
 from tests.batch.small import QUICK, same_bits
 
@@ -128,3 +133,72 @@ def test_a_task_that_always_fails_is_reported(
     assert refits.counts == {"lost": 12}
     assert set(refits.unfitted.values()) == {"lost: MemoryError: out of memory"}
     assert "MemoryError" in str(refits)
+
+
+@pytest.mark.usefixtures("pretended")
+def test_an_executor_that_was_shut_down_loses_all(tables: dict[str, Runs], tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        pass
+    refits = refit(tables, tmp_path, executor)
+    assert refits.counts == {"lost": 12}
+    assert all("after shutdown" in why for why in refits.unfitted.values())
+
+
+# Refusals --------------------------------------------------------------------------------------
+
+
+def test_forks_are_refused(tables: dict[str, Runs], tmp_path: Path) -> None:
+    with (
+        ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as executor,
+        pytest.raises(InputError, match=r'ProcessPoolExecutor\(mp_context=.*"spawn"'),
+    ):
+        refit(tables, tmp_path, executor)
+
+
+@pytest.mark.parametrize("executor", ["dask", 4, ThreadPoolExecutor])
+def test_what_is_no_executor_is_refused(
+    tables: dict[str, Runs], tmp_path: Path, executor: Any
+) -> None:
+    with pytest.raises(InputError, match=r"executor is needed, not .*\n.*client\.get_executor"):
+        refit(tables, tmp_path, executor)
+
+
+PROMPT = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+import scalingfit as sf
+from scalingfit.law import Array, Law, dist, parameter
+from tests.batch.small import QUICK, simulated
+
+class Typed(Law):
+    E: Array = parameter(dist.LogNormal(0.0, 1.0), "floor")
+    def loss(self, N):
+        return self.E + 1 / N
+
+with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+    try:
+        sf.refit([simulated(20, seed=0)], Typed, store="fits", executor=executor, **QUICK)
+    except ValueError as error:
+        print(error)
+"""
+
+
+def test_a_law_typed_at_a_prompt_cannot_be_sent(compiled: dict[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PROMPT]
+    said = subprocess.check_output(command, text=True, cwd=tmp_path, env={"PATH": "", **compiled})
+    assert "cannot read the law typed, its noise or its priors: it was typed at a prompt" in said
+    assert "put the law in a module" in said
+
+
+def test_a_law_in_a_function_cannot_be_sent(tables: dict[str, Runs], tmp_path: Path) -> None:
+    class Local(Law):
+        E: Array = parameter(dist.LogNormal(0.0, 1.0), "floor")
+
+        def loss(self, N: Any) -> Any:
+            return self.E + 1 / N
+
+    with (
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor,
+        pytest.raises(InputError, match="put the law in a module"),
+    ):
+        sf.refit(tables, Local, store=tmp_path, executor=executor, **QUICK)

@@ -10,7 +10,7 @@ import scalingfit as sf
 from scalingfit.batch import Refits
 from scalingfit.cli._reply import jsonable
 from scalingfit.runs import Runs
-from tests.batch.small import QUICK, simulated
+from tests.batch.small import QUICK, same_bits, simulated
 
 pytestmark = pytest.mark.usefixtures("pretended")
 
@@ -45,6 +45,7 @@ def test_where_nothing_can_be_fitted_the_reason_is_raised() -> None:
         (simulated(20, seed=0), "many tables, not one"),
         ({"a": 3}, "table 'a' is no Runs but int"),
         ([], "no table to fit"),
+        (5, "takes tables of runs, not int"),
     ],
 )
 def test_other_sources_are_refused(source: Any, message: str) -> None:
@@ -167,6 +168,15 @@ def test_several_laws_make_a_product(tables: dict[str, Runs]) -> None:
     assert "kaplan, normal noise" in str(refits)
     with pytest.raises(ValueError, match="no fits of 'hoffmann'"):
         refits.of("hoffmann")
+
+
+def test_one_law_in_a_list_is_one_law(tables: dict[str, Runs]) -> None:
+    one, priors = {"a": tables["table 0"]}, {"E": 1.7}
+    listed = sf.refit(one, ["chinchilla"], priors=priors, **QUICK)
+    assert same_bits(listed, sf.refit(one, "chinchilla", priors=priors, **QUICK))
+    named = sf.refit(one, ["chinchilla"], priors={"chinchilla": priors}, **QUICK)
+    assert same_bits(listed, named)
+    assert np.all(listed["a"].law.E == 1.7)  # type: ignore[attr-defined]
 
 
 def test_several_noises_make_a_product(tables: dict[str, Runs]) -> None:
