@@ -48,8 +48,9 @@ def refit(
 ) -> Refits:
     """Fit laws to many tables of runs.
 
-    Each fit is what `fit` would make of its table, bit for bit, whatever the other tables are, in
-    whichever order, on however many devices, and after however many interruptions.
+    Each fit has the same bits whatever the other tables are, in whichever order, on however many
+    devices, and after however many interruptions. They are those of `fit` where the method is
+    "nuts" and the settings are equal; by default there are fewer draws, and "auto" makes others.
 
     Parameters
     ----------
