@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ import jax
 import numpy as np
 from numpyro.distributions import Distribution
 
+from scalingfit._cores import core_count
 from scalingfit.inference.fit import posterior_of
 from scalingfit.inference.model import Model, Prior, build
 from scalingfit.inference.posterior import Posterior
@@ -92,9 +92,9 @@ def tasks(
 
 
 def device_count() -> int:
-    """Devices that one process samples on at once: its accelerators, or a CPU's cores."""
+    """Devices that one process samples on at once: its accelerators, or the cores of a CPU."""
     devices = jax.local_device_count()
-    return max(devices, os.cpu_count() or 1) if jax.default_backend() == "cpu" else devices
+    return max(devices, core_count()) if jax.default_backend() == "cpu" else devices
 
 
 def identifier(model: Model, settings: Settings) -> Callable[[Runs], str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import time
 from typing import Any
 
 import scalingfit as sf
+from scalingfit._cores import core_count
 from scalingfit.cli._cache import VARIABLE, cache_folder
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply
@@ -35,7 +35,7 @@ def doctor() -> Reply:
         "versions": {"scalingfit": sf.__version__, "python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
         "devices": [f"{device.platform}: {device.device_kind}" for device in jax.devices()],
-        "cores": os.cpu_count(),
+        "cores": core_count(),
         "precision": default_precision(),
         "cache": None if folder is None else str(folder),
         "fit": _small_fit(),

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -26,6 +25,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from scalingfit._cores import core_count
 from scalingfit._errors import InputError, whole
 from scalingfit._positive import Positive, plain
 from scalingfit.catalog import law as find_law
@@ -161,7 +161,7 @@ def _bootstrap(
             return jax.tree.map(np.asarray, programs.bootstrap(place, data, delta, chunk))
 
     made = [solve(padded[0])]  # compiles what the other chunks share
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(core_count()) as pool:
         made += pool.map(solve, padded[1:])
     values = {n: np.concatenate([part[0][n] for part in made])[:count] for n in made[0][0]}
     return model.complete_arrays(values)[0], np.concatenate([part[1] for part in made])[:count]

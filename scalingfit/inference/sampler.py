@@ -12,7 +12,6 @@ import dataclasses
 import functools
 import hashlib
 import itertools
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -21,6 +20,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from scalingfit._cores import core_count
 from scalingfit.inference import nuts
 from scalingfit.inference.diagnostics import Diagnosis, Limits, diagnose
 from scalingfit.inference.importance import BLOCK, Proposal, weigh
@@ -161,11 +161,12 @@ def _attempt(
     """Sample the waiting tables group by group, on all devices; yields groups as they finish.
 
     Whole groups are placed on devices, rather than one program spread over all of them, so that no
-    device waits for another. A CPU counts as one device for each core.
+    device waits for another. A CPU counts as one device for each core that
+    this process may use.
     """
     devices = jax.local_devices()
     if devices[0].platform == "cpu":
-        devices = devices * max(1, (os.cpu_count() or 1) // len(devices))
+        devices = devices * max(1, core_count() // len(devices))
     shapes = {i: (bucket(len(tables[i])), "loss_se" in tables[i].columns) for i in waiting}
     leaders, groups = [], []
     for shape in sorted(set(shapes.values())):
