@@ -12,7 +12,7 @@ from scalingfit._errors import InputError, whole
 from scalingfit.batch.progress import counting
 from scalingfit.batch.result import Refits
 from scalingfit.batch.store import Store
-from scalingfit.batch.tasks import Order, device_count, identifier, tasks
+from scalingfit.batch.tasks import MOST, Order, device_count, identifier, tasks
 from scalingfit.batch.workers import check_executor, elsewhere
 from scalingfit.evidence.candidates import Laws, Noises, candidates
 from scalingfit.inference.diagnostics import Limits
@@ -73,8 +73,9 @@ def refit(
         Makes the fits elsewhere: any executor of PEP 3148, such as a ProcessPoolExecutor (of the
         "spawn" context) or dask's ``client.get_executor()``. Its workers must see the store.
     chunk : int, optional
-        Fits to a chunk, which is stored whole, and to a task of the executor; by default enough to
-        keep the devices of this machine busy.
+        Fits to a chunk, which is stored whole, and to a task of the executor; by default an eighth
+        of those that are missing, where that keeps the devices of this machine busy. The draws do
+        not depend on it.
     progress : bool, optional
         Count fits on standard error; by default on a terminal.
 
@@ -107,7 +108,8 @@ def refit(
     made = {} if kept is None else kept.read(unique.values())
     missing = {key: order for key, order in unique.items() if key not in made}
     devices = device_count() if executor is None else 1
-    todo = list(tasks(missing.values(), settings, devices, chunk))
+    most = MOST if kept is None else chunk  # what is kept nowhere need not be cut
+    todo = list(tasks(missing.values(), settings, devices, most))
     lost: dict[str, str] = {}
     with counting(len(unique), len(made), progress) as advance:
         if executor is not None and kept is not None:

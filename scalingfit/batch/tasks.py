@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ __all__ = ["Order", "Task", "identifier", "tasks"]
 
 FORMAT = 3  # of what is identified; raised where equal settings come to mean other draws
 GROUPS = 32  # of fits that share a program, per device: a task's devices then end nearly together
+PARTS = 8  # of all fits: what is killed keeps most of them, and an executor has tasks to share out
 MOST = 4096  # fits to a task, so that their draws take less than a gigabyte
 
 
@@ -77,7 +79,7 @@ def tasks(
     devices : int
         That share one task.
     most : int, optional
-        Fits to a task.
+        Fits to a task; by default an eighth of them all, where that keeps the devices busy.
     """
     # Tables of one padded length share programs; the stable sort keeps the order otherwise.
     by_program = sorted(orders, key=lambda order: (id(order.model), bucket(len(order.runs))))
@@ -85,7 +87,8 @@ def tasks(
         rest = list(same)
         while rest:
             size = group_size(bucket(len(rest[0].runs)))
-            count = most or min(MOST, GROUPS * devices * size)
+            share = max(devices * size, math.ceil(len(by_program) / PARTS))
+            count = most or min(MOST, GROUPS * devices * size, share)
             model, part, rest = rest[0].model, rest[:count], rest[count:]
             tables = {order.identity: order.runs for order in part}
             yield Task(model.law, model.noise, model.priors, settings, tables)

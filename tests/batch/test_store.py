@@ -14,7 +14,8 @@ import pytest
 
 import scalingfit as sf
 from scalingfit.batch import Refits, Store
-from scalingfit.batch.tasks import Order, identifier
+from scalingfit.batch import tasks as work
+from scalingfit.batch.tasks import Order, identifier, tasks
 from scalingfit.inference.model import build
 from scalingfit.inference.sampler import Settings
 from scalingfit.law import Array, Law, parameter
@@ -159,6 +160,26 @@ def test_nothing_unwanted_is_read(tables: dict[str, Runs], folder: Path) -> None
     assert set(Store(folder).read([wanted])) == {"table 3"}
     assert Store(folder).read([]) == {}
     assert Store(folder).read([dataclasses.replace(wanted, identity="other")]) == {}
+
+
+@pytest.mark.parametrize(
+    ("count", "devices", "group", "sizes"),
+    [
+        (62, 1, 1, [8] * 7 + [6]),
+        (62, 16, 1, [16, 16, 16, 14]),  # devices are kept busy
+        (62, 1, 2048, [62]),  # and programs full
+        (5, 1, 1, [1] * 5),
+        (600, 1, 1, [32] * 18 + [24]),  # no more is at stake than that takes
+    ],
+)
+def test_work_is_cut_into_several_tasks(
+    count: int, devices: int, group: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "group_size", lambda rows: group)
+    model, runs = build(sf.law("chinchilla"), Normal), simulated(20, seed=0)
+    wanted = [Order(str(number), model, runs) for number in range(count)]
+    assert [len(task.tables) for task in tasks(wanted, Settings(), devices)] == sizes
+    assert [len(task.tables) for task in tasks(wanted, Settings(), devices, count)] == [count]
 
 
 # What identifies a fit -------------------------------------------------------------------------
