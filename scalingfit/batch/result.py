@@ -261,10 +261,11 @@ class Refits:
     def _of_one_model(self) -> list[Posterior]:
         names = [*self.by_model()]
         if len(names) != 1:
-            what = f"of {listed_of(names)}" if names else "with draws at all"
+            if not names:
+                raise InputError("no fit was made", remedy="print the refits: they say why.")
             raise InputError(
-                f"these are fits {what}: their draws are no one array",
-                remedy=f"choose one: .of({names[0]!r})." if names else None,
+                f"these are fits of {listed_of(names)}: their draws are no one array",
+                remedy=f"choose one: .of({names[0]!r}).",
             )
         return list(self.fits.values())
 

@@ -63,6 +63,11 @@ class Store:
         self.messages: list[str] = []
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise InputError(
+                f"the store {str(folder)!r} is a file, and a store is a folder",
+                remedy="name a new or an empty folder.",
+            ) from None
         except OSError as error:
             raise InputError(
                 f"cannot make the store {str(folder)!r}: {error.strerror}",

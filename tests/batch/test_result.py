@@ -152,6 +152,13 @@ def test_equal_tables_are_fitted_once_and_keep_their_rows(
     assert refits["second"].runs.row_numbers[0] == 100
 
 
+def test_where_no_fit_was_made_there_are_no_draws() -> None:
+    refits = Refits(models={"a": "chinchilla"}, fits={}, unfitted={"a": "lost: killed"})
+    for ask in (lambda: refits.law, refits.spread, lambda: refits.frontier(1e21)):
+        with pytest.raises(ValueError, match=r"^no fit was made"):
+            ask()
+
+
 def test_several_laws_make_a_product(tables: dict[str, Runs]) -> None:
     some = dict(list(tables.items())[:3]) | {"tiny": simulated(5, seed=0)}
     priors = {"chinchilla": {"beta": "alpha"}}

@@ -116,8 +116,10 @@ def test_a_folder_of_other_things_is_refused(tables: dict[str, Runs], folder: Pa
 
 def test_a_file_is_no_folder(tables: dict[str, Runs], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match="cannot make the store"):
+    with pytest.raises(ValueError, match=r"is a file.*\n.*a new or an empty folder"):
         refit(tables, tmp_path / "file")
+    with pytest.raises(ValueError, match="cannot make the store"):
+        refit(tables, tmp_path / "file" / "fits")
 
 
 def test_another_format_is_refused(tables: dict[str, Runs], folder: Path) -> None:
