@@ -7,7 +7,7 @@ import dataclasses
 import html
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,24 @@ from scalingfit.allocation.flops import SixND
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Answer", "FloatArray", "engineering", "in_draws", "quantity", "share"]
+__all__ = ["Answer", "FloatArray", "Reach", "engineering", "in_draws", "quantity", "share"]
 
 FloatArray = NDArray[np.float64]
 
 IN_FULL = frozenset({"width", "depth"})
 
 QUANTILES = (0.05, 0.5, 0.95)
+
+
+class Reach(NamedTuple):
+    """How far questions lie beyond the runs of a fit.
+
+    ``times`` is the factor of the farthest, where it is an extrapolation, else 0; ``messages`` says
+    so.
+    """
+
+    times: float = 0.0
+    messages: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -42,6 +53,10 @@ class Answer(abc.ABC):
         were derived. Empty where there is nothing to warn of.
     provenance : mapping
         JSON-able record: law, counting rule, other inputs, and the posterior's own record.
+    reach : Reach
+        How far the questions lie beyond the runs, as `messages` say.
+    fits : mapping of label to Answer
+        Of many fits that were asked at once, the answer of each.
     """
 
     title: ClassVar[str]
@@ -51,6 +66,8 @@ class Answer(abc.ABC):
     draws: Mapping[str, FloatArray]
     messages: tuple[str, ...]
     provenance: Mapping[str, Any]
+    reach: Reach = dataclasses.field(default_factory=Reach)
+    fits: Mapping[Any, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def heading(self) -> str:

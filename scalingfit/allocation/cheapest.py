@@ -98,7 +98,7 @@ def cheapest(
             *stated.caveats(asked, N_middle),
             *_unreached(targets, C, stated),
             *in_draws("L", targets, binds, stated.binding),
-            *reach("losses", middle, asked.counted(stated.training)),
+            *reach("losses", middle, asked.counted(stated.training)).messages,
         ),
         provenance=stated.record(asked, extras),
     )

@@ -151,7 +151,7 @@ def choose(
             *left_out,
             *stated.caveats(asked, N),
             *_disagreements(budgets, sizes, draws["best"], draws["nearest"]),
-            *reach("models", trained, asked.counted(stated.training)),
+            *reach("models", trained, asked.counted(stated.training)).messages,
         ),
         provenance=stated.record(asked, extras),
     )

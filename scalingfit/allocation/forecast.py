@@ -13,7 +13,15 @@ from numpy.typing import ArrayLike
 from scalingfit._errors import InputError
 from scalingfit.allocation.answer import Answer, FloatArray
 from scalingfit.allocation.flops import Counting, SixND
-from scalingfit.allocation.question import cost, numbers, reach, subject, unknown_inputs
+from scalingfit.allocation.question import (
+    Subject,
+    answered,
+    cost,
+    numbers,
+    reach,
+    subject,
+    unknown_inputs,
+)
 from scalingfit.allocation.terms import Rule, terms
 from scalingfit.law import Law
 from scalingfit.noise import Noise
@@ -91,16 +99,22 @@ def forecast(
         draws = {"mean": np.asarray(mean)}
         if asked.noise is not None:
             draws["new_run"] = np.asarray(_new_run(asked.noise, mean, jax.random.key(seed)))
-    return Forecast(
-        asked=points,
-        draws=draws,
-        messages=(
-            *derived,
-            *(stated.caveats(asked, points["N"]) if "N" in points else ()),
-            *reach("points", _places(points, stated.training), asked.counted(stated.training)),
-        ),
-        provenance=stated.record(asked, {}) | {"seed": seed},
-    )
+
+    def answer(asked: Subject, draws: dict[str, FloatArray]) -> Forecast:
+        far = reach("points", _places(points, stated.training), asked.counted(stated.training))
+        return Forecast(
+            asked=points,
+            draws=draws,
+            messages=(
+                *derived,
+                *(stated.caveats(asked, points["N"]) if "N" in points else ()),
+                *far.messages,
+            ),
+            provenance=stated.record(asked, {}) | {"seed": seed},
+            reach=far,
+        )
+
+    return answered(asked, draws, answer)
 
 
 @jax.jit

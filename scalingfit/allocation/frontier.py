@@ -14,7 +14,15 @@ from scalingfit._errors import InputError
 from scalingfit.allocation.answer import Answer, FloatArray, in_draws, quantity, share
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import cost, numbers, reach, subject, unknown_inputs
+from scalingfit.allocation.question import (
+    Subject,
+    answered,
+    cost,
+    numbers,
+    reach,
+    subject,
+    unknown_inputs,
+)
 from scalingfit.allocation.solver import Optimum, solve
 from scalingfit.allocation.terms import Rule, Terms, terms
 from scalingfit.law import Law
@@ -142,18 +150,25 @@ def frontier(
         draws["S"] = found.D / others["batch"]
     if extras.get("batch") is not None and "batch" not in others:
         draws |= _at_critical_batch(asked.law, found)
-    middle = _middle(found, stated.training)
-    return Frontier(
-        asked={"C": budgets, **others},
-        draws=draws,
-        messages=(
-            *stated.caveats(asked, middle["N"]),
-            *_edges(found, budgets, stated),
-            *_saturated(found, budgets, "U" in others),
-            *reach("budgets", middle, asked.counted(stated.training)),
-        ),
-        provenance=stated.record(asked, extras) | {"a_of": stated.rule.sized},
-    )
+
+    def answer(asked: Subject, made: tuple[Optimum, dict[str, FloatArray]]) -> Frontier:
+        found, draws = made
+        middle = _middle(found, stated.training)
+        far = reach("budgets", middle, asked.counted(stated.training))
+        return Frontier(
+            asked={"C": budgets, **others},
+            draws=draws,
+            messages=(
+                *stated.caveats(asked, middle["N"]),
+                *_edges(found, budgets, stated),
+                *_saturated(found, budgets, "U" in others),
+                *far.messages,
+            ),
+            provenance=stated.record(asked, extras) | {"a_of": stated.rule.sized},
+            reach=far,
+        )
+
+    return answered(asked, (found, draws), answer)
 
 
 def splits(law: type[Law]) -> bool:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
 from scalingfit._errors import InputError
-from scalingfit.allocation.answer import FloatArray, engineering, quantity
+from scalingfit.allocation.answer import Answer, FloatArray, Reach, engineering, quantity
 from scalingfit.allocation.flops import Counting
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 
-__all__ = ["Subject", "cost", "number", "numbers", "reach", "subject", "unknown_inputs"]
+__all__ = ["Subject", "answered", "cost", "number", "numbers", "reach", "subject", "unknown_inputs"]
 
 WITHOUT_EMBEDDING = re.compile("(no|non|without)[-_ ]*emb", re.IGNORECASE)
 """In the name of a column, says that its N leaves the embeddings out."""
@@ -41,6 +41,9 @@ class Subject:
         The posterior's record.
     total : bool or None
         Whether its N counts the embeddings, where that is known.
+    fits : mapping of label to Subject
+        Each of many fits that are asked at once: leaves are ``(fit, chain, draw)``, and there are
+        no runs of all.
     """
 
     law: Law
@@ -48,6 +51,7 @@ class Subject:
     runs: Mapping[str, FloatArray]
     provenance: Mapping[str, Any]
     total: bool | None = None
+    fits: Mapping[Any, Subject] = dataclasses.field(default_factory=dict)
 
     def counted(self, rule: Counting) -> dict[str, FloatArray]:
         """The runs' columns with C as the rule counts it, so that budgets compare with it."""
@@ -80,7 +84,37 @@ def subject(asked: Any) -> Subject:
         )
     column = asked.runs.provenance.get("columns", {}).get("N", {}).get("column", "")
     total = False if WITHOUT_EMBEDDING.search(column) else None
-    return Subject(asked.law, asked.noise, asked.runs.columns, asked.provenance, total)
+    fits = {label: subject(fit) for label, fit in getattr(asked, "fits", {}).items()}
+    return Subject(asked.law, asked.noise, asked.runs.columns, asked.provenance, total, fits)
+
+
+def answered[Found, Kind: Answer](
+    asked: Subject, found: Found, answer: Callable[[Subject, Found], Kind]
+) -> Kind:
+    """The answer that arrays make; of many fits also each one's own, and how many go too far.
+
+    Parameters
+    ----------
+    asked : Subject
+    found : pytree of arrays
+        What was computed for all draws; of many fits, their axis is the first.
+    answer : callable
+        The answer of one subject.
+    """
+    whole = answer(asked, found)
+    fits = {
+        label: answer(fit, jax.tree.map(lambda array: array[place], found))  # noqa: B023
+        for place, (label, fit) in enumerate(asked.fits.items())
+    }
+    far = {label: own.reach for label, own in fits.items() if own.reach.times}
+    said = list(whole.messages)
+    if far:
+        label, farthest = max(far.items(), key=lambda item: item[1].times)
+        said.append(
+            f"beyond the runs of {len(far)} of {len(fits)} fits; the farthest, {label!r}: "
+            f"{farthest.messages[0]}"
+        )
+    return dataclasses.replace(whole, fits=fits, messages=tuple(said))
 
 
 def cost(rule: Counting, N: FloatArray, D: FloatArray) -> FloatArray:
@@ -139,9 +173,7 @@ def unknown_inputs(given: Iterable[str], allowed: Iterable[str], takes: str) -> 
             raise InputError(f"unknown input {name!r}", [takes], remedy=remedy)
 
 
-def reach(
-    rows: str, places: Mapping[str, FloatArray], runs: Mapping[str, FloatArray]
-) -> tuple[str, ...]:
+def reach(rows: str, places: Mapping[str, FloatArray], runs: Mapping[str, FloatArray]) -> Reach:
     """Say how far the rows lie beyond the runs: how many do, and where the farthest is.
 
     Parameters
@@ -154,17 +186,17 @@ def reach(
 
     Examples
     --------
-    >>> reach("budgets", {"C": np.array([1e26])}, {"C": np.array([1e21, 1.3e22])})
+    >>> reach("budgets", {"C": np.array([1e26])}, {"C": np.array([1e21, 1.3e22])}).messages
     ('C 1e26 is 7,690 times the largest run (1.3e22): an extrapolation',)
     """
     known = {name: values for name, values in places.items() if name in runs}
     if not known:
-        return ()
+        return Reach()
     factors = np.stack([_factor(values, runs[name]) for name, values in known.items()])
     factor = np.max(factors, axis=0)
     far = int(np.sum(factor > FAR))
     if far == 0:
-        return ()
+        return Reach()
     row = int(np.argmax(factor))
     said = [
         _in_words(name, float(values[row]), runs[name])
@@ -172,7 +204,8 @@ def reach(
         if times > FAR
     ]
     count = f"{far} of {len(factor)} {rows} lie beyond the runs; the farthest: "
-    return (f"{count if len(factor) > 1 else ''}{'; '.join(said)}: an extrapolation",)
+    whole = f"{count if len(factor) > 1 else ''}{'; '.join(said)}: an extrapolation"
+    return Reach(float(factor[row]), (whole,))
 
 
 def _factor(values: FloatArray, runs: FloatArray) -> FloatArray:

@@ -26,22 +26,24 @@ class Answers[Kind: Answer]:
 
     Attributes
     ----------
-    labels : tuple
-        Of the fits.
     pooled : Frontier or Forecast
-        The answer of all fits together: its draws have the shape (fit, chain, draw, row), and its
-        summary is that of the mixture of their posteriors.
+        The answer of all fits together: its draws have the shape (fit, chain, draw, row), its
+        summary is that of the mixture of their posteriors, and its messages say of how many fits
+        the question is an extrapolation.
     """
 
-    labels: tuple[Any, ...]
     pooled: Kind
 
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """Of the fits."""
+        return tuple(self.pooled.fits)
+
     def __getitem__(self, label: Any) -> Kind:
-        if label not in self.labels:
+        if label not in self.pooled.fits:
             raise InputError(f"there is no answer of {label!r}: there are {listed_of(self.labels)}")
-        place = self.labels.index(label)
-        draws = {name: values[place] for name, values in self.pooled.draws.items()}
-        return dataclasses.replace(self.pooled, draws=draws)
+        own: Kind = self.pooled.fits[label]
+        return own
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -57,7 +59,9 @@ class Answers[Kind: Answer]:
     def summary(self, quantiles: Sequence[float] = QUANTILES) -> list[dict[str, Any]]:
         """One dictionary per fit and row, as `Answer.summary`, with the fit's label."""
         return [
-            {"fit": label, **row} for label in self.labels for row in self[label].summary(quantiles)
+            {"fit": label, **row}
+            for label, own in self.pooled.fits.items()
+            for row in own.summary(quantiles)
         ]
 
     def to_pandas(self, quantiles: Sequence[float] = QUANTILES) -> pd.DataFrame:

@@ -152,11 +152,11 @@ class Refits:
 
     def frontier(self, C: Any, **options: Any) -> Answers[Frontier]:
         """Split budgets for every draw of every fit; see `scalingfit.allocation.frontier`."""
-        return Answers(self.fitted, frontier(self._asked(), C, **options))
+        return Answers(frontier(self._asked(), C, **options))
 
     def forecast(self, **inputs: Any) -> Answers[Forecast]:
         """Forecast losses by every draw of every fit; see `scalingfit.allocation.forecast`."""
-        return Answers(self.fitted, forecast(self._asked(), **inputs))
+        return Answers(forecast(self._asked(), **inputs))
 
     def spread(self) -> dict[str, dict[str, float]]:
         """How much each parameter differs from fit to fit, and within a fit.
@@ -270,14 +270,15 @@ class Refits:
         return list(self.fits.values())
 
     def _asked(self) -> Any:
-        """All fits as one posterior, for the solvers: the runs are those of all fits."""
-        fits = self._of_one_model()
-        tables = [fit.runs.columns for fit in fits]
-        shared = set.intersection(*(set(columns) for columns in tables))
-        columns = {name: np.concatenate([table[name] for table in tables]) for name in shared}
-        provenance = {"fits": len(self.fits), "noise": type(self.noise).name}
-        runs = SimpleNamespace(columns=columns, provenance=fits[0].runs.provenance)
-        return SimpleNamespace(law=self.law, noise=self.noise, runs=runs, provenance=provenance)
+        """All fits as one posterior, for the solvers; only each by itself has runs."""
+        first = self._of_one_model()[0]
+        return SimpleNamespace(
+            law=self.law,
+            noise=self.noise,
+            runs=SimpleNamespace(columns={}, provenance=first.runs.provenance),
+            provenance={"fits": len(self.fits), "noise": type(self.noise).name},
+            fits=self.fits,
+        )
 
 
 @overload

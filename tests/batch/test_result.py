@@ -99,6 +99,27 @@ def test_answers_are_those_of_each_fit(refits: Refits) -> None:
         )
 
 
+def test_each_fit_has_its_own_reach() -> None:
+    runs = simulated(60, seed=0)
+    refits = sf.refit(sf.designs.horizons(runs, [5e20, 1e24]), **QUICK)
+    forecasts = refits.forecast(N=3e9, D=1e11)
+    for label in refits.fitted:
+        own = refits[label].forecast(N=3e9, D=1e11)
+        assert forecasts[label].messages == own.messages
+        assert forecasts[label].provenance == own.provenance
+    assert not forecasts[1e24].messages
+    (said,) = forecasts.pooled.messages
+    assert said.startswith("beyond the runs of 1 of 2 fits; the farthest, 5e+20: C 1.8e21 is 4.93")
+
+
+def test_each_fit_has_the_messages_of_its_own_frontier(refits: Refits) -> None:
+    budgets = [1e21, 1e24]
+    frontiers = refits.frontier(budgets)
+    own = refits["table 5"].frontier(budgets)
+    assert frontiers["table 5"].messages == own.messages
+    assert "beyond the runs of 12 of 12 fits; the farthest, 'table " in str(frontiers)
+
+
 def test_a_frame_of_answers_has_one_row_a_fit_and_budget(refits: Refits) -> None:
     answers = refits.frontier([1e21, 1e24])
     frame = answers.to_pandas([0.25, 0.75])
