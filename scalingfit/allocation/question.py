@@ -36,7 +36,7 @@ class Subject:
         Leaves ``(chain, draw)``, or scalars.
     noise : Noise or None
     runs : mapping of str to array, shape (run,)
-        The columns of the runs; empty for a law by itself.
+        The columns of the runs that a fit sees; empty for a law by itself.
     provenance : mapping
         The posterior's record.
     total : bool or None
@@ -85,7 +85,8 @@ def subject(asked: Any) -> Subject:
     column = asked.runs.provenance.get("columns", {}).get("N", {}).get("column", "")
     total = False if WITHOUT_EMBEDDING.search(column) else None
     fits = {label: subject(fit) for label, fit in getattr(asked, "fits", {}).items()}
-    return Subject(asked.law, asked.noise, asked.runs.columns, asked.provenance, total, fits)
+    runs = {} if fits else asked.runs.used().columns
+    return Subject(asked.law, asked.noise, runs, asked.provenance, total, fits)
 
 
 def answered[Found, Kind: Answer](

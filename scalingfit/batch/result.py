@@ -271,11 +271,10 @@ class Refits:
 
     def _asked(self) -> Any:
         """All fits as one posterior, for the solvers; only each by itself has runs."""
-        first = self._of_one_model()[0]
         return SimpleNamespace(
             law=self.law,
             noise=self.noise,
-            runs=SimpleNamespace(columns={}, provenance=first.runs.provenance),
+            runs=self._of_one_model()[0].runs,  # for what its columns are called
             provenance={"fits": len(self.fits), "noise": type(self.noise).name},
             fits=self.fits,
         )

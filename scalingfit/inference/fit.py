@@ -244,6 +244,7 @@ def _misfit(model: Model, runs: Runs, draws: Draws) -> list[str]:
     clearly larger, the difference is the law's: a lack-of-fit test (Draper & Smith 1998, section
     2.1) with a margin of one half, at 5 % on either side.
     """
+    runs = runs.used()
     inputs = np.stack(list(runs.input(model.law.inputs()).values()), axis=1)
     _, cell = np.unique(inputs, axis=0, return_inverse=True)
     observed = np.log(runs["L"]) if model.noise.on_log else runs["L"]

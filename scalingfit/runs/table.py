@@ -243,9 +243,14 @@ class Runs:
         kept = {name: values for name, values in self.columns.items() if name != "weight"}
         return self._with(columns=kept)
 
+    def used(self) -> "Runs":
+        """The runs whose weight is not zero: those that a fit sees."""
+        weight = self.columns.get("weight")
+        return self if weight is None or np.all(weight) else self.take(weight > 0)
+
     def design_warnings(self) -> list[str]:
-        """Say what these runs cannot tell apart, whatever the law, and what to do about it."""
-        return design_warnings(self.columns)
+        """Say what the runs that are used cannot tell apart, whatever the law, and what to do."""
+        return design_warnings(self.used().columns)
 
     def describe(self) -> str:
         """Write two lines: the runs and their ranges; which column came from where."""

@@ -68,6 +68,14 @@ def test_no_caveat_where_there_is_none(posterior) -> None:
     assert forecast(posterior, N=1e9, D=2e10).messages == ()
 
 
+def test_runs_without_weight_do_not_count_in_how_far_a_question_lies(posterior) -> None:
+    runs = posterior.runs
+    posterior.runs = runs.with_weight(6 * runs.N * runs.D < 1e20)
+    (said,) = forecast(posterior, N=1e9, D=2e11).messages
+    posterior.runs = posterior.runs.used()
+    assert forecast(posterior, N=1e9, D=2e11).messages == (said,)
+
+
 def test_a_published_point_is_a_posterior_of_one_draw() -> None:
     found = frontier(POINT, 5.76e23)
     assert found.N.shape == (1,)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -18,7 +19,10 @@ from numpyro.infer import MCMC, NUTS, init_to_value
 import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit.inference import Posterior
+from scalingfit.inference.fit import _misfit
+from scalingfit.inference.model import build
 from scalingfit.inference.programs import pack
+from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 
 QUANTILES = (0.05, 0.5, 0.95)
@@ -402,3 +406,16 @@ def test_stricter_limits_change_the_verdict_alone(simulated: Callable[..., Runs]
     posterior = sf.fit(simulated(12), noise="normal", limits=limits, **QUICK)
     assert posterior.verdict.status == "not converged"
     assert "ESS" in str(posterior.verdict)
+
+
+def test_runs_without_weight_do_not_count_as_repeated_runs() -> None:
+    kept = np.arange(32) < 16
+    scatter = np.where(kept, 0.001, 0.2) * np.random.default_rng(0).standard_normal(32)
+    columns = {"N": np.tile(np.geomspace(1e8, 8e8, 4), 8), "D": 2e10, "L": 3 * np.exp(scatter)}
+    runs = Runs.from_columns({name: np.broadcast_to(v, 32) for name, v in columns.items()})
+    model = build(sf.law("chinchilla"), Normal)
+    draws: Any = SimpleNamespace(values={"sigma": np.full((4, 100), 0.05)})
+    (said,) = _misfit(model, runs.take(kept), draws)
+    assert "misses the runs by 5 %, while repeated runs agree to 0.092 %" in said
+    assert _misfit(model, runs.with_weight(kept), draws) == [said]
+    assert _misfit(model, runs, draws) == []

@@ -244,6 +244,15 @@ def test_designs_that_cannot_identify_a_law_are_named(design, words):
         assert word in warning
 
 
+def test_runs_without_weight_do_not_count_in_a_design():
+    table = grid()
+    one_budget = table.with_weight(np.isclose(table.N * table.D, 1e18))
+    assert len(one_budget.used()) == 3
+    (warning,) = one_budget.design_warnings()
+    assert "same compute" in warning
+    assert table.used() is table
+
+
 def test_perplexities_are_noticed_in_words():
     runs = Runs.from_columns({"C": [1e18, 1e19, 1e20], "L": [90.0, 80.0, 70.0]})
     (warning,) = runs.design_warnings()
