@@ -102,19 +102,27 @@ class Answers[Kind: Answer]:
         return table
 
     def __str__(self) -> str:
-        rows = self.cells()
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-            for row in rows
-        ]
         title, *counted = self.pooled.heading.splitlines()
         title = f"{title}, of {len(self)} fits"
         return "\n".join(
-            [title, *counted, *lines, *(f"! {message}" for message in self.pooled.messages)]
+            [
+                title,
+                *counted,
+                *aligned(self.cells()),
+                *(f"! {message}" for message in self.pooled.messages),
+            ]
         )
 
     __repr__ = __str__
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table, its cells to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
 
 
 def listed_of(labels: Sequence[Any]) -> str:

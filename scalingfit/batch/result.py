@@ -19,7 +19,7 @@ from scalingfit.allocation import Forecast, Frontier, forecast, frontier
 from scalingfit.batch.answers import Answers, listed_of
 from scalingfit.batch.words import in_words
 from scalingfit.inference.diagnostics import Verdict
-from scalingfit.inference.posterior import Posterior
+from scalingfit.inference.posterior import QUANTILES, Posterior
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 
@@ -158,22 +158,23 @@ class Refits:
         """Forecast losses by every draw of every fit; see `scalingfit.allocation.forecast`."""
         return Answers(forecast(self._asked(), **inputs))
 
-    def spread(self) -> dict[str, dict[str, float]]:
+    def spread(self) -> dict[str, dict[str, dict[str, float]]]:
         """How much each parameter differs from fit to fit, and within a fit.
 
         Returns
         -------
         dict
-            ``{"alpha": {"mean", "across", "within"}, ...}``: the mean of the fits' posterior means,
-            their standard deviation (NaN for one fit), and the median of the posterior sds.
+            ``{"alpha": {"across": {"q5", "q50", "q95"}, "within": {...}}, ...}``: quantiles of the
+            fits' posterior medians, and the medians of the fits' own quantiles.
         """
         table = {}
         for name, draws in self.draws.items():
-            means, within = draws.mean(axis=(1, 2)), draws.reshape(len(draws), -1).std(1, ddof=1)
-            across = float(means.std(ddof=1)) if len(means) > 1 else float("nan")
+            own = np.quantile(draws, [*QUANTILES.values()], axis=(1, 2))  # (quantile, fit)
+            across = np.quantile(np.median(draws, axis=(1, 2)), [*QUANTILES.values()])
             table[name] = {
-                "mean": float(means.mean()), "across": across, "within": float(np.median(within))
-            }  # fmt: skip
+                "across": dict(zip(QUANTILES, across.tolist(), strict=True)),
+                "within": dict(zip(QUANTILES, np.median(own, axis=1).tolist(), strict=True)),
+            }
         return table
 
     def summary(self) -> list[dict[str, Any]]:

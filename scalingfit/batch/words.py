@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from scalingfit.batch.answers import FEW, aligned
 
 if TYPE_CHECKING:
     from scalingfit.batch.result import Refits
@@ -12,25 +15,55 @@ __all__ = ["in_words"]
 
 SHOWN = 5  # fits of each status that are named
 
+METHODS = {"importance": "importance sampling", "nuts": "NUTS"}
+
 
 def in_words(refits: Refits) -> str:
     """What ``print`` shows."""
     counts = ", ".join(f"{count} {status}" for status, count in refits.counts.items())
-    lines = [f"{len(refits)} fits: {counts}"]
+    lines = [f"{len(refits)} fits: {counts}", *_methods(refits)]
     for name, part in refits.by_model().items():
         noise = type(part.noise).name
-        lines += ["", name if noise in name.split(", ") else f"{name}, {noise} noise"]
-        lines += _spread(part.spread())
+        title = name if noise in name.split(", ") else f"{name}, {noise} noise"
+        lines += ["", f"{title}: median [5 %, 95 %]"]
+        lines += _each(part) if len(part.fits) <= FEW else []
+        lines += _spread(part) if len(part.fits) > 1 else []
     return "\n".join([*lines, *_troubles(refits), *(f"! {said}" for said in refits.messages)])
 
 
-def _spread(spread: Mapping[str, Mapping[str, float]]) -> list[str]:
-    width = max(map(len, spread))
-    lines = [f"{'':{width}} {'mean':>9} {'sd across':>10} {'sd within':>10}"]
-    for name, row in spread.items():
-        sds = f"{row['across']:10.3g} {row['within']:10.3g}"
-        lines.append(f"{name:{width}} {row['mean']:9.4g} {sds}")
-    return lines
+def _methods(refits: Refits) -> list[str]:
+    made = collections.Counter(fit.provenance["method"] for fit in refits.fits.values())
+    said = [f"{count} by {METHODS.get(name, name)}" for name, count in made.items()]
+    return [f"methods: {', '.join(said)}"] if said else []
+
+
+def _each(part: Refits) -> list[str]:
+    """A row for every fit."""
+    return aligned(
+        [
+            ["fits", *part.draws],
+            *(
+                [str(label), *map(_interval, f.summary().values())]
+                for label, f in part.fits.items()
+            ),
+        ]
+    )
+
+
+def _spread(part: Refits) -> list[str]:
+    """A row for every parameter."""
+    rows = part.spread().items()
+    return aligned(
+        [
+            ["", "across fits", "within a fit"],
+            *([name, _interval(row["across"]), _interval(row["within"])] for name, row in rows),
+        ]
+    )
+
+
+def _interval(row: Mapping[str, float]) -> str:
+    low, middle, high = (f"{row[key]:.3g}" for key in ("q5", "q50", "q95"))
+    return middle if low == high else f"{middle} [{low}, {high}]"
 
 
 def _troubles(refits: Refits) -> list[str]:

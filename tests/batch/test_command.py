@@ -43,7 +43,7 @@ def test_groups_are_fitted_and_the_small_one_is_refused(asked: Any) -> None:
     assert data["counts"]["refused"] == 1
     assert [fit["fit"] for fit in data["fits"]] == ["a", "b", "c"]
     assert data["fits"][2]["status"].startswith("refused: 3 runs are too few")
-    assert data["spread"]["chinchilla"]["alpha"]["across"] > 0
+    assert data["spread"]["chinchilla"]["alpha"]["across"]["q95"] > 0
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,18 @@ def test_parts_fill_one_store(asked: Any, tmp_path: Path) -> None:
 def test_a_pinned_parameter_is_pinned(asked: Any) -> None:
     _, data = asked("--bootstrap", "2", "--prior", "beta=0.28")
     row = data["spread"]["chinchilla"]["beta"]
-    assert row == pytest.approx({"mean": 0.28, "across": 0.0, "within": 0.0}, abs=1e-12)
+    for kind in ("across", "within"):
+        assert row[kind] == pytest.approx({"q5": 0.28, "q50": 0.28, "q95": 0.28})
 
 
 def test_people_see_counts_and_spreads(table: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["refit", table, "--by", "family", *QUICK]) == 1
     printed = capsys.readouterr().out
     assert "3 fits:" in printed
-    assert "sd across" in printed
+    assert "methods: 2 by none" in printed
+    rows = [line.split()[0] for line in printed.splitlines() if line.count("[") == 6]
+    assert rows == ["a", "b"]
+    assert "across fits" in printed
     assert "'c': 3 runs are too few for chinchilla" in printed
 
 

@@ -131,13 +131,24 @@ def test_a_frame_of_answers_has_one_row_a_fit_and_budget(refits: Refits) -> None
         assert row["N"]["q25"] == pytest.approx(series["N_q25"], rel=1e-12)
 
 
-def test_the_spread_is_of_means_and_of_draws(refits: Refits) -> None:
-    means = [refits[label].draws["alpha"].mean() for label in refits.fitted]
+def test_the_spread_is_of_medians_and_of_draws(refits: Refits) -> None:
+    own = [refits[label].summary()["alpha"] for label in refits.fitted]
     row = refits.spread()["alpha"]
-    assert row["mean"] == pytest.approx(np.mean(means))
-    assert row["across"] == pytest.approx(np.std(means, ddof=1))
-    sds = [refits[label].draws["alpha"].std(ddof=1) for label in refits.fitted]
-    assert row["within"] == pytest.approx(np.median(sds))
+    for key, q in (("q5", 0.05), ("q50", 0.5), ("q95", 0.95)):
+        assert row["across"][key] == pytest.approx(np.quantile([one["q50"] for one in own], q))
+        assert row["within"][key] == pytest.approx(np.median([one[key] for one in own]))
+
+
+def test_few_fits_have_a_row_each_and_all_say_how_they_were_made(refits: Refits) -> None:
+    assert "methods: 12 by none" in str(refits)
+    few, many = (
+        str(sf.refit(sf.designs.bootstraps(simulated(20, seed=0), count), **QUICK))
+        for count in (12, 13)
+    )
+    assert "fits" in few.splitlines()[4]
+    assert few.splitlines()[5].split()[0] == "0"
+    assert "across fits" in few
+    assert "across fits" in many.splitlines()[4]
 
 
 def test_every_table_has_a_row(refits: Refits) -> None:
@@ -217,5 +228,6 @@ def test_several_noises_make_a_product(tables: dict[str, Runs]) -> None:
 def test_tuples_can_be_labels() -> None:
     refits = sf.refit({("a", 1): simulated(20, seed=0)}, **QUICK)
     assert refits["a", 1].runs["L"].size == 20
-    assert "sd across" in str(refits)
+    assert "('a', 1)  " in str(refits)
+    assert "across fits" not in str(refits)  # there is but one
     assert refits.to_xarray()["fit"].values.tolist() == ["('a', 1)"]
