@@ -134,7 +134,7 @@ def refit(
             if order.identity in made
         },
         unfitted=refused | missed,
-        messages=(*(kept.messages if kept else ()), *_loss(missed)),
+        messages=(*(kept.messages if kept else ()), *_loss(missed), *_refusal(refused, wanted)),
     )
 
 
@@ -200,6 +200,13 @@ def _loss(missed: Mapping[Any, str]) -> tuple[str, ...]:
     if not missed:
         return ()
     return (f"{len(missed)} fits are lost; what is stored is whole: call refit again to go on",)
+
+
+def _refusal(refused: Mapping[Any, str], wanted: Mapping[Any, Order]) -> tuple[str, ...]:
+    if not refused:
+        return ()
+    count = f"{len(refused)} of {len(refused) + len(wanted)} fits were refused"
+    return (f"{count}: what is said of all fits, such as their spread, leaves them out",)
 
 
 def _labelled_fit(fit: Posterior, order: Order) -> Posterior:

@@ -47,7 +47,7 @@ class Refits:
         Why each of the others was not: "refused: ..." where its table cannot be fitted, "lost: ..."
         where the worker that made it failed.
     messages : tuple of str
-        What to know besides: a damaged store, lost fits.
+        What to know besides: a damaged store, lost fits, spreads that leave refused ones out.
     """
 
     models: Mapping[Any, str]

@@ -197,8 +197,11 @@ def require_rows(model: Model, runs: Runs, spare: int = 0) -> None:
     free = sum(site in model.law.parameters() for site in model.sites)
     rows = int(np.count_nonzero(runs.columns.get("weight", np.ones(len(runs)))))
     if rows < free + spare:
+        have = (
+            f"{rows} of {len(runs)} runs have weight, and" if rows < len(runs) else f"{rows} runs"
+        )
         raise InputError(
-            f"{rows} runs are too few for {model.law.name}, which has {free} free parameters",
+            f"{have} are too few for {model.law.name}, which has {free} free parameters",
             remedy=f"add runs (at least {free + spare}), or pin parameters: "
             "priors={'alpha': 0.34}.",
         )

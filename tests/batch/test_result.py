@@ -34,6 +34,14 @@ def test_a_table_that_cannot_be_fitted_stops_nothing(refits: Refits) -> None:
         refits["nothing"]
 
 
+def test_a_bootstrap_of_a_small_table_says_what_its_spread_leaves_out() -> None:
+    refits = sf.refit(sf.designs.bootstraps(simulated(9, seed=0), 12), **QUICK)
+    refused = refits.counts["refused"]
+    (said,) = refits.messages
+    assert said.startswith(f"{refused} of 12 fits were refused: what is said of all fits")
+    assert "of 9 runs have weight, and are too few" in next(iter(refits.unfitted.values()))
+
+
 def test_where_nothing_can_be_fitted_the_reason_is_raised() -> None:
     with pytest.raises(ValueError, match=r"none of the 2 tables.*5 runs are too few"):
         sf.refit([simulated(5, seed=0), simulated(4, seed=0)], **QUICK)

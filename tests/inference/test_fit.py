@@ -387,7 +387,10 @@ def test_what_cannot_be_fitted_is_refused(simulated: Callable[..., Runs]) -> Non
         ({"limits": {}}, "limits must be Limits, not dict"),
         ({"precision": "float16"}, "precision 'float16' is neither"),
         ({"noise": "normal", "priors": every}, "is pinned"),
-        ({"runs": runs.with_weight(np.r_[np.ones(6), np.zeros(6)])}, "6 runs are too few"),
+        (
+            {"runs": runs.with_weight(np.r_[np.ones(6), np.zeros(6)])},
+            "6 of 12 runs have weight, and are too",
+        ),
     ):
         with pytest.raises(InputError, match=message):
             sf.fit(**{"runs": runs, **arguments})
