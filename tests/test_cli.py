@@ -603,6 +603,7 @@ def test_a_counting_rule_is_one_that_can_be_typed(
         ('name it: read(..., L="val loss").', 'name it: --column "L=val loss".'),
         ('read(..., N="a", D="b").', '--column "N=a" --column "D=b".'),
         ("read(..., C='flops').", '--column "C=flops".'),
+        ("keep it when reading: read(..., labels=['split']).", "name one of these."),
         ("read has no argument 'n'", "--column knows no 'n'"),
         ("use ',', or pass pandas.read_csv(path, sep=';') instead.", "use ','."),
         ('write N=("size", 1e9);', 'write --column "N=size*1e9";'),

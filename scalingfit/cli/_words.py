@@ -31,6 +31,9 @@ WORDS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"noise='(\w+)'", r"--noise \1"),
     (r'(\w+)=\("([^"]+)", ([^)]+)\)', r'--column "\1=\2*\3"'),
     (r"""read\(\.\.\., ((?:\w+=["'][^"']+["'],? ?)+)\)""", _columns),
+    # A command keeps every column.
+    (r", or keep it when reading with labels=\[\.\.\.\]", ""),
+    (r"keep it when reading: read\(\.\.\., labels=\['split'\]\)", "name one of these"),
     (r"read has no argument", "--column knows no"),
     (r", or load it yourself and pass the data frame", ""),
     (r", or pass pandas\.read_csv\([^)]*\) instead", ""),

@@ -90,6 +90,14 @@ def test_people_see_counts_and_spreads(table: str, capsys: pytest.CaptureFixture
     assert "'c': 3 runs are too few for chinchilla" in printed
 
 
+def test_an_unknown_column_gets_advice_that_can_be_typed(asked: Any) -> None:
+    code, data = asked("--by", "nosuch")
+    assert code == 2
+    columns, advice = data["error"].splitlines()[-2:]
+    assert "family" in columns
+    assert advice == "What to do: choose one of these."
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
