@@ -105,7 +105,8 @@ def point(
     starts : int
         Starting points drawn from the prior, at most 1000.
     bootstrap : int
-        Resamples of the runs, with replacement; each is fitted from the estimate.
+        Resamples of the runs, with replacement, none or at least two; each is fitted from the
+        estimate.
     seed : int
         Of the resampling.
 
@@ -131,6 +132,11 @@ def point(
     seed = whole("seed", seed, 0)
     if starts > PRIOR_DRAWS:
         raise InputError(f"starts={starts} is too many; at most {PRIOR_DRAWS}")
+    if bootstrap == 1:
+        raise InputError(
+            "bootstrap=1 resamples have no spread",
+            remedy="ask for two at least, such as bootstrap=1000, or for none.",
+        )
     if not model.sites:
         raise InputError(f"every parameter of {model.law.name} is pinned: nothing to estimate")
     require_rows(model, runs)

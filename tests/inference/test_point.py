@@ -136,6 +136,7 @@ def test_it_prints_its_numbers(kept: PointEstimate) -> None:
         ({"bootstrap": -1}, "bootstrap=-1 is too few; at least 0"),
         ({"bootstrap": "9"}, "bootstrap='9' is no whole number"),
         ({"runs": {"N": [1e9]}}, "point takes runs, not dict"),
+        ({"bootstrap": 1}, "bootstrap=1 resamples have no spread"),
         ({"law": "data_constrained"}, "these runs lack U"),
         ({"priors": dict.fromkeys(("E", "A", "B", "alpha", "beta"), 0.5)}, "is pinned"),
     ],
