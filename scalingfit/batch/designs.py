@@ -137,10 +137,11 @@ def horizons(runs: Runs, budgets: ArrayLike) -> dict[float, Runs]:
     Raises
     ------
     InputError
-        No run is that small, or the size of the runs is unclear.
+        There are no budgets, no run is that small, or the size of the runs is unclear.
     """
     _, scale = scale_of(runs)
     limits = np.unique(np.asarray(budgets, np.float64)).tolist()
+    _require_count(len(limits))
     small = [f"{limit:g}" for limit in limits if not limit >= scale.min()]
     if small:
         raise InputError(
