@@ -141,7 +141,8 @@ def horizons(runs: Runs, budgets: ArrayLike) -> dict[float, Runs]:
     """
     _, scale = scale_of(runs)
     limits = np.unique(np.asarray(budgets, np.float64)).tolist()
-    _require_count(len(limits))
+    if not limits:
+        raise InputError("there are no budgets", remedy="name one, such as 1e20.")
     small = [f"{limit:g}" for limit in limits if not limit >= scale.min()]
     if small:
         raise InputError(
