@@ -9,27 +9,42 @@ from types import ModuleType
 from typing import Any
 
 from scalingfit._files import replacing
+from scalingfit.cli._reply import warn
 
 __all__ = ["drawing"]
 
 
 @contextlib.contextmanager
-def drawing(path: Path | None) -> Iterator[Callable[[Callable[[ModuleType], Any]], None]]:
+def drawing(path: Path | None) -> Iterator[Callable[[Callable[[ModuleType], Any]], bool]]:
     """Claim the place of a picture before the work, so that nothing is computed for nought.
 
     Yields a function to call once with what draws. That gets the package `scalingfit.report`, which
     is loaded only where there is a path: ``save(lambda report: report.plots.frontier(post, C))``.
+    It gives False where the picture failed: that is told, and what was computed is still answered.
     """
     if path is None:
-        yield lambda _: None
+        yield lambda _: True
         return
     from scalingfit import report
     from scalingfit.report import evidence_plots, plots  # noqa: F401  # parts of `report`
 
     plots.format_of(path)
-    with replacing(path) as place:
+    drawn = True
+    with contextlib.suppress(_NotDrawn), replacing(path) as place:
 
-        def save(draw: Callable[[ModuleType], Any]) -> None:
-            plots.save(draw(report), place, path.suffix)
+        def save(draw: Callable[[ModuleType], Any]) -> bool:
+            nonlocal drawn
+            try:
+                plots.save(draw(report), place, path.suffix)
+            except Exception as error:
+                warn(f"{path} is not drawn: {type(error).__name__}: {error}")
+                drawn = False
+            return drawn
 
         yield save
+        if not drawn:
+            raise _NotDrawn
+
+
+class _NotDrawn(Exception):
+    """Leaves the file as it was."""

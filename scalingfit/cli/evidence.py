@@ -80,7 +80,7 @@ def compare(
             )  # fmt: skip
             stacked = _stacked(found, together)
             at = found.corners() if corners else found.family
-        save(lambda report: report.evidence_plots.comparison(found))
+        drawn = save(lambda report: report.evidence_plots.comparison(found))
     data, shown = found.as_json(), [understood(loaded), found]
     if stacked is not None:
         data["stacked"] = stacked.as_json()
@@ -88,7 +88,7 @@ def compare(
     if at is not None:
         data["corners" if corners else "family"] = at.as_json()
         shown.append(at)
-    return Reply(data, shown, warned=bool(found.messages))
+    return Reply(data, shown, warned=bool(found.messages) or not drawn)
 
 
 def backtest(
@@ -139,8 +139,10 @@ def backtest(
                 cuts=numbers_if_given("--cuts", cuts), by=by,
                 **sampling.options(),
             )  # fmt: skip
-        save(lambda report: report.evidence_plots.backtest(found))
-    return Reply(found.as_json(), [understood(loaded), found], warned=bool(found.messages))
+        drawn = save(lambda report: report.evidence_plots.backtest(found))
+    return Reply(
+        found.as_json(), [understood(loaded), found], warned=bool(found.messages) or not drawn
+    )
 
 
 def calibrate(

@@ -143,15 +143,15 @@ def frontier(
     with drawing(plot) as save:
         found = post.frontier(budgets, **options)
         choice = None if sizes is None else post.choose(budgets, sizes, **options)
-        save(lambda report: report.plots.frontier(post, budgets, **options))
+        drawn = save(lambda report: report.plots.frontier(post, budgets, **options))
     data = {"frontier": found.summary(), "messages": found.messages, "provenance": found.provenance}
     shown = [found]
     if choice is not None:
         data |= {"models": choice.summary(), "messages": [*found.messages, *choice.messages]}
         shown.append(choice)
-    if plot is not None:
+    if plot is not None and drawn:
         shown.append(f"drawn in {plot}")
-    return Reply(data, shown, warned=not post.verdict.ok)
+    return Reply(data, shown, warned=not (post.verdict.ok and drawn))
 
 
 def forecast(

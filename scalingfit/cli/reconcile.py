@@ -84,9 +84,9 @@ def reconcile(
                 recounted=recounted, omega=None if omega is None else numbers("--omega", omega)[0],
                 published=_published(published), **sampling.options(),
             )  # fmt: skip
-        save(lambda report: report.evidence_plots.reconciliation(found))
+        drawn = save(lambda report: report.evidence_plots.reconciliation(found))
     unsound = [stage for stage in found.stages.values() if not stage.posterior.verdict.ok]
-    return Reply(found.as_json(), [understood(loaded), found], warned=bool(unsound))
+    return Reply(found.as_json(), [understood(loaded), found], warned=bool(unsound) or not drawn)
 
 
 def _stages(loaded: Runs, by: str | None, chosen: str | None) -> dict[str, Runs]:

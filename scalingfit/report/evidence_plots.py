@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.ticker import FuncFormatter
 
+from scalingfit._errors import InputError
 from scalingfit.evidence import Backtest, Comparison, Reconciliation
+from scalingfit.evidence.budgets import scale_of
 from scalingfit.evidence.reconciliation import METHODS
 from scalingfit.evidence.scores import LEVELS, band
 from scalingfit.evidence.track_record import Record
@@ -19,6 +22,8 @@ __all__ = ["backtest", "comparison", "reconciliation"]
 
 COLORS = (BLUE, ORANGE, GREEN, PINK, INK)
 BINS = 10
+PLAIN = {"N", "D"}
+"""Inputs of a law that splits a budget without further ones."""
 
 
 def comparison(found: Comparison, figure: FigureBase | None = None) -> FigureBase:
@@ -27,15 +32,29 @@ def comparison(found: Comparison, figure: FigureBase | None = None) -> FigureBas
     Parameters
     ----------
     found : Comparison
-        Of laws that split a budget.
+        Laws that do not split a budget between N and D alone have no frontier to draw.
     figure : figure, optional
         To draw into.
+
+    Raises
+    ------
+    InputError
+        No law has a frontier, and no larger runs were forecast.
     """
     figure = blank(figure, 11, 4.6)
     standings = dict(list(found.standings.items())[: len(COLORS)])
-    halves: Any = figure.subfigures(1, 2)  # Matplotlib's stub knows of one alone
-    left, right = halves
-    _frontiers(left.subplots(), found)
+    splitting = [n for n, fit in found.posteriors.items() if set(fit.model.law.inputs()) == PLAIN]
+    if not splitting and not found.cuts:
+        raise InputError(
+            "there is nothing to draw: no law splits a budget between N and D alone, and no larger "
+            "runs were forecast",
+            remedy="name cuts, so that there are forecasts.",
+        )
+    right = figure
+    if splitting:
+        halves: Any = figure.subfigures(1, 2)  # Matplotlib's stub knows of one alone
+        left, right = halves
+        _frontiers(left.subplots(), found, splitting)
     if found.cuts:
         columns = 1 if len(standings) < 3 else 2
         panels = right.subplots(
@@ -55,16 +74,19 @@ def comparison(found: Comparison, figure: FigureBase | None = None) -> FigureBas
     return figure
 
 
-def _frontiers(axes: Axes, found: Comparison) -> None:
+def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str]) -> None:
     """Where each law would spend a budget, as far as a hundred times the largest."""
-    runs = found.runs
-    C = np.geomspace(runs["C"].min(), 100 * runs["C"].max(), 40)
-    axes.scatter(runs["C"], runs["N"], s=10, color=GREY, alpha=0.6, linewidths=0, label="runs")
-    for color, (name, fit) in zip(COLORS, found.posteriors.items(), strict=False):
-        low, middle, high = fit.frontier(C).quantiles("N")
+    runs, (_, scale) = found.runs, scale_of(found.runs)
+    C = np.geomspace(scale.min(), 100 * scale.max(), 40)
+    axes.scatter(scale, runs["N"], s=10, color=GREY, alpha=0.6, linewidths=0, label="runs")
+    for color, name in zip(COLORS, found.posteriors, strict=False):
+        if name not in splitting:
+            axes.plot([], [], color=color, label=f"{name}: not of N and D alone")
+            continue
+        low, middle, high = found.posteriors[name].frontier(C).quantiles("N")
         axes.fill_between(C, low, high, color=color, alpha=0.2, linewidth=0)
         axes.plot(C, middle, color=color, label=f"{name}, weight {found.weights[name]:.2f}")
-    axes.axvline(runs["C"].max(), color=GREY, linewidth=0.8, linestyle=":")
+    axes.axvline(scale.max(), color=GREY, linewidth=0.8, linestyle=":")
     axes.set(xlabel="compute C, FLOP", ylabel="best size N*, parameters")
     tidy(axes, "Where each law would spend a budget")
     axes.set_xscale("log")

@@ -12,9 +12,11 @@ import pytest
 
 import scalingfit
 from scalingfit import cli, law
+from scalingfit._errors import InputError
 from scalingfit.cli import evidence as evidence_commands
 from scalingfit.evidence import Backtest, Comparison, Exponent, Reconciliation
 from scalingfit.evidence.calibrate import Calibration
+from scalingfit.evidence.horizons import horizons
 from scalingfit.evidence.reconciliation import Stage
 from scalingfit.inference import Posterior
 from scalingfit.inference.fit import posterior_of
@@ -263,3 +265,54 @@ def test_the_pictures_show_every_law(comparison: Comparison, tested: Backtest) -
     assert len(pits.patches) == 3  # two histograms, and the band
     assert len(shares.get_lines()) == 5
     assert errors.get_xscale() == "log"
+
+
+def without_a_split(scale: str, laws: list[str]) -> Any:
+    """A comparison of laws of one input, with forecasts beyond two cuts."""
+    X = np.geomspace(1e6, 1e9, 20)
+    runs = Runs.from_columns({scale: X, "L": 0.5 + 20 * X**-0.3})
+    cuts = horizons(runs, 5)
+    future = [
+        SimpleNamespace(quantiles=np.outer([0.9, 1.0, 1.1], runs["L"][cut.test])) for cut in cuts
+    ]
+    fits = {name: SimpleNamespace(model=build(law(name), Normal)) for name in laws}
+    standings = {name: SimpleNamespace(posterior=fit, future=future) for name, fit in fits.items()}
+    return SimpleNamespace(runs=runs, cuts=cuts, standings=standings, posteriors=fits)
+
+
+@pytest.mark.parametrize(
+    ("scale", "laws"), [("X", ["power", "power_m1"]), ("C", ["kaplan_compute", "power"])]
+)
+def test_laws_that_split_nothing_are_drawn_by_their_forecasts(scale: str, laws: list[str]) -> None:
+    found = without_a_split(scale, laws)
+    panels = evidence_plots.comparison(found).axes
+    assert [axes.get_title(loc="left") for axes in panels] == [f"{n}: 100% inside" for n in laws]
+    found.cuts = []
+    with pytest.raises(InputError, match="nothing to draw"):
+        evidence_plots.comparison(found)
+
+
+def test_a_law_that_splits_nothing_is_named_beside_those_that_do(comparison: Comparison) -> None:
+    other = SimpleNamespace(model=build(law("kaplan_compute"), Normal))
+    kaplan = dataclasses.replace(comparison.standings["kaplan"], posterior=other)
+    mixed = dataclasses.replace(comparison, standings={**comparison.standings, "kaplan": kaplan})
+    left, *panels = evidence_plots.comparison(mixed).axes
+    labels = [text.get_text() for text in left.get_legend().get_texts()]
+    assert labels[-1] == "kaplan: not of N and D alone"
+    assert len(left.get_lines()[0].get_xdata()) == 40
+    assert len(panels) == 2
+
+
+def test_what_was_found_is_told_where_its_picture_fails(
+    comparison: Comparison, file: str, stand_in, tmp_path: Path, capsys, monkeypatch
+) -> None:
+    stand_in("compare", comparison)
+    monkeypatch.setattr(evidence_plots, "comparison", lambda _: {}["C"])
+    plot = tmp_path / "compare.png"
+    plot.write_text("an older one")
+    assert cli.run(["compare", file, "--plot", str(plot)]) == 1
+    said = capsys.readouterr()
+    assert comparison.conclusion in said.out
+    assert "compare.png is not drawn: KeyError: 'C'" in said.err
+    assert plot.read_text() == "an older one"
+    assert [path.name for path in tmp_path.glob("*compare*")] == ["compare.png"]
