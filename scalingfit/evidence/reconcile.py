@@ -9,7 +9,7 @@ profiles and from the lower envelope, beside what was published.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,10 @@ from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError, listed
 from scalingfit.allocation import frontier
+from scalingfit.allocation.answer import engineering
 from scalingfit.allocation.embedding import CHINCHILLA_OMEGA, NonEmbedding
 from scalingfit.catalog import law as find_law
+from scalingfit.evidence.budgets import clusters
 from scalingfit.evidence.candidates import settings_of, unweighted
 from scalingfit.evidence.isoflop import Exponent, envelope, isoflop, profiles
 from scalingfit.evidence.reconciliation import METHODS, Reconciliation, Stage
@@ -128,8 +130,19 @@ def reconcile(
 
 
 def law_exponent(posterior: Posterior) -> Exponent:
-    """Slope of log N* between the lowest and the highest budget of the runs, draw by draw."""
+    """Slope of log N* between the lowest and the highest budget of the runs, draw by draw.
+
+    Raises
+    ------
+    InputError
+        All runs are of one budget.
+    """
     C = posterior.runs["C"]
+    if not clusters(C).any():
+        raise InputError(
+            f"all runs are of one budget, {engineering(C.max())}, and one budget leaves no slope",
+            remedy="add runs of other budgets.",
+        )
     ends = np.array([C.min(), C.max()])
     log_N = np.log(frontier(posterior, ends).N.reshape(-1, 2))
     a = np.diff(log_N, axis=1)[:, 0] / np.diff(np.log(ends))
@@ -146,19 +159,23 @@ def _stage(
     runs, verdict, messages = posterior.runs, posterior.verdict, [*caveats]
     if not verdict.ok:
         messages.append(f"law: {verdict.status}; {verdict.messages[0]}")
-    exponents: dict[str, Exponent | None] = {"law": law_exponent(posterior)}
-    curves = None
-    try:
-        curves = profiles(runs, budgets=budgets, seed=seed)
-        exponents["isoflop"] = isoflop(curves, seed=seed)
-    except InputError as error:
-        exponents["isoflop"] = None
-        messages.append(f"no isoFLOP exponent: {str(error).splitlines()[0]}")
-    try:
-        exponents["envelope"] = envelope(runs, budgets=budgets, seed=seed)
-    except InputError as error:
-        exponents["envelope"] = None
-        messages.append(f"no envelope: {str(error).splitlines()[0]}")
+
+    def found_or_why[Found](what: str, find: Callable[[], Found]) -> Found | None:
+        try:
+            return find()
+        except InputError as error:
+            messages.append(f"no {what}: {str(error).splitlines()[0]}")
+            return None
+
+    slope = found_or_why("exponent of the law", lambda: law_exponent(posterior))
+    curves = found_or_why("isoFLOP profiles", lambda: profiles(runs, budgets=budgets, seed=seed))
+    exponents = {
+        "law": slope,
+        "isoflop": None
+        if curves is None
+        else found_or_why("isoFLOP exponent", lambda: isoflop(curves, seed=seed)),
+        "envelope": found_or_why("envelope", lambda: envelope(runs, budgets=budgets, seed=seed)),
+    }
     messages += [
         f"{method}: {message}"
         for method, found in exponents.items()

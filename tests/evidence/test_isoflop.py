@@ -1,5 +1,6 @@
 """IsoFLOP profiles and exponents on surfaces whose optimum is known, and on published runs."""
 
+import dataclasses
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from scalingfit import law, read
 from scalingfit._errors import InputError
 from scalingfit.allocation import frontier, non_embedding
 from scalingfit.evidence.isoflop import envelope, grouped, isoflop, profiles
-from scalingfit.evidence.reconcile import _over_kaplans_sizes, reconcile
+from scalingfit.evidence.reconcile import _over_kaplans_sizes, _stage, reconcile
 from scalingfit.evidence.recount import KAPLAN_SIZES, exponent_without_embeddings, recount
 from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
@@ -266,6 +267,13 @@ def test_stages_are_reconciled() -> None:
     assert found.to_pandas().loc["total", "published"] == [0.51]
     with pytest.raises(InputError, match="none of the stages"):
         reconcile(stages, published={"totel": 0.5})
+
+
+def test_one_budget_leaves_no_slope(posterior: Posterior, runs: Runs) -> None:
+    one = dataclasses.replace(posterior, runs=runs.take(runs.C.max() == runs.C))
+    stage = _stage(one, None, (), (), 0)
+    assert stage.exponents == {"law": None, "isoflop": None, "envelope": None}
+    assert any("one budget leaves no slope" in message for message in stage.messages)
 
 
 @pytest.mark.parametrize("omega", [None, 20_000])
