@@ -42,7 +42,7 @@ def reconcile(
     """Find the exponent of N* in C for every stage of an experiment, in three ways.
 
     From the law's posterior, from isoFLOP profiles, and from the lower envelope. Exit code 1 where
-    the fit of a stage is not to be relied on.
+    the fit of a stage is not to be relied on, or its runs do not allow one of the three.
 
     ```
     scalingfit reconcile runs.csv --by stage --published first=0.73 --published last=0.5
@@ -85,8 +85,8 @@ def reconcile(
                 published=_published(published), **sampling.options(),
             )  # fmt: skip
         drawn = save(lambda report: report.evidence_plots.reconciliation(found))
-    unsound = [stage for stage in found.stages.values() if not stage.posterior.verdict.ok]
-    return Reply(found.as_json(), [understood(loaded), found], warned=bool(unsound) or not drawn)
+    unsound = any(not at.posterior.verdict.ok or at.missing for at in found.stages.values())
+    return Reply(found.as_json(), [understood(loaded), found], warned=unsound or not drawn)
 
 
 def _stages(loaded: Runs, by: str | None, chosen: str | None) -> dict[str, Runs]:

@@ -13,7 +13,7 @@ from scalingfit.allocation.question import numbers as positive
 from scalingfit.runs import Runs
 from scalingfit.runs._values import group_key
 
-__all__ = ["among", "budget_of", "clusters", "scale_of"]
+__all__ = ["among", "budget_of", "clusters", "require_runs", "scale_of"]
 
 Floats = NDArray[np.float64]
 
@@ -103,7 +103,7 @@ def among(runs: Runs, by: str, budgets: ArrayLike | None = None) -> list[Any]:
     if by == "budget":
         numbers = budget_of(runs, budgets)
         if budgets is not None:
-            _require_runs(runs, np.unique(positive("budgets", budgets)), numbers)
+            require_runs(budgets, runs)
         return [(-1, at) if number < 0 else number for at, number in enumerate(numbers.tolist())]
     if budgets is not None:
         raise InputError(
@@ -118,10 +118,18 @@ def among(runs: Runs, by: str, budgets: ArrayLike | None = None) -> list[Any]:
     return [group_key(value) for value in values.tolist()]
 
 
-def _require_runs(runs: Runs, levels: Floats, numbers: NDArray[np.int64]) -> None:
-    empty = np.setdiff1d(np.arange(len(levels)), numbers)
+def require_runs(budgets: ArrayLike, *tables: Runs) -> None:
+    """Refuse budgets that none of the tables has runs of.
+
+    Raises
+    ------
+    InputError
+    """
+    levels = np.unique(positive("budgets", budgets))
+    found = np.concatenate([budget_of(runs, levels) for runs in tables])
+    empty = np.setdiff1d(np.arange(len(levels)), found)
     if empty.size:
-        scale = scale_of(runs)[1]
+        scale = np.concatenate([scale_of(runs)[1] for runs in tables])
         raise InputError(
             f"no run lies within 10 % of the budgets {listed(map(engineering, levels[empty]))}",
             [f"the runs' scales go from {engineering(scale.min())} to {engineering(scale.max())}"],

@@ -20,7 +20,7 @@ from scalingfit.allocation import frontier
 from scalingfit.allocation.answer import engineering
 from scalingfit.allocation.embedding import CHINCHILLA_OMEGA, NonEmbedding
 from scalingfit.catalog import law as find_law
-from scalingfit.evidence.budgets import clusters
+from scalingfit.evidence.budgets import clusters, require_runs
 from scalingfit.evidence.candidates import settings_of, unweighted
 from scalingfit.evidence.isoflop import Exponent, envelope, isoflop, profiles
 from scalingfit.evidence.reconciliation import METHODS, Reconciliation, Stage
@@ -82,8 +82,9 @@ def reconcile(
     Raises
     ------
     InputError
-        There are no stages, or one lacks N, D, C or L; `published` names none of the stages; an
-        omega with nothing to recount, or one that leaves less than one parameter of a run.
+        There are no stages, or one lacks N, D, C or L, or has too few runs; no stage has runs of a
+        budget that is named; `published` names none of the stages; an omega with nothing to
+        recount, or one that leaves less than one parameter of a run.
     """
     if not isinstance(stages, Mapping) or not stages:
         raise InputError("reconcile takes stages by name", remedy='pass runs.split("stage").')
@@ -91,6 +92,8 @@ def reconcile(
     tables = {name: unweighted(runs) for name, runs in stages.items()}
     for runs in tables.values():
         runs.input(["N", "D", "C"])
+    if budgets is not None:
+        require_runs(budgets, *tables.values())
     size = CHINCHILLA_OMEGA if omega is None else omega
     caveats: dict[str, tuple[str, ...]] = {}
     if recounted:

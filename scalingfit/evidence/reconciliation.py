@@ -51,6 +51,12 @@ class Stage:
         """How many runs the stage has; 0 where the law alone is asked."""
         return 0 if self.law_alone else len(self.posterior.runs)
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The methods that the runs do not allow."""
+        asked = METHODS[:1] if self.law_alone else METHODS
+        return tuple(method for method in asked if self.exponents[method] is None)
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Reconciliation:

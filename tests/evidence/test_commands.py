@@ -221,6 +221,15 @@ def test_reconcile(reconciled, runs: Runs, stand_in, tmp_path: Path, capsys) -> 
     assert asked["omega"] == 255
 
 
+@pytest.mark.parametrize("missing", [[], ["envelope"]])
+def test_a_missing_exponent_is_a_warning(missing: list[str], file: str, stand_in) -> None:
+    fit: Any = SimpleNamespace(verdict=SimpleNamespace(ok=True, status="ok"), runs=range(9))
+    exponent = Exponent(np.array([0.5, 0.6]), np.zeros(2), 5)
+    ways = {way: None if way in missing else exponent for way in ("law", "isoflop", "envelope")}
+    stand_in("reconcile", Reconciliation({"all runs": Stage(fit, ways, None, (), ())}))
+    assert cli.run(["reconcile", file]) == len(missing)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -294,6 +294,12 @@ def test_stages_are_recounted_by_the_omega_that_is_stated(omega: float | None) -
         assert any("state your own omega" in text for text in stage.messages) == (omega is None)
 
 
+def test_budgets_without_runs_are_refused_before_any_fit() -> None:
+    """A budget of one stage need not be one of another."""
+    with pytest.raises(InputError, match="within 10 % of the budgets 1e25"):
+        reconcile({"low": surface(0.0), "high": surface(0.0, lowest=1e20)}, budgets=[1e18, 1e25])
+
+
 def test_an_omega_needs_a_recount() -> None:
     with pytest.raises(InputError, match="omega is of the recount"):
         reconcile({"all": surface(0.003)}, omega=255)
