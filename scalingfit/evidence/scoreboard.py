@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["conclude", "tables"]
 
 NINETY = LEVELS.index(0.9)
+NEAR = 0.05 + 1e-9
+"""How far a coverage may be from what was stated to count as right; rounding is none of it."""
 SCORES = ["runs", "log score", "CRPS", "RMSE", "RMSLE", "50", "80", "90", "95", "width 90",
           "law's", "widened 90"]  # fmt: skip
 
@@ -46,8 +48,10 @@ def conclude(name: str, record: Record) -> str:
     low, high = band(0.9, count)
     rate, gain = record.discrepancy.rate, record.discrepancy.gain
     held = f"{name}: the 90 % intervals held {share:.0%} of {count} forecasts"
-    if low <= share <= high:
+    if low <= share <= high and abs(share - 0.9) <= NEAR:
         said = f"{held}, as they should."
+    elif low <= share <= high:
+        said = f"{held}, too few to tell: right intervals would hold {low:.0%} to {high:.0%}."
     elif share > high:
         said = f"{held}: they are wider than they need to be."
     else:

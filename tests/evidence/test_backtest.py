@@ -1,6 +1,8 @@
 """Forecast scores against closed forms; forecasts of runs whose law is known."""
 
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from scipy.stats import norm
 from scalingfit._errors import InputError
 from scalingfit.evidence.backtest import Backtest, Record, backtest
 from scalingfit.evidence.discrepancy import Discrepancy, Held, learn
+from scalingfit.evidence.scoreboard import conclude
 from scalingfit.evidence.scores import band, coverage, crps, intervals, pit
 from scalingfit.inference import Posterior
 from scalingfit.noise import Normal
@@ -129,6 +132,26 @@ def test_over_confidence_is_named(runs: Runs, rate: float, said: str) -> None:
         # Learned from the other cuts; the rates tried are 26 % apart, which is 3 % of coverage.
         assert plain < 0.5
         assert 0.85 <= wide <= 0.95
+
+
+@pytest.mark.parametrize(
+    ("inside", "of", "said"),
+    [
+        (7, 12, "58% of 12 forecasts: plain extrapolation is over-confident"),
+        (8, 12, "67% of 12 forecasts, too few to tell: right intervals would hold 67% to 100%"),
+        (12, 12, "100% of 12 forecasts, too few to tell"),
+        (11, 12, "92% of 12 forecasts, as they should"),
+        (19, 20, "95% of 20 forecasts, as they should"),
+        (100, 100, "100% of 100 forecasts: they are wider than they need to be"),
+    ],
+)
+def test_few_forecasts_are_no_comfort(inside: int, of: int, said: str) -> None:
+    observed = np.where(np.arange(of) < inside, 0.0, 2.0)
+    ends = np.broadcast_to(np.array([-1.0, 1.0])[:, None], (4, 2, of))
+    record: Any = SimpleNamespace(
+        observed=observed, ends=ends, discrepancy=SimpleNamespace(rate=0.0, gain=0.0)
+    )
+    assert said in conclude("law", record)
 
 
 def test_scores_by_distance_are_those_of_the_normal(runs: Runs) -> None:
