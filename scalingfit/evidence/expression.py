@@ -6,6 +6,7 @@ import ast
 import difflib
 import functools
 import operator
+import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -91,7 +92,13 @@ class Statement:
             )
 
     def holds(self, values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
-        """Whether it is true, elementwise; a comparison with NaN is false."""
+        """Whether it is true, elementwise.
+
+        Raises
+        ------
+        InputError
+            A compared side is NaN or infinite somewhere: neither true nor false can be said there.
+        """
         with np.errstate(all="ignore"):
             return np.asarray(_value(self._tree, values), bool)
 
@@ -113,7 +120,10 @@ def _check(node: ast.expr, text: str, *, truth: bool) -> set[str]:
         case ast.Name(id=name):
             return {name}
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            return set()
+            # Compared, not converted: an integer may be too long for a float.
+            if value <= sys.float_info.max:
+                return set()
+            raise _refused(node, text, "is too large a number")
         case ast.UnaryOp(op=op, operand=operand) if type(op) in SIGNS:
             return check(operand, truth=False)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
@@ -155,9 +165,21 @@ def _value(node: ast.expr, values: Mapping[str, NDArray[np.float64]]) -> Any:
             join = np.logical_and if isinstance(op, ast.And) else np.logical_or
             return functools.reduce(join, map(value, parts))
         case ast.Compare(left=left, ops=ops, comparators=others):
-            sides = [value(side) for side in (left, *others)]
+            sides = [_defined(value(side), side) for side in (left, *others)]
             pairs = zip(ops, sides, sides[1:], strict=False)
             return functools.reduce(
                 np.logical_and, [COMPARISONS[type(op)](low, high) for op, low, high in pairs]
             )
     raise AssertionError(f"unchecked expression {ast.dump(node)}")
+
+
+def _defined(found: Any, node: ast.expr) -> Any:
+    """The values of a compared side, or a refusal where some are NaN or infinite."""
+    share = np.mean(~np.isfinite(found))
+    if share > 0:
+        raise InputError(
+            f"{ast.unparse(node)!r} is not a finite number in {100 * share:.3g} % of the draws",
+            remedy="divide by nothing that can be zero, and take logarithms and powers of what is "
+            "positive.",
+        )
+    return found

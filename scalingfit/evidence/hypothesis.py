@@ -105,7 +105,8 @@ def hypothesis(
     Raises
     ------
     InputError
-        The statement is not understood, or speaks of what is not there; C is not one positive
+        The statement is not understood, speaks of what is not there, or compares what is NaN or
+        infinite in some posterior draws; C is not one positive
         number; a counting rule or a keyword is not known.
     """
     read = Statement(statement)
@@ -176,9 +177,9 @@ def _prior(
     values = {**law.values(), **{name: getattr(noise, name) for name in noise.parameters()}}
     try:
         values |= _optimum(law, optimum, C, options)
-    except InputError:  # some draws of the prior have no finite optimum
+        return float(np.mean(statement.holds(values)))
+    except InputError:  # some draws of the prior have no finite optimum, or another side
         return None
-    return float(np.mean(statement.holds(values)))
 
 
 def _error(true: NDArray[np.bool_]) -> float:
