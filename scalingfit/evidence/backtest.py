@@ -130,6 +130,8 @@ def backtest(
     """
     runs, settings = unweighted(runs), settings_of(sampling)
     models = candidates(laws, noises, priors)
+    for model in models.values():
+        runs.input(model.law.inputs())  # before any law is fitted
     least = {name: 2 + dimension(model) for name, model in models.items()}
     tasks, messages = _tasks(runs, min(least.values()), cuts, split, by)
     found = {}

@@ -1,5 +1,6 @@
 """Forecast scores against closed forms; forecasts of runs whose law is known."""
 
+import importlib
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -152,6 +153,16 @@ def test_few_forecasts_are_no_comfort(inside: int, of: int, said: str) -> None:
         observed=observed, ends=ends, discrepancy=SimpleNamespace(rate=0.0, gain=0.0)
     )
     assert said in conclude("law", record)
+
+
+def test_a_law_that_lacks_an_input_is_refused_before_any_fit(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module("scalingfit.evidence.backtest")
+    monkeypatch.setattr(module, "_record", lambda *_: pytest.fail("a law was fitted"))
+    with pytest.raises(InputError, match="these runs lack X") as refusal:
+        backtest(runs, ["kaplan_size", "power"])
+    assert "they have: N, D, C, L\n" in str(refusal.value)
 
 
 def test_scores_by_distance_are_those_of_the_normal(runs: Runs) -> None:
