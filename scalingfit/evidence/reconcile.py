@@ -117,8 +117,16 @@ def reconcile(
         known[name] = tuple(np.atleast_1d(np.asarray(values, float)).tolist())
     chosen = find_law(law)
     model = build(chosen, find_noise(noise or chosen.default_noise), priors)
-    for runs in tables.values():
-        check(model, runs)
+    for name, runs in tables.items():
+        try:
+            check(model, runs)
+        except InputError as error:
+            if len(stages) == 1:
+                raise
+            raise InputError(
+                f"stage {name!r} cannot be fitted: {str(error).splitlines()[0]}",
+                remedy="leave it out of the stages.",
+            ) from None
     fits = sample(model, list(tables.values()), settings)
     found = {}
     for (name, runs), draws in zip(tables.items(), fits, strict=True):

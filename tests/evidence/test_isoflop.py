@@ -300,6 +300,13 @@ def test_budgets_without_runs_are_refused_before_any_fit() -> None:
         reconcile({"low": surface(0.0), "high": surface(0.0, lowest=1e20)}, budgets=[1e18, 1e25])
 
 
+def test_a_stage_with_too_few_runs_is_named_before_any_fit() -> None:
+    runs = surface(0.0)
+    with pytest.raises(InputError, match=r"stage 'one' cannot be fitted: 1 runs") as refusal:
+        reconcile({"all": runs, "one": runs.take([0])})
+    assert str(refusal.value).endswith("leave it out of the stages.")
+
+
 def test_an_omega_needs_a_recount() -> None:
     with pytest.raises(InputError, match="omega is of the recount"):
         reconcile({"all": surface(0.003)}, omega=255)
