@@ -24,6 +24,7 @@ from scalingfit.cli._words import as_typed
 from scalingfit.cli.fits import fit
 from scalingfit.evidence.candidates import SAMPLING
 from scalingfit.inference import Posterior
+from scalingfit.report.tables import laid_out
 from scalingfit.runs import Runs
 from tests.report import standin
 
@@ -297,6 +298,19 @@ def test_answers_of_a_fit_that_is_not_sound_come_with_a_warning(
     assert done.code == 1
     assert "not converged" in done.err
     assert one_json(done.out)[command]
+
+
+def test_a_fit_that_is_not_sound_says_what_to_type(
+    type_in: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = standin.posterior(sound=False)
+    assert "(draws=, warmup=)" in str(fit)
+    monkeypatch.setattr(sf, "fit", lambda *_, **__: fit)
+    standin.table().to_pandas().to_csv("runs.csv", index=False)
+    done = type_in("fit", "runs.csv")
+    assert "(--draws, --warmup)" in done.out
+    assert "draws=" not in done.out
+    assert "draws=" not in str(laid_out(fit, as_typed).renderables[-1])
 
 
 def test_the_demo_leaves_a_fit_and_figures(
@@ -586,12 +600,13 @@ def test_what_json_lacks_becomes_null() -> None:
     assert jsonable(value) == {"a": None, "b": [1.0, None], "c": [1, None, "x", True]}
 
 
+@pytest.mark.parametrize("rule", ["7ND", "6nd"])
 def test_a_counting_rule_is_one_that_can_be_typed(
-    saved: Path, type_in: Callable[..., Done]
+    rule: str, saved: Path, type_in: Callable[..., Done]
 ) -> None:
-    done = type_in("frontier", str(saved), "-C", "1e21", "--counting", "7ND")
+    done = type_in("frontier", str(saved), "-C", "1e21", "--counting", rule)
     assert done.err.splitlines() == [
-        "error: unknown counting rule '7ND'",
+        f"error: unknown counting rule {rule!r}",
         "  by name: 6ND, 6ND-non-embedding, 6ND-with-embedding",
         "What to do: use 6ND.",
     ]
@@ -611,6 +626,16 @@ def test_a_counting_rule_is_one_that_can_be_typed(
         ("pin them: priors={'alpha': 0.34}.", "pin them: --prior alpha=0.34."),
         ("use noise='normal_level'.", "use --noise normal_level."),
         ('per budget, or batch="critical".', "per budget, or --input batch=critical."),
+        (
+            "add U=..., one number or one per budget.",
+            "add --input U=..., one number or one per budget.",
+        ),
+        (
+            'add batch=..., U=..., one number or one per budget, or batch="critical".',
+            "add --input batch=... --input U=..., one number or one per budget, "
+            "or --input batch=critical.",
+        ),
+        ("leave it out of the stages.", "leave it out: name the others with --stages."),
         ("nothing to translate", "nothing to translate"),
     ],
 )

@@ -133,8 +133,9 @@ def counting(rule: Rule, *, omega: float | None = None) -> Counting:
         return Custom(rule)
     if isinstance(rule, str) and rule in RULES:
         return RULES[rule]()
-    near = difflib.get_close_matches(str(rule), RULES, n=2, cutoff=0.4)
-    hint = f"use {' or '.join(near)}" if near else "use one of these"
+    names = {name.lower(): name for name in RULES}
+    near = difflib.get_close_matches(str(rule).lower(), names, n=2, cutoff=0.4)
+    hint = f"use {' or '.join(names[each] for each in near)}" if near else "use one of these"
     raise InputError(
         f"unknown counting rule {rule!r}",
         [f"by name: {', '.join(RULES)}", "to be built: AspectRatio, ListedShapes, WithInference"],

@@ -47,9 +47,9 @@ def answer(reply: Reply, *, as_json: bool) -> None:
         if position:
             print()
         if console.is_terminal:
-            console.print(laid_out(item))
+            console.print(laid_out(item, as_typed))
         else:  # never wrapped: other programs and the next reader cut it as they like
-            print(item)
+            print(as_typed(str(item)))
     sys.stdout.flush()
 
 

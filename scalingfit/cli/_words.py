@@ -16,6 +16,11 @@ def _columns(found: re.Match[str]) -> str:
     return re.sub(r"""(\w+)=["']([^"']+)["'],?""", r'--column "\1=\2"', found[1])
 
 
+def _inputs(found: re.Match[str]) -> str:
+    """``add U=..., one number`` as an option for each input."""
+    return "add " + re.sub(r"(\w+=\.\.\.),?", r"--input \1", found[1]) + ", one number"
+
+
 WORDS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"""read\(\.\.\., bad_rows="drop"\)|bad_rows='drop'""", "--bad-rows drop"),
     (r"allow_negative_loss=True", "--allow-negative-loss"),
@@ -39,6 +44,8 @@ WORDS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r", or pass pandas\.read_csv\([^)]*\) instead", ""),
     (r'is loaded with datasets\.load\("[^"]*"\)', "is read by its name: scalingfit datasets"),
     (r"is read with read\(path\)", "is read with scalingfit read FILE"),
+    (r"leave it out of the stages", "leave it out: name the others with --stages"),
+    (r"add ((?:\w+=\.\.\.(?:, )?)+), one number", _inputs),
     (r"\(draws=, warmup=\)", "(--draws, --warmup)"),
 ]
 

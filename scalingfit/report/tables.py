@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich import box
@@ -19,6 +19,7 @@ from scalingfit.inference.diagnostics import Verdict
 __all__ = ["Grid", "laid_out"]
 
 COLORS = {"ok": "green", "not converged": "red"}
+Words = Callable[[str], str]
 NUMBERS = ("mean", "sd", "q5", "q50", "q95")
 
 
@@ -45,15 +46,18 @@ class Grid:
         )
 
 
-def laid_out(item: Any) -> RenderableType:
-    """What rich draws in a terminal for a posterior, a frontier, a forecast or a grid."""
+def laid_out(item: Any, words: Words = str) -> RenderableType:
+    """What rich draws in a terminal for a posterior, a frontier, a forecast or a grid.
+
+    Advice goes through `words`, which may spell it as whoever reads it would type it.
+    """
     if isinstance(item, Posterior):
-        return Group(summary(item), Text(), verdict(item.verdict))
+        return Group(summary(item), Text(), verdict(item.verdict, words))
     if isinstance(item, Answer):
-        return answer(item)
+        return answer(item, words)
     if isinstance(item, Grid):
         return grid(item)
-    return Text(str(item))
+    return Text(words(str(item)))
 
 
 def summary(posterior: Posterior, limits: Limits | None = None) -> Table:
@@ -77,19 +81,19 @@ def summary(posterior: Posterior, limits: Limits | None = None) -> Table:
     return table
 
 
-def answer(found: Answer) -> RenderableType:
+def answer(found: Answer, words: Words = str) -> RenderableType:
     """A frontier or a forecast, and what to know before acting on it."""
     head, *rows = found.cells()
     table = _table(found.heading, head)
     for row in rows:
         table.add_row(f"[bold]{row[0]}", *row[1:])
-    notes = [Text(f"! {message}", style="yellow") for message in found.messages]
+    notes = [Text(words(f"! {message}"), style="yellow") for message in found.messages]
     return Group(table, *notes)
 
 
-def verdict(given: Verdict) -> Text:
+def verdict(given: Verdict, words: Words = str) -> Text:
     """The verdict, in the colour of a traffic light."""
-    text = Text(str(given))
+    text = Text(words(str(given)))
     text.highlight_words([given.status], f"bold {COLORS.get(given.status, 'yellow')}")
     return text
 
