@@ -50,6 +50,8 @@ class Hypothesis:
     law : str
     counting : str or None
         Name of the rule that counted the budget; None where none was needed.
+    given : mapping
+        Further inputs and limits at which the optimum was taken; empty where none was needed.
     """
 
     statement: str
@@ -59,11 +61,14 @@ class Hypothesis:
     C: float | None
     law: str
     counting: str | None
+    given: Mapping[str, float | str]
 
     def __str__(self) -> str:
         at = "" if self.C is None else f" at C = {quantity('C', self.C)}"
         if self.counting not in (None, "6ND"):
             at += f", counted {self.counting}"
+        for name, value in self.given.items():
+            at += f", {name} = {value if isinstance(value, str) else quantity(name, value)}"
         before = "" if self.prior is None else f"; prior: {self.prior:.3g}"
         return (
             f"P({self.statement}) = {self.probability:.3g} ± {self.error:.1g}{before} "
@@ -126,7 +131,17 @@ def hypothesis(
         C=budget if optimum else None,
         law=posterior.model.law.name,
         counting=rule.name if optimum else None,
+        given=_recorded(extras) if optimum else {},
     )
+
+
+def _recorded(extras: Mapping[str, Any]) -> dict[str, float | str]:
+    """What was given beside the budget, ready for JSON: one number each, or a word."""
+    return {
+        name: value if isinstance(value, str) else float(np.asarray(value).item())
+        for name, value in extras.items()
+        if value is not None
+    }
 
 
 def _require_known(extras: Iterable[str], law: type[Law]) -> None:

@@ -1,5 +1,6 @@
 """Statements about fits: what is understood, what is refused, and their probabilities."""
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -250,6 +251,15 @@ def test_what_a_statement_does_not_need_may_be_given() -> None:
     plain = hypothesis(fit, "alpha > beta")
     assert hypothesis(fit, "alpha > beta", U=1e11, max_params=1e10) == plain
     assert hypothesis(scattered("kaplan_steps"), "alpha_N > 0", batch=1.0).probability == 1.0
+
+
+def test_further_inputs_are_on_record() -> None:
+    found = hypothesis(scattered("data_constrained"), "a > 0", C=1e21, U=[1e9])
+    assert found.given == {"U": 1e9}
+    assert "at C = 1e21, U = 1.00B" in str(found)
+    assert json.loads(json.dumps(found.as_json()))["given"] == {"U": 1e9}
+    critical = hypothesis(scattered("kaplan_steps"), "a > 0", C=1e21, batch="critical")
+    assert "batch = critical" in str(critical)
 
 
 def test_the_default_budget_is_the_largest_run_as_it_is_counted() -> None:
