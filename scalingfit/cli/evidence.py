@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit.cli._picture import drawing
 from scalingfit.cli._progress import progress
-from scalingfit.cli._reply import Reply
+from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
 from scalingfit.cli.fits import names, numbers, numbers_if_given, parsed_priors, within_and_beyond
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
-    from scalingfit.evidence import Comparison, Stacked
+    from scalingfit.evidence import Comparison, Stacked, StackedHypothesis
 
 __all__ = ["backtest", "calibrate", "compare"]
 
@@ -32,6 +33,7 @@ def compare(
     cuts: str | None = None,
     compute: str | None = None,
     corners: bool = False,
+    hypothesis: Repeated = (),
     plot: Path | None = None,
     table: Table = AS_IT_STANDS,
     sampling: Sampling = AS_USUAL,
@@ -44,6 +46,7 @@ def compare(
     ```
     scalingfit compare runs.csv --laws chinchilla,kaplan,nested
     scalingfit compare runs.csv --laws chinchilla --noise student_t,normal --by seed
+    scalingfit compare runs.csv --hypothesis "a > 0.6" --hypothesis "abs(a - 0.5) < 0.03"
     ```
 
     Parameters
@@ -66,10 +69,14 @@ def compare(
     corners
         Also weigh Kaplan's law and Chinchilla's as corners of one family, with Bayes factors: two
         fits more. Where the runs lie between the corners is told anyway if `nested` is compared.
+    hypothesis
+        A statement about the exponents a and b of N* and D* in C, or about parameters, to be
+        weighed under each law and averaged over them. Repeat for several.
     plot
         Draw every law's forecast and frontier into this file (.png, .pdf or .svg).
     """
     together = _split_by_all(compute, names(laws))
+    _require_known(hypothesis, names(laws), noise and names(noise))
     with drawing(plot) as save:
         loaded = load(runs, table)
         with progress(f"comparing laws on {len(loaded)} runs"):
@@ -80,6 +87,7 @@ def compare(
             )  # fmt: skip
             stacked = _stacked(found, together)
             at = found.corners() if corners else found.family
+            said, unsaid = _weighed(found, hypothesis)
         drawn = save(lambda report: report.evidence_plots.comparison(found))
     data, shown = found.as_json(), [understood(loaded), found]
     if stacked is not None:
@@ -88,7 +96,10 @@ def compare(
     if at is not None:
         data["corners" if corners else "family"] = at.as_json()
         shown.append(at)
-    return Reply(data, shown, warned=bool(found.messages) or not drawn)
+    if hypothesis:
+        data["hypotheses"] = [each.as_json() for each in said]
+        shown += said
+    return Reply(data, shown, warned=bool(found.messages or unsaid) or not drawn)
 
 
 def backtest(
@@ -200,6 +211,36 @@ def _split_by_all(compute: str | None, laws: list[str]) -> list[float] | None:
                 remedy="leave --compute out, or compare laws of N and D.",
             )
     return budgets
+
+
+def _require_known(statements: Sequence[str], laws: Sequence[str], noises: Any) -> None:
+    """Refuse statements that cannot be read, or of what no law has, before any work."""
+    if not statements:
+        return
+    from scalingfit.evidence.candidates import candidates
+    from scalingfit.evidence.expression import Statement
+    from scalingfit.evidence.hypothesis import OPTIMA
+
+    models = candidates(laws, noises).values()
+    known = dict.fromkeys(
+        [*OPTIMA, *(n for m in models for n in (*m.law.parameters(), *m.noise.parameters()))]
+    )
+    for text in statements:
+        Statement(text).require(known)
+
+
+def _weighed(
+    found: Comparison, statements: Sequence[str]
+) -> tuple[list[StackedHypothesis], list[str]]:
+    """The answers, and the statements that have none: these are told, and nothing else is lost."""
+    said, unsaid = [], []
+    for text in statements:
+        try:
+            said.append(found.hypothesis(text))
+        except InputError as error:
+            warn(str(error))
+            unsaid.append(text)
+    return said, unsaid
 
 
 def _stacked(found: Comparison, budgets: list[float] | None) -> Stacked | None:

@@ -13,6 +13,7 @@ from scalingfit.evidence.reconcile import reconcile
 from scalingfit.evidence.reconciliation import Reconciliation
 from scalingfit.evidence.recount import exponent_without_embeddings, recount
 from scalingfit.evidence.stack import Stacked
+from scalingfit.evidence.stacked_hypothesis import StackedHypothesis
 
 __all__ = [
     "Backtest",
@@ -27,6 +28,7 @@ __all__ = [
     "Profiles",
     "Reconciliation",
     "Stacked",
+    "StackedHypothesis",
     "backtest",
     "calibrate",
     "compare",

@@ -15,6 +15,7 @@ from scalingfit.evidence.candidates import SAMPLING
 from scalingfit.evidence.horizons import Horizon
 from scalingfit.evidence.leave_out import Foretold, LeaveOut
 from scalingfit.evidence.stack import Stacked, stack
+from scalingfit.evidence.stacked_hypothesis import StackedHypothesis, weigh
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.sampler import Settings
 from scalingfit.runs import Runs
@@ -150,6 +151,13 @@ class Comparison:
     def frontier(self, C: ArrayLike, **options: Any) -> Stacked:
         """Split budgets, averaged over the laws; see `scalingfit.allocation.frontier`."""
         return stack(self.posteriors, self.weights, lambda fit: fit.frontier(C, **options))
+
+    def hypothesis(self, statement: str, **options: Any) -> StackedHypothesis:
+        """Weigh a statement under each law and averaged over them, such as "a > 0.6".
+
+        See `scalingfit.evidence.hypothesis`. Laws that cannot answer are named with the reason.
+        """
+        return weigh(self.posteriors, self.weights, statement, **options)
 
     @property
     def family(self) -> Family | None:

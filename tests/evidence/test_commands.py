@@ -105,6 +105,27 @@ def test_compare_tells_where_between_the_corners_the_runs_lie(
     assert said["conclusion"].startswith("Given these runs, ")
 
 
+def test_compare_weighs_hypotheses(comparison: Comparison, file: str, stand_in, capsys) -> None:
+    stand_in("compare", comparison)
+    words = ["compare", file, "--hypothesis", "a > 0.3", "--hypothesis", "log(-a) > 0"]
+    assert cli.run(words) == 1  # of the second
+    said = capsys.readouterr()
+    assert str(comparison.hypothesis("a > 0.3")) in said.out
+    assert "'log(-a)' is not a finite number" in said.err
+    cli.run([*words[:4], "--json"])
+    (found,) = json.loads(capsys.readouterr().out)["hypotheses"]
+    assert set(found["each"]) == {"chinchilla", "kaplan"}
+
+
+@pytest.mark.parametrize("statement", ["a >", "alhpa > 0.3"])
+def test_a_hypothesis_that_no_law_has_is_refused_before_anything_is_computed(
+    statement: str, file: str, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setattr(evidence_commands, "load", lambda *_: pytest.fail("the table was read"))
+    assert cli.run(["compare", file, "--hypothesis", statement]) == 2
+    assert repr(statement) in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "command",
     [

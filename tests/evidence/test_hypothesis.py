@@ -15,6 +15,7 @@ from scalingfit.allocation.frontier import splits
 from scalingfit.catalog import law, laws
 from scalingfit.evidence.expression import Statement
 from scalingfit.evidence.hypothesis import OPTIMA, hypothesis
+from scalingfit.evidence.stacked_hypothesis import weigh
 from scalingfit.inference import Posterior
 from scalingfit.inference.model import build
 from scalingfit.inference.programs import prior_values
@@ -260,6 +261,46 @@ def test_further_inputs_are_on_record() -> None:
     assert json.loads(json.dumps(found.as_json()))["given"] == {"U": 1e9}
     critical = hypothesis(scattered("kaplan_steps"), "a > 0", C=1e21, batch="critical")
     assert "batch = critical" in str(critical)
+
+
+class Answering(SimpleNamespace):
+    """A stand-in that is asked as a posterior is."""
+
+    def hypothesis(self, statement: str, **options: Any) -> Any:
+        return hypothesis(self, statement, **options)  # type: ignore[arg-type]
+
+
+def test_laws_are_averaged_by_weight_and_those_that_cannot_answer_are_named() -> None:
+    fits: Any = {
+        name: Answering(**vars(scattered(name))) for name in ("chinchilla", "kaplan", "broken")
+    }
+    weights = {"chinchilla": 0.3, "kaplan": 0.5, "broken": 0.2}
+    statement = f"a + b > 0.5 and a < {np.median(frontier(fits['kaplan'].law, 1e21).draws['a'])}"
+    each = {name: hypothesis(fits[name], statement, C=1e21) for name in ("chinchilla", "kaplan")}
+    found = weigh(fits, weights, statement, C=1e21)
+    assert found.each == each
+    assert found.probability == pytest.approx(
+        (0.3 * each["chinchilla"].probability + 0.5 * each["kaplan"].probability) / 0.8
+    )
+    assert set(found.refused) == {"broken"}  # though it has a parameter a
+    *lines, stacked, why, share = str(found).splitlines()
+    assert [line.split()[0] for line in lines] == ["chinchilla", "kaplan"]
+    assert stacked.startswith("stacked ")
+    assert why.startswith("! broken does not answer: it splits no budget")
+    assert share == "! the laws that answer hold 0.8 of the stacking weight"
+    said = json.loads(json.dumps(found.as_json()))
+    assert said["probability"] == found.probability
+    assert said["each"]["kaplan"]["C"] == 1e21
+
+
+def test_what_no_law_can_answer_is_refused_with_every_reason() -> None:
+    fits: Any = {name: Answering(**vars(scattered(name))) for name in ("chinchilla", "kaplan")}
+    with pytest.raises(InputError) as refusal:
+        weigh(fits, {"chinchilla": 0.5, "kaplan": 0.5}, "q > 1")
+    assert "chinchilla: the hypothesis 'q > 1' speaks of 'q'" in str(refusal.value)
+    assert "kaplan: " in str(refusal.value)
+    with pytest.raises(InputError, match="cannot be read"):
+        weigh(fits, {}, "a >")
 
 
 def test_the_default_budget_is_the_largest_run_as_it_is_counted() -> None:
