@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scalingfit._errors import InputError, listed
-from scalingfit.allocation.answer import Answer, FloatArray, engineering
+from scalingfit.allocation.answer import Answer, FloatArray, engineering, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +93,7 @@ class Answers[Kind: Answer]:
         within = {name: np.median(value, axis=1) for name, value in found.items()}
         table = [[*asked, "fits", *names]]
         for row in range(len(self.pooled)):
-            place = [engineering(values[row]) for values in asked.values()]
+            place = [quantity(name, values[row]) for name, values in asked.items()]
             for fit, label in enumerate(self.labels if len(self) <= FEW else ()):
                 cells = [_interval(*found[name][:, fit, row]) for name in names]
                 table.append([*place, str(label), *cells])

@@ -244,9 +244,9 @@ class Runs:
         return self._with(columns=kept)
 
     def used(self) -> "Runs":
-        """The runs whose weight is not zero: those that a fit sees."""
-        weight = self.columns.get("weight")
-        return self if weight is None or np.all(weight) else self.take(weight > 0)
+        """The runs whose weight is not zero, which a fit sees; all, where none has weight."""
+        weight = self.columns.get("weight", np.ones(len(self)))
+        return self.take(weight > 0) if np.any(weight) and not np.all(weight) else self
 
     def design_warnings(self) -> list[str]:
         """Say what the runs that are used cannot tell apart, whatever the law, and what to do."""

@@ -191,6 +191,8 @@ def test_with_weight_allows_zero_and_leaves_the_original_alone():
     with pytest.raises(InputError, match="9 runs need as many weights"):
         runs.with_weight([1.0])
     assert weighted.without_weight().digest == runs.digest
+    assert weighted.used().row_numbers.tolist() == list(range(2, 10))
+    assert len(runs.with_weight(np.zeros(9)).used()) == 9
 
 
 # --- words ---------------------------------------------------------------------------------------
