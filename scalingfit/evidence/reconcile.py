@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError, listed
 from scalingfit.allocation import frontier
-from scalingfit.allocation.answer import engineering
+from scalingfit.allocation.answer import quantity
 from scalingfit.allocation.embedding import CHINCHILLA_OMEGA, NonEmbedding
 from scalingfit.catalog import law as find_law
 from scalingfit.evidence.budgets import clusters, require_runs
@@ -151,7 +151,8 @@ def law_exponent(posterior: Posterior) -> Exponent:
     C = posterior.runs["C"]
     if not clusters(C).any():
         raise InputError(
-            f"all runs are of one budget, {engineering(C.max())}, and one budget leaves no slope",
+            f"all runs are of one budget, {quantity('C', float(C.max()))}, and one budget leaves no "
+            "slope",
             remedy="add runs of other budgets.",
         )
     ends = np.array([C.min(), C.max()])
