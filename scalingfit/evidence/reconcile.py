@@ -151,8 +151,8 @@ def law_exponent(posterior: Posterior) -> Exponent:
     C = posterior.runs["C"]
     if not clusters(C).any():
         raise InputError(
-            f"all runs are of one budget, {quantity('C', float(C.max()))}, and one budget leaves no "
-            "slope",
+            f"all runs are of one budget, {quantity('C', float(C.max()))}, and one budget leaves "
+            "no slope",
             remedy="add runs of other budgets.",
         )
     ends = np.array([C.min(), C.max()])
