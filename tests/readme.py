@@ -86,7 +86,7 @@ def draw(fit: Path) -> None:
     figure = plots.overview(sf.load(fit))
     assert isinstance(figure, Figure)
     PICTURE.parent.mkdir(exist_ok=True)
-    figure.savefig(PICTURE, dpi=80)
+    figure.savefig(PICTURE, dpi=80, pil_kwargs={"optimize": True})
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
@@ -141,6 +142,7 @@ def _declaration(cls: type[Law] | type[Noise]) -> list[Any]:
     return [cls.name, parameters, hashlib.sha256(_formula(cls).encode()).hexdigest()]
 
 
+@functools.cache
 def _formula(cls: type[Law] | type[Noise]) -> str:
     """The formula as it is compiled: helpers, constants and whatever else it uses are in it.
 

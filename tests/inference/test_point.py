@@ -149,7 +149,9 @@ def test_what_cannot_be_estimated_is_refused(
 
 
 def test_as_many_runs_as_parameters_are_needed(simulated: Callable[..., Runs]) -> None:
-    with pytest.raises(InputError, match=r"4 runs are too few .* 5 free parameters\n.*at least 5"):
+    with pytest.raises(
+        InputError, match=r"4 of 8 runs have weight.* 5 free parameters\n.*at least 5"
+    ):
         sf.point(simulated(8, weight=np.arange(8.0) % 2))
     pinned = sf.point(simulated(8, weight=np.arange(8.0) % 2), priors={"beta": "alpha"})
     assert np.isfinite(pinned.objective)
