@@ -161,8 +161,7 @@ def _attempt(
     """Sample the waiting tables group by group, on all devices; yields groups as they finish.
 
     Whole groups are placed on devices, rather than one program spread over all of them, so that no
-    device waits for another. A CPU counts as one device for each core that
-    this process may use.
+    device waits for another. A CPU counts as one device for each core that this process may use.
     """
     devices = jax.local_devices()
     if devices[0].platform == "cpu":
