@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scalingfit.inference.model import Model
 from scalingfit.inference.programs import pack
 from scalingfit.inference.sampler import Draws
+from scalingfit.inference.traced import traced
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
@@ -43,7 +44,7 @@ def log_density(model: Model, runs: Runs) -> Callable[[Floats], Floats]:
     def evaluate(points: Floats) -> Floats:
         with jax.enable_x64(True):
             data = pack(model, runs, len(runs), "float64")
-            return np.asarray(_density_program(model)(jnp.asarray(points), data))
+            return np.asarray(_density_program(model)(np.asarray(points), data))
 
     return evaluate
 
@@ -83,7 +84,7 @@ def _flat(model: Model, draws: Draws) -> tuple[Any, Any]:
 
 @functools.lru_cache(maxsize=256)
 def _density_program(model: Model) -> Callable[..., Array]:
-    return jax.jit(jax.vmap(model.log_density, in_axes=(0, None)))
+    return traced("density", model, jax.vmap(model.log_density, in_axes=(0, None)))
 
 
 @jax.jit

@@ -225,7 +225,8 @@ def smooth(log_weight: Floats) -> tuple[Floats, float]:
     khat, scale = _pareto(excess)
     if np.isfinite(khat):
         level = (np.arange(size) + 0.5) / size
-        quantile = scale * np.expm1(-khat * np.log1p(-level)) / khat
+        with np.errstate(over="ignore"):  # of a k of thousands, where one draw weighs all
+            quantile = scale * np.expm1(-khat * np.log1p(-level)) / khat
         weight[tail] = np.minimum(below + quantile, 1.0)
     return weight / weight.sum(), khat
 

@@ -33,6 +33,7 @@ from scalingfit.inference.fit import require_rows
 from scalingfit.inference.mode import climb, climb_each
 from scalingfit.inference.model import Data, Leaf, Model, Prior, build
 from scalingfit.inference.programs import pack, prior_values
+from scalingfit.inference.traced import traced
 from scalingfit.law import Law
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
@@ -144,7 +145,7 @@ def point(
         data = pack(model, runs, len(runs), "float64")
         pool = {name: jnp.asarray(value[:starts]) for name, value in prior_values(model).items()}
         programs = _programs(model)
-        place, objective, agreeing = programs.best(pool, data, delta)
+        place, objective, agreeing = programs.best(pool, data, np.float64(delta))
         resampled: tuple[Law | None, NDArray[np.float64] | None] = (None, None)
         if bootstrap:
             resampled = _bootstrap(model, programs, data, place, delta, bootstrap, seed)
@@ -164,7 +165,9 @@ def _bootstrap(
 
     def solve(chunk: NDArray[np.float64]) -> Any:
         with jax.enable_x64(True):
-            return jax.tree.map(np.asarray, programs.bootstrap(place, data, delta, chunk))
+            return jax.tree.map(
+                np.asarray, programs.bootstrap(place, data, np.float64(delta), chunk)
+            )
 
     made = [solve(padded[0])]  # compiles what the other chunks share
     with ThreadPoolExecutor(core_count()) as pool:
@@ -215,7 +218,7 @@ def _programs(model: Model) -> _Programs:
         return climb_each(one, weights)
 
     return _Programs(
-        best=jax.jit(best),
-        bootstrap=jax.jit(bootstrap),
-        values=jax.jit(lambda place, data: model.constrain(place, data.centre)[0]),
+        best=traced("best", model, best),
+        bootstrap=traced("bootstrap", model, bootstrap),
+        values=traced("point", model, lambda place, data: model.constrain(place, data.centre)[0]),
     )

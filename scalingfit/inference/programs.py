@@ -20,6 +20,7 @@ from scalingfit.inference import importance, nuts
 from scalingfit.inference.lanes import each_fit
 from scalingfit.inference.mode import Whitening, find_mode
 from scalingfit.inference.model import Data, Model
+from scalingfit.inference.traced import traced
 from scalingfit.runs import Runs
 
 __all__ = [
@@ -147,10 +148,10 @@ def programs(model: Model) -> Programs:
         return jax.vmap(functools.partial(values_at, whitening, data))(position)
 
     return Programs(
-        whiten=jax.jit(each_fit(whiten)),
-        segment=jax.jit(functools.partial(nuts.segment, target)),
-        weigh=jax.jit(each_fit(weigh)),
-        values=jax.jit(each_fit(values)),
+        whiten=traced("whiten", model, each_fit(whiten)),
+        segment=traced("segment", model, functools.partial(nuts.segment, target)),
+        weigh=traced("weigh", model, each_fit(weigh)),
+        values=traced("values", model, each_fit(values)),
     )
 
 
@@ -184,5 +185,6 @@ def starts(
 def prior_values(model: Model) -> dict[str, Floats]:
     """A thousand draws of the sampled parameters from the prior, in float64."""
     with jax.enable_x64(True):
-        drawn = jax.jit(functools.partial(model.prior_draws, draws=1000))(jax.random.key(0))
+        draw = traced("prior", model, functools.partial(model.prior_draws, draws=1000))
+        drawn = draw(jax.random.key(0))
         return {name: np.asarray(value) for name, value in drawn.items()}

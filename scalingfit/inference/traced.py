@@ -1,0 +1,171 @@
+"""Programs that are traced once for all processes, not once in each.
+
+JAX keeps compiled programs between processes, but finds them by their StableHLO, and to write that
+takes tracing: of what a fit's start took, two thirds. Here the StableHLO itself is kept (by
+`jax.export`), in a folder of JAX's own, wherever the user or the command line has turned that on. A
+program is known by the density it was traced from, by this package's own sources, and by all that
+tracing depends on besides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib.resources
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import numpyro
+from jax import Array, export
+
+from scalingfit._errors import InputError
+from scalingfit._files import replacing
+from scalingfit.inference.importance import Proposal
+from scalingfit.inference.mode import Whitening
+from scalingfit.inference.model import Data, Model
+from scalingfit.inference.nuts import Chain
+
+__all__ = ["traced"]
+
+FOLDER = "scalingfit"  # inside JAX's
+DIGEST = hashlib.sha256().digest_size
+SETTINGS = (
+    "jax_enable_x64",
+    "jax_default_matmul_precision",
+    "jax_default_prng_impl",
+    "jax_numpy_dtype_promotion",
+    "jax_threefry_partitionable",
+)
+
+for container in (Chain, Data, Proposal, Whitening):
+    export.register_pytree_node_serialization(
+        container,
+        serialized_name=f"{container.__module__}.{container.__name__}",
+        serialize_auxdata=lambda _: b"",
+        deserialize_auxdata=lambda _: (),
+    )
+
+
+def traced(name: str, model: Model, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of arrays, and of a model, as a compiled program.
+
+    As `jax.jit`, but its first call with arrays of a kind looks for what another process traced.
+
+    Parameters
+    ----------
+    name : str
+        Of the program; each of a model has its own.
+    model : Model
+    function : callable
+        Of arrays and containers of arrays.
+    """
+    known: dict[Any, Callable[..., Any]] = {}
+    lock = threading.Lock()
+
+    def program(*arguments: Any) -> Any:
+        kind = _kind(arguments)
+        with lock:
+            if kind not in known:
+                known[kind] = jax.jit(_find(name, model, function, arguments, kind).call)
+        # What a traced program returns is bound to its device; with all else so, kinds stay few.
+        return known[kind](*jax.device_put(arguments, _device()))
+
+    return program
+
+
+def _device() -> Any:
+    default = jax.config.jax_default_device
+    return jax.local_devices(backend=default)[0] if isinstance(default, str | None) else default
+
+
+def _kind(arguments: Any) -> tuple[Any, ...]:
+    """All that tracing depends on besides the function."""
+    leaves, structure = jax.tree.flatten(arguments)
+    settings = [getattr(jax.config, name) for name in SETTINGS]
+    shapes = [(np.shape(leaf), str(leaf.dtype)) for leaf in leaves]
+    return structure, *shapes, *settings, jax.default_backend()
+
+
+def _find(
+    name: str, model: Model, function: Callable[..., Any], arguments: Any, kind: tuple[Any, ...]
+) -> export.Exported:
+    """The traced program: from the folder, or traced now and put there."""
+    if (folder := _folder()) is None:
+        return export.export(jax.jit(function))(*arguments)
+    said = [name, *map(str, kind), *_density(model, arguments), _sources()]
+    path = folder / hashlib.sha256("\n".join(said).encode()).hexdigest()
+    if (kept := _read(path)) is not None:
+        return export.deserialize(kept)
+    made = export.export(jax.jit(function))(*arguments)
+    _write(path, bytes(made.serialize()))
+    return made
+
+
+def _folder() -> Path | None:
+    """Where programs are kept, if they are."""
+    folder = jax.config.jax_compilation_cache_dir
+    if not folder or "://" in folder or not jax.config.jax_enable_compilation_cache:
+        return None
+    return Path(folder) / FOLDER
+
+
+def _read(path: Path) -> bytearray | None:
+    """What was written there, if it is there and whole."""
+    try:
+        found = path.read_bytes()
+    except OSError:
+        return None
+    digest, content = found[:DIGEST], found[DIGEST:]
+    return bytearray(content) if hashlib.sha256(content).digest() == digest else None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Where the folder takes it; a program that is not kept is traced again."""
+    with contextlib.suppress(OSError, InputError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part:
+            part.write_bytes(hashlib.sha256(content).digest() + content)
+
+
+def _density(model: Model, arguments: Any) -> tuple[str, ...]:
+    """The density and the parameters as compiled: law, noise, priors, whatever they use."""
+    nodes = jax.tree.leaves(arguments, is_leaf=lambda node: isinstance(node, Data))
+    errors = any(isinstance(node, Data) and node.loss_se is not None for node in nodes)
+    return *model.sites, _lowered(model, errors, jax.config.jax_enable_x64)
+
+
+@functools.lru_cache(maxsize=256)
+def _lowered(model: Model, errors: bool, x64: bool) -> str:
+    """Of a table of two runs, with known errors of their losses or without."""
+
+    def density(place: Array, data: Data) -> Any:
+        return model.log_density(place, data), model.constrain(place, data.centre)
+
+    number, rows, place = (np.zeros(shape) for shape in ((), 2, model.dim))
+    inputs = model.law.inputs()
+    data = Data(
+        log_inputs=dict.fromkeys(inputs, rows),
+        loss=rows,
+        weight=rows,
+        loss_se=rows if errors else None,
+        centre=dict.fromkeys(inputs, number),
+    )
+    text: str = jax.jit(density).lower(place, data).as_text()
+    return text
+
+
+@functools.cache
+def _sources() -> str:
+    """A digest of what programs are traced by: this package's modules, and the libraries."""
+    rooms = "scalingfit", "scalingfit.inference"
+    files = [file for room in rooms for file in importlib.resources.files(room).iterdir()]
+    digest = hashlib.sha256(f"{jax.__version__} {numpyro.__version__}".encode())
+    for file in sorted(files, key=str):
+        if file.name.endswith(".py"):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,174 @@
+"""Programs are traced once for all processes, and what is kept is used only where it holds."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+from jax import Array, export
+from jax.experimental.compilation_cache import compilation_cache
+
+import scalingfit as sf
+from scalingfit.inference import nuts
+from scalingfit.inference import programs as engine
+from scalingfit.inference.importance import BLOCK, Proposal
+from scalingfit.inference.mode import Whitening
+from scalingfit.inference.model import Model, build
+from scalingfit.inference.sampler import Draws, Settings, sample
+from scalingfit.inference.traced import FOLDER, traced
+from scalingfit.law import Law, parameter
+from scalingfit.noise import Normal, StudentT
+from scalingfit.runs import Runs
+
+MODEL = build(sf.law("chinchilla"), Normal)
+PLACE = np.arange(3, dtype=np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Where programs are kept during a test; not there yet."""
+    before = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path / "cache"))
+    compilation_cache.reset_cache()
+    yield tmp_path / "cache" / FOLDER
+    jax.config.update("jax_compilation_cache_dir", before)
+    compilation_cache.reset_cache()
+
+
+def traces(place: Any = PLACE, model: Model = MODEL, name: str = "double") -> int:
+    """How often a program is traced by a process that runs it twice."""
+    seen = []
+
+    def double(place: Array) -> Array:
+        seen.append(place)
+        return 2 * place
+
+    program = traced(name, model, double)
+    for _ in range(2):
+        np.testing.assert_array_equal(program(place), 2 * place)
+    return len(seen)
+
+
+def test_only_the_first_process_traces(folder: Path) -> None:
+    assert [traces(), traces()] == [1, 0]
+    assert len(list(folder.iterdir())) == 1
+
+
+def power(constant: float) -> type[Law]:
+    """A law with a constant of its module's in its formula; each edition has the same name."""
+
+    class Edited(Law):
+        """c / X^constant."""
+
+        c: Array = parameter(dist.LogNormal(0.0, 1.0), "scale")
+
+        def loss(self, X: Any) -> Any:
+            return self.c / X**constant
+
+    return Edited
+
+
+def test_whatever_tracing_depends_on_makes_another_program(folder: Path) -> None:
+    """Prior, formula, noise, shape, type, precision, name."""
+    chinchilla = sf.law("chinchilla")
+    others: list[dict[str, Any]] = [
+        {},
+        {"model": build(chinchilla, Normal, {"E": dist.LogNormal(0.5, 0.7)})},
+        {"model": build(chinchilla, Normal, {"E": 1.7})},
+        {"model": build(chinchilla, StudentT)},
+        {"model": build(power(0.1), Normal)},
+        {"model": build(power(0.2), Normal)},
+        {"place": PLACE[:2]},
+        {"place": PLACE.astype(np.int32)},
+        {"name": "twice"},
+    ]
+    for given in others:
+        assert traces(**given) == 1, given
+    for given in others:
+        assert traces(**given) == 0, given
+    with jax.enable_x64(True):
+        assert traces() == 1
+    with jax.default_matmul_precision("highest"):
+        assert traces() == 1
+    assert len(list(folder.iterdir())) == len(others) + 2
+
+
+@pytest.mark.parametrize("bytes_left", [0, 10, -1])
+def test_a_damaged_program_is_traced_again(folder: Path, bytes_left: int) -> None:
+    traces()
+    (path,) = folder.iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:bytes_left])
+    assert [traces(), traces()] == [1, 0]
+    assert len(path.read_bytes()) == len(whole)
+
+
+def test_where_nothing_can_be_kept_everything_is_traced(folder: Path) -> None:
+    folder.parent.mkdir()
+    folder.write_text("a file where the folder should be")
+    assert [traces(), traces()] == [1, 1]
+    folder.unlink()
+    jax.config.update("jax_enable_compilation_cache", False)
+    try:
+        assert [traces(), traces()] == [1, 1]
+    finally:
+        jax.config.update("jax_enable_compilation_cache", True)
+    jax.config.update("jax_compilation_cache_dir", None)
+    assert [traces(), traces()] == [1, 1]
+    assert not folder.exists()
+
+
+def test_the_same_bits_whether_programs_are_kept_found_or_neither(
+    simulated: Callable[..., Runs], folder: Path
+) -> None:
+    settings = Settings(chains=2, draws=50, warmup=20, retries=0)
+
+    def process() -> Draws:
+        engine.programs.cache_clear()
+        engine.prior_values.cache_clear()
+        return sample(MODEL, [simulated(12)], settings)[0]
+
+    kept = process()
+    count = len(list(folder.iterdir()))
+    found = process()
+    assert len(list(folder.iterdir())) == count
+    jax.config.update("jax_compilation_cache_dir", None)
+    neither = process()
+    for other in (found, neither):
+        for field in dataclasses.fields(kept):
+            if field.name not in ("diagnosis", "record", "values"):
+                np.testing.assert_array_equal(getattr(kept, field.name), getattr(other, field.name))
+        for name, values in kept.values.items():
+            np.testing.assert_array_equal(values, other.values[name])
+
+
+@pytest.mark.parametrize("platform", ["cuda", "rocm", "tpu"])
+def test_programs_can_be_written_for_accelerators(
+    simulated: Callable[..., Runs], monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    """In float32, many fits at a time, as they would run there; whether they run is not seen."""
+    monkeypatch.setattr(engine, "traced", lambda name, model, function: jax.jit(function))
+    made = engine.programs.__wrapped__(MODEL)
+    real, fits, chains, dim = np.float32, 3, 4, MODEL.dim
+    data = engine.pack_group(MODEL, [simulated(12)] * fits, 16, "float32")
+    white = Whitening.nowhere(fits, dim, real)
+    keys = jax.random.split(jax.random.key(0), (fits, chains))
+    proposal = jax.tree.map(
+        lambda leaf: np.stack([leaf.astype(real)] * fits), Proposal.laplace(dim)
+    )
+    chain = nuts.begin(np.zeros((fits, chains, dim), real), np.zeros((fits, chains), real))
+    number = np.int32(0)
+    calls: list[tuple[Any, ...]] = [
+        (made.whiten, engine.starts(MODEL, [None] * fits, "float32"), data),
+        (made.segment, chain, (data, white), keys, number, number, number, np.ones(fits, real)),
+        (made.weigh, np.zeros((fits, BLOCK, dim), real), proposal, (data, white)),
+        (made.values, white, np.zeros((fits, chains, 10, dim), real), data),
+    ]
+    for program, *arguments in calls:
+        written = export.export(program, platforms=[platform])(*arguments)
+        assert written.platforms == (platform,)
+        assert "f64" not in written.mlir_module()
