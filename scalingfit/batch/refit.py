@@ -12,14 +12,14 @@ from scalingfit._errors import InputError, whole
 from scalingfit.batch.progress import counting
 from scalingfit.batch.result import Refits
 from scalingfit.batch.store import Store
-from scalingfit.batch.tasks import MOST, Order, device_count, identifier, tasks
+from scalingfit.batch.tasks import MOST, Order, identifier, tasks
 from scalingfit.batch.workers import check_executor, elsewhere
 from scalingfit.evidence.candidates import Laws, Noises, candidates
 from scalingfit.inference.diagnostics import Limits
 from scalingfit.inference.fit import check, checked, default_precision
 from scalingfit.inference.model import Model
 from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.sampler import Settings
+from scalingfit.inference.sampler import Settings, workplaces
 from scalingfit.runs import Runs
 
 __all__ = ["refit"]
@@ -107,7 +107,7 @@ def refit(
     kept = None if store is None else Store(store)
     made = {} if kept is None else kept.read(unique.values())
     missing = {key: order for key, order in unique.items() if key not in made}
-    devices = device_count() if executor is None else 1
+    devices = len(workplaces()) if executor is None else 1
     most = MOST if kept is None else chunk  # what is kept nowhere need not be cut
     todo = list(tasks(missing.values(), settings, devices, most))
     lost: dict[str, str] = {}

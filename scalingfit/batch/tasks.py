@@ -15,7 +15,6 @@ import jax
 import numpy as np
 from numpyro.distributions import Distribution
 
-from scalingfit._cores import core_count
 from scalingfit.inference.fit import posterior_of
 from scalingfit.inference.model import Model, Prior, build
 from scalingfit.inference.posterior import Posterior
@@ -93,12 +92,6 @@ def tasks(
             model, part, rest = rest[0].model, rest[:count], rest[count:]
             tables = {order.identity: order.runs for order in part}
             yield Task(model.law, model.noise, model.priors, settings, tables)
-
-
-def device_count() -> int:
-    """Devices that one process samples on at once: its accelerators, or the cores of a CPU."""
-    devices = jax.local_device_count()
-    return max(devices, core_count()) if jax.default_backend() == "cpu" else devices
 
 
 def identifier(model: Model, settings: Settings) -> Callable[[Runs], str]:

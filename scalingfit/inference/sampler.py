@@ -37,7 +37,7 @@ from scalingfit.inference.programs import (
 from scalingfit.inference.walk import rehearse, walk
 from scalingfit.runs import Runs
 
-__all__ = ["Draws", "Settings", "sample"]
+__all__ = ["Draws", "Settings", "sample", "workplaces"]
 
 Floats = NDArray[np.float64]
 Report = Callable[[int], None]
@@ -161,11 +161,9 @@ def _attempt(
     """Sample the waiting tables group by group, on all devices; yields groups as they finish.
 
     Whole groups are placed on devices, rather than one program spread over all of them, so that no
-    device waits for another. A CPU counts as one device for each core that this process may use.
+    device waits for another.
     """
-    devices = jax.local_devices()
-    if devices[0].platform == "cpu":
-        devices = devices * max(1, core_count() // len(devices))
+    devices = workplaces()
     shapes = {i: (bucket(len(tables[i])), "loss_se" in tables[i].columns) for i in waiting}
     leaders, groups = [], []
     for shape in sorted(set(shapes.values())):
@@ -190,6 +188,14 @@ def _attempt(
     if groups:
         with ThreadPoolExecutor(len(devices)) as threads:
             yield from threads.map(work, range(len(groups)), groups)
+
+
+def workplaces() -> list[jax.Device]:
+    """Where groups are sampled at once: a CPU is there once for each core the process may use."""
+    devices = jax.local_devices()
+    if devices[0].platform == "cpu":
+        devices = devices * max(1, core_count() // len(devices))
+    return devices
 
 
 @contextlib.contextmanager
