@@ -192,7 +192,7 @@ def _attempt(
 
 def workplaces() -> list[jax.Device]:
     """Where groups are sampled at once: a CPU is there once for each core the process may use."""
-    devices = jax.local_devices()
+    devices: list[jax.Device] = jax.local_devices()
     if devices[0].platform == "cpu":
         devices = devices * max(1, core_count() // len(devices))
     return devices
