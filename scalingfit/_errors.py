@@ -1,5 +1,6 @@
 """Errors meant for the person who called: what is wrong, where, and what to do about it."""
 
+import difflib
 import operator
 from collections.abc import Iterable
 from typing import Any
@@ -42,6 +43,15 @@ def listed(names: Iterable[str], limit: int = 12) -> str:
     every = list(names)
     rest = [f"and {len(every) - limit} more"] if len(every) > limit else []
     return ", ".join([*every[:limit], *rest]) or "none"
+
+
+def nearest(name: object, known: Iterable[str], limit: int = 3) -> list[str]:
+    """Names like one that is not among them, the nearest first; capitals do not count."""
+    every = list(known)
+    folded = [one.casefold() for one in every]
+    near = difflib.get_close_matches(str(name).casefold(), dict.fromkeys(folded), n=limit)
+    found = [one for like in near for one, fold in zip(every, folded, strict=True) if fold == like]
+    return found[:limit]
 
 
 def whole(name: str, value: Any, least: int | None = None) -> int:

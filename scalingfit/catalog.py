@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import importlib.metadata
@@ -11,7 +10,7 @@ import pkgutil
 from types import ModuleType
 
 import scalingfit.models
-from scalingfit._errors import InputError
+from scalingfit._errors import InputError, nearest
 from scalingfit.law import Law
 
 __all__ = ["law", "laws"]
@@ -29,7 +28,7 @@ def law(name: str | type[Law]) -> type[Law]:
         return name
     known = laws()
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=3)
+        near = nearest(name, known)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known laws: {', '.join(known)}"
         raise InputError(f"unknown law {name!r}; {hint} ('scalingfit laws' lists them)")
     return known[name]

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import difflib
 import math
 from typing import Any, ClassVar, dataclass_transform, override
 
@@ -27,7 +26,7 @@ from jax.scipy.special import gammaln
 from numpyro.distributions import Distribution
 from numpyro.distributions.transforms import AffineTransform, ExpTransform
 
-from scalingfit._errors import InputError
+from scalingfit._errors import InputError, nearest
 from scalingfit.law import Parameter, parameter
 
 __all__ = ["NOISES", "Laplace", "Noise", "Normal", "StudentT", "noise"]
@@ -214,6 +213,6 @@ def noise(name: str | type[Noise]) -> type[Noise]:
     if isinstance(name, type) and issubclass(name, Noise):
         return name
     if name not in NOISES:
-        near = difflib.get_close_matches(str(name), NOISES, n=3) or list(NOISES)
+        near = nearest(name, NOISES) or list(NOISES)
         raise InputError(f"unknown noise model {name!r}; did you mean {', '.join(near)}?")
     return NOISES[name]

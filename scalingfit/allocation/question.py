@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from scalingfit._errors import InputError
+from scalingfit._errors import InputError, nearest
 from scalingfit.allocation.answer import Answer, FloatArray, Reach, engineering, quantity
 from scalingfit.allocation.flops import Counting
 from scalingfit.law import Law
@@ -169,7 +168,7 @@ def unknown_inputs(given: Iterable[str], allowed: Iterable[str], takes: str) -> 
     known = list(allowed)
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=2)
+            near = nearest(name, known, limit=2)
             remedy = f"use {' or '.join(near)}." if near else "leave it out."
             raise InputError(f"unknown input {name!r}", [takes], remedy=remedy)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import functools
 import operator
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError, listed, nearest
 
 __all__ = ["Statement"]
 
@@ -84,7 +83,7 @@ class Statement:
         InputError
         """
         for name in sorted(self.names - set(known)):
-            near = difflib.get_close_matches(name, known, n=2)
+            near = nearest(name, known, limit=2)
             raise InputError(
                 f"the hypothesis {self.text!r} speaks of {name!r}, which there is not",
                 [f"there are: {listed(known)}"],

@@ -101,7 +101,8 @@ def weigh(
         By name.
     statement : str
     **options
-        As `scalingfit.evidence.hypothesis` takes them.
+        As `scalingfit.evidence.hypothesis` takes them; the input of a law goes to the laws that
+        have it.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def weigh(
             refused[name] = "it splits no budget"
             continue
         try:
-            each[name] = posterior.hypothesis(statement, **options)
+            each[name] = posterior.hypothesis(statement, **_own(options, posterior, posteriors))
         except InputError as error:
             refused[name] = str(error).splitlines()[0]
     share = sum(weights[name] for name in each)
@@ -131,3 +132,12 @@ def weigh(
         )
     shares = {name: weights[name] / share for name in each}
     return StackedHypothesis(read.text, each, shares, refused, share)
+
+
+def _own(
+    options: Mapping[str, Any], posterior: Posterior, posteriors: Mapping[str, Posterior]
+) -> dict[str, Any]:
+    """Options without the inputs that only other laws have."""
+    inputs = {name for fit in posteriors.values() for name in type(fit.law).inputs()}
+    others = inputs - set(type(posterior.law).inputs())
+    return {name: value for name, value in options.items() if name not in others}

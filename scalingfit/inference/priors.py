@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import difflib
 
 import numpyro.distributions as dist
 from numpyro.distributions import Distribution
 
-from scalingfit._errors import InputError
+from scalingfit._errors import InputError, nearest
 from scalingfit.inference.model import Prior
 
 __all__ = ["parse_prior", "parse_priors"]
@@ -60,7 +59,7 @@ def parse_prior(text: str) -> Prior:
 
 def _distribution(text: str, call: ast.Call, family: str) -> Distribution:
     if family not in FAMILIES:
-        near = difflib.get_close_matches(family, FAMILIES, n=3) or list(FAMILIES)
+        near = nearest(family, FAMILIES) or list(FAMILIES)
         raise InputError(
             f"prior {text!r}: there is no family {family!r}",
             remedy=f"use one of {', '.join(near)}.",

@@ -293,6 +293,18 @@ def test_laws_are_averaged_by_weight_and_those_that_cannot_answer_are_named() ->
     assert said["each"]["kaplan"]["C"] == 1e21
 
 
+def test_an_input_goes_to_the_laws_that_have_it() -> None:
+    fits: Any = {
+        name: Answering(**vars(scattered(name))) for name in ("chinchilla", "data_constrained")
+    }
+    weights = {"chinchilla": 0.5, "data_constrained": 0.5}
+    found = weigh(fits, weights, "a > 0.5", C=1e21, U=1e9)
+    assert not found.refused
+    assert [each.given for each in found.each.values()] == [{}, {"U": 1e9}]
+    with pytest.raises(InputError, match="unknown input 'V'"):
+        weigh(fits, weights, "a > 0.5", C=1e21, U=1e9, V=1.0)
+
+
 def test_what_no_law_can_answer_is_refused_with_every_reason() -> None:
     fits: Any = {name: Answering(**vars(scattered(name))) for name in ("chinchilla", "kaplan")}
     with pytest.raises(InputError) as refusal:
