@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalingfit.allocation import forecast
 from scalingfit.allocation import frontier as solve
+from scalingfit.allocation.answer import quantity
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.question import cost
 from scalingfit.allocation.terms import terms
@@ -73,7 +74,7 @@ def frontier(
     _mark_reach(axes, float(spent.max()))
     style.log_axis(axes, "x")
     style.log_axis(axes, "y")
-    style.tidy(axes, "Where the budget goes")
+    style.tidy(axes, _title("Where the budget goes", options))
     axes.set(xlabel=_name_of(options), ylabel="parameters N")
     axes.legend(loc="lower right", fontsize=9, framealpha=0.9, edgecolor="none")
     bar = figure.colorbar(points, ax=axes, label="loss of the run [nats]", pad=0.015, aspect=32)
@@ -112,7 +113,7 @@ def loss(
     axes.set_xlim(grid[0], grid[-1])
     _mark_reach(axes, float(spent.max()))
     style.log_axis(axes, "x")
-    style.tidy(axes, "What it buys")
+    style.tidy(axes, _title("What it buys", options))
     axes.set(xlabel=_name_of(options), ylabel="loss L [nats]")
     axes.legend(
         loc="upper right", bbox_to_anchor=(1, 0.94), fontsize=9, framealpha=0.9, edgecolor="none"
@@ -134,6 +135,16 @@ def _rule(options: dict[str, Any]) -> Counting:
     """The rule by which the frontier counts a budget."""
     stated = terms(options.get("counting", "6ND"), inference_tokens=options.get("inference_tokens"))
     return stated.rule
+
+
+def _title(title: str, options: dict[str, Any]) -> str:
+    """With the inputs and limits that hold for all of it; the count is the axis's."""
+    stated = [title]
+    for name, value in options.items():
+        if value is not None and name != "counting":
+            one = value if isinstance(value, str) else quantity(name, np.ravel(value)[0])
+            stated.append(f"{name} = {one}")
+    return ", ".join(stated)
 
 
 def _name_of(options: dict[str, Any]) -> str:

@@ -67,6 +67,15 @@ def test_the_frontier_is_the_closed_form(posterior: Posterior) -> None:
     assert C[0] < runs["C"].min() < 100 * runs["C"].max() < C[-1]
 
 
+def test_the_title_says_what_holds_for_all_of_it(posterior: Posterior) -> None:
+    plain, limited = (
+        plots.frontier(posterior, 1e22, **options).axes[0].get_title(loc="left")
+        for options in ({"counting": "6ND"}, {"max_params": 3e9, "inference_tokens": [2e12]})
+    )
+    assert plain == "Where the budget goes"
+    assert limited == "Where the budget goes, max_params = 3.00B, inference_tokens = 2.00T"
+
+
 def test_the_runs_are_where_they_were(posterior: Posterior) -> None:
     axes, *_ = plots.frontier(posterior).axes
     (points,) = [found for found in axes.collections if isinstance(found, PathCollection)]
