@@ -88,7 +88,7 @@ def _kind(arguments: Any) -> tuple[Any, ...]:
     leaves, structure = jax.tree.flatten(arguments)
     settings = [getattr(jax.config, name) for name in SETTINGS]
     shapes = [(np.shape(leaf), str(leaf.dtype)) for leaf in leaves]
-    return structure, *shapes, *settings, jax.default_backend()
+    return structure, *shapes, *settings, jax.default_backend(), _device().platform
 
 
 def _find(
@@ -96,14 +96,20 @@ def _find(
 ) -> export.Exported:
     """The traced program: from the folder, or traced now and put there."""
     if (folder := _folder()) is None:
-        return export.export(jax.jit(function))(*arguments)
+        return _trace(function, arguments)
     said = [name, *map(str, kind), *_density(model, arguments), _sources()]
     path = folder / hashlib.sha256("\n".join(said).encode()).hexdigest()
     if (kept := _read(path)) is not None:
         return export.deserialize(kept)
-    made = export.export(jax.jit(function))(*arguments)
+    made = _trace(function, arguments)
     _write(path, bytes(made.serialize()))
     return made
+
+
+def _trace(function: Callable[..., Any], arguments: Any) -> export.Exported:
+    platform = _device().platform
+    others = None if platform == jax.default_backend() else [platform]
+    return export.export(jax.jit(function), platforms=others)(*arguments)
 
 
 def _folder() -> Path | None:
