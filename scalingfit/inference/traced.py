@@ -14,7 +14,8 @@ import functools
 import hashlib
 import importlib.resources
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -168,10 +169,15 @@ def _lowered(model: Model, errors: bool, x64: bool) -> str:
 @functools.cache
 def _sources() -> str:
     """A digest of what programs are traced by: this package's modules, and the libraries."""
-    rooms = "scalingfit", "scalingfit.inference"
-    files = [file for room in rooms for file in importlib.resources.files(room).iterdir()]
     digest = hashlib.sha256(f"{jax.__version__} {numpyro.__version__}".encode())
-    for file in sorted(files, key=str):
-        if file.name.endswith(".py"):
-            digest.update(file.read_bytes())
+    for file in sorted(_modules(importlib.resources.files("scalingfit")), key=str):
+        digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def _modules(folder: Traversable) -> Iterator[Traversable]:
+    for item in folder.iterdir():
+        if item.is_dir():
+            yield from _modules(item)
+        elif item.name.endswith(".py"):
+            yield item

@@ -19,7 +19,7 @@ from scalingfit.inference.importance import BLOCK, Proposal
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Model, build
 from scalingfit.inference.sampler import Draws, Settings, sample
-from scalingfit.inference.traced import FOLDER, traced
+from scalingfit.inference.traced import FOLDER, _sources, traced
 from scalingfit.law import Law, parameter
 from scalingfit.noise import Normal, StudentT
 from scalingfit.runs import Runs
@@ -95,6 +95,21 @@ def test_whatever_tracing_depends_on_makes_another_program(folder: Path) -> None
     with jax.default_matmul_precision("highest"):
         assert traces() == 1
     assert len(list(folder.iterdir())) == len(others) + 2
+
+
+def test_edited_modules_make_other_programs(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "package" / "room" / "module.py"
+    module.parent.mkdir(parents=True)
+    monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path / "package")
+    found = []
+    for source in ("DEPTH = 10", "DEPTH = 11", "DEPTH = 10"):
+        module.write_text(source)
+        _sources.cache_clear()
+        found.append(traces())
+    _sources.cache_clear()
+    assert found == [1, 1, 0]
 
 
 @pytest.mark.parametrize("bytes_left", [0, 10, -1])
