@@ -17,7 +17,16 @@ from scalingfit.allocation.flops import SixND
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Answer", "FloatArray", "Reach", "engineering", "in_draws", "quantity", "share"]
+__all__ = [
+    "Answer",
+    "FloatArray",
+    "Reach",
+    "engineering",
+    "in_draws",
+    "quantiles_of",
+    "quantity",
+    "share",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -106,11 +115,7 @@ class Answer(abc.ABC):
     def quantiles(self, name: str, quantiles: Sequence[float] = QUANTILES) -> FloatArray:
         """Quantiles of one answer over the draws, shape ``(quantile, row)``."""
         draws = self.draws[name]
-        flat = draws.reshape(-1, draws.shape[-1])
-        # Between infinite draws (a loss that no budget reaches) there is nothing to interpolate.
-        method = "linear" if np.all(np.isfinite(flat)) else "inverted_cdf"
-        found = np.quantile(flat, list(quantiles), axis=0, method=method)  # type: ignore[call-overload]
-        return np.asarray(found, np.float64)
+        return quantiles_of(draws.reshape(-1, draws.shape[-1]), quantiles, axis=0)
 
     def to_pandas(self, quantiles: Sequence[float] = QUANTILES) -> pd.DataFrame:
         """The summary as a frame, one row per question; columns such as ``C, N_q5, N_q50``."""
@@ -173,6 +178,16 @@ def engineering(value: float) -> str:
         if unit * 0.9995 <= abs(value) < 999.5 * unit and not (suffix == "K" and value < 1e4):
             return f"{_three(value / unit)}{suffix}"
     return _three(value)
+
+
+def quantiles_of(draws: FloatArray, shares: Sequence[Any], axis: int) -> FloatArray:
+    """Quantiles along an axis; those of the shares come first.
+
+    Draws may be infinite, as a loss that no budget reaches: between such there is nothing to
+    interpolate.
+    """
+    method: Any = "linear" if np.all(np.isfinite(draws)) else "inverted_cdf"
+    return np.asarray(np.quantile(draws, np.asarray(shares), axis=axis, method=method), np.float64)
 
 
 def quantity(name: str, value: float) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scalingfit._errors import InputError, listed
-from scalingfit.allocation.answer import Answer, FloatArray, engineering, quantity
+from scalingfit.allocation.answer import Answer, FloatArray, engineering, quantiles_of, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,9 +52,7 @@ class Answers[Kind: Answer]:
         """Quantiles of one answer over each fit's draws, shape (quantile, fit, row)."""
         draws = self.pooled.draws[name]
         flat = draws.reshape(len(draws), -1, draws.shape[-1])
-        # Between infinite draws (a loss that no budget reaches) there is nothing to interpolate.
-        method: Any = "linear" if np.all(np.isfinite(flat)) else "inverted_cdf"
-        return np.asarray(np.quantile(flat, list(quantiles), axis=1, method=method), np.float64)
+        return quantiles_of(flat, quantiles, axis=1)
 
     def summary(self, quantiles: Sequence[float] = QUANTILES) -> list[dict[str, Any]]:
         """One dictionary per fit and row, as `Answer.summary`, with the fit's label."""

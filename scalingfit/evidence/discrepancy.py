@@ -113,7 +113,7 @@ class Held:
         The noise adds them to its own scatter in quadrature, which is exact for normal noise.
         """
         share = rate * np.log10(np.maximum(self.distance, 1.0))
-        error = np.where(share > 0, self.mean, 0.0) * share  # a mean may be infinite
+        error = np.where(np.isfinite(self.mean), self.mean, 0.0) * share
         return np.hypot(error, 0.0 if self.loss_se is None else self.loss_se)
 
 

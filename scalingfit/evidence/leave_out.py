@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from scalingfit.allocation.answer import quantiles_of
 from scalingfit.evidence.density import log_likelihood, means, new_runs, noises
 from scalingfit.evidence.horizons import Horizon
 from scalingfit.inference.model import Model
@@ -136,7 +137,9 @@ def leave_future_out(
         loss_se = rest.columns.get("loss_se")
         density = log_likelihood(noise, mean, rest["L"], loss_se)
         losses = new_runs(noise, mean, loss_se, settings.seed)
-        foretold.append(Foretold(_log_mean(density), np.quantile(losses, [0.05, 0.5, 0.95], 0)))
+        foretold.append(
+            Foretold(_log_mean(density), quantiles_of(losses, [0.05, 0.5, 0.95], axis=0))
+        )
     return foretold, failed
 
 

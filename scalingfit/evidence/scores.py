@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from scalingfit.allocation.answer import quantiles_of
+
 __all__ = ["LEVELS", "band", "coverage", "crps", "intervals", "pit"]
 
 Floats = NDArray[np.float64]
@@ -45,7 +47,7 @@ def pit(draws: Floats, observed: Floats) -> Floats:
 def intervals(draws: Floats, levels: Sequence[float] = LEVELS) -> Floats:
     """Central intervals, shape (level, 2, run)."""
     ends = [(0.5 - level / 2, 0.5 + level / 2) for level in levels]
-    return np.asarray(np.quantile(draws, ends, axis=0))
+    return quantiles_of(draws, ends, axis=0)
 
 
 def coverage(ends: Floats, observed: Floats) -> Floats:

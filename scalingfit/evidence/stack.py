@@ -54,8 +54,8 @@ class Stacked:
         for name in self.mixture.draws:
             with np.errstate(invalid="ignore", divide="ignore"):
                 logs = [np.log(answer.draws[name]) for answer in self.each.values()]
-            means = np.array([values.mean(axis=(0, 1)) for values in logs])
-            inner = np.array([values.var(axis=(0, 1)) for values in logs])
+                means = np.array([values.mean(axis=(0, 1)) for values in logs])
+                inner = np.array([values.var(axis=(0, 1)) for values in logs])
             within = np.sqrt(np.sum(share * inner, axis=0))
             between = np.sqrt(np.sum(share * (means - np.sum(share * means, axis=0)) ** 2, axis=0))
             for row, inside, outside in zip(rows, within, between, strict=True):

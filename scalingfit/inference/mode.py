@@ -13,7 +13,7 @@ from jax import Array
 
 __all__ = ["Ascent", "Whitening", "climb", "climb_each", "find_mode"]
 
-ITERATIONS = 100
+ITERATIONS = 1000
 ACCELERATOR_LANES = 4096
 STIFFEST, SOFTEST = 1e-8, 3.0  # limits on a posterior standard deviation, in log units
 

@@ -1,5 +1,6 @@
 """Forecast scores against closed forms; forecasts of runs whose law is known."""
 
+import dataclasses
 import importlib
 import json
 from types import SimpleNamespace
@@ -103,6 +104,22 @@ def test_the_log_score_is_the_normal_density() -> None:
     sd = np.hypot(0.01, 0.05 * np.log10(held.distance))
     exact = norm.logpdf(np.log(held.observed), np.log(3), sd) - np.log(held.observed)
     np.testing.assert_allclose(held.log_score(0.05), exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.05])
+def test_draws_of_an_infinite_loss_take_nothing_from_the_others(rate: float) -> None:
+    """A law that may rise can foretell more than the largest number."""
+    held = held_with(0.05, rows=20)
+    mean = held.mean.copy()
+    mean[:100] = np.inf
+    partly = dataclasses.replace(held, mean=mean)
+    np.testing.assert_allclose(partly.log_score(rate), held.log_score(rate) + np.log(0.8))
+    new = partly.new_runs(rate)
+    assert np.all(np.isposinf(new[:100]))
+    assert np.all(np.isfinite(new[100:]))
+    ends = intervals(new, [0.5, 0.9])
+    assert np.all(np.isfinite(ends[0]))
+    assert np.all(np.isposinf(ends[1, 1]))
 
 
 def test_the_right_law_forecasts_within_its_intervals(tested: Backtest) -> None:
