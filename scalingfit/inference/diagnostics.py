@@ -134,9 +134,9 @@ def diagnose(draws: Floats, energy: Floats, diverging: NDArray[np.bool_]) -> Dia
         Monotone transforms of a parameter give the same answer: everything goes by ranks.
     energy, diverging : array, shape (..., chain, draw)
     """
-    moved = np.ptp(draws, axis=-1).max(axis=-2) > 0
-    alive = moved & np.isfinite(energy).all(axis=-1) & np.isfinite(draws).all(axis=(-3, -1))
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):  # chains that left for infinity
+        moved = np.ptp(draws, axis=-1).max(axis=-2) > 0
+        alive = moved & np.isfinite(energy).all(axis=-1) & np.isfinite(draws).all(axis=(-3, -1))
         return Diagnosis(
             rhat=rhat(draws),
             ess_bulk=ess(_normal_scores(_split(draws))),

@@ -123,6 +123,7 @@ DEAD: dict[str, Callable[[], np.ndarray]] = {
     "one NaN": one_nan,
     "one infinite": one_infinite,
     "all NaN": lambda: np.full((4, 500), np.nan),
+    "all infinite": lambda: np.full((4, 500), np.inf),
 }
 
 
