@@ -69,12 +69,13 @@ def traced(name: str, model: Model, function: Callable[..., Any]) -> Callable[..
     lock = threading.Lock()
 
     def program(*arguments: Any) -> Any:
-        kind = _kind(arguments)
+        device = _device()
+        kind = _kind(arguments, device)
         with lock:
             if kind not in known:
                 known[kind] = jax.jit(_find(name, model, function, arguments, kind).call)
         # What a traced program returns is bound to its device; with all else so, kinds stay few.
-        return known[kind](*jax.device_put(arguments, _device()))
+        return known[kind](*jax.device_put(arguments, device))
 
     return program
 
@@ -84,12 +85,12 @@ def _device() -> Any:
     return jax.local_devices(backend=default)[0] if isinstance(default, str | None) else default
 
 
-def _kind(arguments: Any) -> tuple[Any, ...]:
+def _kind(arguments: Any, device: jax.Device) -> tuple[Any, ...]:
     """All that tracing depends on besides the function."""
     leaves, structure = jax.tree.flatten(arguments)
     settings = [getattr(jax.config, name) for name in SETTINGS]
-    shapes = [(np.shape(leaf), str(leaf.dtype)) for leaf in leaves]
-    return structure, *shapes, *settings, jax.default_backend(), _device().platform
+    shapes = [(np.shape(leaf), leaf.dtype) for leaf in leaves]
+    return structure, *shapes, *settings, jax.default_backend(), device.platform
 
 
 def _find(
@@ -148,7 +149,10 @@ def _density(model: Model, arguments: Any) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=256)
 def _lowered(model: Model, errors: bool, x64: bool) -> str:
-    """Of a table of two runs, with known errors of their losses or without."""
+    """Of a table of two runs, with known errors of their losses or without, in this precision.
+
+    The precision is JAX's setting; it is an argument so that what is remembered differs by it.
+    """
 
     def density(place: Array, data: Data) -> Any:
         return model.log_density(place, data), model.constrain(place, data.centre)
