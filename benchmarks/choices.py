@@ -22,7 +22,7 @@ from scalingfit.evidence.compare import rank
 from scalingfit.evidence.comparison import told_apart
 from scalingfit.evidence.leave_out import LeaveOut, leave_out
 from scalingfit.inference import Limits
-from scalingfit.inference.sampler import Settings
+from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
 REPORT = Path(__file__).with_suffix(".md")

@@ -16,11 +16,14 @@ from benchmarks.recovery import SEEN, design, ends, seed
 from scalingfit.allocation import counting
 from scalingfit.allocation.solver import solve
 from scalingfit.catalog import law, laws
+from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Limits, diagnose
 from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.model import Model, build
+from scalingfit.inference.group import Draws
+from scalingfit.inference.model import Model
 from scalingfit.inference.programs import prior_values
-from scalingfit.inference.sampler import Draws, Settings, sample
+from scalingfit.inference.sampler import sample
+from scalingfit.inference.settings import Settings
 from scalingfit.noise import noise
 from scalingfit.runs import Runs
 

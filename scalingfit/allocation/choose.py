@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
 from scalingfit.allocation.answer import Answer, FloatArray, engineering, quantity, share
-from scalingfit.allocation.frontier import extras_of
+from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.parts import require_room
 from scalingfit.allocation.question import cost, numbers, reach, subject
 from scalingfit.allocation.shapes import ListedShapes, Shape

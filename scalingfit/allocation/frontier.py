@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, final
 
 import jax
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
 from scalingfit.allocation.answer import Answer, FloatArray, in_draws, quantity, share
+from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import require_room
 from scalingfit.allocation.question import (
@@ -21,16 +21,11 @@ from scalingfit.allocation.question import (
     numbers,
     reach,
     subject,
-    unknown_inputs,
 )
 from scalingfit.allocation.solver import Optimum, solve
 from scalingfit.allocation.terms import Rule, Terms, terms
-from scalingfit.law import Law
 
-__all__ = ["Frontier", "extras_of", "frontier", "splits"]
-
-CRITICAL = "critical"
-"""In place of a batch size: the critical one."""
+__all__ = ["Frontier", "frontier"]
 
 NEGLIGIBLE = 1e-3
 """Of the loss: no run's noise lets one see less."""
@@ -169,61 +164,6 @@ def frontier(
         )
 
     return answered(asked, (found, draws), answer)
-
-
-def splits(law: type[Law]) -> bool:
-    """Whether a budget can be split between the law's size and its data or steps."""
-    inputs = set(law.inputs())
-    return set(law.size) <= inputs and not inputs.isdisjoint({"D", "S"})
-
-
-def extras_of(law: Law, given: Mapping[str, Any], count: int) -> dict[str, FloatArray]:
-    """The law's inputs besides the split, each of shape ``(budget,)``.
-
-    Raises
-    ------
-    InputError
-        The law has nothing to split; an input is missing, unknown or of another length.
-    """
-    inputs = type(law).inputs()
-    name = type(law).name
-    takes = f"{name} takes {', '.join(inputs)}"
-    size = type(law).size
-    if not splits(type(law)):
-        raise InputError(
-            f"the law {name} cannot split a budget: its loss depends on {', '.join(inputs)} alone",
-            remedy="forecast() says what it expects of them; for a frontier fit a law of both N "
-            'and D, such as "chinchilla".',
-        )
-    needed = [symbol for symbol in inputs if symbol not in (*size, "D", "S")]
-    if "S" in inputs and "batch" not in needed:
-        needed.append("batch")
-    # Of a size in parts any but one may be given.
-    parts = [part for part in size if part in given] if len(size) > 1 else []
-    if set(parts) == set(size):
-        raise InputError(
-            f"{' and '.join(parts)} are given: there is nothing to split",
-            remedy="leave one of them out, or ask forecast() for the loss.",
-        )
-    options = ["counting", "max_params", "inference_tokens"]
-    unknown_inputs(given, [*needed, *parts, *options], takes)
-    critical = hasattr(law, "critical_loss")
-    if critical and isinstance(given.get("batch"), str) and given["batch"] == CRITICAL:
-        needed.remove("batch")
-    missing = [symbol for symbol in needed if symbol not in given]
-    if missing:
-        word = f', or batch="{CRITICAL}"' if critical and "batch" in missing else ""
-        raise InputError(
-            f"the law {name} also needs {', '.join(missing)}",
-            [takes],
-            remedy=f"add {', '.join(f'{symbol}=...' for symbol in missing)}, one number or one per "
-            f"budget{word}.",
-        )
-    found = {symbol: numbers(symbol, given[symbol]) for symbol in (*needed, *parts)}
-    for symbol, values in found.items():
-        if len(values) not in (1, count):
-            raise InputError(f"{symbol} has {len(values)} values for {count} budgets")
-    return {symbol: np.broadcast_to(values, (count,)) for symbol, values in found.items()}
 
 
 def _at_critical_batch(law: Any, found: Optimum) -> dict[str, FloatArray]:

@@ -19,7 +19,8 @@ from scalingfit.inference.diagnostics import Limits
 from scalingfit.inference.fit import check, checked, default_precision
 from scalingfit.inference.model import Model
 from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.sampler import Settings, workplaces
+from scalingfit.inference.sampler import workplaces
+from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
 __all__ = ["refit"]

@@ -26,8 +26,8 @@ from scalingfit._errors import InputError
 from scalingfit._files import replacing
 from scalingfit.batch.tasks import Order
 from scalingfit.inference.diagnostics import Diagnosis, Verdict
+from scalingfit.inference.group import Draws
 from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.sampler import Draws
 
 __all__ = ["Store"]
 

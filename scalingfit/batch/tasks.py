@@ -15,11 +15,13 @@ import jax
 import numpy as np
 from numpyro.distributions import Distribution
 
+from scalingfit.inference.build import build
 from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.model import Model, Prior, build
+from scalingfit.inference.model import Model, Prior
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.programs import bucket, group_size
-from scalingfit.inference.sampler import Settings, sample
+from scalingfit.inference.sampler import sample
+from scalingfit.inference.settings import Settings
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs

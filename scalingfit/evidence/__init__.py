@@ -8,7 +8,8 @@ from scalingfit.evidence.corners import Corners, corners
 from scalingfit.evidence.discrepancy import Discrepancy
 from scalingfit.evidence.family import Family
 from scalingfit.evidence.hypothesis import Hypothesis, hypothesis
-from scalingfit.evidence.isoflop import Exponent, Profiles, envelope, isoflop, profiles
+from scalingfit.evidence.isoflop import Exponent, envelope, isoflop
+from scalingfit.evidence.profiles import Profiles, profiles
 from scalingfit.evidence.reconcile import reconcile
 from scalingfit.evidence.reconciliation import Reconciliation
 from scalingfit.evidence.recount import exponent_without_embeddings, recount

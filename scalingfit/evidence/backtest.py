@@ -27,7 +27,8 @@ from scalingfit.evidence.horizons import Horizon, horizons, moved
 from scalingfit.evidence.track_record import Backtest, Record
 from scalingfit.inference.fit import check
 from scalingfit.inference.model import Model
-from scalingfit.inference.sampler import Settings, sample
+from scalingfit.inference.sampler import sample
+from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
 __all__ = ["Backtest", "Record", "backtest"]

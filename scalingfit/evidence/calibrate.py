@@ -22,10 +22,12 @@ from scalingfit._errors import InputError
 from scalingfit.catalog import law as find_law
 from scalingfit.evidence.candidates import settings_of
 from scalingfit.evidence.scores import band
+from scalingfit.inference.build import build
 from scalingfit.inference.fit import check
-from scalingfit.inference.model import Model, Prior, build
+from scalingfit.inference.group import Draws
+from scalingfit.inference.model import Model, Prior
 from scalingfit.inference.programs import pack
-from scalingfit.inference.sampler import Draws, sample
+from scalingfit.inference.sampler import sample
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise

@@ -10,10 +10,12 @@ import numpy as np
 
 from scalingfit._errors import InputError, listed
 from scalingfit.catalog import law as find_law
+from scalingfit.inference.build import build
 from scalingfit.inference.fit import check, checked, default_precision, posterior_of
-from scalingfit.inference.model import Model, Prior, build
+from scalingfit.inference.model import Model, Prior
 from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.sampler import Settings, sample
+from scalingfit.inference.sampler import sample
+from scalingfit.inference.settings import Settings
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise

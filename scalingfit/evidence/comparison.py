@@ -17,7 +17,7 @@ from scalingfit.evidence.leave_out import Foretold, LeaveOut
 from scalingfit.evidence.stack import Stacked, stack
 from scalingfit.evidence.stacked_hypothesis import StackedHypothesis, weigh
 from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.sampler import Settings
+from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
 if TYPE_CHECKING:

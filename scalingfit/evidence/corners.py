@@ -19,7 +19,8 @@ from scalingfit.catalog import law as find_law
 from scalingfit.evidence.bridge import Evidence, evidence
 from scalingfit.evidence.candidates import fit_each, settings_of, unweighted
 from scalingfit.evidence.family import Family
-from scalingfit.inference.model import Prior, build
+from scalingfit.inference.build import build
+from scalingfit.inference.model import Prior
 from scalingfit.inference.posterior import Posterior
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise

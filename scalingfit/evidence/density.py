@@ -12,9 +12,9 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Model
 from scalingfit.inference.programs import pack
-from scalingfit.inference.sampler import Draws
 from scalingfit.inference.traced import traced
 from scalingfit.law import Law
 from scalingfit.noise import Noise

@@ -13,7 +13,7 @@ from scalingfit._errors import InputError, listed
 from scalingfit.allocation import Counting, frontier
 from scalingfit.allocation import counting as counting_rule
 from scalingfit.allocation.answer import quantity
-from scalingfit.allocation.frontier import splits
+from scalingfit.allocation.extras import splits
 from scalingfit.allocation.question import number, subject, unknown_inputs
 from scalingfit.evidence.expression import Statement
 from scalingfit.inference.diagnostics import ess

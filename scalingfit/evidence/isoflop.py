@@ -1,14 +1,8 @@
-"""IsoFLOP profiles: where each budget's loss is least, how sure that is, and the exponent across.
+"""How the best size grows with compute: from the minima of all budgets, or from their best runs.
 
-The second of Hoffmann et al. 2022's approaches (arXiv 2203.15556, section 3.2), with three changes.
-The curve through each budget's runs is a cubic, since a parabola is biased wherever the two sides
-differ (Czech et al., arXiv 2603.22339). Runs scatter about it with heavy tails. And the
-uncertainty of every minimum goes into the exponent, together with scatter between the minima that
-the runs of a budget cannot know of.
-
-Losses enter as logarithms, sizes as log N from the middle of the budget's runs. Runs that miss
-their budget, as all do once they are counted in another way, are moved to its middle (see
-`_moved`), unless they lie so far apart that this would shift the minimum.
+The second and the first of Hoffmann et al. 2022's approaches (arXiv 2203.15556, sections 3.2 and
+3.1). The uncertainty of every minimum (see `scalingfit.evidence.profiles`) goes into the exponent,
+together with scatter between the minima that the runs of a budget cannot know of.
 """
 
 from __future__ import annotations
@@ -18,59 +12,16 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError
 from scalingfit.allocation.answer import engineering
-from scalingfit.evidence.budgets import budget_of
-from scalingfit.evidence.cubics import draw_cubics, lowest
+from scalingfit.evidence.profiles import LEAST, Profiles, aligned
 from scalingfit.runs import Runs
 
-__all__ = ["Exponent", "Profiles", "envelope", "isoflop", "profiles"]
+__all__ = ["Exponent", "envelope", "isoflop"]
 
 Floats = NDArray[np.float64]
 
-LEAST = 5
-"""Sizes that a budget needs for its best one to be told."""
-EDGE = 0.1
-"""A budget whose minimum lies at an end of its runs in more of the draws takes no part."""
-WIDE = 2.0
-"""A budget whose runs differ in compute by a larger factor takes no part. Moving them to one budget
-is exact at the best size alone: on runs of Chinchilla's law, counted without embeddings, the minima
-are off by about 0.1 in log N at most up to here; at a factor of 3 some lie 0.14 too low, at 4 some
-1.4."""
 SCATTERS = np.concatenate([[1e-4], np.geomspace(3e-3, 1.0, 60)])
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Profiles:
-    """The minima of all budgets.
-
-    Attributes
-    ----------
-    C : array, shape (budget,)
-        FLOP, geometric mean of the budget's runs.
-    log_N : array, shape (draw, budget)
-        Log of the N of least loss, among sizes that were trained.
-    log_L : array, shape (draw, budget)
-        Log of the loss there.
-    at_edge : array, shape (budget,)
-        Share of the draws in which that is the smallest or the largest size trained.
-    runs : array of int, shape (budget,)
-        How many runs the curve was drawn through.
-    messages : tuple of str
-        Which budgets were left out.
-    """
-
-    C: Floats
-    log_N: Floats
-    log_L: Floats
-    at_edge: Floats
-    runs: NDArray[np.int64]
-    messages: tuple[str, ...] = ()
-
-    @property
-    def used(self) -> NDArray[np.bool_]:
-        """Which budgets have a minimum inside their runs."""
-        return self.at_edge <= EDGE
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -95,66 +46,6 @@ class Exponent:
         """Median, 5 % and 95 % quantile."""
         low, middle, high = np.quantile(self.a, [0.05, 0.5, 0.95])
         return float(middle), float(low), float(high)
-
-
-def profiles(
-    runs: Runs,
-    *,
-    budgets: ArrayLike | None = None,
-    window: float = 0.1,
-    least: int = LEAST,
-    draws: int = 2000,
-    seed: int = 0,
-) -> Profiles:
-    """Find each budget's best size.
-
-    Parameters
-    ----------
-    runs : Runs
-        With N, C and L.
-    budgets : array, optional
-        FLOP; see `scalingfit.evidence.budgets.budget_of`.
-    window : float
-        Only runs whose log loss lies within this of the budget's best are used (but the `least`
-        nearest to the best size always are): far from the minimum no cubic holds.
-    least : int
-        Budgets with fewer sizes are left out.
-    draws, seed : int
-
-    Returns
-    -------
-    Profiles
-        Budgets in the order of C. Those whose runs differ in compute by more than a factor of two
-        are left out, and named in the messages.
-
-    Raises
-    ------
-    InputError
-        Fewer than three budgets have enough sizes at nearly the same compute.
-    """
-    groups, messages = _narrow(runs, grouped(runs, budgets, least))
-    log_C, log_L = _moved(runs, groups)
-    chosen = [_near_best(runs["N"], log_L, group, window, least) for group in groups]
-    place = [np.log(runs["N"][group]) for group in chosen]
-    centre = np.array([(x.min() + x.max()) / 2 for x in place])
-    size = max(map(len, chosen))
-    u, y, real = (np.zeros((len(chosen), size)) for _ in range(3))
-    for row, (group, x, middle) in enumerate(zip(chosen, place, centre, strict=True)):
-        u[row, : len(group)] = x - middle
-        y[row, : len(group)] = log_L[group]
-        real[row, : len(group)] = 1.0
-    level = np.sum(y, axis=1) / np.sum(real, axis=1)
-    curves = draw_cubics(u, (y - level[:, None]) * real, real, draws, np.random.default_rng(seed))
-    ends = np.array([[x.min(), x.max()] for x in place]) - centre[:, None]
-    where, height, edge = lowest(curves, ends)
-    return Profiles(
-        C=np.exp(log_C),
-        log_N=where + centre,
-        log_L=height + level,
-        at_edge=edge.mean(axis=0),
-        runs=np.array([len(group) for group in chosen]),
-        messages=messages,
-    )
 
 
 def isoflop(found: Profiles, *, draws: int = 2000, seed: int = 0) -> Exponent:
@@ -250,8 +141,7 @@ def envelope(
     InputError
         Fewer than three budgets have enough sizes at nearly the same compute.
     """
-    groups, messages = _narrow(runs, grouped(runs, budgets, least))
-    x, log_L = _moved(runs, groups)
+    groups, x, log_L, messages = aligned(runs, budgets, least)
     random = np.random.default_rng(seed)
     best = []
     for group in groups:
@@ -262,77 +152,3 @@ def envelope(
     offset = x - x.mean()
     a = (y @ offset) / np.sum(offset**2)
     return Exponent(a, y.mean(axis=1) - a * x.mean(), len(groups), messages)
-
-
-def grouped(
-    runs: Runs, budgets: ArrayLike | None = None, least: int = LEAST
-) -> list[NDArray[np.int64]]:
-    """Positions of the runs of each budget that has enough sizes, by C; three such are needed.
-
-    Raises
-    ------
-    InputError
-    """
-    numbers = budget_of(runs, budgets)
-    every = [np.flatnonzero(numbers == number) for number in np.unique(numbers[numbers >= 0])]
-    sizes = [len(np.unique(runs["N"][group])) for group in every]
-    enough = [group for group, count in zip(every, sizes, strict=True) if count >= least]
-    if len(enough) < 3:
-        raise InputError(
-            f"three budgets with {least} sizes each are needed, and there are {len(enough)}",
-            [f"sizes of each budget: {listed(map(str, sizes))}; runs of no budget: "
-             f"{np.sum(numbers < 0)}"],
-            remedy="name the budgets of the experiment (budgets=[6e18, 1e19, ...]), or fit a law.",
-        )  # fmt: skip
-    return sorted(enough, key=lambda group: float(np.mean(np.log(runs["C"][group]))))
-
-
-def _narrow(
-    runs: Runs, groups: list[NDArray[np.int64]]
-) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
-    """The budgets whose runs may be moved to one compute, and a message on the others."""
-    log_C = [np.log(runs["C"][group]) for group in groups]
-    factors = [float(np.exp(np.ptp(each))) for each in log_C]
-    wide = [
-        f"{engineering(float(np.exp(each.mean())))} (a factor of {factor:.3g})"
-        for each, factor in zip(log_C, factors, strict=True)
-        if factor > WIDE
-    ]
-    kept = [group for group, factor in zip(groups, factors, strict=True) if factor <= WIDE]
-    if len(kept) < 3:
-        raise InputError(
-            f"only {len(kept)} budgets have runs within a factor of {WIDE:g} in compute",
-            [f"C {each}" for each in wide],
-            remedy="name budgets as C is counted in this table, or fit a law.",
-        )
-    message = (
-        f"runs of one budget differ in compute by more than a factor of {WIDE:g} at C "
-        f"{', '.join(wide)}: these take no part"
-    )
-    return kept, (message,) if wide else ()
-
-
-def _moved(runs: Runs, groups: list[NDArray[np.int64]]) -> tuple[Floats, Floats]:
-    """Log C of the middle of each budget, (budget,), and log losses moved there, (run,).
-
-    At the best size the loss of one size falls with C as fast as the least loss does, since a small
-    change of size does nothing there (the envelope theorem). So runs are moved along the trend of
-    the budgets' least losses, a parabola in log C; not far, see `WIDE`.
-    """
-    log_C, log_L = np.log(runs["C"]), np.log(runs["L"])
-    middle = np.array([log_C[group].mean() for group in groups])
-    lowest_of = np.array([log_L[group].min() for group in groups])
-    centre = middle.mean()
-    slope = np.polyval(np.polyder(np.polyfit(middle - centre, lowest_of, 2)), middle - centre)
-    for group, at, trend in zip(groups, middle, slope, strict=True):
-        log_L[group] += trend * (at - log_C[group])
-    return middle, log_L
-
-
-def _near_best(
-    N: Floats, log_L: Floats, group: NDArray[np.int64], window: float, least: int
-) -> NDArray[np.int64]:
-    excess = log_L[group] - log_L[group].min()
-    best = N[group][np.argmin(excess)]
-    near = np.argsort(np.abs(np.log(N[group] / best)))[:least]
-    return np.asarray(group[np.union1d(np.flatnonzero(excess <= window), near)])

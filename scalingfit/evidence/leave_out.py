@@ -19,9 +19,11 @@ from scipy.special import logsumexp
 from scalingfit.allocation.answer import quantiles_of
 from scalingfit.evidence.density import log_likelihood, means, new_runs, noises
 from scalingfit.evidence.horizons import Horizon
+from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Model
 from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.sampler import Draws, Settings, sample
+from scalingfit.inference.sampler import sample
+from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
 __all__ = ["Foretold", "LeaveOut", "held_out", "leave_future_out", "leave_out"]

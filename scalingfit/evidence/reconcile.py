@@ -22,11 +22,13 @@ from scalingfit.allocation.embedding import CHINCHILLA_OMEGA, NonEmbedding
 from scalingfit.catalog import law as find_law
 from scalingfit.evidence.budgets import clusters, require_runs
 from scalingfit.evidence.candidates import settings_of, unweighted
-from scalingfit.evidence.isoflop import Exponent, envelope, isoflop, profiles
+from scalingfit.evidence.isoflop import Exponent, envelope, isoflop
+from scalingfit.evidence.profiles import profiles
 from scalingfit.evidence.reconciliation import METHODS, Reconciliation, Stage
 from scalingfit.evidence.recount import exponent_without_embeddings, recount
+from scalingfit.inference.build import build
 from scalingfit.inference.fit import check, posterior_of
-from scalingfit.inference.model import Prior, build
+from scalingfit.inference.model import Prior
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.sampler import sample
 from scalingfit.law import Law

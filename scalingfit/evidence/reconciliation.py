@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scalingfit._errors import InputError
-from scalingfit.evidence.isoflop import Exponent, Profiles
+from scalingfit.evidence.isoflop import Exponent
+from scalingfit.evidence.profiles import Profiles
 from scalingfit.inference.posterior import Posterior
 
 if TYPE_CHECKING:

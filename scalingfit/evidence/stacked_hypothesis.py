@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scalingfit._errors import InputError
-from scalingfit.allocation.frontier import splits
+from scalingfit.allocation.extras import splits
 from scalingfit.evidence.expression import Statement
 from scalingfit.evidence.hypothesis import OPTIMA, Hypothesis
 from scalingfit.inference.posterior import Posterior

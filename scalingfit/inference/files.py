@@ -16,12 +16,13 @@ from numpyro.distributions import Distribution
 from scalingfit._errors import InputError
 from scalingfit._files import replacing
 from scalingfit.catalog import law as find_law
+from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Diagnosis, Verdict, diagnose
-from scalingfit.inference.model import Model, Prior, build
+from scalingfit.inference.group import Draws
+from scalingfit.inference.model import Model, Prior
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.priors import parse_prior
 from scalingfit.inference.programs import prior_values
-from scalingfit.inference.sampler import Draws
 from scalingfit.law import Law, describe
 from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs

@@ -18,11 +18,14 @@ from scipy.special import chdtri
 from scalingfit import __version__
 from scalingfit._errors import InputError, whole
 from scalingfit.catalog import law as find_law
+from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Limits, Verdict, judge
-from scalingfit.inference.model import Data, Model, Prior, build
+from scalingfit.inference.group import Draws
+from scalingfit.inference.model import Data, Model, Prior
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.programs import prior_values
-from scalingfit.inference.sampler import Draws, Settings, sample
+from scalingfit.inference.sampler import sample
+from scalingfit.inference.settings import Settings
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise

@@ -9,38 +9,27 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import threading
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
-import numpyro.distributions as dist
 from jax import Array
 from numpy.typing import NDArray
 from numpyro import handlers
 from numpyro.distributions import Distribution
 from numpyro.distributions.distribution import validation_enabled
-from numpyro.distributions.transforms import (
-    AffineTransform,
-    ComposeTransform,
-    ExpTransform,
-    IdentityTransform,
-    SoftplusTransform,
-    biject_to,
-)
 from numpyro.infer.util import compute_log_probs
 
-from scalingfit._errors import InputError
 from scalingfit._positive import Positive, plain
+from scalingfit.inference.transforms import is_exponential, is_linear
 from scalingfit.law import Law, Parameter, describe
 from scalingfit.noise import Noise
 
-__all__ = ["Data", "Leaf", "Model", "Prior", "build"]
+__all__ = ["HANDLERS", "Data", "Leaf", "Model", "Prior"]
 
 HANDLERS = threading.RLock()  # NumPyro keeps one stack of effect handlers for all threads
 
@@ -233,10 +222,10 @@ class Model:
     ) -> tuple[Any, Any] | None:
         """Shift and stretch, if any, from the sampled coordinate to the unconstrained parameter."""
         declared, transform = self._declared(site), self.transforms[self.sites.index(site)]
-        if declared.floor and _is_linear(transform):
+        if declared.floor and is_linear(transform):
             anywhere = jnp.ones(())
             return anywhere - self._loss(self.law_of({**values, site: anywhere}), centre), 1.0
-        if declared.power is None or not _is_exponential(transform):
+        if declared.power is None or not is_exponential(transform):
             return None
         middle, exponent = centre[declared.of], _resolve(declared.power, self.priors, values)  # type: ignore[index]  # declared together with the exponent
         return (middle, 1.0 / exponent) if declared.inverse else (exponent * middle, 1.0)
@@ -244,7 +233,7 @@ class Model:
     def _loss(self, law: Law, log_inputs: Mapping[str, Leaf]) -> Array:
         """The mean loss, of logarithms where these are known."""
         supports = zip(self.sites, self.transforms, strict=True)
-        positive = {name for name, transform in supports if _is_exponential(transform)}
+        positive = {name for name, transform in supports if is_exponential(transform)}
         in_logs = {
             name: Positive(jnp.log(value)) if name in positive else value
             for name, value in law.values().items()
@@ -252,59 +241,6 @@ class Model:
         inputs = {name: Positive(value) for name, value in log_inputs.items()}
         mean: Array = plain(self.law(**in_logs).loss(**inputs))
         return mean
-
-
-def build(law: type[Law], noise: type[Noise], priors: Mapping[str, Prior] | None = None) -> Model:
-    """The model of a law, a noise and priors; equal arguments give the same object.
-
-    Raises
-    ------
-    InputError
-        Where a prior names no parameter, ties to an unknown one, or is no scalar distribution.
-    """
-    priors = {
-        name: float(prior) if isinstance(prior, Real) and not isinstance(prior, bool) else prior
-        for name, prior in (priors or {}).items()
-    }
-    _check_names(law, noise)
-    _check_priors(law, noise, priors)
-    return _build(law, noise, tuple(_Given(name, prior) for name, prior in sorted(priors.items())))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Given:
-    """A prior as a dictionary key: distributions compare by their structure and exact numbers."""
-
-    name: str
-    prior: Prior
-
-    def _key(self) -> tuple[Any, ...]:
-        if not isinstance(self.prior, Distribution):
-            return self.name, self.prior
-        leaves, structure = jax.tree.flatten(self.prior)
-        return self.name, str(structure), *(np.asarray(leaf, float).tobytes() for leaf in leaves)
-
-    def __hash__(self) -> int:
-        return hash(self._key())
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Given) and self._key() == other._key()
-
-
-@functools.lru_cache(maxsize=256)
-def _build(law: type[Law], noise: type[Noise], given: tuple[_Given, ...]) -> Model:
-    priors = {item.name: item.prior for item in given}
-    blank = Model(law, noise, priors, (), ())
-    trace: dict[str, Any] = {}
-
-    def look() -> None:
-        with HANDLERS:
-            trace.update(handlers.trace(handlers.seed(blank.sample, 0)).get_trace())
-
-    jax.eval_shape(look)  # the names and kinds of the sites; nothing is computed or compiled
-    sites = tuple(name for name, site in trace.items() if site["type"] == "sample")
-    transforms = tuple(_transform(name, trace[name]["fn"], law) for name in sites)
-    return Model(law, noise, priors, sites, transforms)
 
 
 def _sample_parameters(
@@ -330,94 +266,3 @@ def _resolve(name: str, priors: Mapping[str, Prior], values: Mapping[str, Any]) 
     if given is None or isinstance(given, Distribution):
         return values[name]
     return float(given)
-
-
-def _transform(name: str, prior: Distribution, law: type[Law]) -> Any:
-    """From the real line to a parameter's support.
-
-    A loss is linear in its floor, not in the floor's logarithm: the floor is sampled through a
-    softplus, linear at its usual size and logarithmic only near zero.
-    """
-    declared = law.parameters().get(name)
-    if declared is not None and declared.floor:
-        if isinstance(prior, dist.LogNormal):
-            return _softplus(0.1 * math.exp(prior.loc))
-        if isinstance(prior, dist.HalfNormal):
-            return _softplus(0.1 * float(prior.scale))
-    return biject_to(prior.support)
-
-
-def _softplus(size: float) -> ComposeTransform:
-    up = AffineTransform(0.0, size, domain=dist.constraints.positive)
-    return ComposeTransform([AffineTransform(0.0, 1 / size), SoftplusTransform(), up])
-
-
-def _is_exponential(transform: Any) -> bool:
-    if isinstance(transform, ComposeTransform):
-        return len(transform.parts) == 1 and _is_exponential(transform.parts[0])
-    return isinstance(transform, ExpTransform)
-
-
-def _is_linear(transform: Any) -> bool:
-    """Whether it is linear at the usual size of its parameter."""
-    if isinstance(transform, ComposeTransform):
-        return any(isinstance(part, SoftplusTransform) for part in transform.parts)
-    return isinstance(transform, IdentityTransform)
-
-
-def _check_names(law: type[Law], noise: type[Noise]) -> None:
-    taken = law.parameters().keys() & {*noise.parameters(), "L", "run"}
-    if taken:
-        raise InputError(
-            f"{law.name} has a parameter {min(taken)!r}, a name that the model needs for itself",
-            remedy="give the law's parameter another name.",
-        )
-
-
-def _check_priors(law: type[Law], noise: type[Noise], priors: Mapping[str, Prior]) -> None:
-    declared = law.parameters() | noise.parameters()
-    names = list(declared)
-    for name, prior in priors.items():
-        if name not in names:
-            raise InputError(
-                f"priors: {name!r} is no parameter of {law.name} with {noise.name} noise; "
-                f"its parameters are {', '.join(names)}"
-            )
-        if isinstance(prior, str):
-            earlier = [
-                other
-                for other in names[: names.index(name)]
-                if not isinstance(priors.get(other), str)
-            ]
-            if prior not in names:
-                raise InputError(
-                    f"priors: {prior!r} is no parameter that {name} could be tied to",
-                    remedy="give a number or a distribution such as LogNormal(0.5, 0.2)"
-                    + (f", or one of {', '.join(earlier)}." if earlier else "."),
-                )
-            if prior not in earlier:
-                raise InputError(
-                    f"priors: {name} can be tied to one of {', '.join(earlier) or 'nothing'} "
-                    f"(declared above it), not to {prior!r}"
-                )
-        elif isinstance(prior, Distribution):
-            if prior.shape() != () or prior.is_discrete:
-                raise InputError(
-                    f"priors: {name} needs a continuous distribution over a scalar, "
-                    f"not {describe(prior)} of shape {prior.shape()}"
-                )
-        elif not isinstance(prior, float):
-            raise InputError(
-                f"priors: {name} takes a NumPyro distribution, a number that pins it, or the name "
-                f"of a parameter to tie it to; got {prior!r}"
-            )
-        elif not (math.isfinite(prior) and _support(declared[name])(prior)):
-            raise InputError(
-                f"priors: {name} cannot be pinned at {prior!r}; its prior is "
-                f"{declared[name].describe_prior().format(name=name)}"
-            )
-
-
-def _support(declared: Parameter) -> Any:
-    """Where the declared prior has mass; a coefficient's is log-normal."""
-    return dist.constraints.positive if declared.prior is None else declared.prior.support

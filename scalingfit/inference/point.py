@@ -29,9 +29,10 @@ from scalingfit._cores import core_count
 from scalingfit._errors import InputError, whole
 from scalingfit._positive import Positive, plain
 from scalingfit.catalog import law as find_law
+from scalingfit.inference.build import build
 from scalingfit.inference.fit import require_rows
 from scalingfit.inference.mode import climb, climb_each
-from scalingfit.inference.model import Data, Leaf, Model, Prior, build
+from scalingfit.inference.model import Data, Leaf, Model, Prior
 from scalingfit.inference.programs import pack, prior_values
 from scalingfit.inference.traced import traced
 from scalingfit.law import Law

@@ -16,9 +16,9 @@ from jax import Array
 from numpy.typing import NDArray
 
 from scalingfit.inference.diagnostics import Verdict
+from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import pack
-from scalingfit.inference.sampler import Draws
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs

@@ -16,8 +16,8 @@ import scalingfit as sf
 from scalingfit.batch import Refits, Store
 from scalingfit.batch import tasks as work
 from scalingfit.batch.tasks import Order, identifier, tasks
-from scalingfit.inference.model import build
-from scalingfit.inference.sampler import Settings
+from scalingfit.inference.build import build
+from scalingfit.inference.settings import Settings
 from scalingfit.law import Array, Law, parameter
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
@@ -298,8 +298,8 @@ def test_what_a_law_calls_and_its_constants_are_part_of_it() -> None:
 IDENTITIES = """
 import scalingfit as sf
 from scalingfit.batch.tasks import identifier
-from scalingfit.inference.model import build
-from scalingfit.inference.sampler import Settings
+from scalingfit.inference.build import build
+from scalingfit.inference.settings import Settings
 from tests.batch.small import simulated
 for law in ("kaplan_steps", "data_constrained", "power_m4"):
     print(identifier(build(sf.law(law), sf.noise.StudentT), Settings())(simulated(20, seed=0)))

@@ -6,9 +6,10 @@ import pytest
 from scalingfit import backtest, compare, law
 from scalingfit.evidence import Backtest, Comparison
 from scalingfit.inference import Limits, Posterior
+from scalingfit.inference.build import build
 from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.model import build
-from scalingfit.inference.sampler import Settings, sample
+from scalingfit.inference.sampler import sample
+from scalingfit.inference.settings import Settings
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 

@@ -9,9 +9,10 @@ from scipy.stats import multivariate_normal
 
 from scalingfit.evidence.bridge import bridge, evidence
 from scalingfit.evidence.density import log_density
+from scalingfit.inference.build import build
 from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.model import build
-from scalingfit.inference.sampler import Settings, sample
+from scalingfit.inference.sampler import sample
+from scalingfit.inference.settings import Settings
 from scalingfit.law import dist
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs

@@ -19,8 +19,8 @@ from scalingfit.evidence.calibrate import Calibration
 from scalingfit.evidence.horizons import horizons
 from scalingfit.evidence.reconciliation import Stage
 from scalingfit.inference import Posterior
+from scalingfit.inference.build import build
 from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.model import build
 from scalingfit.inference.sampler import sample
 from scalingfit.noise import Normal
 from scalingfit.report import evidence_plots

@@ -22,8 +22,8 @@ from scalingfit.evidence.comparison import Comparison, told_apart
 from scalingfit.evidence.leave_out import held_out, leave_out
 from scalingfit.evidence.stack import Stacked, stack
 from scalingfit.inference import Posterior
+from scalingfit.inference.build import build
 from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.model import build
 from scalingfit.inference.sampler import sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs

@@ -14,9 +14,10 @@ from scipy.stats import lognorm
 from scalingfit import law
 from scalingfit._errors import InputError
 from scalingfit.evidence import Comparison, Corners, Evidence, Family, corners, evidence
+from scalingfit.inference.build import build
 from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.model import build
-from scalingfit.inference.sampler import Settings, sample
+from scalingfit.inference.sampler import sample
+from scalingfit.inference.settings import Settings
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from scalingfit._errors import InputError
 from scalingfit.allocation import frontier
-from scalingfit.allocation.frontier import splits
+from scalingfit.allocation.extras import splits
 from scalingfit.catalog import law, laws
 from scalingfit.evidence.expression import Statement
 from scalingfit.evidence.hypothesis import OPTIMA, hypothesis
 from scalingfit.evidence.stacked_hypothesis import weigh
 from scalingfit.inference import Posterior
-from scalingfit.inference.model import build
+from scalingfit.inference.build import build
 from scalingfit.inference.programs import prior_values
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs

@@ -12,7 +12,8 @@ import pytest
 from scalingfit import law, read
 from scalingfit._errors import InputError
 from scalingfit.allocation import frontier, non_embedding
-from scalingfit.evidence.isoflop import envelope, grouped, isoflop, profiles
+from scalingfit.evidence.isoflop import envelope, isoflop
+from scalingfit.evidence.profiles import grouped, profiles
 from scalingfit.evidence.reconcile import _over_kaplans_sizes, _stage, reconcile
 from scalingfit.evidence.recount import KAPLAN_SIZES, exponent_without_embeddings, recount
 from scalingfit.inference import Posterior

@@ -19,8 +19,8 @@ from numpyro.infer import MCMC, NUTS, init_to_value
 import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit.inference import Posterior
+from scalingfit.inference.build import build
 from scalingfit.inference.fit import _misfit
-from scalingfit.inference.model import build
 from scalingfit.inference.programs import pack
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs

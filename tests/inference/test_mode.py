@@ -9,8 +9,8 @@ import pytest
 from scipy.optimize import minimize
 
 import scalingfit as sf
+from scalingfit.inference.build import build
 from scalingfit.inference.mode import SOFTEST, Whitening, find_mode
-from scalingfit.inference.model import build
 from scalingfit.inference.programs import pack
 from scalingfit.law import Array
 from scalingfit.noise import StudentT

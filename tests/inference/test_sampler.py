@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import scalingfit as sf
-from scalingfit.inference.model import build
-from scalingfit.inference.sampler import Draws, Settings, _Group, sample
+from scalingfit.inference.build import build
+from scalingfit.inference.group import Draws, Group
+from scalingfit.inference.sampler import sample
+from scalingfit.inference.settings import Settings
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 
@@ -86,7 +88,7 @@ def test_a_weighted_table_has_the_mode_of_the_rows_that_count(
     weighted = Runs.from_columns(columns).with_weight((np.arange(16) < 10).astype(float))
     with jax.enable_x64(True):
         few, all_rows = (
-            _Group(MODEL, [table], FAST, attempt=0).white
+            Group(MODEL, [table], FAST, attempt=0).white
             for table in (runs.take(np.arange(10)), weighted)
         )
         assert float(all_rows.log_density[0]) == pytest.approx(float(few.log_density[0]), abs=1e-6)

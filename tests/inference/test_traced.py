@@ -15,10 +15,13 @@ from jax.experimental.compilation_cache import compilation_cache
 import scalingfit as sf
 from scalingfit.inference import nuts
 from scalingfit.inference import programs as engine
+from scalingfit.inference.build import build
+from scalingfit.inference.group import Draws
 from scalingfit.inference.importance import BLOCK, Proposal
 from scalingfit.inference.mode import Whitening
-from scalingfit.inference.model import Model, build
-from scalingfit.inference.sampler import Draws, Settings, sample
+from scalingfit.inference.model import Model
+from scalingfit.inference.sampler import sample
+from scalingfit.inference.settings import Settings
 from scalingfit.inference.traced import FOLDER, _sources, traced
 from scalingfit.law import Law, parameter
 from scalingfit.noise import Normal, StudentT

@@ -8,10 +8,11 @@ import numpy as np
 
 import scalingfit as sf
 from scalingfit.inference import Posterior
+from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import diagnose
 from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.model import build
-from scalingfit.inference.sampler import Draws, Settings
+from scalingfit.inference.group import Draws
+from scalingfit.inference.settings import Settings
 from scalingfit.noise import noise
 from scalingfit.runs import Runs, read
 
