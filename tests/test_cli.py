@@ -93,7 +93,7 @@ def one_json(text: str) -> Any:
 
 # --- help ----------------------------------------------------------------------------------------
 
-COMMANDS = ["read", "fit", "frontier", "forecast", "laws", "datasets", "demo", "doctor"]
+COMMANDS = ["read", "fit", "frontier", "forecast", "cheapest", "laws", "datasets", "demo", "doctor"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -287,8 +287,29 @@ def test_forecast(saved: Path, type_in: Callable[..., Done]) -> None:
     assert same["mean"]["q50"] == pytest.approx(row["mean"]["q50"])
 
 
+def test_cheapest_undoes_the_frontier(saved: Path, type_in: Callable[..., Done]) -> None:
+    """Of a law that always gains from compute, with the same limits; draw by draw, so medians."""
+    limits = ("--max-params", "1B", "--inference-tokens", "1T", "--json")
+    (row,) = one_json(type_in("frontier", str(saved), "-C", "1e22", *limits).out)["frontier"]
+    words = ("cheapest", str(saved), "--loss", f"{row['L']['q50']!r}", *limits)
+    answer = one_json(type_in(*words).out)
+    assert abs(answer["cheapest"][0]["C"]["q50"] / 1e22 - 1) < 0.02
+    assert "max_params" in " ".join(answer["messages"])
+    shown = type_in("cheapest", str(saved), "--loss", "2.5,2.4")
+    assert shown.code == 0
+    assert "Least cost of a loss" in shown.out
+    refused = type_in("cheapest", str(saved), "--loss", "0.1")
+    assert refused.code == 2
+    assert "no budget reaches the loss" in refused.err
+
+
 @pytest.mark.parametrize(
-    "question", [("frontier", "-C", "1e21"), ("forecast", "--params", "1B", "--tokens", "20B")]
+    "question",
+    [
+        ("frontier", "-C", "1e21"),
+        ("forecast", "--params", "1B", "--tokens", "20B"),
+        ("cheapest", "--loss", "2.5"),
+    ],
 )
 def test_answers_of_a_fit_that_is_not_sound_come_with_a_warning(
     question: tuple[str, ...], unsound: Path, type_in: Callable[..., Done]

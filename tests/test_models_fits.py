@@ -97,7 +97,9 @@ def distance_ranks(
             rows.append(np.log(every) if np.all(every > 0) else every)
         offset = np.array(rows) - np.mean(np.array(rows)[:, :-1], axis=1, keepdims=True)
         offset[:, :-1] *= width
-        distance = np.sum(offset * np.linalg.solve(np.cov(offset[:, :-1]), offset), axis=0)
+        # Draws that never moved have no inverse covariance, and lie no farther than the truth.
+        inverse = np.linalg.pinv(np.cov(offset[:, :-1]), hermitian=True)
+        distance = np.sum(offset * (inverse @ offset), axis=0)
         shares.append(np.mean(distance[:-1] > distance[-1]))
     return np.array(shares)
 

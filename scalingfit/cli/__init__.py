@@ -23,8 +23,9 @@ from scalingfit.cli._reply import Reply, answer, refuse
 from scalingfit.cli.demo import demo
 from scalingfit.cli.doctor import doctor
 from scalingfit.cli.evidence import backtest, calibrate, compare
-from scalingfit.cli.fits import fit, forecast, frontier
+from scalingfit.cli.fits import fit
 from scalingfit.cli.laws import laws
+from scalingfit.cli.questions import cheapest, forecast, frontier
 from scalingfit.cli.reconcile import reconcile
 from scalingfit.cli.refits import refit
 from scalingfit.cli.runs import datasets, read
@@ -36,6 +37,7 @@ COMMANDS: tuple[Callable[..., Reply], ...] = (
     fit,
     frontier,
     forecast,
+    cheapest,
     refit,
     compare,
     backtest,

@@ -13,7 +13,8 @@ from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
-from scalingfit.cli.fits import names, numbers, numbers_if_given, parsed_priors, within_and_beyond
+from scalingfit.cli._values import names, numbers, numbers_if_given
+from scalingfit.cli.fits import parsed_priors, within_and_beyond
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Commands about fits: `fit`, `frontier` and `forecast`."""
+"""The command `fit`, and what other commands that fit share with it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 import scalingfit as sf
-from scalingfit._errors import InputError
 from scalingfit._files import replacing
-from scalingfit.cli._picture import drawing
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._sampling import AS_USUAL, Sampling
@@ -26,9 +24,7 @@ if TYPE_CHECKING:
     from scalingfit.inference import Posterior
     from scalingfit.runs import Runs
 
-__all__ = ["fit", "forecast", "frontier"]
-
-SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+__all__ = ["fit", "fitted", "parsed_priors", "usual_frontier", "within_and_beyond"]
 
 
 def fit(
@@ -88,113 +84,6 @@ def fit(
     return Reply(data, shown, warned=not post.verdict.ok)
 
 
-def frontier(
-    fit: Path,
-    /,
-    *,
-    compute: Annotated[str, Parameter(alias="-C")],
-    counting: str = "6ND",
-    omega: str | None = None,
-    max_params: str | None = None,
-    inference_tokens: str | None = None,
-    models: str | None = None,
-    input: Repeated = (),
-    plot: Path | None = None,
-) -> Reply:
-    """Split budgets between parameters and tokens, with intervals.
-
-    ```
-    scalingfit frontier fit.nc --compute 1e21,1e24
-    scalingfit frontier fit.nc --compute 1e24 --inference-tokens 2T --plot frontier.png
-    scalingfit frontier fit.nc --compute 1e22 --models 1B,3B,7B
-    ```
-
-    Parameters
-    ----------
-    fit
-        A file that `scalingfit fit -o` wrote.
-    compute
-        Budgets in FLOP, with commas between them.
-    counting
-        What a run costs: 6ND, 6ND-non-embedding or 6ND-with-embedding.
-    omega
-        Size of the embeddings in the last two: the vocabulary times the cube root of
-        width / (12 depth). By default 47491, which was fitted to Chinchilla's models.
-    max_params
-        The largest model allowed.
-    inference_tokens
-        Tokens the model will serve; the budget then pays for training and serving.
-    models
-        Sizes that can be built, with commas between them, to compare at each budget.
-    input
-        A further input of the law, one number or one a budget: `--input U=1e11`. A law of batch
-        sizes also takes `--input batch=critical`.
-    plot
-        Draw the frontier into this file (.png, .pdf or .svg).
-    """
-    post = loaded_fit(fit)
-    budgets = numbers("--compute", compute)
-    options: dict[str, Any] = {"counting": _counted(counting, omega), **_inputs(input)}
-    if max_params is not None:
-        options["max_params"] = _one("--max-params", max_params)
-    if inference_tokens is not None:
-        options["inference_tokens"] = _one("--inference-tokens", inference_tokens)
-    sizes = None if models is None else numbers("--models", models)
-    with drawing(plot) as save:
-        found = post.frontier(budgets, **options)
-        choice = None if sizes is None else post.choose(budgets, sizes, **options)
-        drawn = save(lambda report: report.plots.frontier(post, budgets, **options))
-    data = {"frontier": found.summary(), "messages": found.messages, "provenance": found.provenance}
-    shown = [found]
-    if choice is not None:
-        data |= {"models": choice.summary(), "messages": [*found.messages, *choice.messages]}
-        shown.append(choice)
-    if plot is not None and drawn:
-        shown.append(f"drawn in {plot}")
-    return Reply(data, shown, warned=not (post.verdict.ok and drawn))
-
-
-def forecast(
-    fit: Path,
-    /,
-    *,
-    params: str | None = None,
-    tokens: str | None = None,
-    compute: str | None = None,
-    input: Repeated = (),
-) -> Reply:
-    """Forecast the loss of runs that have not been made.
-
-    ```
-    scalingfit forecast fit.nc --params 70e9 --tokens 1.4e12
-    scalingfit forecast fit.nc --params 7B,70B --compute 1e24
-    ```
-
-    Parameters
-    ----------
-    fit
-        A file that `scalingfit fit -o` wrote.
-    params
-        Parameters N: 70e9 or 70B; several with commas between them.
-    tokens
-        Training tokens D, likewise.
-    compute
-        Training compute C in FLOP; the missing one of N, D and C follows from C = 6 N D.
-    input
-        A further input of the law: `--input U=1e11`.
-    """
-    post = loaded_fit(fit)
-    given = {"N": ("--params", params), "D": ("--tokens", tokens), "C": ("--compute", compute)}
-    inputs = {
-        symbol: numbers(option, text)
-        for symbol, (option, text) in given.items()
-        if text is not None
-    }
-    found = post.forecast(**inputs, **_inputs(input))
-    data = {"forecast": found.summary(), "messages": found.messages, "provenance": found.provenance}
-    return Reply(data, [found], warned=not post.verdict.ok)
-
-
 def fitted(runs: Runs, **options: Any) -> Posterior:
     """Fit, after saying what the design of the runs cannot tell."""
     law = sf.law(options["law"])
@@ -222,76 +111,6 @@ def within_and_beyond(scale: NDArray[np.float64]) -> list[float]:
     # Rounded, and once each: runs on one budget have their middle at the largest.
     places = [(low * high) ** 0.5, high, 10 * high, 100 * high]
     return list(dict.fromkeys(float(f"{each:.2g}") for each in places))
-
-
-def loaded_fit(path: Path) -> Posterior:
-    """Read a fit; where its verdict is not ok, say so."""
-    post = sf.load(path)
-    if not post.verdict.ok:
-        warn(f"{path}: {post.verdict}")
-    return post
-
-
-def names(text: str) -> list[str]:
-    """Names with commas between them."""
-    found = [name.strip() for name in text.split(",") if name.strip()]
-    if not found:
-        raise InputError(f"{text!r} names nothing", remedy="write chinchilla,kaplan.")
-    return found
-
-
-def numbers(what: str, text: str) -> list[float]:
-    """Numbers with commas between them; 70B is 70e9.
-
-    Raises
-    ------
-    InputError
-    """
-    try:
-        return [_number(word.strip()) for word in text.split(",")]
-    except ValueError:
-        raise InputError(
-            f"{what} {text!r} is no number",
-            remedy="write 1e21, or 7B, or several with commas between them: 1e21,1e24.",
-        ) from None
-
-
-def numbers_if_given(what: str, text: str | None) -> list[float] | None:
-    """The same of an option that may be left out."""
-    return None if text is None else numbers(what, text)
-
-
-def _counted(name: str, omega: str | None) -> Any:
-    from scalingfit.allocation import counting
-
-    return counting(name, omega=None if omega is None else _one("--omega", omega))
-
-
-def _one(what: str, text: str) -> float:
-    """One number; several are refused."""
-    found = numbers(what, text)
-    if len(found) > 1:
-        raise InputError(
-            f"{what} takes one number, and {text!r} has {len(found)}",
-            remedy="ask for one after the other.",
-        )
-    return found[0]
-
-
-def _number(word: str) -> float:
-    factor = SUFFIXES.get(word[-1:].upper())
-    return float(word) if factor is None else float(word[:-1]) * factor
-
-
-def _inputs(texts: tuple[str, ...]) -> dict[str, list[float] | str]:
-    found: dict[str, list[float] | str] = {}
-    for text in texts:
-        name, equals, values = text.partition("=")
-        if not equals or not name.strip().isidentifier():
-            raise InputError(f"--input {text!r} names no input", remedy="write --input U=1e11.")
-        word = values.strip() == "critical"  # of a batch size
-        found[name.strip()] = "critical" if word else numbers(f"--input {name}", values)
-    return found
 
 
 def parsed_priors(texts: tuple[str, ...]) -> dict[str, Any] | None:

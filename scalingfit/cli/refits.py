@@ -11,7 +11,7 @@ from scalingfit._errors import InputError
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
-from scalingfit.cli.fits import names, numbers
+from scalingfit.cli._values import names, numbers
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import numpy as np
 import numpyro.distributions as dist
 import pytest
 from jax import Array, export
-from jax.experimental.compilation_cache import compilation_cache
 
 import scalingfit as sf
 from scalingfit.inference import nuts
@@ -26,6 +25,7 @@ from scalingfit.inference.traced import FOLDER, _sources, traced
 from scalingfit.law import Law, parameter
 from scalingfit.noise import Normal, StudentT
 from scalingfit.runs import Runs
+from tests.caching import programs_in
 
 MODEL = build(sf.law("chinchilla"), Normal)
 PLACE = np.arange(3, dtype=np.float32)
@@ -34,12 +34,8 @@ PLACE = np.arange(3, dtype=np.float32)
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """Where programs are kept during a test; not there yet."""
-    before = jax.config.jax_compilation_cache_dir
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path / "cache"))
-    compilation_cache.reset_cache()
-    yield tmp_path / "cache" / FOLDER
-    jax.config.update("jax_compilation_cache_dir", before)
-    compilation_cache.reset_cache()
+    with programs_in(tmp_path / "cache"):
+        yield tmp_path / "cache" / FOLDER
 
 
 def traces(place: Any = PLACE, model: Model = MODEL, name: str = "double") -> int:

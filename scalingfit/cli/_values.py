@@ -1,0 +1,56 @@
+"""Names and numbers as they are typed."""
+
+from __future__ import annotations
+
+from scalingfit._errors import InputError
+
+__all__ = ["names", "number_if_given", "numbers", "numbers_if_given"]
+
+SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+
+
+def names(text: str) -> list[str]:
+    """Names with commas between them."""
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found:
+        raise InputError(f"{text!r} names nothing", remedy="write chinchilla,kaplan.")
+    return found
+
+
+def numbers(what: str, text: str) -> list[float]:
+    """Numbers with commas between them; 70B is 70e9.
+
+    Raises
+    ------
+    InputError
+    """
+    try:
+        return [_number(word.strip()) for word in text.split(",")]
+    except ValueError:
+        raise InputError(
+            f"{what} {text!r} is no number",
+            remedy="write 1e21, or 7B, or several with commas between them: 1e21,1e24.",
+        ) from None
+
+
+def numbers_if_given(what: str, text: str | None) -> list[float] | None:
+    """The same of an option that may be left out."""
+    return None if text is None else numbers(what, text)
+
+
+def number_if_given(what: str, text: str | None) -> float | None:
+    """One number, where the option was given; several are refused."""
+    if text is None:
+        return None
+    found = numbers(what, text)
+    if len(found) > 1:
+        raise InputError(
+            f"{what} takes one number, and {text!r} has {len(found)}",
+            remedy="ask for one after the other.",
+        )
+    return found[0]
+
+
+def _number(word: str) -> float:
+    factor = SUFFIXES.get(word[-1:].upper())
+    return float(word) if factor is None else float(word[:-1]) * factor

@@ -1,0 +1,196 @@
+"""Commands that ask a saved fit: `frontier`, `forecast` and `cheapest`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+import scalingfit as sf
+from scalingfit._errors import InputError
+from scalingfit.cli._picture import drawing
+from scalingfit.cli._reply import Reply, warn
+from scalingfit.cli._table import Repeated
+from scalingfit.cli._values import number_if_given, numbers, numbers_if_given
+
+if TYPE_CHECKING:
+    from scalingfit.inference import Posterior
+
+__all__ = ["cheapest", "forecast", "frontier"]
+
+
+@Parameter(name="*")
+@dataclasses.dataclass(frozen=True)
+class Terms:
+    """What a run costs, and what is allowed.
+
+    Attributes
+    ----------
+    counting
+        What a run costs: 6ND, 6ND-non-embedding or 6ND-with-embedding.
+    omega
+        Size of the embeddings in the last two: the vocabulary times the cube root of
+        width / (12 depth). By default 47491, which was fitted to Chinchilla's models.
+    max_params
+        The largest model allowed.
+    inference_tokens
+        Tokens the model will serve; the budget then pays for training and serving.
+    input
+        A further input of the law, one number or one a row of the answer: `--input U=1e11`. A law
+        of batch sizes also takes `--input batch=critical`.
+    """
+
+    counting: str = "6ND"
+    omega: str | None = None
+    max_params: str | None = None
+    inference_tokens: str | None = None
+    input: Repeated = ()
+
+    def options(self) -> dict[str, Any]:
+        """The same as keywords of the library."""
+        from scalingfit.allocation import counting
+
+        given = {
+            "max_params": number_if_given("--max-params", self.max_params),
+            "inference_tokens": number_if_given("--inference-tokens", self.inference_tokens),
+        }
+        rule = counting(self.counting, omega=number_if_given("--omega", self.omega))
+        stated = {name: value for name, value in given.items() if value is not None}
+        return {"counting": rule, **_inputs(self.input), **stated}
+
+
+AS_USUAL = Terms()
+
+
+def frontier(
+    fit: Path,
+    /,
+    *,
+    compute: Annotated[str, Parameter(alias="-C")],
+    models: str | None = None,
+    terms: Terms = AS_USUAL,
+    plot: Path | None = None,
+) -> Reply:
+    """Split budgets between parameters and tokens, with intervals.
+
+    ```
+    scalingfit frontier fit.nc --compute 1e21,1e24
+    scalingfit frontier fit.nc --compute 1e24 --inference-tokens 2T --plot frontier.png
+    scalingfit frontier fit.nc --compute 1e22 --models 1B,3B,7B
+    ```
+
+    Parameters
+    ----------
+    fit
+        A file that `scalingfit fit -o` wrote.
+    compute
+        Budgets in FLOP, with commas between them.
+    models
+        Sizes that can be built, with commas between them, to compare at each budget.
+    plot
+        Draw the frontier into this file (.png, .pdf or .svg).
+    """
+    post = loaded_fit(fit)
+    budgets, options = numbers("--compute", compute), terms.options()
+    sizes = numbers_if_given("--models", models)
+    with drawing(plot) as save:
+        found = post.frontier(budgets, **options)
+        choice = None if sizes is None else post.choose(budgets, sizes, **options)
+        drawn = save(lambda report: report.plots.frontier(post, budgets, **options))
+    data = {"frontier": found.summary(), "messages": found.messages, "provenance": found.provenance}
+    shown = [found]
+    if choice is not None:
+        data |= {"models": choice.summary(), "messages": [*found.messages, *choice.messages]}
+        shown.append(choice)
+    if plot is not None and drawn:
+        shown.append(f"drawn in {plot}")
+    return Reply(data, shown, warned=not (post.verdict.ok and drawn))
+
+
+def forecast(
+    fit: Path,
+    /,
+    *,
+    params: str | None = None,
+    tokens: str | None = None,
+    compute: str | None = None,
+    input: Repeated = (),
+) -> Reply:
+    """Forecast the loss of runs that have not been made.
+
+    ```
+    scalingfit forecast fit.nc --params 70e9 --tokens 1.4e12
+    scalingfit forecast fit.nc --params 7B,70B --compute 1e24
+    ```
+
+    Parameters
+    ----------
+    fit
+        A file that `scalingfit fit -o` wrote.
+    params
+        Parameters N: 70e9 or 70B; several with commas between them.
+    tokens
+        Training tokens D, likewise.
+    compute
+        Training compute C in FLOP; the missing one of N, D and C follows from C = 6 N D.
+    input
+        A further input of the law: `--input U=1e11`.
+    """
+    post = loaded_fit(fit)
+    given = {"N": ("--params", params), "D": ("--tokens", tokens), "C": ("--compute", compute)}
+    inputs = {
+        symbol: numbers(option, text)
+        for symbol, (option, text) in given.items()
+        if text is not None
+    }
+    found = post.forecast(**inputs, **_inputs(input))
+    data = {"forecast": found.summary(), "messages": found.messages, "provenance": found.provenance}
+    return Reply(data, [found], warned=not post.verdict.ok)
+
+
+def cheapest(
+    fit: Path,
+    /,
+    *,
+    loss: str,
+    terms: Terms = AS_USUAL,
+) -> Reply:
+    """Find the least compute that reaches a loss, and how to split it.
+
+    ```
+    scalingfit cheapest fit.nc --loss 2.1,2.0
+    scalingfit cheapest fit.nc --loss 2.0 --max-params 7B --inference-tokens 2T
+    ```
+
+    Parameters
+    ----------
+    fit
+        A file that `scalingfit fit -o` wrote.
+    loss
+        Losses to reach, with commas between them.
+    """
+    post = loaded_fit(fit)
+    found = post.cheapest(numbers("--loss", loss), **terms.options())
+    data = {"cheapest": found.summary(), "messages": found.messages, "provenance": found.provenance}
+    return Reply(data, [found], warned=not post.verdict.ok)
+
+
+def loaded_fit(path: Path) -> Posterior:
+    """Read a fit; where its verdict is not ok, say so."""
+    post = sf.load(path)
+    if not post.verdict.ok:
+        warn(f"{path}: {post.verdict}")
+    return post
+
+
+def _inputs(texts: tuple[str, ...]) -> dict[str, list[float] | str]:
+    found: dict[str, list[float] | str] = {}
+    for text in texts:
+        name, equals, values = text.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise InputError(f"--input {text!r} names no input", remedy="write --input U=1e11.")
+        word = values.strip() == "critical"  # of a batch size
+        found[name.strip()] = "critical" if word else numbers(f"--input {name}", values)
+    return found
