@@ -6,9 +6,19 @@ import math
 from typing import Any, ClassVar
 
 import jax
-from numpyro.distributions.transforms import AffineTransform
 
-from scalingfit.law import Array, Law, Published, coefficient, dist, floor, jnp, log, parameter
+from scalingfit.law import (
+    Array,
+    Law,
+    Published,
+    above,
+    coefficient,
+    dist,
+    floor,
+    jnp,
+    log,
+    parameter,
+)
 
 
 class Broken(Law):
@@ -40,9 +50,7 @@ class Broken(Law):
         about="coefficient of X: very wide, since neither X nor L has a known unit",
     )
     c1: Array = parameter(
-        dist.TransformedDistribution(
-            dist.LogNormal(0.1, 0.8), AffineTransform(-1.0, 1.0, domain=dist.constraints.positive)
-        ),
+        above(-1.0, dist.LogNormal(0.1, 0.8)),
         "change of the exponent: mostly between -0.8 and 5, so a curve may rise or drop sharply; "
         "above -1, so that it cannot explode",
     )

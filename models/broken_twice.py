@@ -6,9 +6,8 @@ import math
 from typing import Any, ClassVar
 
 import jax
-from numpyro.distributions.transforms import AffineTransform
 
-from scalingfit.law import Array, Law, coefficient, dist, floor, jnp, log, parameter
+from scalingfit.law import Array, Law, above, coefficient, dist, floor, jnp, log, parameter
 
 
 class BrokenTwice(Law):
@@ -42,16 +41,12 @@ class BrokenTwice(Law):
         about="coefficient of X: very wide, since neither X nor L has a known unit",
     )
     c1: Array = parameter(
-        dist.TransformedDistribution(
-            dist.LogNormal(0.1, 0.8), AffineTransform(-1.0, 1.0, domain=dist.constraints.positive)
-        ),
+        above(-1.0, dist.LogNormal(0.1, 0.8)),
         "change of the exponent at d1: mostly between -0.8 and 5; above -1, so that the curve "
         "cannot explode",
     )
     c2: Array = parameter(
-        dist.TransformedDistribution(
-            dist.LogNormal(0.1, 0.8), AffineTransform(-1.0, 1.0, domain=dist.constraints.positive)
-        ),
+        above(-1.0, dist.LogNormal(0.1, 0.8)),
         "change of the exponent at d2: as at d1",
     )
     d1: Array = parameter(
@@ -59,10 +54,7 @@ class BrokenTwice(Law):
         "X at the first break: very wide, since X has no known unit",
     )
     apart: Array = parameter(
-        dist.TransformedDistribution(
-            dist.LogNormal(math.log(30.0), 2.0),
-            AffineTransform(1.0, 1.0, domain=dist.constraints.positive),
-        ),
+        above(1.0, dist.LogNormal(math.log(30.0), 2.0)),
         "d2 / d1, how far apart the breaks lie: mostly between 1.5 and 1500",
     )
     f1: Array = parameter(

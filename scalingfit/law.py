@@ -34,6 +34,7 @@ import numpy as np
 import numpyro.distributions as dist
 from jax import Array
 from numpyro.distributions import Distribution
+from numpyro.distributions.transforms import AffineTransform, ExpTransform
 
 from scalingfit._positive import Positive
 
@@ -42,6 +43,7 @@ __all__ = [
     "Law",
     "Parameter",
     "Published",
+    "above",
     "coefficient",
     "dist",
     "floor",
@@ -51,6 +53,8 @@ __all__ = [
     "scale",
 ]
 
+
+POSITIVE = dist.constraints.positive
 
 SYMBOLS: Mapping[str, str] = {
     "N": "parameters",
@@ -127,6 +131,9 @@ class Parameter:
 def describe(prior: Distribution, number: Callable[[float], str] = "{:g}".format) -> str:
     """A distribution as text that states its family and its numbers, written by `number`."""
     if type(prior) is dist.TransformedDistribution:
+        if isinstance(prior.transforms[-1], _From):
+            (bound,) = _numbers([prior.transforms[-1].loc], number)
+            return f"{bound} + {describe(_before_last(prior), number)}"
         steps = [
             f"{type(step).__name__}({', '.join(_numbers(jax.tree.leaves(step), number))})"
             for step in prior.transforms
@@ -146,6 +153,14 @@ def describe(prior: Distribution, number: Callable[[float], str] = "{:g}".format
     return f"{family}({', '.join(map('='.join, zip(stated, texts, strict=True)))})"
 
 
+def _before_last(prior: Distribution) -> Distribution:
+    """The distribution that the last transform was applied to; NumPyro keeps all steps as one."""
+    base, steps = prior.base_dist, prior.transforms[:-1]
+    if isinstance(base, dist.Normal) and [type(step) for step in steps] == [ExpTransform]:
+        return dist.LogNormal(base.loc, base.scale)
+    return dist.TransformedDistribution(base, steps) if steps else base
+
+
 def _numbers(values: Iterable[Any], number: Callable[[float], str]) -> list[str]:
     return [number(float(value)) for value in values]
 
@@ -161,6 +176,34 @@ def parameter(prior: Distribution, about: str) -> Any:
         Meaning, unit, reason for the prior.
     """
     return dataclasses.field(metadata={"parameter": Parameter(about, prior)})
+
+
+class _From(AffineTransform):  # type: ignore[misc]  # NumPyro is untyped
+    """From the positive numbers to those above a bound.
+
+    NumPyro would compute that bound with JAX, which looks for devices as soon as it computes: too
+    early, where a module is imported, for whoever chooses devices or joins several hosts later.
+    """
+
+    def __init__(self, loc: float, scale: float = 1.0, domain: Any = POSITIVE) -> None:
+        super().__init__(loc, scale, domain)
+
+    @property
+    def codomain(self) -> Any:
+        """The numbers above the bound."""
+        return dist.constraints.greater_than(self.loc)
+
+
+def above(bound: float, excess: Distribution) -> Distribution:
+    """The distribution of a parameter that exceeds a bound.
+
+    Parameters
+    ----------
+    bound : float
+    excess : Distribution
+        Of parameter minus bound, over the positive numbers.
+    """
+    return dist.TransformedDistribution(excess, _From(bound))
 
 
 def floor(prior: Distribution, about: str) -> Any:
@@ -357,6 +400,12 @@ def _check_declaration(cls: type[Law]) -> None:
                 f"loss({', '.join(cls.inputs())})"
             )
         seen.append(field.name)
+    floors = [name for name, declared in cls.parameters().items() if declared.floor]
+    if len(floors) > 1:
+        raise TypeError(
+            f"{cls.__name__}: {' and '.join(floors)} are both floors, which no runs can tell "
+            "apart; declare one, and the others with parameter(prior, about)"
+        )
 
 
 class _CallableModule(types.ModuleType):

@@ -24,10 +24,10 @@ import numpyro.distributions as dist
 from jax import Array
 from jax.scipy.special import gammaln
 from numpyro.distributions import Distribution
-from numpyro.distributions.transforms import AffineTransform, ExpTransform
+from numpyro.distributions.transforms import ExpTransform
 
 from scalingfit._errors import InputError, nearest
-from scalingfit.law import Parameter, parameter
+from scalingfit.law import Parameter, above, parameter
 
 __all__ = ["NOISES", "Laplace", "Noise", "Normal", "StudentT", "noise"]
 
@@ -103,12 +103,9 @@ def _sigma(prior: Distribution, unit: str) -> Any:
 
 
 def _tail() -> Any:
-    shifted = dist.TransformedDistribution(
-        dist.LogNormal(math.log(10.0), 1.0),
-        AffineTransform(1.0, 1.0, domain=dist.constraints.positive),  # so it is sampled above 1
-    )
     return parameter(
-        shifted, "degrees of freedom: 90 % of the prior from 3, heavy tails, to 53, nearly normal"
+        above(1.0, dist.LogNormal(math.log(10.0), 1.0)),
+        "degrees of freedom: 90 % of the prior from 3, heavy tails, to 53, nearly normal",
     )
 
 

@@ -235,6 +235,19 @@ def test_the_package_loads_lazily() -> None:
     assert not loaded_by("import scalingfit; dir(scalingfit)") & HEAVY
 
 
+def test_an_import_leaves_the_devices_to_the_user() -> None:
+    """Of all laws, too; JAX's own functions refuse once it has looked for devices."""
+    code = """
+import scalingfit as sf
+[getattr(sf, name) for name in sf.__all__]
+[law.parameters() for law in sf.laws().values()]
+import jax
+jax.config.update("jax_num_cpu_devices", 3)
+assert jax.device_count() == 3 or jax.default_backend() != "cpu"
+"""
+    assert "jax" in loaded_by(code)
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import contextlib, sys\n"
