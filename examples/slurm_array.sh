@@ -9,7 +9,7 @@
 # line and goes on where it stopped. When the array is done, run the last line of this file without
 # --part: nothing is left to make, so it reads the store and prints the result.
 #
-# The compiled programs are shared as well, so that only the first job waits for the compiler.
+# The compiled programs are shared as well: jobs that begin later find those of the first ones.
 #
 #SBATCH --job-name=refit
 #SBATCH --array=1-16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,24 +28,19 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             f"cannot write {str(target)!r}: it is a folder",
             remedy="name a file, in this folder or another one.",
         )
+    part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
     try:
-        handle, name = tempfile.mkstemp(
-            prefix=f".{target.name}.", suffix=".part", dir=target.parent or "."
-        )
+        # Not by `tempfile`, whose files are private: these are for whom the umask says.
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL, 0o666))
     except OSError as error:
         raise InputError(
             f"cannot write {str(target)!r}: {error.strerror}",
             remedy="name a file in an existing folder that you may write to.",
         ) from None
-    os.close(handle)
-    part = Path(name)
     try:
         yield part
         with part.open("rb+") as written:
             os.fsync(written.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        part.chmod(0o666 & ~umask)  # mkstemp makes private files
         part.replace(target)
         _sync_folder(target.parent)
     finally:

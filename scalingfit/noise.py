@@ -16,7 +16,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
-from typing import Any, ClassVar, dataclass_transform, override
+from typing import Any, ClassVar, Self, dataclass_transform, override
 
 import jax
 import jax.numpy as jnp
@@ -65,6 +65,13 @@ class Noise(abc.ABC):
             field.name: field.metadata["parameter"]
             for field in dataclasses.fields(cls)  # type: ignore[arg-type]
         }
+
+    def expand(self, axes: int) -> Self:
+        """Append `axes` axes of length one to every leaf, to broadcast draws against runs."""
+        grown: Self = jax.tree.map(
+            lambda leaf: jnp.reshape(leaf, (*jnp.shape(leaf), *[1] * axes)), self
+        )
+        return grown
 
     @abc.abstractmethod
     def about(self, centre: Any, spread: Any) -> Distribution:

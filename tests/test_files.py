@@ -2,6 +2,7 @@
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,22 @@ def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("x")
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ours", "plain")]
     assert modes[0] == modes[1]
+
+
+def test_threads_leave_the_umask_alone(tmp_path: Path) -> None:
+    """It belongs to the whole process: whoever reads it by setting it opens others' files."""
+    before = os.umask(0)
+    os.umask(before)
+
+    def write(number: int) -> None:
+        with replacing(tmp_path / str(number)) as part:
+            part.write_text("x")
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(200)))
+    after = os.umask(before)
+    assert after == before
+    assert len(list(tmp_path.iterdir())) == 200
 
 
 def test_a_name_alone_is_a_file_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

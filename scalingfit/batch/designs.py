@@ -43,7 +43,7 @@ def bootstraps(
     InputError
         There is no such column, or only one group in it.
     """
-    count = whole("count", count, 1)
+    count, seed = whole("count", count, 1), whole("seed", seed, 0)
     number = np.arange(len(runs))  # of each run's group
     if cluster is not None:
         for position, members in enumerate(_groups(runs, cluster).values()):
@@ -55,7 +55,7 @@ def bootstraps(
             "always the same",
             remedy="choose a column with several values.",
         )
-    given = runs.columns.get("weight", np.ones(len(runs)))
+    given = runs.weight
     made = {}
     for label in range(count):
         rng = np.random.default_rng([seed, label])
@@ -110,7 +110,7 @@ def subsets(runs: Runs, size: int, count: int = 100, *, seed: int = 0) -> dict[i
     InputError
         The size is not between one and the number of runs.
     """
-    count, size = whole("count", count, 1), whole("size", size)
+    count, size, seed = whole("count", count, 1), whole("size", size), whole("seed", seed, 0)
     if not 1 <= size <= len(runs):
         raise InputError(f"subsets of {size} runs cannot be taken from {len(runs)}")
     draws = (np.random.default_rng([seed, label]) for label in range(count))

@@ -98,6 +98,11 @@ def refit(
         check_executor(executor, store)
     if chunk is not None:
         chunk = whole("chunk", chunk, 1)
+        if store is None:
+            raise InputError(
+                f"chunk={chunk} is how many fits a store holds in a file, and there is no store",
+                remedy="name a folder (store=...), or leave chunk out.",
+            )
     settings = checked(Settings(
         chains=chains, draws=draws, warmup=warmup, method=method, retries=retries, seed=seed,
         precision=precision or default_precision(), limits=Limits() if limits is None else limits,

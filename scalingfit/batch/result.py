@@ -14,8 +14,9 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit._errors import InputError
+from scalingfit._errors import InputError, listed
 from scalingfit.allocation import Forecast, Frontier, forecast, frontier
+from scalingfit.allocation.answer import Answer
 from scalingfit.batch.answers import Answers, listed_of
 from scalingfit.batch.words import in_words
 from scalingfit.inference.diagnostics import Verdict
@@ -152,11 +153,11 @@ class Refits:
 
     def frontier(self, C: Any, **options: Any) -> Answers[Frontier]:
         """Split budgets for every draw of every fit; see `scalingfit.allocation.frontier`."""
-        return Answers(frontier(self._asked(), C, **options))
+        return Answers(self._cautioned(frontier(self._asked(), C, **options)))
 
     def forecast(self, **inputs: Any) -> Answers[Forecast]:
         """Forecast losses by every draw of every fit; see `scalingfit.allocation.forecast`."""
-        return Answers(forecast(self._asked(), **inputs))
+        return Answers(self._cautioned(forecast(self._asked(), **inputs)))
 
     def spread(self) -> dict[str, dict[str, dict[str, float]]]:
         """How much each parameter differs from fit to fit, and within a fit.
@@ -258,6 +259,17 @@ class Refits:
         return in_words(self)
 
     __repr__ = __str__
+
+    def _cautioned[Kind: Answer](self, answer: Kind) -> Kind:
+        """The answer, which says how many of its fits nobody should use."""
+        lost = [label for label, fit in self.fits.items() if fit.verdict.status == "not converged"]
+        if not lost:
+            return answer
+        said = (
+            f"{len(lost)} of {len(self.fits)} fits did not converge and are in these numbers: "
+            f"{listed(map(repr, lost))}"
+        )
+        return dataclasses.replace(answer, messages=(*answer.messages, said))
 
     def _of_one_model(self) -> list[Posterior]:
         names = [*self.by_model()]

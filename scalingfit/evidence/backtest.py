@@ -17,7 +17,6 @@ from scalingfit.evidence.candidates import (
     Noises,
     Priors,
     candidates,
-    dimension,
     settings_of,
     unweighted,
 )
@@ -132,8 +131,8 @@ def backtest(
     runs, settings = unweighted(runs), settings_of(sampling)
     models = candidates(laws, noises, priors)
     for model in models.values():
-        runs.input(model.law.inputs())  # before any law is fitted
-    least = {name: 2 + dimension(model) for name, model in models.items()}
+        runs.input(model.law.inputs(), model.law.name)  # before any law is fitted
+    least = {name: 2 + model.free for name, model in models.items()}
     tasks, messages = _tasks(runs, min(least.values()), cuts, split, by)
     found = {}
     for name, model in models.items():

@@ -26,7 +26,6 @@ __all__ = [
     "Noises",
     "Priors",
     "candidates",
-    "dimension",
     "fit_each",
     "settings_of",
     "unweighted",
@@ -123,11 +122,6 @@ def fit_each(models: Mapping[str, Model], runs: Runs, settings: Settings) -> dic
         name: posterior_of(model, runs, sample(model, [runs], settings)[0], settings)
         for name, model in models.items()
     }
-
-
-def dimension(model: Model) -> int:
-    """Free parameters of the law; a fit needs two runs more."""
-    return sum(site in model.law.parameters() for site in model.sites)
 
 
 def _several(given: Any) -> list[Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 from numpyro.distributions import Distribution
@@ -18,12 +20,14 @@ from scalingfit._files import replacing
 from scalingfit.catalog import law as find_law
 from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Diagnosis, Verdict, diagnose
+from scalingfit.inference.formula import formula
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Model, Prior
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.priors import parse_prior
 from scalingfit.inference.programs import prior_values
 from scalingfit.law import Law, describe
+from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs
 
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "save", "to_arviz"]
 
-FORMAT = 1
+FORMAT = 2
 STATS = {  # our names and ArviZ's
     "log_density": "lp",
     "energy": "energy",
@@ -84,6 +88,7 @@ def load(
     path: str | os.PathLike[str],
     law: type[Law] | None = None,
     priors: Mapping[str, Prior] | None = None,
+    noise: type[Noise] | None = None,
 ) -> Posterior:
     """Read a fit that `Posterior.save` wrote.
 
@@ -95,11 +100,14 @@ def load(
     priors : mapping, optional
         The priors that were given to `fit`, where they are mixtures or transformed distributions,
         which the file names but does not hold.
+    noise : type of Noise, optional
+        The noise model's class, where it is not one of this package's.
 
     Raises
     ------
     InputError
-        Where the file is missing or is no fit of this package.
+        Where the file is missing or is no fit of this package, or where its law or noise model has
+        another formula today.
     """
     import xarray as xr
 
@@ -124,8 +132,29 @@ def load(
             remedy="load it with the version of scalingfit that its provenance names.",
         )
     given = {name: _read_prior(text, name, priors) for name, text in attributes["priors"].items()}
-    model = build(law or find_law(attributes["law"]), find_noise(attributes["noise"]), given)
+    chosen = law or find_law(attributes["law"]), noise or find_noise(attributes["noise"])
+    model = build(*chosen, given)
+    _require_formulas(os.fspath(path), model, attributes)
     return _restore(tree, attributes, model)
+
+
+def _require_formulas(path: str, model: Model, attributes: Mapping[str, Any]) -> None:
+    """Refuse a law or a noise model that was edited since.
+
+    Another version of JAX may write the same formula otherwise, and is believed.
+    """
+    if attributes["provenance"]["versions"]["jax"] != jax.__version__:
+        return
+    for cls in (model.law, model.noise):
+        if _digest(cls) not in attributes["formulas"]:
+            raise InputError(
+                f"{path!r} was fitted with another {cls.name} than today's",
+                remedy="fit the runs again, or give the class as it was: load(..., law=...).",
+            )
+
+
+def _digest(cls: type[Law] | type[Noise]) -> str:
+    return hashlib.sha256(formula(cls).encode()).hexdigest()
 
 
 def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Posterior:
@@ -202,6 +231,7 @@ def _attributes(posterior: Posterior) -> dict[str, str]:
         "format": FORMAT,
         "law": model.law.name,
         "noise": model.noise.name,
+        "formulas": [_digest(model.law), _digest(model.noise)],
         "priors": priors,
         "runs": posterior.runs.provenance,
         "labels": {

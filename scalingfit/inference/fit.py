@@ -179,7 +179,7 @@ def check(model: Model, runs: Runs) -> None:
     ------
     InputError
     """
-    runs.input(model.law.inputs())
+    runs.input(model.law.inputs(), model.law.name)
     if not model.sites:
         raise InputError(f"every parameter of {model.law.name} and its noise is pinned: no fit")
     require_rows(model, runs, spare=2)
@@ -197,8 +197,8 @@ def require_rows(model: Model, runs: Runs, spare: int = 0) -> None:
     ------
     InputError
     """
-    free = sum(site in model.law.parameters() for site in model.sites)
-    rows = int(np.count_nonzero(runs.columns.get("weight", np.ones(len(runs)))))
+    free = model.free
+    rows = int(np.count_nonzero(runs.weight))
     if rows < free + spare:
         have = (
             f"{rows} of {len(runs)} runs have weight, and" if rows < len(runs) else f"{rows} runs"
@@ -284,6 +284,7 @@ def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> d
             name: getattr(settings, name)
             for name in ("chains", "draws", "warmup", "acceptance", "retries", "seed")
         },
+        "limits": dataclasses.asdict(settings.limits),
         "sampler": {**draws.record, "leapfrogs_per_draw": float(draws.leapfrogs.mean())},
         "priors": model.describe_priors(),
         "data": {"digest": runs.digest, "rows": len(runs)},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from scalingfit.inference import nuts
 from scalingfit.inference.diagnostics import Diagnosis, diagnose
-from scalingfit.inference.importance import BLOCK, Proposal, weigh
+from scalingfit.inference.importance import BLOCK, Proposal, ess_of_proposals, weigh
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import (
@@ -47,7 +48,7 @@ class Draws:
     diagnosis : Diagnosis
     record : dict
         How the fit was made: attempts, share of the starts that agreed on the mode, whether its
-        curvature was repaired, whether the Laplace shape was replaced, turns of the loop.
+        curvature was repaired, whether the Laplace shape was replaced, leapfrogs of all phases.
     """
 
     values: dict[str, Floats]
@@ -74,8 +75,7 @@ class _Unweighted:
 def _modes_of(model: Model, runs: Runs, settings: Settings) -> dict[str, Floats] | None:
     """Modes of the table without its weights, where it has some: those with them are near.
 
-    All but one of the starts climb from there; the best prior draw is left, lest the runs of weight
-    zero have led astray.
+    They stand among the prior draws from which the search begins, and are mostly the highest.
     """
     if "weight" not in runs.columns:
         return None
@@ -161,7 +161,11 @@ class Group:
                 step_size=np.exp(np.asarray(walked.log_step[fit], np.float64)),
                 diagnosis=diagnosis.of(fit),
                 record=self._record(fit)
-                | {"method": "nuts", "reshaped": bool(walked.reshaped[fit]), "turns": walked.turns},
+                | {
+                    "method": "nuts",
+                    "reshaped": bool(walked.reshaped[fit]),
+                    "leapfrogs": int(walked.leapfrogs[fit]),
+                },
             )
             for fit in range(self.count)
         ]
@@ -182,10 +186,11 @@ class Group:
         shape, sites = (settings.chains, settings.draws), len(self.model.sites)
         blank = np.zeros(shape)
         made = []
-        weighted = weigh(evaluate, self.model.dim, generators, settings.limits.ess)
+        needed = ess_of_proposals(settings.limits.ess, math.prod(shape))
+        weighted = weigh(evaluate, self.model.dim, generators, needed)
         for fit, (one, generator) in enumerate(zip(weighted, generators, strict=True)):
             values, log_density = one.resample(generator, shape)
-            ess = one.ess if one.sure else np.nan
+            ess = one.worth(math.prod(shape)) if one.sure else np.nan
             made.append(
                 Draws(
                     values={name: values[name] for name in self.model.sites},
@@ -197,7 +202,7 @@ class Group:
                     step_size=np.full(shape[0], np.nan),
                     diagnosis=Diagnosis.of_weights(ess, sites, shape[0]),
                     record=self._record(fit)
-                    | {"method": "importance", "khat": one.khat, "importance_ess": one.ess},
+                    | {"method": "importance", "khat": one.khat, "importance_ess": ess},
                 )
             )
         return made

@@ -23,7 +23,17 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "KHAT", "ROUNDS", "Proposal", "Weighted", "evaluate", "smooth", "weigh"]
+__all__ = [
+    "BLOCK",
+    "KHAT",
+    "ROUNDS",
+    "Proposal",
+    "Weighted",
+    "ess_of_proposals",
+    "evaluate",
+    "smooth",
+    "weigh",
+]
 
 BLOCK = 2048
 ROUNDS = (BLOCK, 2 * BLOCK, 4 * BLOCK, 8 * BLOCK, 8 * BLOCK)  # draws of each
@@ -68,6 +78,10 @@ class Weighted:
     def passes(self, ess: float) -> bool:
         """Whether the weights are fine; a NaN never passes."""
         return self.khat <= KHAT and self.ess >= ess
+
+    def worth(self, count: int) -> float:
+        """The effective number of so many draws that are chosen by weight."""
+        return 1 / (1 / self.ess + 1 / count)
 
     def choose(self, rng: np.random.Generator, count: int) -> NDArray[np.intp]:
         """Indices of draws in proportion to their weights, by systematic resampling."""
@@ -186,6 +200,11 @@ def weigh(
             if not made[i].sure and found.ess >= KNOWN:
                 proposals[i] = Proposal.around(found, generators[i])
     return [made[i] for i in fits]
+
+
+def ess_of_proposals(ess: float, count: int) -> float:
+    """What the weights must be worth, so that `count` draws chosen by them are worth `ess`."""
+    return 1 / (1 / ess - 1 / count) if 0 < ess < count else math.inf if ess >= count else 0.0
 
 
 def _weighted(

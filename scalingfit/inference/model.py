@@ -93,6 +93,11 @@ class Model:
         """Number of sampled parameters."""
         return len(self.sites)
 
+    @property
+    def free(self) -> int:
+        """Number of the law's own sampled parameters, without the noise's."""
+        return sum(site in self.law.parameters() for site in self.sites)
+
     def sample(self, data: Data | None = None, observe: bool = True) -> tuple[Law, Noise]:
         """The NumPyro model itself; without data it samples the parameters only."""
         values = _sample_parameters(self.law.parameters() | self.noise.parameters(), self.priors)

@@ -84,7 +84,8 @@ class Row:
     ``leapfrogs`` is zero where no transition ended.
     """
 
-    log_density, energy, acceptance, leapfrogs, diverging = range(-5, 0)
+    count = 5
+    log_density, energy, acceptance, leapfrogs, diverging = range(-count, 0)
 
 
 def begin(position: NDArray[Any], log_step: NDArray[Any]) -> Chain:

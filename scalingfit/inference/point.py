@@ -33,7 +33,7 @@ from scalingfit.inference.build import build
 from scalingfit.inference.fit import require_rows
 from scalingfit.inference.mode import climb, climb_each
 from scalingfit.inference.model import Data, Leaf, Model, Prior
-from scalingfit.inference.programs import pack, prior_values
+from scalingfit.inference.programs import PRIOR_DRAWS, pack, prior_values
 from scalingfit.inference.traced import traced
 from scalingfit.law import Law
 from scalingfit.noise import Normal
@@ -41,7 +41,6 @@ from scalingfit.runs import Runs
 
 __all__ = ["PointEstimate", "point"]
 
-PRIOR_DRAWS = 1000  # as many as `prior_values` holds
 STAGES = (100.0, 10.0, 1.0)  # multiples of delta on the way from a start to the estimate
 CHUNK = 128  # bootstraps to a program
 
@@ -61,6 +60,9 @@ class PointEstimate:
     bootstrap : Law or None
         Estimates on resampled runs; leaves of shape (bootstrap,).
     bootstrap_objective : array, shape (bootstrap,), or None
+    undetermined : int
+        Resamples with fewer distinct runs than the law has free parameters, which fit many laws
+        equally well; they are among the estimates.
     """
 
     law: Law
@@ -68,6 +70,7 @@ class PointEstimate:
     agreeing: float
     bootstrap: Law | None
     bootstrap_objective: NDArray[np.float64] | None
+    undetermined: int = 0
 
     def __str__(self) -> str:
         head = f"{type(self.law).name}: least sum of Huber losses {self.objective:.9g}"
@@ -79,6 +82,11 @@ class PointEstimate:
                 low, high = np.quantile(drawn, [0.05, 0.95])
                 line += f"   bootstrap sd {drawn.std(ddof=1):.3g}, 90 % [{low:.4g}, {high:.4g}]"
             lines.append(line)
+        if self.undetermined and self.bootstrap_objective is not None:
+            lines.append(
+                f"! {self.undetermined} of {len(self.bootstrap_objective)} resamples have fewer "
+                "distinct runs than the law has parameters: what they estimate is arbitrary"
+            )
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -147,7 +155,7 @@ def point(
         pool = {name: jnp.asarray(value[:starts]) for name, value in prior_values(model).items()}
         programs = _programs(model)
         place, objective, agreeing = programs.best(pool, data, np.float64(delta))
-        resampled: tuple[Law | None, NDArray[np.float64] | None] = (None, None)
+        resampled: tuple[Law | None, NDArray[np.float64] | None, int] = (None, None, 0)
         if bootstrap:
             resampled = _bootstrap(model, programs, data, place, delta, bootstrap, seed)
         values = {k: float(v) for k, v in programs.values(place, data).items()}
@@ -158,7 +166,7 @@ def point(
 
 def _bootstrap(
     model: Model, programs: _Programs, data: Data, place: Array, delta: float, count: int, seed: int
-) -> tuple[Law, NDArray[np.float64]]:
+) -> tuple[Law, NDArray[np.float64], int]:
     rows, size = len(data.loss), min(count, CHUNK)
     rng = np.random.default_rng(seed)
     weight = rng.multinomial(rows, np.full(rows, 1 / rows), size=count) * np.asarray(data.weight)
@@ -174,7 +182,9 @@ def _bootstrap(
     with ThreadPoolExecutor(core_count()) as pool:
         made += pool.map(solve, padded[1:])
     values = {n: np.concatenate([part[0][n] for part in made])[:count] for n in made[0][0]}
-    return model.complete_arrays(values)[0], np.concatenate([part[1] for part in made])[:count]
+    objectives = np.concatenate([part[1] for part in made])[:count]
+    undetermined = int(np.sum(np.count_nonzero(weight, axis=1) < model.dim))
+    return model.complete_arrays(values)[0], objectives, undetermined
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scalingfit.inference.diagnostics import Verdict
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Data, Model
-from scalingfit.inference.programs import pack
+from scalingfit.inference.programs import bucket, pack
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
@@ -183,16 +183,15 @@ class Posterior:
         return f"{self.model.law.name} on {rows} runs, {self.model.noise.name} noise"
 
     def _per_run(self, function: Any) -> Floats:
-        """A quantity of every draw and run, computed in float64."""
+        """A quantity of every draw and run, computed in float64.
+
+        Of a padded table, so that tables of nearly one length share a compiled program.
+        """
+        rows = len(self.runs)
         with jax.enable_x64(True):
-            data = pack(self.model, self.runs, len(self.runs), "float64")
-            law, noise = jax.tree.map(jnp.asarray, (self.law.expand(1), _expand(self.noise)))
-            return np.asarray(function(law, noise, data))
-
-
-def _expand(noise: Noise) -> Noise:
-    grown: Noise = jax.tree.map(lambda leaf: jnp.reshape(leaf, (*jnp.shape(leaf), 1)), noise)
-    return grown
+            data = pack(self.model, self.runs, bucket(rows), "float64")
+            law, noise = jax.tree.map(jnp.asarray, (self.law.expand(1), self.noise.expand(1)))
+            return np.asarray(function(law, noise, data))[..., :rows]
 
 
 @jax.jit

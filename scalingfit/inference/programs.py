@@ -24,6 +24,8 @@ from scalingfit.inference.traced import traced
 from scalingfit.runs import Runs
 
 __all__ = [
+    "PRIOR_DRAWS",
+    "RANDOM",
     "Programs",
     "bucket",
     "cached",
@@ -35,9 +37,11 @@ __all__ = [
     "starts",
 ]
 
+PRIOR_DRAWS = 1000
+RANDOM = "threefry2x32"  # whatever JAX's default: equal seeds give equal draws
 POOL, STARTS = 256, 4  # prior draws looked at, and how many of the best are climbed from
 ROWS = (8, 16, 32, 64, 128, 192, 256)
-ACCELERATOR_WORK = 65536  # rows to a program
+ACCELERATOR_WORK, ACCELERATOR_LANES = 65536, 4096  # rows, and fits, to a program
 CACHED_WORK = 16384  # rows to an evaluation: 128 KiB
 
 Floats = NDArray[np.float64]
@@ -58,7 +62,9 @@ def group_size(rows: int) -> int:
     One on a CPU: even of eight rows, more fits at a time take no less time each, and a lone fit
     would carry copies of itself.
     """
-    return 1 if jax.default_backend() == "cpu" else max(1, ACCELERATOR_WORK // rows)
+    if jax.default_backend() == "cpu":
+        return 1
+    return max(1, min(ACCELERATOR_LANES, ACCELERATOR_WORK // rows))
 
 
 def cached(rows: int) -> int:
@@ -73,8 +79,7 @@ def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:
     """One table as arrays, padded to `rows` rows that repeat the first run with weight zero."""
     index = np.arange(rows)
     index[len(runs) :] = 0
-    columns = runs.columns
-    weight = columns.get("weight", np.ones(len(runs)))
+    columns, weight = runs.columns, runs.weight
     share = weight / weight.max()  # weights may be of any size
     inputs = {name: np.log(values) for name, values in runs.input(model.law.inputs()).items()}
     loss = np.log(columns["L"]) if model.noise.on_log else columns["L"]
@@ -90,8 +95,12 @@ def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:
 
 
 def pack_group(model: Model, tables: Sequence[Runs], rows: int, precision: str) -> Data:
-    """Several tables as arrays with a leading axis (fit,)."""
-    items = [pack(model, runs, rows, precision) for runs in tables]
+    """Several tables as arrays with a leading axis (fit,).
+
+    Runs of weight zero are left out: where the law has no loss for one of them, nothing times zero
+    would make it count for nothing.
+    """
+    items = [pack(model, runs.used(), rows, precision) for runs in tables]
     stacked: Data = jax.tree.map(lambda *leaves: np.stack(leaves), *items)
     return stacked
 
@@ -183,8 +192,8 @@ def starts(
 
 @functools.lru_cache(maxsize=256)
 def prior_values(model: Model) -> dict[str, Floats]:
-    """A thousand draws of the sampled parameters from the prior, in float64."""
+    """Draws of the sampled parameters from the prior, in float64."""
     with jax.enable_x64(True):
-        draw = traced("prior", model, functools.partial(model.prior_draws, draws=1000))
-        drawn = draw(jax.random.key(0))
+        draw = traced("prior", model, functools.partial(model.prior_draws, draws=PRIOR_DRAWS))
+        drawn = draw(jax.random.key(0, impl=RANDOM))
         return {name: np.asarray(value) for name, value in drawn.items()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import queue
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -78,31 +79,36 @@ def _attempt(
     Whole groups are placed on devices, rather than one program spread over all of them, so that no
     device waits for another.
     """
-    devices = workplaces()
     shapes = {i: (bucket(len(tables[i])), "loss_se" in tables[i].columns) for i in waiting}
-    leaders, groups = [], []
+    groups: list[tuple[list[int], bool]] = []  # and whether it is the first of its shape
     for shape in sorted(set(shapes.values())):
         members = [i for i in waiting if shapes[i] == shape]
-        parts = [list(part) for part in itertools.batched(members, group_size(shape[0]))]
-        leaders.append(parts[0])
-        groups += parts[1:]
+        parts = itertools.batched(members, group_size(shape[0]))
+        groups += [(list(part), number == 0) for number, part in enumerate(parts)]
+    free: queue.SimpleQueue[jax.Device] = queue.SimpleQueue()
+    for device in (devices := workplaces()):
+        free.put(device)
 
-    def work(order: int, members: list[int], first: bool = False) -> tuple[list[int], list[Draws]]:
-        here = functools.partial(_place, devices[order % len(devices)], settings)
-        with here():
-            group = Group(model, [tables[i] for i in members], settings, attempt)
-            if first:
-                with ThreadPoolExecutor(1) as beside:
-                    ready = beside.submit(here()(group.rehearse), by_weights)
-                    jax.block_until_ready(group.white)
-                    ready.result()
-            return members, group.weigh() if by_weights else group.walk()
+    def work(members: list[int], first: bool) -> tuple[list[int], list[Draws]]:
+        device = free.get()
+        try:
+            here = functools.partial(_place, device, settings)
+            with here():
+                group = Group(model, [tables[i] for i in members], settings, attempt)
+                if first and attempt == 0:
+                    with ThreadPoolExecutor(1) as beside:
+                        ready = beside.submit(here()(group.rehearse), by_weights)
+                        jax.block_until_ready(group.white)
+                        ready.result()
+                return members, group.weigh() if by_weights else group.walk()
+        finally:
+            free.put(device)
 
-    for leader in leaders:  # compiles what the others of its shape share
-        yield work(0, leader, first=attempt == 0)
-    if groups:
-        with ThreadPoolExecutor(len(devices)) as threads:
-            yield from threads.map(work, range(len(groups)), groups)
+    if len(groups) == 1:
+        yield work(*groups[0])
+        return
+    with ThreadPoolExecutor(len(devices)) as threads:
+        yield from threads.map(work, *zip(*groups, strict=True))
 
 
 def workplaces() -> list[jax.Device]:

@@ -13,8 +13,10 @@ import contextlib
 import functools
 import hashlib
 import importlib.resources
+import itertools
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from jax import Array, export
 
 from scalingfit._errors import InputError
 from scalingfit._files import replacing
+from scalingfit.inference.formula import formula
 from scalingfit.inference.importance import Proposal
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
@@ -55,7 +58,8 @@ for container in (Chain, Data, Proposal, Whitening):
 def traced(name: str, model: Model, function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of arrays, and of a model, as a compiled program.
 
-    As `jax.jit`, but its first call with arrays of a kind looks for what another process traced.
+    As `jax.jit`, but its first call with arrays of a kind looks for what another process traced,
+    and of several threads that need a program only one compiles it.
 
     Parameters
     ----------
@@ -65,17 +69,25 @@ def traced(name: str, model: Model, function: Callable[..., Any]) -> Callable[..
     function : callable
         Of arrays and containers of arrays.
     """
-    known: dict[Any, Callable[..., Any]] = {}
+    known: dict[Any, Future[Callable[..., Any]]] = {}
     lock = threading.Lock()
 
     def program(*arguments: Any) -> Any:
         device = _device()
         kind = _kind(arguments, device)
+        placed = jax.device_put(arguments, device)
         with lock:
-            if kind not in known:
-                known[kind] = jax.jit(_find(name, model, function, arguments, kind).call)
-        # What a traced program returns is bound to its device; with all else so, kinds stay few.
-        return known[kind](*jax.device_put(arguments, device))
+            first = (kind, device) not in known
+            ready = known.setdefault((kind, device), Future())
+        if first:
+            try:
+                found = jax.jit(_find(name, model, function, arguments, kind).call)
+                ready.set_result(found.lower(*placed).compile())
+            except BaseException as error:
+                del known[kind, device]
+                ready.set_exception(error)
+                raise
+        return ready.result()(*placed)
 
     return program
 
@@ -144,7 +156,8 @@ def _density(model: Model, arguments: Any) -> tuple[str, ...]:
     """The density and the parameters as compiled: law, noise, priors, whatever they use."""
     nodes = jax.tree.leaves(arguments, is_leaf=lambda node: isinstance(node, Data))
     errors = any(isinstance(node, Data) and node.loss_se is not None for node in nodes)
-    return *model.sites, _lowered(model, errors, jax.config.jax_enable_x64)
+    lowered = _lowered(model, errors, jax.config.jax_enable_x64)
+    return *model.sites, lowered, formula(model.law), formula(model.noise)
 
 
 @functools.lru_cache(maxsize=256)
@@ -174,7 +187,9 @@ def _lowered(model: Model, errors: bool, x64: bool) -> str:
 def _sources() -> str:
     """A digest of what programs are traced by: this package's modules, and the libraries."""
     digest = hashlib.sha256(f"{jax.__version__} {numpyro.__version__}".encode())
-    for file in sorted(_modules(importlib.resources.files("scalingfit")), key=str):
+    # In a checkout the laws lie beside the package.
+    roots = (importlib.resources.files(name) for name in ("scalingfit", "scalingfit.models"))
+    for file in sorted(itertools.chain(*map(_modules, roots)), key=str):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scalingfit.inference import nuts
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
-from scalingfit.inference.programs import programs
+from scalingfit.inference.programs import RANDOM, programs
 
 __all__ = ["Walked", "rehearse", "walk"]
 
@@ -39,14 +39,17 @@ class Walked:
     log_step : array, shape (fit, chain)
     reshaped : array of bool, shape (fit,)
         Whether the Laplace shape was replaced.
+    leapfrogs : array of int, shape (fit,)
+        Of the transitions that were asked for, in all chains and phases.
     turns : int
-        Turns of the loop, of all phases together.
+        Turns of the loop that the group took, in each of which every chain could make one.
     """
 
     white: Whitening
     rows: Floats
     log_step: Floats
     reshaped: NDArray[np.bool_]
+    leapfrogs: NDArray[np.int64]
     turns: int
 
 
@@ -75,7 +78,7 @@ def walk(
     made, log_step = steps.run(white, position, begin, warmup, warmup)
     log_step = _pooled(log_step)
     made, _ = steps.run(white, made[:, :, -1, : model.dim], log_step, 0, draws)
-    return Walked(white, made, log_step, reshaped, steps.turns)
+    return Walked(white, made, log_step, reshaped, steps.leapfrogs, steps.turns)
 
 
 def rehearse(model: Model, data: Data, white: Whitening, chains: int) -> None:
@@ -102,7 +105,7 @@ class _Walk:
         self.programs, self.data, self.generators = programs(model), data, generators
         self.chains, self.real = chains, real
         self.aim = jnp.full(len(generators), acceptance, real)
-        self.turns = 0
+        self.leapfrogs, self.turns = np.zeros(len(generators), np.int64), 0
 
     def run(
         self, white: Whitening, start: Floats, log_step: Floats, adapt: int, stop: int
@@ -117,25 +120,29 @@ class _Walk:
         """
         real, generators = self.real, self.generators
         words = np.stack([g.integers(0, 2**32, (self.chains, 2), np.uint32) for g in generators])
-        keys, target = jax.random.wrap_key_data(jnp.asarray(words)), (self.data, white)
+        keys = jax.random.wrap_key_data(jnp.asarray(words), impl=RANDOM)
+        target = self.data, white
         state = nuts.begin(start.astype(real), log_step.astype(real))
-        parts = []
+        made = np.zeros((*start.shape[:2], stop, white.mode.shape[1] + nuts.Row.count), real)
+        count = np.zeros(start.shape[:2], np.int64)
         for number in itertools.count():
             state, rows, turns = self.programs.segment(
                 state, target, keys, np.int32(number), np.int32(adapt), np.int32(stop), self.aim
             )
-            parts.append(np.asarray(rows)[: int(turns)])
             self.turns += int(turns)
+            self._keep(np.asarray(rows)[: int(turns)], made, count)
             if np.all(np.asarray(state.counters)[..., 4] >= stop):
                 break
-        return _transitions(np.concatenate(parts), stop), np.asarray(state.adaptation[..., 1])
+        return made, np.asarray(state.adaptation[..., 1])
 
-
-def _transitions(rows: Floats, stop: int) -> Floats:
-    """The first `stop` rows of each chain that end a transition; (turn, fit, chain, ...) in."""
-    ended = rows[..., nuts.Row.leapfrogs] > 0
-    order = np.argsort(~ended, axis=0, kind="stable")[:stop]
-    return np.moveaxis(np.take_along_axis(rows, order[..., None], axis=0), 0, 2)
+    def _keep(self, rows: Floats, made: Floats, count: NDArray[np.int64]) -> None:
+        """Put the rows, (turn, fit, chain, ...), that end a transition behind those before."""
+        ended = rows[..., nuts.Row.leapfrogs] > 0
+        place = count + np.cumsum(ended, axis=0) - 1
+        turn, fit, chain = np.nonzero(ended & (place < made.shape[2]))
+        made[fit, chain, place[turn, fit, chain]] = kept = rows[turn, fit, chain]
+        np.add.at(self.leapfrogs, fit, kept[:, nuts.Row.leapfrogs].astype(np.int64))
+        count += ended.sum(axis=0)
 
 
 def _pooled(log_step: Floats) -> Floats:

@@ -134,8 +134,8 @@ class Runs:
         """Names of the columns a law can use."""
         return tuple(name for name in self.columns if name not in NOT_INPUTS)
 
-    def input(self, names: Iterable[str]) -> dict[str, FloatArray]:
-        """Columns by name, in the order asked for.
+    def input(self, names: Iterable[str], purpose: str = "") -> dict[str, FloatArray]:
+        """Columns by name, in the order asked for, for a law or whatever the purpose is.
 
         Raises
         ------
@@ -149,9 +149,12 @@ class Runs:
             if self.labels:
                 where.append(f"as labels only: {listed(self.labels)}")
             raise InputError(
-                f"these runs lack {listed(missing)}, of {listed(wanted)} that are needed",
+                f"these runs lack {listed(missing)}, while {purpose or 'this'} needs "
+                f"{listed(wanted)}",
                 where,
-                remedy=f'name it when reading: read(..., {missing[0]}="column in your file").',
+                remedy="name what is missing when reading: read(..., "
+                + ", ".join(f'{name}="column in your file"' for name in missing)
+                + ").",
             )
         return {name: self.columns[name] for name in wanted}
 
@@ -238,6 +241,11 @@ class Runs:
         require_range("weight", values, self.row_numbers, allow_negative_loss=False)
         return self._with(columns={**self.columns, "weight": values})
 
+    @property
+    def weight(self) -> NDArray[np.float64]:
+        """How often each run counts, shape (run,): once, where the table does not say."""
+        return self.columns.get("weight", np.ones(len(self)))
+
     def without_weight(self) -> "Runs":
         """Let each run count once."""
         kept = {name: values for name, values in self.columns.items() if name != "weight"}
@@ -245,7 +253,7 @@ class Runs:
 
     def used(self) -> "Runs":
         """The runs whose weight is not zero, which a fit sees; all, where none has weight."""
-        weight = self.columns.get("weight", np.ones(len(self)))
+        weight = self.weight
         return self.take(weight > 0) if np.any(weight) and not np.all(weight) else self
 
     def design_warnings(self) -> list[str]:

@@ -52,9 +52,7 @@ def test_order_and_chunks_do_not_matter(
     assert same_bits(again, together)
 
 
-def test_another_seed_gives_other_draws_of_the_same_posterior(
-    tables: dict[str, Runs], together: Refits
-) -> None:
+def test_another_seed_gives_other_draws(tables: dict[str, Runs], together: Refits) -> None:
     other = sf.refit({"table 5": tables["table 5"]}, seed=1, **QUICK)
     assert not same_bits(other, together)
 

@@ -1,5 +1,6 @@
 """What `refit` returns: labels, statuses, arrays, words. No draws are needed."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import scalingfit as sf
 from scalingfit.batch import Refits
 from scalingfit.cli._reply import jsonable
+from scalingfit.inference import Verdict
 from scalingfit.runs import Runs
 from tests.batch.small import QUICK, same_bits, simulated
 
@@ -126,6 +128,14 @@ def test_each_fit_has_the_messages_of_its_own_frontier(refits: Refits) -> None:
     own = refits["table 5"].frontier(budgets)
     assert frontiers["table 5"].messages == own.messages
     assert "beyond the runs of 12 of 12 fits; the farthest, 'table " in str(frontiers)
+
+
+def test_answers_say_which_fits_nobody_should_use(refits: Refits) -> None:
+    lost = dataclasses.replace(refits["table 3"], verdict=Verdict("not converged"))
+    mixed = dataclasses.replace(refits, fits={**refits.fits, "table 3": lost})
+    for answer in (mixed.frontier(1e21), mixed.forecast(N=1e9, D=1e10)):
+        assert "1 of 12 fits did not converge and are in these numbers: 'table 3'" in str(answer)
+    assert "did not converge" not in str(refits.frontier(1e21))
 
 
 def test_a_frame_of_answers_has_one_row_a_fit_and_budget(refits: Refits) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import arviz_stats
 import h5py
+import jax
 import numpy as np
 import numpyro.distributions as dist
 import pytest
@@ -155,6 +156,44 @@ def test_an_unknown_law_is_given_when_loading(
         sf.load(tmp_path / "line.nc", law=Line, priors={"sigma": dist.Exponential(100.0)})
     loaded = sf.load(tmp_path / "line.nc", law=Line, priors={"sigma": MIXTURE})
     np.testing.assert_array_equal(loaded.draws["slope"], fitted.draws["slope"])
+
+
+class Doubled(Normal):
+    """A noise model of one's own."""
+
+    name = "doubled"
+    on_log = True
+    sigma: Array = parameter(dist.LogNormal(-4.0, 1.0), "half of the scatter")
+
+    def about(self, centre: Any, spread: Any) -> Any:
+        return dist.Normal(centre, 2 * spread)
+
+
+def test_a_noise_model_of_ones_own_is_given_when_loading(
+    simulated: Callable[..., Runs], tmp_path: Path
+) -> None:
+    fitted = sf.fit(simulated(12), **{**QUICK, "noise": Doubled})
+    fitted.save(tmp_path / "fit.nc")
+    with pytest.raises(InputError, match="unknown noise model 'doubled'"):
+        sf.load(tmp_path / "fit.nc")
+    loaded = sf.load(tmp_path / "fit.nc", noise=Doubled)
+    np.testing.assert_array_equal(loaded.log_likelihood(), fitted.log_likelihood())
+
+
+def test_an_edited_law_is_not_the_one_that_was_fitted(
+    simulated: Callable[..., Runs], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same name and parameters; under another JAX formulas cannot be compared."""
+    sf.fit(simulated(12), Line, **QUICK).save(tmp_path / "line.nc")
+    edited = type("Line", (Line,), {"loss": lambda self, N: self.E + self.slope / N**0.2})
+    with pytest.raises(InputError, match="was fitted with another line than today's"):
+        sf.load(tmp_path / "line.nc", law=edited)
+    monkeypatch.setattr(jax, "__version__", "0.1")
+    assert type(sf.load(tmp_path / "line.nc", law=edited).law) is edited
+
+
+def test_a_file_says_by_which_limits_its_verdict_was_reached(fitted: Posterior, path: Path) -> None:
+    assert sf.load(path).provenance["limits"] == dataclasses.asdict(sf.Limits())
 
 
 # --- what can go wrong ---------------------------------------------------------------------------

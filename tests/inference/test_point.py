@@ -101,6 +101,17 @@ def test_exact_losses_give_the_law_that_made_them(simulated: Callable[..., Runs]
         assert value == pytest.approx(truth[name], rel=1e-3)
 
 
+def test_resamples_that_determine_no_law_are_counted(simulated: Callable[..., Runs]) -> None:
+    """Of eight runs 4 or fewer different ones, where five are needed: 19 % of resamples.
+
+    Surjections: sum over k <= 4 of C(8, k) S(8, k) k! / 8^8 = 0.1901.
+    """
+    few = sf.point(simulated(8), bootstrap=2000)
+    assert few.undetermined / 2000 == pytest.approx(0.1901, abs=4 * np.sqrt(0.1901 * 0.81 / 2000))
+    assert f"! {few.undetermined} of 2000 resamples have fewer distinct runs" in str(few)
+    assert "!" not in str(sf.point(simulated(60), bootstrap=20))
+
+
 def test_pinned_and_tied_parameters_stay_so(simulated: Callable[..., Runs]) -> None:
     made = sf.point(simulated(16), priors={"alpha": 0.3, "beta": "alpha"}, bootstrap=3)
     assert made.law.alpha == made.law.beta == 0.3
@@ -113,10 +124,15 @@ def test_the_seed_makes_the_resamples_and_more_of_them_begin_alike(
     simulated: Callable[..., Runs],
 ) -> None:
     runs = simulated(16)
-    first, again, other = (sf.point(runs, bootstrap=8, seed=seed).bootstrap for seed in (0, 0, 1))
-    assert first is not None and again is not None and other is not None  # noqa: PT018
+    first, again, other, more = (
+        sf.point(runs, bootstrap=count, seed=seed).bootstrap
+        for count, seed in ((8, 0), (8, 0), (8, 1), (12, 0))
+    )
+    assert first is not None and again is not None  # noqa: PT018
+    assert other is not None and more is not None  # noqa: PT018
     np.testing.assert_array_equal(first.E, again.E)
     assert not np.any(first.E == other.E)
+    np.testing.assert_allclose(more.E[:8], first.E, rtol=1e-6)
 
 
 def test_it_prints_its_numbers(kept: PointEstimate) -> None:

@@ -2,15 +2,20 @@
 
 import dataclasses
 import logging
+import threading
 from collections.abc import Callable
 
 import jax
 import numpy as np
+import numpyro.distributions as dist
 import pytest
 
 import scalingfit as sf
+from scalingfit.inference import group, sampler
+from scalingfit.inference import programs as engine
 from scalingfit.inference.build import build
 from scalingfit.inference.group import Draws, Group
+from scalingfit.inference.model import Model
 from scalingfit.inference.sampler import sample
 from scalingfit.inference.settings import Settings
 from scalingfit.noise import Normal
@@ -44,6 +49,96 @@ def test_a_fit_has_the_same_bits_alone_and_in_any_company(
     company = sample(MODEL, [*others, *reversed(tables)], settings)
     for fit, draws in enumerate(alone):
         assert_same_bits(draws, company[-1 - fit])
+
+
+@pytest.fixture(params=[1, 4])
+def lanes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Fits to a program: one, as on a CPU, and some, as on an accelerator."""
+    for module in (engine, group, sampler):
+        monkeypatch.setattr(module, "group_size", lambda _: request.param)
+    return int(request.param)
+
+
+@pytest.mark.parametrize("method", ["nuts", "auto"])
+def test_fits_that_share_a_program_have_the_bits_they_have_alone(
+    simulated: Callable[..., Runs], lanes: int, method: str
+) -> None:
+    """Their records too; ten fits are two full programs and a half."""
+    settings = dataclasses.replace(FAST, method=method, draws=250)
+    tables = [simulated(9 + i % 7, seed=i, sigma=0.03) for i in range(10)]
+    together = sample(MODEL, tables, settings)
+    for fit in (0, 3, 9):
+        (alone,) = sample(MODEL, [tables[fit]], settings)
+        assert_same_bits(alone, together[fit])
+        assert alone.record == together[fit].record
+    methods = {draws.record["method"] for draws in together}
+    assert methods <= {"nuts"} if method == "nuts" else "importance" in methods
+
+
+def test_tables_of_several_lengths_run_side_by_side(
+    simulated: Callable[..., Runs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No length waits for another, and no place holds two groups at a time."""
+    places = [jax.devices()[0]] * 3
+    both = threading.Barrier(3, timeout=60)
+
+    class Pretended:
+        white = jax.numpy.zeros(1)
+
+        def __init__(self, model: Model, tables: list[Runs], *_: object) -> None:
+            self.rows = len(tables[0])
+
+        def rehearse(self, by_weights: bool) -> None:
+            pass
+
+        def walk(self) -> list[int]:
+            both.wait()  # for ever, unless three groups are under way
+            return [self.rows]
+
+    monkeypatch.setattr(sampler, "workplaces", lambda: places)
+    monkeypatch.setattr(sampler, "Group", Pretended)
+    tables = [simulated(rows, seed=rows) for rows in (12, 20, 50)]
+    attempt = sampler._attempt(MODEL, tables, [0, 1, 2], FAST, 0, by_weights=False)
+    assert sorted((members, made) for members, made in attempt) == [
+        ([0], [12]),
+        ([1], [20]),
+        ([2], [50]),
+    ]
+
+
+def test_weights_are_worth_no_more_than_the_draws_that_are_kept(
+    simulated: Callable[..., Runs],
+) -> None:
+    """Four hundred effective draws are asked for; of 200 kept there are never so many."""
+    auto, runs = dataclasses.replace(FAST, method="auto"), simulated(60)
+    (few,) = sample(MODEL, [runs], auto)
+    assert few.record["method"] == "nuts"
+    (many,) = sample(MODEL, [runs], dataclasses.replace(auto, draws=400))
+    assert many.record["method"] == "importance"
+    assert 400 <= many.diagnosis.ess_bulk[0] < 800
+
+
+def test_another_generator_of_jaxs_changes_nothing(simulated: Callable[..., Runs]) -> None:
+    runs = simulated(12)
+    (usual,) = sample(MODEL, [runs], FAST)
+    before = jax.config.jax_default_prng_impl
+    jax.config.update("jax_default_prng_impl", "rbg")
+    try:
+        (other,) = sample(MODEL, [runs], FAST)
+    finally:
+        jax.config.update("jax_default_prng_impl", before)
+    assert_same_bits(usual, other)
+
+
+def test_runs_of_weight_zero_need_no_loss() -> None:
+    """A floor of -1 is possible for the runs that count, and leaves the absurd one no loss."""
+    signed = build(sf.law("power"), Normal, {"E": dist.Normal(0.0, 1.0), "beta": 1.0, "c": 0.1})
+    X = np.array([1e2, 1e3, 1e4, 1e5, 1e250])
+    runs = Runs.from_columns({"X": X, "L": 0.01 + X**-0.1}).with_weight([1.0, 1, 1, 1, 0])
+    data = jax.tree.map(lambda leaf: leaf[0], engine.pack_group(signed, [runs], 8, "float64"))
+    with jax.enable_x64(True):
+        place = signed.unconstrain({"E": -0.001, "sigma": 0.01}, data.centre)
+        assert np.isfinite(signed.log_density(place, data))
 
 
 def test_seeds_and_content_make_the_draws_labels_and_origin_do_not(
@@ -138,7 +233,7 @@ def test_a_failed_fit_is_tried_again_harder(simulated: Callable[..., Runs]) -> N
 def test_a_huge_table_is_weighed_in_small_blocks(simulated: Callable[..., Runs]) -> None:
     """More rows than one evaluation is meant to hold; the truth is known to one part in 1000."""
     runs = simulated(20_000)
-    (draws,) = sample(MODEL, [runs], dataclasses.replace(FAST, method="auto"))
+    (draws,) = sample(MODEL, [runs], dataclasses.replace(FAST, method="auto", draws=400))
     assert draws.record["method"] == "importance"
     truth = sf.law("chinchilla").published["besiroglu-2024"].values
     for name in ("E", "alpha", "beta"):

@@ -1,11 +1,14 @@
 """Programs are traced once for all processes, and what is kept is used only where it holds."""
 
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pytest
@@ -94,6 +97,66 @@ def test_whatever_tracing_depends_on_makes_another_program(folder: Path) -> None
     with jax.default_matmul_precision("highest"):
         assert traces() == 1
     assert len(list(folder.iterdir())) == len(others) + 2
+
+
+def sloped(factor: float) -> type[Law]:
+    """A law whose formula has a rule of its own for its slopes, right or wrong."""
+
+    @jax.custom_jvp
+    def root(x: Array) -> Array:
+        return jnp.sqrt(x)
+
+    @root.defjvp
+    def _(places: Any, along: Any) -> Any:
+        return root(*places), factor * along[0] / root(*places)
+
+    class Edited(Law):
+        """c / sqrt(X)."""
+
+        c: Array = parameter(dist.LogNormal(0.0, 1.0), "scale")
+
+        def loss(self, X: Any) -> Any:
+            return self.c / root(jnp.asarray(X))
+
+    return Edited
+
+
+def test_other_slopes_of_the_same_formula_make_another_program(folder: Path) -> None:
+    found = [traces(model=build(sloped(factor), Normal)) for factor in (0.5, 0.4, 0.5)]
+    assert found == [1, 1, 0]
+
+
+def test_threads_that_need_one_program_trace_it_once(folder: Path) -> None:
+    seen, together = [], threading.Barrier(4)
+
+    def double(place: Array) -> Array:
+        seen.append(place)
+        return 2 * place
+
+    program = traced("double", MODEL, double)
+
+    def use(_: int) -> np.ndarray:
+        together.wait(timeout=60)
+        return np.asarray(program(PLACE))
+
+    with ThreadPoolExecutor(4) as threads:
+        for made in threads.map(use, range(4)):
+            np.testing.assert_array_equal(made, 2 * PLACE)
+    assert len(seen) == 1
+
+
+def test_a_program_that_cannot_be_traced_is_tried_again(folder: Path) -> None:
+    faults = [ValueError("not yet")]
+
+    def double(place: Array) -> Array:
+        if faults:
+            raise faults.pop()
+        return 2 * place
+
+    program = traced("double", MODEL, double)
+    with pytest.raises(ValueError, match="not yet"):
+        program(PLACE)
+    np.testing.assert_array_equal(program(PLACE), 2 * PLACE)
 
 
 def test_edited_modules_make_other_programs(

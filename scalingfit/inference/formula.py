@@ -1,0 +1,83 @@
+"""What identifies a law, a noise model and a prior wherever they are met again."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro.distributions import Distribution
+
+from scalingfit.inference.model import Prior
+from scalingfit.law import Law
+from scalingfit.noise import Noise
+
+__all__ = ["declaration", "exactly", "formula"]
+
+
+def exactly(prior: Prior | None) -> Any:
+    """A prior with all its numbers; unlike a description, it leaves nothing out."""
+    if not isinstance(prior, Distribution):
+        return repr(prior)
+    # NumPyro flattens a distribution in the order of a set, which differs between processes.
+    fields = {name: getattr(prior, name, None) for name in prior.gather_pytree_data_fields()}
+    leaves, structure = jax.tree.flatten(
+        fields, is_leaf=lambda leaf: isinstance(leaf, Distribution)
+    )
+    numbers = [
+        exactly(leaf) if isinstance(leaf, Distribution) else np.asarray(leaf, float).tolist()
+        for leaf in leaves
+    ]
+    return [type(prior).__name__, str(structure), numbers]
+
+
+def declaration(cls: type[Law] | type[Noise]) -> list[Any]:
+    """The parameters and the formula, so that an edited law is another law."""
+    parameters = {
+        name: [exactly(declared.prior), repr(dataclasses.replace(declared, prior=None, about=""))]
+        for name, declared in cls.parameters().items()
+    }
+    return [cls.name, parameters, hashlib.sha256(formula(cls).encode()).hexdigest()]
+
+
+@functools.cache
+def formula(cls: type[Law] | type[Noise]) -> str:
+    """The formula as it is compiled, with its slopes: whatever it uses is in it.
+
+    Traced alike in every process, for CPUs in float64, whatever the fits will run on. Another
+    version of JAX may write it otherwise; fits are then made anew.
+    """
+    with jax.enable_x64(True):
+        number, row = (jax.ShapeDtypeStruct(shape, np.float64) for shape in ((), (2,)))
+        given = cls(**dict.fromkeys(cls.parameters(), number))
+        if isinstance(given, Law):
+            function: Any = type(given).loss
+            arguments: list[Any] = [given, *[row] * len(given.inputs())]
+        else:
+            function, arguments = _log_prob, [given, row, row, row]
+        traced = jax.jit(functools.partial(_with_slopes, function)).trace(*arguments)
+        text: str = traced.lower(lowering_platforms=("cpu",)).as_text()
+    return text
+
+
+def _log_prob(noise: Noise, loss: jax.Array, mean: jax.Array, loss_se: jax.Array) -> jax.Array:
+    density: jax.Array = noise.observe(mean, loss_se).log_prob(loss)
+    return density
+
+
+def _with_slopes(function: Callable[..., Any], *arguments: Any) -> Any:
+    """A function's value, first and second derivative along a line through its arguments.
+
+    A formula may have rules of its own for them, which decide draws as well.
+    """
+    along = jax.tree.map(jnp.ones_like, arguments)
+
+    def slope(*places: Any) -> Any:
+        return jax.jvp(function, places, along)
+
+    return jax.jvp(slope, arguments, along)
