@@ -69,7 +69,8 @@ class Chinchilla(Law):
         ),
         "besiroglu-2024": Published(
             "Besiroglu et al. 2024, arXiv 2404.10102, equation 5",
-            "240 runs read off Hoffmann's figure 4: N parameters, D = C/(6N), L in nats per token",
+            "240 runs read off Hoffmann's figure 4: N parameters, D = C/(6N), L in nats per token; "
+            "rounded as printed, which moves optima by a percent",
             {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658},
             total=True,
         ),

@@ -15,7 +15,18 @@ from hypothesis.extra import numpy as npst
 
 import scalingfit as sf
 from scalingfit._positive import Positive, plain
-from scalingfit.law import Array, Law, Published, coefficient, describe, log, parameter, scale
+from scalingfit.law import (
+    Array,
+    Law,
+    Published,
+    above,
+    coefficient,
+    describe,
+    floor,
+    log,
+    parameter,
+    scale,
+)
 
 
 class Toy(Law):
@@ -85,11 +96,31 @@ def declare(**body: Any) -> type[Law]:
     return type("Faulty", (Law,), {"loss": lambda self, N: N, **body})
 
 
+def test_a_bound_with_what_exceeds_it_is_a_prior() -> None:
+    """Of a positive prior, moved: the density, the support, and the words."""
+    moved = above(-1.0, dist.LogNormal(0.5, 0.7))
+    place = np.array([-0.5, 0.0, 3.0])
+    expected = dist.LogNormal(0.5, 0.7).log_prob(place + 1.0)
+    np.testing.assert_allclose(moved.log_prob(place), expected, rtol=1e-6)
+    assert float(moved.support.lower_bound) == -1.0
+    assert describe(moved) == "-1 + LogNormal(loc=0.5, scale=0.7)"
+    assert describe(above(2.0, dist.HalfNormal(0.1))) == "2 + HalfNormal(scale=0.1)"
+
+
 def test_faulty_declarations_are_told_with_the_line_to_change() -> None:
     prior = dist.LogNormal(0.0, 1.0)
     of_N: dict[str, Any] = {"at": 1.0, "median": 1.0, "log_sd": 1.0, "about": ""}
     faults = [
         (declare, {"__annotations__": {"E": Array}, "E": 1.0}, r"Faulty\.E: declare it with"),
+        (
+            declare,
+            {
+                "__annotations__": {"E": Array, "F": Array},
+                "E": floor(prior, ""),
+                "F": floor(prior, ""),
+            },
+            "Faulty: E and F are both floors",
+        ),
         (
             declare,
             {

@@ -31,8 +31,8 @@ from scalingfit.law import Law
 
 __all__ = ["Cheapest", "cheapest"]
 
-LOWEST, HIGHEST = 1e6, 1e40
-"""The cost is searched between these budgets, in FLOP."""
+LOWEST, HIGHEST = 1e-16, 1e18
+"""The cost is searched between these multiples of that of 1e9 parameters on 1e12 tokens."""
 
 
 @final
@@ -122,7 +122,8 @@ def _solve(
         return jnp.where(jnp.isnan(least), -jnp.inf, L - least)
 
     shape = jnp.broadcast_shapes(*(jnp.shape(leaf) for leaf in jax.tree.leaves(law))) + L.shape
-    low, high = (jnp.full(shape, jnp.log(bound)) for bound in (LOWEST, HIGHEST))
+    usual = jnp.asarray(rule.flops(1e9, 1e12), jnp.float64)
+    low, high = (jnp.full(shape, jnp.log(usual * times)) for times in (LOWEST, HIGHEST))
     log_c = crossing(short, low, high)
     x = best_log_n(log_c)
     C, N = jnp.exp(log_c), jnp.exp(x)

@@ -171,7 +171,8 @@ def _complete(
             f"the law {law.name} also needs {', '.join(missing)}",
             [takes, f"given: {', '.join(given) or 'nothing'}"],
             remedy=f"add {', '.join(f'{name}=...' for name in missing)}"
-            + (", or C=... from which it follows." if "D" in missing and "N" in given else "."),
+            + (", or C=... from which it follows" if "D" in missing and "N" in given else "")
+            + "; each takes one number, or as many as there are points.",
         )
     used = {source for name, sources, *_ in recipes if name in points for source in sources}
     unknown_inputs(given, [*needed, *(used if derived else ())], takes)

@@ -82,7 +82,9 @@ def subject(asked: Any) -> Subject:
             'law("chinchilla").published["besiroglu-2024"].law.',
         )
     column = asked.runs.provenance.get("columns", {}).get("N", {}).get("column", "")
-    total = False if WITHOUT_EMBEDDING.search(column) else None
+    named = [bool(WITHOUT_EMBEDDING.search(str(name))) for name in (column, *asked.runs.labels)]
+    # A table that also has a count without embeddings has them in its N.
+    total = False if named[0] else True if any(named) else None
     fits = {label: subject(fit) for label, fit in getattr(asked, "fits", {}).items()}
     runs = {} if fits else asked.runs.used().columns
     return Subject(asked.law, asked.noise, runs, asked.provenance, total, fits)

@@ -41,6 +41,9 @@ POINTS = 128
 STEP = 1e-3
 """Half width, in log C, of the central difference that gives the exponents."""
 
+LARGEST_LOG_N = 92.0
+"""Of any model: 1e40 parameters. Budgets tell nothing, for they may be in any unit."""
+
 EDGE = 1e-9
 """In log N: nearer than this to an end of the search is at the end."""
 
@@ -183,8 +186,8 @@ def largest_log_n(rule: Counting, log_c: Array, log_max_n: Any) -> Array:
     def leaves_a_token(x: Array) -> Array:
         return jnp.asarray(rule.tokens(jnp.exp(x), jnp.exp(log_c)) >= 1.0)
 
-    # A parameter costs more than a FLOP, so N cannot exceed C.
-    return jnp.minimum(last_true(leaves_a_token, jnp.zeros_like(log_c), log_c), log_max_n)
+    none, most = jnp.zeros_like(log_c), jnp.full_like(log_c, LARGEST_LOG_N)
+    return jnp.minimum(last_true(leaves_a_token, none, most), log_max_n)
 
 
 def _scan(value_at: Callable[[Array], Array]) -> Array:

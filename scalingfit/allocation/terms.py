@@ -51,6 +51,12 @@ class Terms:
     def caveats(self, asked: Subject, N: FloatArray) -> tuple[str, ...]:
         """Where the rule does not go with the fit, or with models of N parameters, (row,)."""
         wanted = self.rule.total
+        if wanted is not None and len(type(asked.law).size) > 1:
+            return (
+                f"{self.rule.name} supposes a size of the embeddings, while the law "
+                f"{type(asked.law).name} has its own ({', '.join(type(asked.law).size)}): the "
+                "compute is wrong by the difference; count by 6ND",
+            )
         if None not in (asked.total, wanted) and asked.total != wanted:
             has, needs = ("counts" if total else "leaves out" for total in (asked.total, wanted))
             return (
@@ -118,7 +124,7 @@ def counting(rule: Rule, *, omega: float | None = None) -> Counting:
     ------
     InputError
         Unknown name; a rule with numbers that are not positive and finite; or a function that JAX
-        cannot trace, or that does not rise with D.
+        cannot trace, or that does not rise with N and D.
     """
     if omega is not None:
         return counting(_with_omega(rule, omega))
@@ -176,19 +182,28 @@ def _require_positive(rule: Counting) -> None:
 
 
 def _require_cost(function: Callable[[Any, Any], Any]) -> None:
-    D = np.array([1e3, 1e9, 1e12, 1e15])
+    along = {"N": np.array([1e8, 1e9, 1e10, 1e12]), "D": np.array([1e3, 1e9, 1e12, 1e15])}
+    middle = np.full(4, 1e9)
     try:
         with jax.enable_x64(True):
-            cost = np.asarray(jax.jit(function)(np.full_like(D, 1e9), D))
+            costs = {
+                name: np.asarray(
+                    jax.jit(function)(*({"N": middle, "D": middle} | {name: values}).values())
+                )
+                for name, values in along.items()
+            }
     except Exception as error:
         raise InputError(
             f"the counting function failed on N=1e9, D=1e9: {type(error).__name__}: "
             f"{str(error).splitlines()[0] if str(error) else ''}",
             remedy="write it with operators and jax.numpy, elementwise over arrays N and D.",
         ) from error
-    if cost.shape != D.shape or not (np.all(cost > 0) and np.all(np.diff(cost) > 0)):
-        raise InputError(
-            "the counting function must be positive and rise with D",
-            [f"at N=1e9, D={', '.join(f'{d:g}' for d in D)} it gives {cost.tolist()}"],
-            remedy="return the FLOP of training N parameters on D tokens.",
-        )
+    for name, cost in costs.items():
+        if cost.shape != middle.shape or not (np.all(cost > 0) and np.all(np.diff(cost) > 0)):
+            other = "D" if name == "N" else "N"
+            places = ", ".join(f"{value:g}" for value in along[name])
+            raise InputError(
+                f"the counting function must be positive and rise with {name}",
+                [f"at {other}=1e9, {name}={places} it gives {cost.tolist()}"],
+                remedy="return the FLOP of training N parameters on D tokens.",
+            )

@@ -27,6 +27,9 @@ SPELLINGS: Mapping[str, set[str]] = {
 }
 """Common names of each column, normalised by `_normal`."""
 
+PLAIN = ("U", "S", "X", "experts", "D_F", "N_nv", "N_v")
+"""Further inputs of laws, known by these names alone; a batch may be in tokens or in sequences."""
+
 UNITS = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "g": 1e9, "billion": 1e9}
 UNITS |= {"t": 1e12, "trillion": 1e12}
 

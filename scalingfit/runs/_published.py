@@ -186,7 +186,7 @@ PUBLISHED = (
     ),
     Published(
         name="vocab_scaling",
-        title="Ten vocabulary sizes; N without vocabulary, V tokens, negative normalised losses",
+        title="Ten vocabulary sizes, V, N_v and the rest N_nv; negative normalised losses",
         rows=1200,
         citation="Tao et al. 2024, arXiv:2407.13623",
         licence=NO_LICENCE,
@@ -196,9 +196,10 @@ PUBLISHED = (
         address_sha256="6571e877469a44cb50b2d05e1fa485587369ee1c47941a4b3b2bfef80496f1b2",
         columns={
             **_N_D_C_L,
-            "N": "params_non_vocab",
+            "N": "params",
             "V": "vocab_size",
             "N_v": "params_vocab",
+            "N_nv": "params_non_vocab",
         },
         options={"allow_negative_loss": True},
         renamed={

@@ -9,7 +9,7 @@ import pandas as pd
 
 from scalingfit._errors import InputError, listed
 from scalingfit.runs._checks import Faults, find_faults, refuse, require_units, to_numbers
-from scalingfit.runs._columns import Column, ColumnSpec, choose_columns
+from scalingfit.runs._columns import PLAIN, Column, ColumnSpec, choose_columns
 from scalingfit.runs._sources import Source, load_source
 from scalingfit.runs._values import NOT_INPUTS, FloatArray
 from scalingfit.runs.table import Runs
@@ -94,6 +94,7 @@ def read(
     """
     _check_options(bad_rows, counting, more)
     loaded = load_source(source)
+    more = {**_further_inputs(loaded.frame, labels), **more}
     asked = {"N": N, "D": D, "C": C, "M": M, **more, "L": L, "loss_se": loss_se, "weight": weight}
     chosen = choose_columns(loaded.frame.columns, asked, loaded.name)
     chosen = {symbol: chosen[symbol] for symbol in asked if symbol in chosen}
@@ -134,6 +135,18 @@ def read(
     )
 
 
+def _further_inputs(frame: pd.DataFrame, labels: Iterable[str] | None) -> dict[str, ColumnSpec]:
+    """Columns that bear the name of a law's input and hold positive numbers, as it does."""
+    wanted = {labels} if isinstance(labels, str) else set(labels or ())
+    found: dict[str, ColumnSpec] = {}
+    for name in PLAIN:
+        if name in frame.columns and name not in wanted:
+            values = frame[name]
+            if values.dtype.kind in "iuf" and np.all(values > 0):
+                found[name] = name
+    return found
+
+
 def _check_options(bad_rows: str, counting: str | None, more: Iterable[str]) -> None:
     if bad_rows not in ("refuse", "drop"):
         raise InputError(f"bad_rows is {bad_rows!r}", remedy='write "refuse" or "drop".')
@@ -152,7 +165,7 @@ def _require_loss_and_input(source: Source, chosen: Mapping[str, Column]) -> Non
     if "L" not in chosen:
         what, example = "the loss L", 'L="val_loss"'
     elif all(symbol in NOT_INPUTS for symbol in chosen):
-        what, example = "any input (N, D, C or another)", 'N="params", D="tokens"'
+        what, example = "any input (N, D, C, X or another)", 'N="params", D="tokens"'
     else:
         return
     raise InputError(

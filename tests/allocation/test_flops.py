@@ -195,6 +195,8 @@ def test_names_functions_and_rules_resolve() -> None:
         (WithInference(NonEmbedding(omega=0.0), 1e12), r"training\.omega = 0"),
         (AspectRatio(aspect=np.inf, context=2048.0, vocabulary=32000.0), "aspect = inf"),
         (lambda N, D: 6 * N, "rise with D"),
+        (lambda N, D: 6 * D, r"rise with N\n +at D=1e9"),
+        (lambda N, D: 1e22 * D / N, "rise with N"),
         (lambda N, D: -N * D, "positive"),
         (lambda N, D: np.sin(N) * D, "with operators and jax.numpy"),
         (lambda N, D: (N * D).sum(), "be positive and rise"),

@@ -15,6 +15,8 @@ from scalingfit.allocation import (
     SixND,
     WithEmbedding,
     WithInference,
+    cheapest,
+    counting,
     frontier,
     non_embedding,
     with_embedding,
@@ -163,6 +165,20 @@ def test_a_function_is_solved_like_the_rule_it_states(chinchilla) -> None:
     by_rule, by_function = solve(draws, BUDGETS, SixND()), solve(draws, BUDGETS, rule)
     np.testing.assert_allclose(by_function.N, by_rule.N, rtol=1e-10)
     assert by_function.a == pytest.approx(by_rule.a, rel=1e-8)
+
+
+@pytest.mark.parametrize("unit", [8.64e19, 1e-9])
+def test_a_cost_may_be_in_any_unit(unit) -> None:
+    """Petaflop days, or nanoflop: the optimum is the same, and so is the way back."""
+    point, C = law("chinchilla").published["hoffmann-2022"].law, np.array([1e18, 1e24])
+    known, found = (
+        solve(point, C / each, counting(lambda N, D, each=each: 6 * N * D / each))
+        for each in (1.0, unit)
+    )
+    for name in ("N", "D", "L", "a", "b"):
+        np.testing.assert_allclose(getattr(found, name), getattr(known, name), rtol=1e-6)
+    back = cheapest(point, found.L, counting=lambda N, D: 6 * N * D / unit)
+    np.testing.assert_allclose(back.draws["C"] * unit, C, rtol=1e-5)
 
 
 def test_fit_on_non_embedding_parameters_pays_for_the_embedding() -> None:

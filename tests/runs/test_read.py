@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scalingfit._errors import InputError
+from scalingfit.law import SYMBOLS
 from scalingfit.runs import Runs, read
+from scalingfit.runs._columns import PLAIN, SPELLINGS
 
 FRAME = pd.DataFrame(
     {
@@ -127,6 +129,21 @@ def test_other_counts_of_parameters_and_train_losses_are_not_taken_for_n_and_l()
     runs = read(frame)
     assert runs.digest == DIGEST
     assert {"params_non_embedding", "train_loss", "n", "c", "flops_6nd"} < set(runs.labels)
+
+
+def test_an_input_of_a_law_is_known_by_its_own_name():
+    """Where it holds positive numbers; else, and where it is asked for as one, it is a label."""
+    runs = read(FRAME.assign(U=[1.0, 2.0, 3.0, 4.0], S=["a", "b", "c", "d"], X=[0.0, 1, 2, 3]))
+    assert runs.columns["U"].tolist() == [1, 2, 3, 4]
+    assert set(runs.labels) == {"run", "S", "X"}
+    assert "U = U" in str(runs)
+    assert "U" in read(FRAME.assign(U=[1.0, 2.0, 3.0, 4.0]), labels=["U"]).labels
+    assert list(read({"X": [1, 2, 4], "loss": [3.0, 2.0, 1.0]}).columns) == ["X", "L"]
+
+
+def test_all_inputs_but_the_batch_are_known_by_their_names():
+    """A batch may be in tokens or in sequences."""
+    assert set(PLAIN) == set(SYMBOLS) - set(SPELLINGS) - {"batch"}
 
 
 def test_a_named_column_wins_over_a_recognised_one():
