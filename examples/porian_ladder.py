@@ -5,7 +5,8 @@
 Porian et al. 2024 (arXiv 2406.19146) reproduce N* ~ C^0.84 as Kaplan et al. did, and then count the
 FLOP of the last layer, shorten the warm-up, let the learning rate decay within each run, and tune.
 For each stage this prints the exponent with its 90 % interval from a law, from isoFLOP profiles and
-from the lower envelope, beside theirs. The table is fetched on first use.
+from the lower envelope, beside theirs. `scalingfit datasets porian_isoflop` says where the table
+comes from; it is read from the folder that SCALINGFIT_DATA names.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import pytest
 
 import scalingfit as sf
 from scalingfit import cli
+from scalingfit.cli import fits
 from scalingfit.cli._cache import cache_folder, use_cache
 from scalingfit.cli._reply import jsonable
 from scalingfit.cli._sampling import Sampling
@@ -272,6 +273,21 @@ def test_frontier_draws_a_picture(saved: Path, type_in: Callable[..., Done]) -> 
     assert refused.code == 2
     assert ".png, .pdf, .svg" in refused.err
     assert names_here() == ["f.png"]
+
+
+def test_what_is_asked_next_goes_with_the_law() -> None:
+    """What cannot be answered is not advised."""
+    said = {name: fits._next_question(sf.law(name), Path("fit.nc")) for name in LAWS_ASKED}
+    assert said == LAWS_ASKED
+
+
+LAWS_ASKED = {
+    "chinchilla": "frontier fit.nc --compute BUDGETS",
+    "data_constrained": "frontier fit.nc --compute BUDGETS --input U=...",
+    "kaplan_steps": "frontier fit.nc --compute BUDGETS --input batch=...",
+    "power": "forecast fit.nc --input X=...",
+    "routed": "forecast fit.nc --params ... --input experts=...",
+}
 
 
 def test_forecast(saved: Path, type_in: Callable[..., Done]) -> None:
@@ -568,7 +584,7 @@ def refused(
         (["frontier", "{saved}", "-C", "1e21", "--omega", "255,300"], ["--omega takes one number"]),
         (["frontier", "{saved}", "-C", "1e21", "--input", "U=1e9"], ["'U'"]),
         (["frontier", "{saved}", "-C", "1e21", "--input", "9"], ["--input U=1e11"]),
-        (["forecast", "{saved}", "--params", "1B"], ["also needs D"]),
+        (["forecast", "{saved}", "--params", "1B"], ["also needs D", "add --tokens ..."]),
         (["laws", "chinchila"], ["chinchilla"]),
         (["datasets", "lader"], ["ladder"]),
         (["read", "runs.csv"], ["no file"]),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from scalingfit._errors import InputError
 
-__all__ = ["names", "number_if_given", "numbers", "numbers_if_given"]
+if TYPE_CHECKING:
+    from scalingfit.allocation.flops import Counting
+
+__all__ = ["counted", "names", "number_if_given", "numbers", "numbers_if_given"]
 
 SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
@@ -49,6 +54,13 @@ def number_if_given(what: str, text: str | None) -> float | None:
             remedy="ask for one after the other.",
         )
     return found[0]
+
+
+def counted(rule: str, omega: str | None) -> Counting:
+    """The counting rule of a name."""
+    from scalingfit.allocation import counting
+
+    return counting(rule, omega=number_if_given("--omega", omega))
 
 
 def _number(word: str) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-__all__ = ["as_typed"]
+__all__ = ["as_typed", "option"]
 
 
 def _columns(found: re.Match[str]) -> str:
@@ -17,8 +17,15 @@ def _columns(found: re.Match[str]) -> str:
 
 
 def _inputs(found: re.Match[str]) -> str:
-    """``add U=..., one number`` as an option for each input."""
-    return "add " + re.sub(r"(\w+=\.\.\.),?", r"--input \1", found[1]) + ", one number"
+    """``add U=..., N=...`` as an option for each input."""
+    names = re.findall(r"(\w+)=\.\.\.", found[0])
+    return "add " + " ".join(map(option, names))
+
+
+def option(name: str) -> str:
+    """How an input of a law is typed."""
+    usual = {"N": "--params ...", "D": "--tokens ...", "C": "--compute ..."}
+    return usual.get(name, f"--input {name}=...")
 
 
 WORDS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
@@ -32,6 +39,7 @@ WORDS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r'batch="critical"', "--input batch=critical"),
     (r"\n +to be built: .*", ""),
     (r", or give a function \(N, D\) -> FLOP", ""),
+    (r"priors=\{'(\w+)': \{'(\w+)': ([^}]+)\}\}", r"--prior \1.\2=\3"),
     (r"priors=\{'(\w+)': ([^}]+)\}", r"--prior \1=\2"),
     (r"noise='(\w+)'", r"--noise \1"),
     (r'(\w+)=\("([^"]+)", ([^)]+)\)', r'--column "\1=\2*\3"'),
@@ -45,7 +53,8 @@ WORDS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r'is loaded with datasets\.load\("[^"]*"\)', "is read by its name: scalingfit datasets"),
     (r"is read with read\(path\)", "is read with scalingfit read FILE"),
     (r"leave it out of the stages", "leave it out: name the others with --stages"),
-    (r"add ((?:\w+=\.\.\.(?:, )?)+), one number", _inputs),
+    (r"add \w+=\.\.\.(?:, \w+=\.\.\.)*", _inputs),
+    (r"or C=\.\.\. from", "or --compute ... from"),
     (r"\(draws=, warmup=\)", "(--draws, --warmup)"),
 ]
 

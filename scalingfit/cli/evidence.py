@@ -13,11 +13,12 @@ from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
-from scalingfit.cli._values import names, numbers, numbers_if_given
-from scalingfit.cli.fits import parsed_priors, within_and_beyond
+from scalingfit.cli._values import counted, names, numbers, numbers_if_given
+from scalingfit.cli.fits import parsed_priors, priors_by_law, within_and_beyond
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
+    from scalingfit.allocation.flops import Counting
     from scalingfit.evidence import Comparison, Stacked, StackedHypothesis
 
 __all__ = ["backtest", "calibrate", "compare"]
@@ -33,8 +34,11 @@ def compare(
     budgets: str | None = None,
     cuts: str | None = None,
     compute: str | None = None,
+    counting: str = "6ND",
+    omega: str | None = None,
     corners: bool = False,
     hypothesis: Repeated = (),
+    prior: Repeated = (),
     plot: Path | None = None,
     table: Table = AS_IT_STANDS,
     sampling: Sampling = AS_USUAL,
@@ -67,28 +71,36 @@ def compare(
     compute
         Budgets in FLOP, with commas between them, that all laws split together, each by its weight;
         by default one inside the runs, the largest, and 10 and 100 times that.
+    counting
+        What a run costs: 6ND, 6ND-non-embedding or 6ND-with-embedding; of --compute and of the
+        exponents in --hypothesis.
+    omega
+        Size of the embeddings in the last two; see `scalingfit frontier --help`.
     corners
         Also weigh Kaplan's law and Chinchilla's as corners of one family, with Bayes factors: two
         fits more. Where the runs lie between the corners is told anyway if `nested` is compared.
     hypothesis
         A statement about the exponents a and b of N* and D* in C, or about parameters, to be
         weighed under each law and averaged over them. Repeat for several.
+    prior
+        Replace a prior of one law, `kaplan.alpha_N=LogNormal(-1.5, 0.7)`, or pin a parameter,
+        `chinchilla.beta=0.28`. Repeat for several.
     plot
         Draw every law's forecast and frontier into this file (.png, .pdf or .svg).
     """
-    together = _split_by_all(compute, names(laws))
+    together, rule = _split_by_all(compute, names(laws)), counted(counting, omega)
     _require_known(hypothesis, names(laws), noise and names(noise))
     with drawing(plot) as save:
         loaded = load(runs, table)
         with progress(f"comparing laws on {len(loaded)} runs"):
             found = sf.compare(
-                loaded, names(laws), noise and names(noise), by=by,
+                loaded, names(laws), noise and names(noise), by=by, priors=priors_by_law(prior),
                 cuts=numbers_if_given("--cuts", cuts),
                 budgets=numbers_if_given("--budgets", budgets), **sampling.options(),
             )  # fmt: skip
-            stacked = _stacked(found, together)
+            stacked = _stacked(found, together, rule)
             at = found.corners() if corners else found.family
-            said, unsaid = _weighed(found, hypothesis)
+            said, unsaid = _weighed(found, hypothesis, rule)
         drawn = save(lambda report: report.evidence_plots.comparison(found))
     data, shown = found.as_json(), [understood(loaded), found]
     if stacked is not None:
@@ -112,6 +124,7 @@ def backtest(
     cuts: str | None = None,
     split: str | None = None,
     by: str | None = None,
+    prior: Repeated = (),
     plot: Path | None = None,
     table: Table = AS_IT_STANDS,
     sampling: Sampling = AS_USUAL,
@@ -140,6 +153,9 @@ def backtest(
         Instead: a column that says train or test of each run.
     by
         Fit and forecast the runs of each value of this column by themselves.
+    prior
+        Replace a prior of one law, `kaplan.alpha_N=LogNormal(-1.5, 0.7)`, or pin a parameter,
+        `chinchilla.beta=0.28`. Repeat for several.
     plot
         Draw calibration and forecasts into this file (.png, .pdf or .svg).
     """
@@ -148,7 +164,7 @@ def backtest(
         with progress(f"forecasting within {len(loaded)} runs"):
             found = sf.backtest(
                 loaded, names(laws), noise and names(noise), split=split,
-                cuts=numbers_if_given("--cuts", cuts), by=by,
+                cuts=numbers_if_given("--cuts", cuts), by=by, priors=priors_by_law(prior),
                 **sampling.options(),
             )  # fmt: skip
         drawn = save(lambda report: report.evidence_plots.backtest(found))
@@ -231,31 +247,31 @@ def _require_known(statements: Sequence[str], laws: Sequence[str], noises: Any) 
 
 
 def _weighed(
-    found: Comparison, statements: Sequence[str]
+    found: Comparison, statements: Sequence[str], counting: Counting
 ) -> tuple[list[StackedHypothesis], list[str]]:
     """The answers, and the statements that have none: these are told, and nothing else is lost."""
     said, unsaid = [], []
     for text in statements:
         try:
-            said.append(found.hypothesis(text))
+            said.append(found.hypothesis(text, counting=counting))
         except InputError as error:
             warn(str(error))
             unsaid.append(text)
     return said, unsaid
 
 
-def _stacked(found: Comparison, budgets: list[float] | None) -> Stacked | None:
+def _stacked(found: Comparison, budgets: list[float] | None, counting: Counting) -> Stacked | None:
     """What the laws say together: how to split budgets, or the loss further along one input.
 
     None where they have no such question in common, or need more than N and D for it.
     """
     if budgets is not None:
-        return found.frontier(budgets)
+        return found.frontier(budgets, counting=counting)
     columns = found.runs.columns
     several = {tuple(sorted(fit.model.law.inputs())) for fit in found.posteriors.values()}
     match list(several):
         case [("D", "N")] if "C" in columns:
-            return found.frontier(within_and_beyond(columns["C"]))
+            return found.frontier(within_and_beyond(columns["C"]), counting=counting)
         case [(name,)]:
             return found.forecast(**{name: within_and_beyond(columns[name])})
     return None

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 import scalingfit as sf
+from scalingfit._errors import InputError
 from scalingfit._files import replacing
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
+from scalingfit.cli._words import option
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
@@ -22,9 +24,10 @@ if TYPE_CHECKING:
 
     from scalingfit.allocation import Frontier
     from scalingfit.inference import Posterior
+    from scalingfit.law import Law
     from scalingfit.runs import Runs
 
-__all__ = ["fit", "fitted", "parsed_priors", "usual_frontier", "within_and_beyond"]
+__all__ = ["fit", "fitted", "parsed_priors", "priors_by_law", "usual_frontier", "within_and_beyond"]
 
 
 def fit(
@@ -79,9 +82,18 @@ def fit(
         shown.append(found)
         data["frontier"] = found.summary()
     if out is not None:
-        shown.append(f"saved to {out}; next: scalingfit frontier {out} --compute BUDGETS")
+        shown.append(f"saved to {out}; next: scalingfit {_next_question(type(post.law), out)}")
         data["saved"] = str(out)
     return Reply(data, shown, warned=not post.verdict.ok)
+
+
+def _next_question(law: type[Law], fit: Path) -> str:
+    """What a fit of the law is asked first."""
+    from scalingfit.allocation.extras import splits
+
+    asked = {"N", "D", "S"} if splits(law) else set()
+    further = "".join(f" {option(name)}" for name in law.inputs() if name not in asked)
+    return f"frontier {fit} --compute BUDGETS{further}" if asked else f"forecast {fit}{further}"
 
 
 def fitted(runs: Runs, **options: Any) -> Posterior:
@@ -120,3 +132,17 @@ def parsed_priors(texts: tuple[str, ...]) -> dict[str, Any] | None:
     from scalingfit.inference.priors import parse_priors
 
     return dict(parse_priors(list(texts)))
+
+
+def priors_by_law(texts: tuple[str, ...]) -> dict[str, dict[str, Any]] | None:
+    """Priors from texts such as ``kaplan.alpha_N=LogNormal(-1.5, 0.7)``, by law."""
+    by_law: dict[str, list[str]] = {}
+    for text in texts:
+        law, dot, rest = text.partition("=")[0].partition(".")
+        if not dot or not rest.strip():
+            raise InputError(
+                f"prior {text!r} names no law",
+                remedy="write --prior kaplan.alpha_N=LogNormal(-1.5, 0.7).",
+            )
+        by_law.setdefault(law.strip(), []).append(text.partition(".")[2])
+    return {law: parsed_priors(tuple(each)) or {} for law, each in by_law.items()} or None

@@ -13,7 +13,7 @@ from scalingfit._errors import InputError
 from scalingfit.cli._picture import drawing
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._table import Repeated
-from scalingfit.cli._values import number_if_given, numbers, numbers_if_given
+from scalingfit.cli._values import counted, number_if_given, numbers, numbers_if_given
 
 if TYPE_CHECKING:
     from scalingfit.inference import Posterior
@@ -50,14 +50,12 @@ class Terms:
 
     def options(self) -> dict[str, Any]:
         """The same as keywords of the library."""
-        from scalingfit.allocation import counting
-
         given = {
             "max_params": number_if_given("--max-params", self.max_params),
             "inference_tokens": number_if_given("--inference-tokens", self.inference_tokens),
         }
-        rule = counting(self.counting, omega=number_if_given("--omega", self.omega))
         stated = {name: value for name, value in given.items() if value is not None}
+        rule = counted(self.counting, self.omega)
         return {"counting": rule, **_inputs(self.input), **stated}
 
 

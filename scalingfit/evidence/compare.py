@@ -17,7 +17,6 @@ from scalingfit.evidence.candidates import (
     Noises,
     Priors,
     candidates,
-    dimension,
     fit_each,
     settings_of,
     unweighted,
@@ -95,7 +94,7 @@ def compare(
         )
     by = "budget" if by is None and budgets is not None else by
     groups = _groups(runs, by, budgets)
-    least = 2 + max(map(dimension, models.values()))
+    least = 2 + max(model.free for model in models.values())
     ahead, notes = _ahead(runs, least, cuts, budgets) if future else ([], [])
     posteriors = fit_each(models, runs, settings)
     left = {name: leave_out(fit, groups, settings, refit=refit) for name, fit in posteriors.items()}

@@ -243,6 +243,10 @@ class Comparison:
                 for cut in self.cuts
             ],
             "high_k": self.high_k(),
+            "pointwise": {
+                name: {"elpd": item.loo.elpd_i.tolist(), "k": item.loo.k.tolist()}
+                for name, item in self.standings.items()
+            },
             "best": self.best,
             "decided": self.decided,
             "conclusion": self.conclusion,

@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scalingfit.evidence.scores import band
+from scalingfit.inference.programs import prior_values
+
 if TYPE_CHECKING:
     from scalingfit.evidence.comparison import Comparison
 
 __all__ = ["conclude"]
+
+HEAVY = 0.1  # weight from which a law's forecasts matter to the stack
+FAR_OUT = 0.01  # of a prior's mass
 
 
 def conclude(comparison: Comparison) -> list[str]:
@@ -29,6 +35,7 @@ def conclude(comparison: Comparison) -> list[str]:
         ]
     if comparison.cuts:
         said.append(_conclude_future(comparison))
+    said += _held_by_priors(comparison)
     failed = [
         name for name, fit in comparison.posteriors.items() if fit.verdict.status == "not converged"
     ]
@@ -42,22 +49,59 @@ def _conclude_future(comparison: Comparison) -> str:
         name: [ahead.log_score for ahead in standing.future]
         for name, standing in comparison.standings.items()
     }
-    best = max(scores, key=lambda name: float(np.mean(np.concatenate(scores[name]))))
+    means = {name: float(np.mean(np.concatenate(found))) for name, found in scores.items()}
+    best, *others = sorted(means, key=lambda name: -means[name])
     sums = {name: [float(cut.sum()) for cut in found] for name, found in scores.items()}
     winners = [max(zip(cut, sums, strict=True))[1] for cut in zip(*sums.values(), strict=True)]
     who = f"{best} also" if best == comparison.best else f"But {best}"
-    return (
+    said = (
         f"{who} foretells larger runs from smaller ones best on the whole, and at "
-        f"{winners.count(best)} of {len(winners)} cuts; the 90 % intervals of {best} held "
-        f"{_inside(comparison, best):.0%} of these."
+        f"{winners.count(best)} of {len(winners)} cuts"
     )
+    if others:
+        gap = np.concatenate(scores[best]) - np.concatenate(scores[others[0]])
+        error = float(np.std(gap)) / np.sqrt(len(gap))
+        said += f" (log score {gap.mean():.2f} ± {error:.2f} a run above {others[0]})"
+    said += f"; the 90 % intervals of {best} held {_inside(comparison, best)[0]:.0%} of these."
+    for name in comparison.standings:
+        share, count = _inside(comparison, name)
+        weight = comparison.weights[name]
+        if weight >= HEAVY and share < band(0.9, count)[0]:
+            whose = f"those of {name}, which has weight {weight:.2f}," if name != best else "These"
+            said += f" {whose[0].upper()}{whose[1:]} " + (
+                f"held {share:.0%}: beyond the runs it is over-confident."
+                if name != best
+                else "are too narrow: beyond the runs it is over-confident."
+            )
+    return said
 
 
-def _inside(comparison: Comparison, name: str) -> float:
-    """Share of all forecasts of larger runs that lie in their 90 % interval."""
+def _held_by_priors(comparison: Comparison) -> list[str]:
+    """Name the laws whose parameters the runs pull to where their priors have next to no mass."""
+    pulled = {}
+    for name, fit in comparison.posteriors.items():
+        before, law = prior_values(fit.model), fit.model.law.parameters()
+        shares = {
+            site: float(np.mean(before[site] < np.median(fit.draws[site])))
+            for site in fit.model.sites
+            if site in law
+        }
+        if far := [site for site, share in shares.items() if min(share, 1 - share) < FAR_OUT]:
+            pulled[name] = far
+    return [
+        f"The runs pull {' and '.join(far)} of {name} to where the prior has less than "
+        f"{FAR_OUT:.0%}: its elpd and its evidence are those of law and prior together; state "
+        f"priors for these runs (priors={{'{name}': {{'{far[0]}': ...}}}})."
+        for name, far in pulled.items()
+    ]
+
+
+def _inside(comparison: Comparison, name: str) -> tuple[float, int]:
+    """Share of all forecasts of larger runs that lie in their 90 % interval; how many there are."""
     held = [
         (ahead.quantiles[0] <= losses) & (losses <= ahead.quantiles[2])
         for cut, ahead in zip(comparison.cuts, comparison.standings[name].future, strict=True)
         for losses in [comparison.runs["L"][cut.test]]
     ]
-    return float(np.mean(np.concatenate(held)))
+    every = np.concatenate(held)
+    return float(np.mean(every)), len(every)

@@ -68,13 +68,20 @@ class Corners:
     def conclusion(self) -> str:
         """What follows from the Bayes factor, in a sentence."""
         log = self.log_bayes_factor.log
+        one, other = self.evidence["chinchilla"], self.evidence["kaplan"]
         better, worse = ("Chinchilla", "Kaplan") if log > 0 else ("Kaplan", "Chinchilla")
         ratio = abs(log)
-        times = f"{np.exp(ratio):.3g}" if ratio < 10 else f"10^{ratio / np.log(10):.0f}"
-        odds = f"{better}'s corner is {times} times as probable as {worse}'s"
-        if ratio >= STRONG:
-            return f"Given these runs and even odds beforehand, {odds}."
-        return f"Given these runs, the corners cannot be told apart: from even odds, {odds}."
+        odds = f"{better}'s corner is {_times(ratio)} times as probable as {worse}'s"
+        said = f"Given these runs and even odds beforehand, {odds}."
+        if ratio < STRONG:
+            said = f"Given these runs, the corners cannot be told apart: from even odds, {odds}."
+        between = self.evidence["family"].log - max(one.log, other.log)
+        if between >= STRONG:
+            said += (
+                f" But the whole family is {_times(between)} times as probable as that corner: "
+                "the law that these runs follow is neither."
+            )
+        return said
 
     def as_json(self) -> dict[str, Any]:
         """A dictionary ready for JSON."""
@@ -93,7 +100,8 @@ class Corners:
             *self.family.lines(),
             f"log Bayes factor, Chinchilla's corner (q = 1) over Kaplan's (E = 0, q = beta): "
             f"{factor.log:.1f} ± {factor.error:.2f}",
-            "probabilities from equal odds: "
+            "probabilities from equal odds, under the priors of the family (log evidence above is "
+            "under each law's own): "
             + ", ".join(f"{name} {value:.3g}" for name, value in self.probabilities.items()),
         ]
         lines += [
@@ -104,6 +112,11 @@ class Corners:
         return "\n".join([*lines, self.family.conclusion, self.conclusion])
 
     __repr__ = __str__
+
+
+def _times(log: float) -> str:
+    """A ratio from its logarithm."""
+    return f"{np.exp(log):.3g}" if log < 10 else f"10^{log / np.log(10):.0f}"
 
 
 def corners(

@@ -21,9 +21,9 @@ __all__ = ["Family"]
 Floats = NDArray[np.float64]
 
 SIDES = {
-    "chinchilla": "P(q nearer to 1 than to beta), Chinchilla's side",
-    "kaplan": "P(q nearer to beta, E below half a nat), Kaplan's side",
-    "neither": "P(q nearer to beta, E above half a nat), neither",
+    "chinchilla": "P(q nearer to 1 than to beta), as in Chinchilla's law",
+    "kaplan": "P(q nearer to beta, E below half a nat), as nearly in Kaplan's law",
+    "neither": "P(q nearer to beta, E above half a nat), as in neither",
 }
 SMALL = 0.5  # nats: an irreducible loss below it is on Kaplan's side
 SURE = 0.95
@@ -90,14 +90,16 @@ class Family:
         best = max(sides, key=lambda name: sides[name]["posterior"])
         after, before = sides[best]["posterior"], sides[best]["prior"]
         where = {
-            "chinchilla": "on Chinchilla's side (q nearer to 1 than to beta)",
-            "kaplan": "on Kaplan's side (q nearer to beta, E below half a nat)",
-            "neither": "on neither side (q nearer to beta, E above half a nat)",
+            "chinchilla": "combine as in Chinchilla's law (q nearer to 1 than to beta)",
+            "kaplan": "combine as in Kaplan's law (q nearer to beta), above a floor of less than "
+            "half a nat",
+            "neither": "combine as in Kaplan's law (q nearer to beta), but above a floor of more "
+            "than half a nat, which his law has not",
         }[best]
         place = f"{where}, with probability {after:.3g} ({before:.2g} beforehand)"
         if after >= SURE:
-            return f"Given these runs, the law lies {place}."
-        return f"Given these runs, the corner is open: the law lies most likely {place}."
+            return f"In the family of both laws the terms of N and D {place}."
+        return f"In the family of both laws it is open how the terms combine: mostly they {place}."
 
     def as_json(self) -> dict[str, Any]:
         """A dictionary ready for JSON."""

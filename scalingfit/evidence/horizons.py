@@ -84,6 +84,11 @@ def horizons(
     measure, scale = scale_of(runs)
     what = f"a forecast needs at least {least} runs to fit and one beyond them"
     reach = f"the runs' scales go from {engineering(scale.min())} to {engineering(scale.max())}"
+    if split is not None and cuts is not None:
+        raise InputError(
+            "a split and cuts are both given, and either says which runs are fitted",
+            remedy="leave one of them out.",
+        )
     if split is not None:
         found = [_horizon(scale, _source_split(runs, split))]
     else:

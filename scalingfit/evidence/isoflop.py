@@ -42,6 +42,10 @@ class Exponent:
     budgets: int
     messages: tuple[str, ...] = ()
 
+    def above(self, other: Exponent) -> float:
+        """Probability that it is larger than another."""
+        return float(np.mean(np.sort(other.a).searchsorted(self.a) / len(other.a)))
+
     def interval(self) -> tuple[float, float, float]:
         """Median, 5 % and 95 % quantile."""
         low, middle, high = np.quantile(self.a, [0.05, 0.5, 0.95])

@@ -41,6 +41,9 @@ __all__ = ["reconcile"]
 KAPLAN = 0.73
 """Kaplan et al. 2020, equation 1.7 and below: N ~ C^0.73, embeddings left out."""
 
+SURE = 0.025
+"""Below this probability that one exponent is above another, or above its rest, they differ."""
+
 
 def reconcile(
     stages: Mapping[str, Runs],
@@ -195,7 +198,20 @@ def _stage(
         for method, found in exponents.items()
         for message in (found.messages if found else ())
     ]
+    messages += _disagreement(exponents["law"], exponents["isoflop"])
     return Stage(posterior, exponents, curves, published, tuple(messages))
+
+
+def _disagreement(law: Exponent | None, isoflop: Exponent | None) -> list[str]:
+    """Say where the two ways that have error bars of their own find different exponents."""
+    if law is None or isoflop is None or SURE < law.above(isoflop) < 1 - SURE:
+        return []
+    one, other = ("{:.3f} [{:.3f}, {:.3f}]".format(*each.interval()) for each in (law, isoflop))
+    return [
+        f"law and isoflop disagree, {one} and {other}: over these runs the law's form does not "
+        "hold, or the best sizes follow no power law; trust the profiles inside their budgets, and "
+        "neither far beyond"
+    ]
 
 
 def _over_kaplans_sizes(posterior: Posterior, published: tuple[float, ...], omega: float) -> Stage:

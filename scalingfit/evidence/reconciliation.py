@@ -7,8 +7,6 @@ import html
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from scalingfit._errors import InputError
 from scalingfit.evidence.isoflop import Exponent
 from scalingfit.evidence.profiles import Profiles
@@ -75,7 +73,7 @@ class Reconciliation:
         one, other = (self.stages[name].exponents[method] for name in (first, second))
         if one is None or other is None:
             raise InputError(f"{method} gives no exponent for one of {first!r} and {second!r}")
-        return float(np.mean(np.sort(other.a).searchsorted(one.a) / len(other.a)))
+        return one.above(other)
 
     def summary(self) -> list[dict[str, Any]]:
         """One dictionary a stage, ready for JSON: the median and the 5 and 95 % quantiles of a."""

@@ -56,6 +56,11 @@ def conclude(name: str, record: Record) -> str:
         said = f"{held}: they are wider than they need to be."
     else:
         said = f"{held}: plain extrapolation is over-confident."
+    above = float(np.mean(record.pit > 0.5))
+    few, many = band(0.5, count)
+    if not few <= above <= many:
+        side = "high" if above < few else "low"
+        said += f" But {above:.0%} of the runs came out above their median: they are too {side}."
     if rate > 0 and gain > 2:
         wide = float(coverage(record.wide_ends, record.observed)[NINETY])
         said += (
@@ -64,11 +69,18 @@ def conclude(name: str, record: Record) -> str:
         )
         learned = np.any(record.wide_log_score != record.log_score)
         said += (
-            f"; learned from the other horizons, it brings {share:.0%} to {wide:.0%}."
+            f"; learned from the other horizons, it brings {share:.0%} to {wide:.0%}"
+            f"{_off(wide, count)}."
             if learned
             else "."
         )
     return said
+
+
+def _off(share: float, count: int) -> str:
+    """What is wrong with a coverage of 90 % intervals, if anything is."""
+    low, high = band(0.9, count)
+    return ", wider than need be" if share > high else ", still too few" if share < low else ""
 
 
 def _limit(row: dict[str, Any]) -> str:

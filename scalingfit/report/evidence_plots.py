@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
 from scalingfit.evidence import Backtest, Comparison, Reconciliation
@@ -22,6 +23,8 @@ __all__ = ["backtest", "comparison", "reconciliation"]
 
 COLORS = (BLUE, ORANGE, GREEN, PINK, INK)
 BINS = 10
+Floats = NDArray[np.float64]
+
 PLAIN = {"N", "D"}
 """Inputs of a law that splits a budget without further ones."""
 
@@ -93,13 +96,13 @@ def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str]) -> None:
     axes.set_yscale("log")
     log_axis(axes, "x")
     log_axis(axes, "y")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, title="bands: 90 % of the draws", title_fontsize=8)
 
 
 def _foretold(axes: Axes, found: Comparison, name: str, color: str) -> None:
     """Losses of runs that a law had not seen, over its forecasts of them."""
     pairs = list(zip(found.cuts, found.standings[name].future, strict=True))
-    distance = np.concatenate([cut.distance[cut.test] for cut, _ in pairs])
+    distance = _side_by_side(np.concatenate([cut.distance[cut.test] for cut, _ in pairs]))
     low, middle, high = np.concatenate([ahead.quantiles for _, ahead in pairs], axis=1)
     observed = np.concatenate([found.runs["L"][cut.test] for cut, _ in pairs])
     inside = float(np.mean((low <= observed) & (observed <= high)))
@@ -109,6 +112,17 @@ def _foretold(axes: Axes, found: Comparison, name: str, color: str) -> None:
     axes.set_xscale("log")
     tidy(axes)
     axes.set_title(f"{name}: {inside:.0%} inside", loc="left", fontsize=9, color=INK)
+
+
+def _side_by_side(distance: Floats) -> Floats:
+    """Distances with those of one budget moved apart a little, so that none hides another."""
+    log = np.log(distance)
+    width = 0.06 * max(float(np.ptp(log)), 0.5)
+    moved = log.copy()
+    for place in np.unique(np.round(log / width)):
+        here = np.flatnonzero(np.round(log / width) == place)
+        moved[here] += 0.4 * width * np.linspace(-1, 1, len(here)) if len(here) > 1 else 0.0
+    return np.asarray(np.exp(moved))
 
 
 def _finish(axes: Axes) -> None:
@@ -153,7 +167,8 @@ def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
     best = found.best
     shown = dict(zip(records, COLORS, strict=False))
     _errors(errors, found.records[best], shown.get(best, INK))
-    tidy(errors, f"{best}, 90 %; grey: widened")
+    widened = np.any(found.records[best].wide_ends != found.records[best].ends)
+    tidy(errors, f"{best}, 90 %{'; grey: widened' if widened else ''}")
     errors.set(
         xlabel="times larger than the largest fitted run", ylabel="loss from its median forecast"
     )
@@ -175,14 +190,11 @@ def _coverage(axes: Axes, record: Record, color: str) -> None:
 
 
 def _errors(axes: Axes, record: Record, color: str) -> None:
-    level = LEVELS.index(0.9)
-    # Runs of one budget lie on top of each other, so that opacities would add up.
+    level, distance = LEVELS.index(0.9), _side_by_side(record.distance)
     for (low, high), shade in ((record.wide_ends[level], "#D8D8D8"), (record.ends[level], color)):
-        axes.vlines(
-            record.distance, low / record.point, high / record.point, color=shade, linewidth=1.5
-        )
+        axes.vlines(distance, low / record.point, high / record.point, color=shade, linewidth=1.5)
     ratio = record.observed / record.point
-    axes.scatter(record.distance, ratio, s=5, color=INK, alpha=0.6, linewidths=0, zorder=3)
+    axes.scatter(distance, ratio, s=5, color=INK, alpha=0.6, linewidths=0, zorder=3)
     axes.axhline(1, color=GREY, linewidth=0.8)
 
 

@@ -167,7 +167,33 @@ def test_few_forecasts_are_no_comfort(inside: int, of: int, said: str) -> None:
     observed = np.where(np.arange(of) < inside, 0.0, 2.0)
     ends = np.broadcast_to(np.array([-1.0, 1.0])[:, None], (4, 2, of))
     record: Any = SimpleNamespace(
-        observed=observed, ends=ends, discrepancy=SimpleNamespace(rate=0.0, gain=0.0)
+        observed=observed,
+        ends=ends,
+        pit=(np.arange(of) + 0.5) / of,
+        discrepancy=SimpleNamespace(rate=0.0, gain=0.0),
+    )
+    assert said in conclude("law", record)
+    assert "too low" not in conclude("law", record)
+    record.pit = np.linspace(0.6, 0.9, of)
+    assert "But 100% of the runs came out above their median: they are too low." in conclude(
+        "law", record
+    )
+
+
+@pytest.mark.parametrize(
+    ("wide", "said"),
+    [(60, "50% to 60%, still too few."), (90, "50% to 90%."), (100, "50% to 100%, wider than")],
+)
+def test_widened_intervals_are_judged_too(wide: int, said: str) -> None:
+    held, widened = (np.where(np.arange(100) < inside, 1.0, -1.0) for inside in (50, wide))
+    record: Any = SimpleNamespace(
+        observed=np.zeros(100),
+        ends=np.broadcast_to(np.stack([-held, held]), (4, 2, 100)),
+        wide_ends=np.broadcast_to(np.stack([-widened, widened]), (4, 2, 100)),
+        pit=(np.arange(100) + 0.5) / 100,
+        log_score=np.zeros(100),
+        wide_log_score=np.ones(100),
+        discrepancy=SimpleNamespace(rate=0.1, gain=30.0),
     )
     assert said in conclude("law", record)
 

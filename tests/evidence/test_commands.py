@@ -13,7 +13,9 @@ import pytest
 import scalingfit
 from scalingfit import cli, law
 from scalingfit._errors import InputError
+from scalingfit.allocation import counting
 from scalingfit.cli import evidence as evidence_commands
+from scalingfit.cli._reply import jsonable
 from scalingfit.evidence import Backtest, Comparison, Exponent, Reconciliation
 from scalingfit.evidence.calibrate import Calibration
 from scalingfit.evidence.horizons import horizons
@@ -102,7 +104,7 @@ def test_compare_tells_where_between_the_corners_the_runs_lie(
     said = json.loads(capsys.readouterr().out)["family"]
     assert said["sides"]["chinchilla"]["posterior"] > 0.95 > said["sides"]["chinchilla"]["prior"]
     assert set(said["intervals"]["E"]) == {"posterior", "prior"}
-    assert said["conclusion"].startswith("Given these runs, ")
+    assert said["conclusion"].startswith("In the family of both laws ")
 
 
 def test_compare_weighs_hypotheses(comparison: Comparison, file: str, stand_in, capsys) -> None:
@@ -115,6 +117,25 @@ def test_compare_weighs_hypotheses(comparison: Comparison, file: str, stand_in, 
     cli.run([*words[:4], "--json"])
     (found,) = json.loads(capsys.readouterr().out)["hypotheses"]
     assert set(found["each"]) == {"chinchilla", "kaplan"}
+    by_size = ["--counting", "6ND-non-embedding", "--omega", "1200"]
+    cli.run([*words[:4], *by_size, "--json"])
+    (other,) = json.loads(capsys.readouterr().out)["hypotheses"]
+    rule = counting("6ND-non-embedding", omega=1200)
+    expected = comparison.hypothesis("a > 0.3", counting=rule).as_json()
+    assert other == json.loads(json.dumps(jsonable(expected)))
+    assert other != found
+
+
+def test_priors_are_stated_law_by_law(file: str, stand_in, comparison: Comparison, capsys) -> None:
+    asked = stand_in("compare", comparison)
+    given = ["--prior", "kaplan.alpha_N=LogNormal(-1.5, 0.7)", "--prior", "kaplan.alpha_D=0.1"]
+    cli.run(["compare", file, *given, "--prior", "chinchilla.E = 1.7"])
+    assert asked["priors"]["chinchilla"] == {"E": 1.7}
+    assert asked["priors"]["kaplan"]["alpha_D"] == 0.1
+    assert asked["priors"]["kaplan"]["alpha_N"].scale == 0.7
+    capsys.readouterr()
+    assert cli.run(["compare", file, "--prior", "E=1.7"]) == 2
+    assert "names no law" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("statement", ["a >", "alhpa > 0.3"])
@@ -178,7 +199,7 @@ def test_laws_of_one_input_forecast_along_it_together(
         runs=Runs.from_columns({"X": X, "L": 0.5 + 20 * X**-0.3}),
         forecast=lambda **asked: asked,
     )
-    assert evidence_commands._stacked(found, None) == expected
+    assert evidence_commands._stacked(found, None, counting("6ND")) == expected
 
 
 def test_one_law_is_told_what_to_type(file: str, capsys) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import arviz_base
 import arviz_stats
 import numpy as np
+import numpyro.distributions as dist
 import pytest
 from scipy.special import logsumexp
 from scipy.stats import binom, lognorm
@@ -16,6 +17,7 @@ from scipy.stats import binom, lognorm
 from scalingfit import law
 from scalingfit._errors import InputError
 from scalingfit.allocation import Forecast
+from scalingfit.cli._words import as_typed
 from scalingfit.evidence.budgets import clusters
 from scalingfit.evidence.compare import compare, rank
 from scalingfit.evidence.comparison import Comparison, told_apart
@@ -126,12 +128,37 @@ def test_future_runs_are_foretold_from_past_ones_only(comparison: Comparison, ru
         assert np.all((low < middle) & (middle < high))
 
 
+def test_a_stack_that_foretells_badly_is_told(comparison: Comparison) -> None:
+    """Intervals of the heavy law that no larger run is in; how much better the best foretells."""
+    assert "over-confident" not in comparison.conclusion
+    assert "a run above kaplan)" in comparison.conclusion
+    heavy = comparison.standings["chinchilla"]
+    beside = [dataclasses.replace(ahead, quantiles=ahead.quantiles * 1.5) for ahead in heavy.future]
+    standings = {**comparison.standings, "chinchilla": dataclasses.replace(heavy, future=beside)}
+    told = dataclasses.replace(comparison, standings=standings).conclusion
+    assert "held 0% of these. These are too narrow: beyond the runs it is over-confident" in told
+
+
+def test_a_law_that_its_prior_holds_back_is_told(comparison: Comparison, runs: Runs) -> None:
+    """A fit is scored with its prior: one that has hardly a draw where the runs pull is named."""
+    assert "to where the prior" not in comparison.conclusion
+    narrow = {"kaplan": {"alpha_D": dist.LogNormal(0.0, 0.05)}}
+    held = compare(runs, BOTH, "normal", priors=narrow, cuts=[6e20], **QUICK)
+    said = "The runs pull alpha_D( and .*)? of kaplan to where the prior has less than 1%"
+    assert re.search(said, held.conclusion)
+    assert "priors={'kaplan': {'alpha_D': ...}}" in held.conclusion
+    assert "--prior kaplan.alpha_D=..." in as_typed(held.conclusion)
+
+
 def test_a_comparison_can_be_read_and_saved(comparison: Comparison) -> None:
     text = str(comparison)
     assert "36 runs, leaving out each run" in text
     parsed = json.loads(json.dumps(comparison.as_json()))
     assert parsed["best"] == "chinchilla"
     assert len(parsed["cuts"]) == 2
+    each = parsed["pointwise"]["kaplan"]
+    assert len(each["k"]) == 36
+    assert sum(each["elpd"]) == pytest.approx(comparison.standings["kaplan"].loo.elpd)
     frame = comparison.to_pandas()
     assert frame.loc["chinchilla", "elpd"] > frame.loc["kaplan", "elpd"]
 

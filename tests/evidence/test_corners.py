@@ -14,6 +14,7 @@ from scipy.stats import lognorm
 from scalingfit import law
 from scalingfit._errors import InputError
 from scalingfit.evidence import Comparison, Corners, Evidence, Family, corners, evidence
+from scalingfit.evidence.corners import STRONG
 from scalingfit.inference.build import build
 from scalingfit.inference.fit import posterior_of
 from scalingfit.inference.sampler import sample
@@ -59,11 +60,11 @@ def test_every_draw_has_one_side() -> None:
     shares = {name: row["posterior"] for name, row in found.sides().items()}
     assert shares == {"chinchilla": 0.25, "kaplan": 0.5, "neither": 0.25}
     assert found.conclusion.startswith(
-        "Given these runs, the corner is open: the law lies most likely on K"
+        "In the family of both laws it is open how the terms combine: mostly they combine as in K"
     )
     text = str(found)
     assert "E 0.900 [0.100, 1.700] (prior 1." in text
-    assert "Kaplan's side: 0.5 (prior 0." in text
+    assert "as nearly in Kaplan's law: 0.5 (prior 0." in text
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,7 @@ def test_every_draw_has_one_side() -> None:
         (2.0, "cannot be told apart: from even odds, Chinchilla's corner is 7.39 times"),
         (-4.0, "Kaplan's corner is 54.6 times as probable as Chinchilla's"),
         (700.0, "Chinchilla's corner is 10^304 times"),
+        (0.5, "But the whole family is 90 times as probable as that corner"),
     ],
 )
 def test_odds_follow_from_evidence(log: float, said: str) -> None:
@@ -88,6 +90,7 @@ def test_odds_follow_from_evidence(log: float, said: str) -> None:
     for name, weight in weights.items():
         assert found.probabilities[name] == pytest.approx(weight / sum(weights.values()))
     assert said in found.conclusion
+    assert ("whole family" in found.conclusion) == (5.0 - max(log, 0.0) >= STRONG)
 
 
 def test_a_bayes_factor_of_one_dimension_is_that_of_quadrature() -> None:
@@ -123,7 +126,7 @@ def test_runs_of_chinchillas_law_lie_on_its_side(runs: Runs) -> None:
     row = found.intervals()
     assert row["E"]["posterior"]["q5"] > 0.5
     assert row["q"]["posterior"]["q5"] < 1 < row["q"]["posterior"]["q95"]
-    assert "the law lies on Chinchilla's side" in found.conclusion
+    assert "the terms of N and D combine as in Chinchilla's law" in found.conclusion
 
 
 def test_corners_have_the_priors_and_the_noise_of_the_family_that_was_compared(
