@@ -1,8 +1,12 @@
 """Many tables of 240 runs, tool by tool: ``python -m benchmarks.speed.batch``.
 
 In interleaved rounds. Each table is a bootstrap of the 240 runs with its losses scattered anew, so
-that nothing can be shared between fits. Rates are fits a second,
-of checked posteriors for the samplers and of point estimates for SciPy and `chinchilla`.
+that nothing can be shared between fits. Rates are fits a second, of checked posteriors for the
+samplers and of point estimates for SciPy and `chinchilla`. All get the same tables, made
+beforehand, and the means of the first posteriors are compared.
+
+ESS is the least of all parameters, by ArviZ; of draws that were chosen by weight it is what their
+weights are worth, which is less than ArviZ makes of them.
 """
 
 from __future__ import annotations
@@ -17,24 +21,37 @@ from typing import Any
 import numpy as np
 
 import scalingfit as sf
-from benchmarks.speed.peers import model, numpyro_data, numpyro_draws, numpyro_sampler
+from benchmarks.speed.peers import (
+    model,
+    numpyro_data,
+    numpyro_draws,
+    numpyro_sampler,
+    numpyro_vmapped,
+)
 from benchmarks.speed.problem import (
     CHAINS,
     DRAWS,
+    PARAMETERS,
+    Floats,
+    Table,
     elsewhere,
     environment,
     epoch,
     ess_of,
     markdown,
+    natural,
     timed,
 )
+from scalingfit.inference import group
 from scalingfit.inference.diagnostics import Limits
 from scalingfit.inference.model import Data
 from scalingfit.inference.programs import pack_group, programs, starts
+from scalingfit.inference.walk import walk
 from scalingfit.runs import Runs
 
 ROUNDS = 2
 MANY = 1000
+ALIKE = 0.05  # posterior standard deviations between means, beside their Monte-Carlo error
 
 type Tables = Callable[[int, int], list[Runs]]
 
@@ -57,7 +74,7 @@ def bootstraps(count: int, seed: int) -> list[Runs]:
 
 def ours(count: int, make: Tables = tables, **options: Any) -> dict[str, Any]:
     sf.refit(make(8, 99), draws=DRAWS, progress=False, **options)  # compiles
-    given = make(count, 0)
+    given, walks = make(count, 0), _counted_walks()
     refits, seconds = timed(lambda: sf.refit(given, draws=DRAWS, progress=False, **options))
     fits = list(refits.fits.values())
     worst = [float(np.min(post.sampled.diagnosis.ess_bulk)) for post in fits]
@@ -67,18 +84,35 @@ def ours(count: int, make: Tables = tables, **options: Any) -> dict[str, Any]:
         "ok": float(np.mean([post.sampled.diagnosis.passes(Limits()) for post in fits])),
         "ess": [float(np.mean(worst)), float(np.min(worst))],
         "nuts": float(np.mean([post.sampled.record["method"] == "nuts" for post in fits])),
-        **_lockstep(fits),
+        "lockstep": float(np.divide(*np.sum(walks, axis=0))) if walks else None,
+        "posteriors": _posteriors([post.draws for post in fits[:16]], worst),
     }
 
 
-def _lockstep(fits: list[Any]) -> dict[str, float]:
-    """Steps that the loop did for all chains over the steps that they needed."""
-    walked = [post.sampled for post in fits if post.sampled.record["method"] == "nuts"]
-    if not walked:
-        return {}
-    needed = sum(draws.leapfrogs.sum() for draws in walked)
-    done = sum(draws.leapfrogs.sum(axis=1).max() * CHAINS for draws in walked)
-    return {"lockstep": float(done / needed)}
+def _counted_walks() -> list[tuple[int, int]]:
+    """Steps that the loop does for all chains from now on, in all phases, and those they need."""
+    seen = []
+
+    def counted(*given: Any, **options: Any) -> Any:
+        walked = walk(*given, **options)
+        count = len(walked.leapfrogs)
+        seen.append((walked.turns * CHAINS * count, int(walked.leapfrogs.sum())))
+        return walked
+
+    setattr(group, "walk", counted)  # noqa: B010  # the name is not the module's own
+    return seen
+
+
+def _posteriors(draws: list[Any], ess: list[float]) -> list[dict[str, Any]]:
+    """Means and standard deviations of log parameters, to be compared."""
+    return [
+        {
+            "mean": [float(np.log(one[name]).mean()) for name in PARAMETERS],
+            "sd": [float(np.log(one[name]).std()) for name in PARAMETERS],
+            "ess": worst,
+        }
+        for one, worst in zip(draws, ess, strict=False)
+    ]
 
 
 def numpyro_loop(count: int, *, tuned: bool) -> dict[str, Any]:
@@ -87,17 +121,38 @@ def numpyro_loop(count: int, *, tuned: bool) -> dict[str, Any]:
 
     options = {"dense_mass": True, "regularize_mass_matrix": False} if tuned else {}
     mcmc = numpyro_sampler(recentred=tuned, **options)
-    worst = []
 
-    def run(i: int, runs: Runs) -> None:
-        mcmc.run(jax.random.key(i), numpyro_data(runs, recentred=tuned))
-        found = numpyro_draws(mcmc, runs, recentred=tuned)
-        worst.append(min(ess_of(value) for value in found.values()))
+    def run(runs: Runs) -> dict[str, Floats]:
+        mcmc.run(jax.random.key(0), numpyro_data(runs, recentred=tuned))
+        return numpyro_draws(mcmc, runs, recentred=tuned)
 
-    given = tables(count + 1, 0)
-    run(0, given[0])
-    _, seconds = timed(lambda: list(map(run, range(1, count + 1), given[1:])))
-    return {"rate": count / seconds, "fits": count, "ess": [float(np.mean(worst)), min(worst)]}
+    run(tables(1, 98)[0])
+    given = tables(count, 0)
+    found, seconds = timed(lambda: list(map(run, given)))
+    return _sampled(found, seconds)
+
+
+def numpyro_together(count: int) -> dict[str, Any]:
+    """All fits and chains in one `vmap`."""
+    given = tables(count, 0)
+    run = numpyro_vmapped(given)
+    run(0)
+    found, seconds = timed(lambda: run(1))
+    each = [
+        natural({name: value[fit] for name, value in found.items()}, Table.of(runs))
+        for fit, runs in enumerate(given)
+    ]
+    return _sampled(each, seconds)
+
+
+def _sampled(draws: list[dict[str, Floats]], seconds: float) -> dict[str, Any]:
+    worst = [min(ess_of(one[name]) for name in PARAMETERS) for one in draws]
+    return {
+        "rate": len(draws) / seconds,
+        "fits": len(draws),
+        "ess": [float(np.mean(worst)), min(worst)],
+        "posteriors": _posteriors(draws, worst),
+    }
 
 
 def blackjax_vmapped(count: int) -> dict[str, Any]:
@@ -127,23 +182,31 @@ def blackjax_vmapped(count: int) -> dict[str, Any]:
 
     sampler = jax.jit(jax.vmap(jax.vmap(chain, (0, None, None)), (0, 0, 0)))
 
+    given = tables(count, 0)
+    data, white = _packed(given)  # beforehand: BlackJAX's clock does not pay for our modes
+
     def run(seed: int) -> Any:
-        data, white = _packed(count, seed)
         keys = jax.random.split(jax.random.key(seed), (count, CHAINS))
         return jax.block_until_ready(sampler(keys, data, white))
 
+    def back(place: Any, white: Any, centre: Any) -> Any:
+        one: Any = jax.vmap(lambda w: this.constrain(white.colour(w), centre)[0])
+        return jax.vmap(one)(place)
+
     run(0)
     found, seconds = timed(lambda: np.asarray(run(1)))
-    worst = [min(ess_of(fit[..., k]) for k in range(this.dim)) for fit in found]
-    return {"rate": count / seconds, "fits": count, "ess": [float(np.mean(worst)), min(worst)]}
+    values = jax.jit(jax.vmap(back))(found, white, data.centre)
+    each = [{name: np.asarray(values[name][fit]) for name in PARAMETERS} for fit in range(count)]
+    return _sampled(each, seconds)
 
 
-def _packed(count: int, seed: int) -> tuple[Data, Any]:
+def _packed(given: list[Runs]) -> tuple[Data, Any]:
     import jax
 
     with jax.enable_x64(True):
-        data = pack_group(model(), tables(count, seed), 240, "float64")
-        return data, programs(model()).whiten(starts(model(), [None] * count, "float64"), data)[0]
+        data = pack_group(model(), given, 240, "float64")
+        begin = starts(model(), [None] * len(given), "float64")
+        return data, programs(model()).whiten(begin, data)[0]
 
 
 def huber(place: Any, n: Any, d: Any, y: Any) -> Any:
@@ -186,8 +249,11 @@ def scipy_points(count: int) -> dict[str, Any]:
 def our_points(count: int) -> dict[str, Any]:
     runs = epoch()
     sf.point(runs, bootstrap=200, seed=1)
-    _, seconds = timed(lambda: sf.point(runs, bootstrap=count))
-    return {"rate": count / seconds, "fits": count, "excess": 0.0}
+    made, seconds = timed(lambda: sf.point(runs, bootstrap=count))
+    weights = np.random.default_rng(0).multinomial(len(runs), np.full(len(runs), 1 / 240), 10)
+    searched = [sf.point(runs.with_weight(weight), starts=64).objective for weight in weights]
+    excess = made.bootstrap_objective[:10] / np.array(searched) - 1  # type: ignore[index]
+    return {"rate": count / seconds, "fits": count, "excess": float(np.max(excess))}
 
 
 def chinchilla_points() -> dict[str, Any]:
@@ -250,6 +316,10 @@ TASKS: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         "NumPyro, recentred, dense, no shrinkage, cached, in a loop",
         lambda: numpyro_loop(4, tuned=True),
     ),
+    "numpyro_vmap": (
+        "NumPyro, recentred, dense, no shrinkage, one `vmap`",
+        lambda: numpyro_together(8),
+    ),
     "blackjax": ("BlackJAX NUTS, one `vmap`, our whitening", lambda: blackjax_vmapped(16)),
     "points": ("scalingfit, `point(bootstrap=4000)`", lambda: our_points(4000)),
     "scipy": ("SciPy BFGS with autograd, point estimates", lambda: scipy_points(40)),
@@ -259,6 +329,20 @@ TASKS: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     ),
     "chinchilla": ("`chinchilla`, point estimates, by start", chinchilla_points),
 }
+
+
+COMPARED = ("auto32", "nuts", "numpyro", "numpyro_tuned", "numpyro_vmap", "blackjax")
+
+
+def apart(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
+    """The largest distance between means of the same posteriors, in standard deviations."""
+    gaps, noise = [], []
+    for one, other in zip(theirs["posteriors"], ours["posteriors"], strict=False):
+        gap = np.abs(np.subtract(one["mean"], other["mean"])) / np.array(other["sd"])
+        gaps.append(float(np.max(gap)))
+        noise.append(4 * np.sqrt(1 / one["ess"] + 1 / other["ess"]))  # the worst of many
+    alike = all(gap < max(ALIKE, limit) for gap, limit in zip(gaps, noise, strict=True))
+    return f"{max(gaps):.3f} sd{'' if alike else ' (disagrees)'}"
 
 
 def main(names: list[str]) -> None:
@@ -271,7 +355,7 @@ def main(names: list[str]) -> None:
     for name in names:
         title, rounds = TASKS[name][0], found[name]
         if "failed" in rounds[0]:
-            rows.append([title, f"failed: {rounds[0]['failed']}", *[""] * 6])
+            rows.append([title, f"failed: {rounds[0]['failed']}", *[""] * 7])
             continue
         reference = found[
             "points" if name in ("scipy", "points", "simple", "chinchilla") else "auto"
@@ -286,8 +370,9 @@ def main(names: list[str]) -> None:
                 " / ".join(f"{one:.3g}" for one in ratio),
                 f"{last['ok']:.1%}" if "ok" in last else "",
                 "{:.0f}, {:.0f}".format(*last["ess"]) if "ess" in last else "",
-                f"{last['lockstep']:.2f}" if "lockstep" in last else "",
+                f"{last['lockstep']:.2f}" if last.get("lockstep") else "",
                 f"{last['excess']:.1e}" if "excess" in last else "",
+                apart(last, found["auto"][-1]) if name in COMPARED else "",
             ]
         )
     print(
@@ -297,10 +382,11 @@ def main(names: list[str]) -> None:
                 "fits",
                 "fits/s",
                 "`refit` or `point` is faster by",
-                "verdict ok",
+                "converged",
                 "least ESS: mean, worst",
                 "steps done / needed",
-                "objective above ours",
+                "objective above the best known",
+                "means differ by",
             ],
             rows,
         )

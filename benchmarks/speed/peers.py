@@ -70,9 +70,38 @@ def numpyro_sampler(*, recentred: bool, **options: Any) -> Any:
     import jax
     import numpyro
 
-    numpyro.set_host_device_count(CHAINS)
+    numpyro.set_host_device_count(CHAINS)  # so that its chains run side by side
+    if jax.local_device_count() != CHAINS:
+        raise RuntimeError("JAX had looked for devices before NumPyro could state their number")
     jax.config.update("jax_enable_x64", True)
-    from numpyro.infer import MCMC, NUTS, init_to_value
+    return _mcmc(numpyro_kernel(recentred=recentred, **options), "parallel")
+
+
+def numpyro_vmapped(tables: list[Runs]) -> Callable[[int], dict[str, Floats]]:
+    """All tables in one `vmap` of the recentred, dense sampler; draws are (fit, chain, draw)."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    kernel = numpyro_kernel(recentred=True, dense_mass=True, regularize_mass_matrix=False)
+    each = [numpyro_data(runs, recentred=True) for runs in tables]
+    stacked = jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *each)
+
+    def one(key: Any, table: Any) -> Any:
+        mcmc = _mcmc(kernel, "vectorized")
+        mcmc.run(key, table)
+        return mcmc.get_samples(group_by_chain=True)
+
+    together = jax.jit(jax.vmap(one))
+
+    def run(seed: int) -> dict[str, Floats]:
+        found = together(jax.random.split(jax.random.key(seed), len(tables)), stacked)
+        return {name: np.asarray(value) for name, value in found.items()}
+
+    return run
+
+
+def numpyro_kernel(*, recentred: bool, **options: Any) -> Any:
+    from numpyro.infer import NUTS, init_to_value
 
     start = {
         "log_E": 0.6,
@@ -84,12 +113,18 @@ def numpyro_sampler(*, recentred: bool, **options: Any) -> Any:
         "log_nu_minus_1": 1.0,
     }
     strategy = {"init_strategy": init_to_value(values=start)} if recentred else {}
-    kernel = NUTS(_recentred if recentred else model().sample, **strategy, **options)
+    return NUTS(_recentred if recentred else model().sample, **strategy, **options)
+
+
+def _mcmc(kernel: Any, chain_method: str) -> Any:
+    from numpyro.infer import MCMC
+
     return MCMC(
         kernel,
         num_warmup=1000,
         num_samples=DRAWS,
         num_chains=CHAINS,
+        chain_method=chain_method,
         progress_bar=False,
         jit_model_args=True,
     )

@@ -41,28 +41,33 @@ def batch(count: int) -> dict[str, float]:
     sf.refit(tables(8, 99), progress=False)
     sf.refit(tables(2, 98), method="nuts", progress=False)
     given = tables(count, 0)
-    _, seconds = timed(lambda: sf.refit(given, progress=False))
-    return {"seconds": seconds, "memory": memory()}
+    refits, seconds = timed(lambda: sf.refit(given, progress=False))
+    nuts = sum(fit.provenance["method"] == "nuts" for fit in refits.fits.values())
+    return {"seconds": seconds, "memory": memory(), "nuts": nuts}
 
 
 def single(rows: int) -> dict[str, float]:
     sf.fit(simulated(rows, 0))
     runs = simulated(rows, 1)
     post, seconds = timed(lambda: sf.fit(runs))
-    gradients = float(post.sampled.leapfrogs.sum())
-    achieved = sampling_rate(post) if rows <= 2000 else float("nan")
+    leapfrogs = float(post.sampled.leapfrogs.mean())
+    achieved, lockstep = sampling_rate(post) if rows <= 2000 else (float("nan"),) * 2
     best = max(bare(runs, lanes) for lanes in LANES)
     return {
         "seconds": seconds,
         "memory": memory(),
-        "leapfrogs": gradients / post.sampled.leapfrogs.size,
+        "leapfrogs": leapfrogs,
+        "lockstep": lockstep,
         "ess": float(np.min(post.sampled.diagnosis.ess_bulk)),
         "share": achieved / best,
     }
 
 
-def sampling_rate(post: Any) -> float:
-    """Gradients a second of NUTS alone, all phases, without finding the mode and judging."""
+def sampling_rate(post: Any) -> tuple[float, float]:
+    """Of NUTS alone, all phases, without finding the mode and judging.
+
+    Gradients a second that chains asked for, and steps that the loop did for each of these.
+    """
     from scalingfit.inference.programs import pack_group, programs, starts
     from scalingfit.inference.walk import walk
 
@@ -86,7 +91,8 @@ def sampling_rate(post: Any) -> float:
 
         run()
         walked, seconds = timed(run)
-    return float(walked.turns * CHAINS / seconds)
+    needed = float(walked.leapfrogs.sum())
+    return needed / seconds, walked.turns * CHAINS / needed
 
 
 def bare(runs: Runs, lanes: int) -> float:
@@ -124,9 +130,16 @@ def main(largest: int) -> None:
             found = elsewhere("benchmarks.speed.scaling", "--batch", str(count))
             rate = count / found["seconds"]
             rows.append(
-                [f"{count:,}", f"{found['seconds']:.2f}", f"{rate:.3g}", f"{found['memory']:.2f}"]
+                [
+                    f"{count:,}",
+                    f"{found['seconds']:.2f}",
+                    f"{rate:.3g}",
+                    f"{found['nuts']:,}",
+                    f"{found['memory']:.2f}",
+                ]
             )
-    print(markdown(["fits of 240 rows, `refit`", "seconds", "fits/s", "peak memory, GiB"], rows))
+    head = ["fits of 240 rows, `refit`", "seconds", "fits/s", "by NUTS", "peak memory, GiB"]
+    print(markdown(head, rows))
     print()
     rows = []
     for count in ROWS:
@@ -137,6 +150,7 @@ def main(largest: int) -> None:
                 f"{found['seconds']:.2f}",
                 f"{found['leapfrogs']:.1f}",
                 f"{found['ess']:.0f}",
+                f"{found['lockstep']:.2f}" if found["lockstep"] > 0 else "",
                 f"{found['share']:.0%}" if found["share"] > 0 else "",
                 f"{found['memory']:.2f}",
             ]
@@ -148,6 +162,7 @@ def main(largest: int) -> None:
                 "seconds",
                 "leapfrogs a draw",
                 "least ESS",
+                "steps done / needed",
                 "gradients/s over the bare density's best",
                 "peak memory, GiB",
             ],
