@@ -152,10 +152,14 @@ def _complete(
     # The heading states any rule but the usual one.
     how = rule.describe() if isinstance(rule, SixND) else "by the counting rule"
     recipes: list[tuple[str, set[str], str, Callable[..., Any]]] = [
+        ("D", {"N", "M"}, "D = M N", lambda p: p["M"] * p["N"]),
         ("D", {"N", "C"}, how, lambda p: rule.tokens(p["N"], p["C"])),
         ("C", {"N", "D"}, how, lambda p: rule.flops(p["N"], p["D"])),
         ("S", {"D", "batch"}, "S = D / batch", lambda p: p["D"] / p["batch"]),
     ]
+    if isinstance(rule, SixND):
+        by_both = "N = sqrt(C / (6 M))"
+        recipes.insert(0, ("N", {"C", "M"}, by_both, lambda p: np.sqrt(p["C"] / (6 * p["M"]))))
     needed = law.inputs()
     takes = f"{law.name} takes {', '.join(needed)}"
     points, derived = dict(given), []

@@ -25,6 +25,9 @@ Floats = NDArray[np.float64]
 DISTANCES = (1.0, 2.0, 5.0, 10.0, np.inf)
 """Bounds of the bins of `Backtest.by_distance`: times the scale of the largest fitted run."""
 
+SLACK = 0.01
+"""A budget that is a hundredth above a bound is at it: runs hardly ever meet theirs exactly."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Record:
@@ -174,12 +177,13 @@ class Backtest:
     def by_distance(self) -> list[dict[str, Any]]:
         """One dictionary for each candidate and bin of `DISTANCES` that has forecasts.
 
-        Scores over the forecasts whose distance is above "from" and at most "to" (None: no bound);
+        Scores over the forecasts whose distance is above "from" and at most "to" (None: no bound),
+        give or take `SLACK`;
         the first bin also has those of runs that are no larger than what was fitted.
         """
         rows = []
         for name, record in self.records.items():
-            bins = np.digitize(record.distance, DISTANCES[1:-1], right=True)
+            bins = np.digitize(record.distance / (1 + SLACK), DISTANCES[1:-1], right=True)
             for at in np.unique(bins):
                 low, high = DISTANCES[at], DISTANCES[at + 1]
                 ends = {"from": low, "to": high if np.isfinite(high) else None}

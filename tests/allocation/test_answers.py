@@ -558,6 +558,18 @@ def test_forecast_derives_tokens_from_compute_and_says_so(posterior) -> None:
     assert [row["N"] for row in found.summary()] == [1e9, 2e9]
 
 
+def test_forecast_takes_compute_and_tokens_per_parameter() -> None:
+    """As the law of over-training is written."""
+    drawn = next(iter(law("over_training").published.values())).law
+    found = forecast(drawn, C=[1.2e21, 6e22], M=[20.0, 100.0])
+    assert found.asked["N"] == pytest.approx([np.sqrt(1e19), 1e10])
+    assert found.asked["D"] == pytest.approx([20 * np.sqrt(1e19), 1e12])
+    assert found.messages == ("N was derived: N = sqrt(C / (6 M))", "D was derived: D = M N")
+    again = forecast(drawn, N=found.asked["N"], D=found.asked["D"])
+    np.testing.assert_allclose(found.mean, again.mean, rtol=1e-12)
+    assert forecast(drawn, N=1e10, M=100.0).asked["D"] == pytest.approx([1e12])
+
+
 def test_forecast_speaks_of_its_count_as_the_frontier_does(posterior) -> None:
     found = forecast(posterior, N=1e9, C=1e20, counting="6ND-non-embedding")
     assert found.messages == ("D was derived: by the counting rule",)
