@@ -66,15 +66,22 @@ def numpyro_dense() -> Result:
 
 
 def numpyro_sampler(*, recentred: bool, **options: Any) -> Any:
-    """An MCMC object whose `run(key, table)` takes any table of one length."""
+    """An MCMC object whose `run(key, table)` takes any table of one length.
+
+    Its chains run one after the other. With ``--parallel`` they run side by side, each on a device
+    of its own, which takes longer on two cores.
+    """
     import jax
     import numpyro
 
-    numpyro.set_host_device_count(CHAINS)  # so that its chains run side by side
-    if jax.local_device_count() != CHAINS:
-        raise RuntimeError("JAX had looked for devices before NumPyro could state their number")
+    parallel = "--parallel" in sys.argv
+    if parallel:
+        numpyro.set_host_device_count(CHAINS)
+        if jax.local_device_count() != CHAINS:
+            raise RuntimeError("JAX had looked for devices before NumPyro stated their number")
     jax.config.update("jax_enable_x64", True)
-    return _mcmc(numpyro_kernel(recentred=recentred, **options), "parallel")
+    kernel = numpyro_kernel(recentred=recentred, **options)
+    return _mcmc(kernel, "parallel" if parallel else "sequential")
 
 
 def numpyro_vmapped(tables: list[Runs]) -> Callable[[int], dict[str, Floats]]:
