@@ -67,12 +67,10 @@ def _conclude_future(comparison: Comparison) -> str:
         share, count = _inside(comparison, name)
         weight = comparison.weights[name]
         if weight >= HEAVY and share < band(0.9, count)[0]:
-            whose = f"those of {name}, which has weight {weight:.2f}," if name != best else "These"
-            said += f" {whose[0].upper()}{whose[1:]} " + (
-                f"held {share:.0%}: beyond the runs it is over-confident."
-                if name != best
-                else "are too narrow: beyond the runs it is over-confident."
-            )
+            which = "These are too narrow"
+            if name != best:
+                which = f"Those of {name}, which has weight {weight:.2f}, held {share:.0%}"
+            said += f" {which}: beyond the runs it is over-confident."
     return said
 
 
@@ -91,9 +89,14 @@ def _held_by_priors(comparison: Comparison) -> list[str]:
     return [
         f"The runs pull {' and '.join(far)} of {name} to where the prior has less than "
         f"{FAR_OUT:.0%}: its elpd and its evidence are those of law and prior together; state "
-        f"priors for these runs (priors={{'{name}': {{'{far[0]}': ...}}}})."
+        f"priors for these runs (priors={{'{_law_of(comparison, name)}': {{'{far[0]}': ...}}}})."
         for name, far in pulled.items()
     ]
+
+
+def _law_of(comparison: Comparison, name: str) -> str:
+    """A candidate may be a law with a noise model; priors go by the law."""
+    return comparison.posteriors[name].model.law.name
 
 
 def _inside(comparison: Comparison, name: str) -> tuple[float, int]:

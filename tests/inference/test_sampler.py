@@ -51,17 +51,17 @@ def test_a_fit_has_the_same_bits_alone_and_in_any_company(
         assert_same_bits(draws, company[-1 - fit])
 
 
-@pytest.fixture(params=[1, 4])
-def lanes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Fits to a program: one, as on a CPU, and some, as on an accelerator."""
+@pytest.fixture
+def lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four fits to a program, as on an accelerator."""
     for module in (engine, group, sampler):
-        monkeypatch.setattr(module, "group_size", lambda _: request.param)
-    return int(request.param)
+        monkeypatch.setattr(module, "group_size", lambda _: 4)
 
 
+@pytest.mark.usefixtures("lanes")
 @pytest.mark.parametrize("method", ["nuts", "auto"])
 def test_fits_that_share_a_program_have_the_bits_they_have_alone(
-    simulated: Callable[..., Runs], lanes: int, method: str
+    simulated: Callable[..., Runs], method: str
 ) -> None:
     """Their records too; ten fits are two full programs and a half."""
     settings = dataclasses.replace(FAST, method=method, draws=250)
