@@ -46,6 +46,7 @@ __all__ = [
     "above",
     "coefficient",
     "dist",
+    "expanded",
     "floor",
     "jnp",
     "log",
@@ -366,10 +367,15 @@ class Law(abc.ABC):
 
     def expand(self, axes: int) -> Self:
         """Append `axes` axes of length one to every leaf, to broadcast draws against inputs."""
-        grown: Self = jax.tree.map(
-            lambda leaf: jnp.reshape(leaf, (*jnp.shape(leaf), *[1] * axes)), self
-        )
-        return grown
+        return expanded(self, axes)
+
+
+def expanded[Tree](tree: Tree, axes: int) -> Tree:
+    """A law or a noise model with `axes` axes of length one appended to every leaf."""
+    grown: Tree = jax.tree.map(
+        lambda leaf: jnp.reshape(leaf, (*jnp.shape(leaf), *[1] * axes)), tree
+    )
+    return grown
 
 
 def _check_declaration(cls: type[Law]) -> None:

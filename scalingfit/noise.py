@@ -26,7 +26,7 @@ from numpyro.distributions import Distribution
 from numpyro.distributions.transforms import ExpTransform
 
 from scalingfit._errors import InputError, nearest
-from scalingfit.law import Parameter, above, parameter
+from scalingfit.law import Parameter, above, expanded, parameter
 
 __all__ = ["NOISES", "Laplace", "Noise", "Normal", "StudentT", "noise"]
 
@@ -67,10 +67,7 @@ class Noise(abc.ABC):
 
     def expand(self, axes: int) -> Self:
         """Append `axes` axes of length one to every leaf, to broadcast draws against runs."""
-        grown: Self = jax.tree.map(
-            lambda leaf: jnp.reshape(leaf, (*jnp.shape(leaf), *[1] * axes)), self
-        )
-        return grown
+        return expanded(self, axes)
 
     @abc.abstractmethod
     def about(self, centre: Any, spread: Any) -> Distribution:

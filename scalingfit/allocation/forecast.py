@@ -125,7 +125,7 @@ def _mean(law: Law, points: Mapping[str, Any]) -> jax.Array:
 
 @jax.jit
 def _new_run(noise: Noise, mean: jax.Array, key: jax.Array) -> jax.Array:
-    noise = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64)[..., None], noise)
+    noise = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), noise).expand(1)
     return jnp.asarray(noise.observe(mean).sample(key))
 
 

@@ -182,16 +182,12 @@ def _require_positive(rule: Counting) -> None:
 
 
 def _require_cost(function: Callable[[Any, Any], Any]) -> None:
-    along = {"N": np.array([1e8, 1e9, 1e10, 1e12]), "D": np.array([1e3, 1e9, 1e12, 1e15])}
     middle = np.full(4, 1e9)
+    along = {"N": np.array([1e8, 1e9, 1e10, 1e12]), "D": np.array([1e3, 1e9, 1e12, 1e15])}
+    places = {"N": (along["N"], middle), "D": (middle, along["D"])}
     try:
         with jax.enable_x64(True):
-            costs = {
-                name: np.asarray(
-                    jax.jit(function)(*({"N": middle, "D": middle} | {name: values}).values())
-                )
-                for name, values in along.items()
-            }
+            costs = {name: np.asarray(jax.jit(function)(*at)) for name, at in places.items()}
     except Exception as error:
         raise InputError(
             f"the counting function failed on N=1e9, D=1e9: {type(error).__name__}: "
@@ -201,9 +197,9 @@ def _require_cost(function: Callable[[Any, Any], Any]) -> None:
     for name, cost in costs.items():
         if cost.shape != middle.shape or not (np.all(cost > 0) and np.all(np.diff(cost) > 0)):
             other = "D" if name == "N" else "N"
-            places = ", ".join(f"{value:g}" for value in along[name])
+            where = ", ".join(f"{value:g}" for value in along[name])
             raise InputError(
                 f"the counting function must be positive and rise with {name}",
-                [f"at {other}=1e9, {name}={places} it gives {cost.tolist()}"],
+                [f"at {other}=1e9, {name}={where} it gives {cost.tolist()}"],
                 remedy="return the FLOP of training N parameters on D tokens.",
             )

@@ -138,11 +138,11 @@ def priors_by_law(texts: tuple[str, ...]) -> dict[str, dict[str, Any]] | None:
     """Priors from texts such as ``kaplan.alpha_N=LogNormal(-1.5, 0.7)``, by law."""
     by_law: dict[str, list[str]] = {}
     for text in texts:
-        law, dot, rest = text.partition("=")[0].partition(".")
-        if not dot or not rest.strip():
+        law, dot, rest = text.partition(".")
+        if not dot or "=" in law:
             raise InputError(
                 f"prior {text!r} names no law",
                 remedy="write --prior kaplan.alpha_N=LogNormal(-1.5, 0.7).",
             )
-        by_law.setdefault(law.strip(), []).append(text.partition(".")[2])
+        by_law.setdefault(law.strip(), []).append(rest)
     return {law: parsed_priors(tuple(each)) or {} for law, each in by_law.items()} or None

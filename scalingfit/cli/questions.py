@@ -16,6 +16,7 @@ from scalingfit.cli._table import Repeated
 from scalingfit.cli._values import counted, number_if_given, numbers, numbers_if_given
 
 if TYPE_CHECKING:
+    from scalingfit.allocation.answer import Answer
     from scalingfit.inference import Posterior
 
 __all__ = ["cheapest", "forecast", "frontier"]
@@ -97,7 +98,7 @@ def frontier(
         found = post.frontier(budgets, **options)
         choice = None if sizes is None else post.choose(budgets, sizes, **options)
         drawn = save(lambda report: report.plots.frontier(post, budgets, **options))
-    data = {"frontier": found.summary(), "messages": found.messages, "provenance": found.provenance}
+    data = _as_json("frontier", found)
     shown = [found]
     if choice is not None:
         data |= {"models": choice.summary(), "messages": [*found.messages, *choice.messages]}
@@ -144,7 +145,7 @@ def forecast(
         if text is not None
     }
     found = post.forecast(**inputs, **_inputs(input))
-    data = {"forecast": found.summary(), "messages": found.messages, "provenance": found.provenance}
+    data = _as_json("forecast", found)
     return Reply(data, [found], warned=not post.verdict.ok)
 
 
@@ -171,8 +172,12 @@ def cheapest(
     """
     post = loaded_fit(fit)
     found = post.cheapest(numbers("--loss", loss), **terms.options())
-    data = {"cheapest": found.summary(), "messages": found.messages, "provenance": found.provenance}
+    data = _as_json("cheapest", found)
     return Reply(data, [found], warned=not post.verdict.ok)
+
+
+def _as_json(name: str, found: Answer) -> dict[str, Any]:
+    return {name: found.summary(), "messages": found.messages, "provenance": found.provenance}
 
 
 def loaded_fit(path: Path) -> Posterior:

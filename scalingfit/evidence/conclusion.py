@@ -76,27 +76,21 @@ def _conclude_future(comparison: Comparison) -> str:
 
 def _held_by_priors(comparison: Comparison) -> list[str]:
     """Name the laws whose parameters the runs pull to where their priors have next to no mass."""
-    pulled = {}
+    said = []
     for name, fit in comparison.posteriors.items():
-        before, law = prior_values(fit.model), fit.model.law.parameters()
-        shares = {
+        law, before = fit.model.law, prior_values(fit.model)
+        below = {
             site: float(np.mean(before[site] < np.median(fit.draws[site])))
             for site in fit.model.sites
-            if site in law
+            if site in law.parameters()
         }
-        if far := [site for site, share in shares.items() if min(share, 1 - share) < FAR_OUT]:
-            pulled[name] = far
-    return [
-        f"The runs pull {' and '.join(far)} of {name} to where the prior has less than "
-        f"{FAR_OUT:.0%}: its elpd and its evidence are those of law and prior together; state "
-        f"priors for these runs (priors={{'{_law_of(comparison, name)}': {{'{far[0]}': ...}}}})."
-        for name, far in pulled.items()
-    ]
-
-
-def _law_of(comparison: Comparison, name: str) -> str:
-    """A candidate may be a law with a noise model; priors go by the law."""
-    return comparison.posteriors[name].model.law.name
+        if far := [site for site, share in below.items() if min(share, 1 - share) < FAR_OUT]:
+            said.append(
+                f"The runs pull {' and '.join(far)} of {name} to where the prior has less than "
+                f"{FAR_OUT:.0%}: its elpd and its evidence are those of law and prior together; "
+                f"state priors for these runs (priors={{'{law.name}': {{'{far[0]}': ...}}}})."
+            )
+    return said
 
 
 def _inside(comparison: Comparison, name: str) -> tuple[float, int]:

@@ -70,16 +70,15 @@ def conclude(name: str, record: Record) -> str:
         learned = np.any(record.wide_log_score != record.log_score)
         said += (
             f"; learned from the other horizons, it brings {share:.0%} to {wide:.0%}"
-            f"{_off(wide, count)}."
+            f"{_off(wide, low, high)}."
             if learned
             else "."
         )
     return said
 
 
-def _off(share: float, count: int) -> str:
-    """What is wrong with a coverage of 90 % intervals, if anything is."""
-    low, high = band(0.9, count)
+def _off(share: float, low: float, high: float) -> str:
+    """What is wrong with a coverage that should lie between two, if anything is."""
     return ", wider than need be" if share > high else ", still too few" if share < low else ""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -146,15 +145,11 @@ def _require_formulas(path: str, model: Model, attributes: Mapping[str, Any]) ->
     if attributes["provenance"]["versions"]["jax"] != jax.__version__:
         return
     for cls in (model.law, model.noise):
-        if _digest(cls) not in attributes["formulas"]:
+        if formula(cls) not in attributes["formulas"]:
             raise InputError(
                 f"{path!r} was fitted with another {cls.name} than today's",
                 remedy="fit the runs again, or give the class as it was: load(..., law=...).",
             )
-
-
-def _digest(cls: type[Law] | type[Noise]) -> str:
-    return hashlib.sha256(formula(cls).encode()).hexdigest()
 
 
 def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Posterior:
@@ -231,7 +226,7 @@ def _attributes(posterior: Posterior) -> dict[str, str]:
         "format": FORMAT,
         "law": model.law.name,
         "noise": model.noise.name,
-        "formulas": [_digest(model.law), _digest(model.noise)],
+        "formulas": [formula(model.law), formula(model.noise)],
         "priors": priors,
         "runs": posterior.runs.provenance,
         "labels": {

@@ -42,12 +42,12 @@ def declaration(cls: type[Law] | type[Noise]) -> list[Any]:
         name: [exactly(declared.prior), repr(dataclasses.replace(declared, prior=None, about=""))]
         for name, declared in cls.parameters().items()
     }
-    return [cls.name, parameters, hashlib.sha256(formula(cls).encode()).hexdigest()]
+    return [cls.name, parameters, formula(cls)]
 
 
 @functools.cache
 def formula(cls: type[Law] | type[Noise]) -> str:
-    """The formula as it is compiled, with its slopes: whatever it uses is in it.
+    """A digest of the formula as it is compiled, with its slopes: whatever it uses is in it.
 
     Traced alike in every process, for CPUs in float64, whatever the fits will run on. Another
     version of JAX may write it otherwise; fits are then made anew.
@@ -61,8 +61,8 @@ def formula(cls: type[Law] | type[Noise]) -> str:
         else:
             function, arguments = _log_prob, [given, row, row, row]
         traced = jax.jit(functools.partial(_with_slopes, function)).trace(*arguments)
-        text: str = traced.lower(lowering_platforms=("cpu",)).as_text()
-    return text
+        text = traced.lower(lowering_platforms=("cpu",)).as_text()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _log_prob(noise: Noise, loss: jax.Array, mean: jax.Array, loss_se: jax.Array) -> jax.Array:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from scalingfit.inference import nuts
 from scalingfit.inference.diagnostics import Diagnosis, diagnose
-from scalingfit.inference.importance import BLOCK, Proposal, ess_of_proposals, weigh
+from scalingfit.inference.importance import BLOCK, Proposal, weigh
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import (
@@ -186,11 +186,12 @@ class Group:
         shape, sites = (settings.chains, settings.draws), len(self.model.sites)
         blank = np.zeros(shape)
         made = []
-        needed = ess_of_proposals(settings.limits.ess, math.prod(shape))
+        ess, kept = settings.limits.ess, math.prod(shape)
+        needed = ess / (1 - ess / kept)  # so that draws chosen by weight are worth `ess` (`worth`)
         weighted = weigh(evaluate, self.model.dim, generators, needed)
         for fit, (one, generator) in enumerate(zip(weighted, generators, strict=True)):
             values, log_density = one.resample(generator, shape)
-            ess = one.worth(math.prod(shape)) if one.sure else np.nan
+            worth = one.worth(kept) if one.sure else np.nan
             made.append(
                 Draws(
                     values={name: values[name] for name in self.model.sites},
@@ -200,9 +201,9 @@ class Group:
                     leapfrogs=blank.astype(np.int64),
                     diverging=blank > 0,
                     step_size=np.full(shape[0], np.nan),
-                    diagnosis=Diagnosis.of_weights(ess, sites, shape[0]),
+                    diagnosis=Diagnosis.of_weights(worth, sites, shape[0]),
                     record=self._record(fit)
-                    | {"method": "importance", "khat": one.khat, "importance_ess": ess},
+                    | {"method": "importance", "khat": one.khat, "importance_ess": worth},
                 )
             )
         return made

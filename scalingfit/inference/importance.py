@@ -29,7 +29,6 @@ __all__ = [
     "ROUNDS",
     "Proposal",
     "Weighted",
-    "ess_of_proposals",
     "evaluate",
     "smooth",
     "weigh",
@@ -200,11 +199,6 @@ def weigh(
             if not made[i].sure and found.ess >= KNOWN:
                 proposals[i] = Proposal.around(found, generators[i])
     return [made[i] for i in fits]
-
-
-def ess_of_proposals(ess: float, count: int) -> float:
-    """What the weights must be worth, so that `count` draws chosen by them are worth `ess`."""
-    return 1 / (1 / ess - 1 / count) if 0 < ess < count else math.inf if ess >= count else 0.0
 
 
 def _weighted(

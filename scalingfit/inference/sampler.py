@@ -55,6 +55,8 @@ def sample(
     for attempt, tried in enumerate(attempts):
         last = attempt == len(attempts) - 1
         by_weights = settings.method == "auto" and attempt == 0
+        if by_weights and settings.chains * settings.draws <= settings.limits.ess:
+            continue  # so few draws would not be worth what is asked, whatever the weights
         for members, draws in _attempt(model, tables, waiting, tried, attempt, by_weights):
             made |= dict(zip(members, draws, strict=True))
             done = [last or bool(one.diagnosis.passes(settings.limits)) for one in draws]

@@ -118,11 +118,12 @@ def _side_by_side(distance: Floats) -> Floats:
     """Distances with those of one budget moved apart a little, so that none hides another."""
     log = np.log(distance)
     width = 0.06 * max(float(np.ptp(log)), 0.5)
-    moved = log.copy()
-    for place in np.unique(np.round(log / width)):
-        here = np.flatnonzero(np.round(log / width) == place)
-        moved[here] += 0.4 * width * np.linspace(-1, 1, len(here)) if len(here) > 1 else 0.0
-    return np.asarray(np.exp(moved))
+    budget = np.round(log / width)
+    for place in np.unique(budget):
+        here = np.flatnonzero(budget == place)
+        if len(here) > 1:
+            log[here] += 0.4 * width * np.linspace(-1, 1, len(here))
+    return np.asarray(np.exp(log))
 
 
 def _finish(axes: Axes) -> None:
