@@ -301,6 +301,8 @@ def test_forecast(saved: Path, type_in: Callable[..., Done]) -> None:
     )
     (same,) = one_json(by_compute.out)["forecast"]
     assert same["mean"]["q50"] == pytest.approx(row["mean"]["q50"])
+    (wide,) = one_json(type_in(*words, "--discrepancy", "0.01").out)["forecast"]
+    assert wide["new_run"]["q95"] > row["new_run"]["q95"]
 
 
 def test_cheapest_undoes_the_frontier(saved: Path, type_in: Callable[..., Done]) -> None:

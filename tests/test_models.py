@@ -221,7 +221,9 @@ def test_the_contract_holds_for_laws_of_other_packages(tmp_path: Path) -> None:
     """A law is held like ours that comes from elsewhere and takes an input that no law here has."""
     source = law_in_the_contributing_guide().replace("C: Any", "effort: Any")
     source = source.replace("C**", "effort**").replace('of="C"', 'of="effort"')
-    source = source.replace("    E: Array", '    symbols = {"effort": "hours of work"}\n    E: Array', 1)
+    source = source.replace(
+        "    E: Array", '    symbols = {"effort": "hours of work"}\n    E: Array', 1
+    )
     (tmp_path / "theirs.py").write_text(source, "utf-8")
     installed = tmp_path / "theirs-1.dist-info"
     installed.mkdir()

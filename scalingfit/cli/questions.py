@@ -16,7 +16,10 @@ from scalingfit.cli._table import Repeated
 from scalingfit.cli._values import counted, number_if_given, numbers, numbers_if_given
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scalingfit.allocation.answer import Answer
+    from scalingfit.allocation.forecast import Forecast
     from scalingfit.inference import Posterior
 
 __all__ = ["cheapest", "forecast", "frontier"]
@@ -116,6 +119,7 @@ def forecast(
     tokens: str | None = None,
     compute: str | None = None,
     input: Repeated = (),
+    discrepancy: str | None = None,
 ) -> Reply:
     """Forecast the loss of runs that have not been made.
 
@@ -136,15 +140,19 @@ def forecast(
         Training compute C in FLOP; the missing one of N, D and C follows from C = 6 N D.
     input
         A further input of the law: `--input U=1e11`.
+    discrepancy
+        Widen the forecasts by a relative error of the law for each factor of ten beyond the largest
+        run, such as the 0.01 that `scalingfit backtest` may find for these runs and this law.
     """
-    post = loaded_fit(fit)
+    post, rate = loaded_fit(fit), number_if_given("--discrepancy", discrepancy)
     given = {"N": ("--params", params), "D": ("--tokens", tokens), "C": ("--compute", compute)}
     inputs = {
         symbol: numbers(option, text)
         for symbol, (option, text) in given.items()
         if text is not None
     }
-    found = post.forecast(**inputs, **_inputs(input))
+    asked = inputs | _inputs(input)
+    found = post.forecast(**asked) if rate is None else widened(post, rate, asked)
     data = _as_json("forecast", found)
     return Reply(data, [found], warned=not post.verdict.ok)
 
@@ -174,6 +182,13 @@ def cheapest(
     found = post.cheapest(numbers("--loss", loss), **terms.options())
     data = _as_json("cheapest", found)
     return Reply(data, [found], warned=not post.verdict.ok)
+
+
+def widened(post: Posterior, rate: float, asked: Mapping[str, Any]) -> Forecast:
+    """A forecast with an error of the law that grows with distance."""
+    from scalingfit.evidence import Discrepancy
+
+    return Discrepancy(rate).forecast(post, **asked)
 
 
 def _as_json(name: str, found: Answer) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from scalingfit._errors import InputError
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.evidence.budgets import scale_of
 from scalingfit.evidence.density import log_likelihood, new_runs
@@ -39,29 +40,59 @@ class Discrepancy:
         Standard deviation of log loss at ten times the largest run that was fitted.
     gain : float
         By how much it raised the log score of the forecasts it was learned from.
+
+    Raises
+    ------
+    InputError
+        The rate is negative, or no finite number.
     """
 
     rate: float
-    gain: float
+    gain: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the rate."""
+        if not 0 <= self.rate < np.inf:
+            raise InputError(
+                f"a discrepancy of {self.rate:g} is no relative error",
+                remedy="give what a backtest found, such as 0.01.",
+            )
 
     def sd(self, distance: Any) -> Floats:
         """Standard deviation of log loss, at distances of any shape."""
         return np.asarray(self.rate * np.log10(np.maximum(distance, 1.0)))
 
     def forecast(self, posterior: Posterior, seed: int = 0, **inputs: Any) -> Forecast:
-        """Forecast losses with it; arguments as of `scalingfit.allocation.forecast`."""
+        """Forecast losses with it; arguments as of `scalingfit.allocation.forecast`.
+
+        Raises
+        ------
+        InputError
+            Also where the points do not tell how much larger they are than the runs.
+        """
         plain = forecast(posterior, seed=seed, **inputs)
         name, fitted = scale_of(posterior.runs)
         asked = plain.asked
-        size = asked.get(name, 6 * asked["N"] * asked["D"] if {"N", "D"} <= set(asked) else None)
-        assert size is not None  # a law's inputs are among those of its runs
+        if name in asked:
+            size = asked[name]
+        elif {"N", "D"} <= set(asked):
+            size = 6 * asked["N"] * asked["D"]
+        else:
+            raise InputError(
+                f"the points have no {name}, by which these runs are measured",
+                remedy=f"add {name}=..., or forecast without a discrepancy.",
+            )
+        distance = size / fitted.max()
         return dataclasses.replace(
             plain,
-            draws={name: self.widen(draws, size / fitted.max(), seed) for name, draws in
-                   plain.draws.items()},
-            messages=(*plain.messages, f"widened by {self.rate:.3g} of log loss for each factor "
-                      "of ten beyond the largest run"),
-        )  # fmt: skip
+            draws={kind: self.widen(draws, distance, seed) for kind, draws in plain.draws.items()},
+            messages=(
+                *plain.messages,
+                f"widened by {self.rate:.3g} of log loss for each factor of ten beyond the "
+                "largest run",
+            ),
+            provenance={**plain.provenance, "discrepancy": self.rate},
+        )
 
     def widen(self, draws: Floats, distance: Floats, seed: int = 0) -> Floats:
         """Multiply losses by the error: draws of shape (..., run), distances (run,)."""

@@ -260,7 +260,7 @@ def test_a_backtest_can_be_read_and_saved(tested: Backtest) -> None:
 
 
 def test_a_discrepancy_widens_forecasts_beyond_the_runs(posterior: Posterior) -> None:
-    wider = Discrepancy(0.1, 0.0)
+    wider = Discrepancy(0.1)
     plain = posterior.forecast(N=[1e9, 1e12], D=[2e10, 2e13])
     wide = wider.forecast(posterior, N=[1e9, 1e12], D=[2e10, 2e13])
     np.testing.assert_allclose(wide.mean[..., 0], plain.mean[..., 0])
@@ -268,6 +268,13 @@ def test_a_discrepancy_widens_forecasts_beyond_the_runs(posterior: Posterior) ->
     expected = np.hypot(np.log(plain.mean[..., 1]).std(), 0.1 * decades)
     assert np.log(wide.mean[..., 1]).std() == pytest.approx(expected, rel=0.1)
     assert "widened" in wide.messages[-1]
+    assert wide.provenance["discrepancy"] == 0.1
+
+
+@pytest.mark.parametrize("rate", [-0.1, np.nan, np.inf])
+def test_a_discrepancy_is_a_relative_error(rate: float) -> None:
+    with pytest.raises(InputError, match="no relative error"):
+        Discrepancy(rate)
 
 
 def test_curves_are_forecast_one_by_one() -> None:
