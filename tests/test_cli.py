@@ -587,6 +587,7 @@ def refused(
         (["frontier", "{saved}", "-C", "1e21", "--input", "U=1e9"], ["'U'"]),
         (["frontier", "{saved}", "-C", "1e21", "--input", "9"], ["--input U=1e11"]),
         (["forecast", "{saved}", "--params", "1B"], ["also needs D", "add --tokens ..."]),
+        (["forecast", "{saved}", "--params", "1B", "--input", "N=1e9"], ["N is given twice"]),
         (["laws", "chinchila"], ["chinchilla"]),
         (["datasets", "lader"], ["ladder"]),
         (["read", "runs.csv"], ["no file"]),

@@ -16,7 +16,7 @@ from scalingfit.cli._table import Repeated
 from scalingfit.cli._values import counted, number_if_given, numbers, numbers_if_given
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from scalingfit.allocation.answer import Answer
     from scalingfit.allocation.forecast import Forecast
@@ -151,7 +151,7 @@ def forecast(
         for symbol, (option, text) in given.items()
         if text is not None
     }
-    asked = inputs | _inputs(input)
+    asked = inputs | _inputs(input, inputs)
     found = post.forecast(**asked) if rate is None else widened(post, rate, asked)
     data = _as_json("forecast", found)
     return Reply(data, [found], warned=not post.verdict.ok)
@@ -203,12 +203,18 @@ def loaded_fit(path: Path) -> Posterior:
     return post
 
 
-def _inputs(texts: tuple[str, ...]) -> dict[str, list[float] | str]:
+def _inputs(texts: tuple[str, ...], given: Collection[str] = ()) -> dict[str, list[float] | str]:
+    """What ``--input`` says, besides the inputs that other options gave."""
     found: dict[str, list[float] | str] = {}
     for text in texts:
         name, equals, values = text.partition("=")
         if not equals or not name.strip().isidentifier():
             raise InputError(f"--input {text!r} names no input", remedy="write --input U=1e11.")
+        if (name := name.strip()) in {*found, *given}:
+            raise InputError(
+                f"{name} is given twice",
+                remedy=f"write --input {name}=1e9,1e10 for several values.",
+            )
         word = values.strip() == "critical"  # of a batch size
-        found[name.strip()] = "critical" if word else numbers(f"--input {name}", values)
+        found[name] = "critical" if word else numbers(f"--input {name}", values)
     return found
