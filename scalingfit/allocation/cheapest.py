@@ -85,8 +85,7 @@ def cheapest(
     stated = terms(counting, max_params, inference_tokens)
     require_room(asked.law, others, "max_params", stated.max_params)
     with jax.enable_x64(True):
-        law = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), asked.law)
-        found = _solve(law, targets, stated.rule, stated.max_params, others)
+        found = _solve(asked.law, targets, stated.rule, stated.max_params, others)
         C, N, D, binds = (np.asarray(values) for values in found)
     N = np.where(np.isinf(N), N, np.minimum(N, stated.max_params))  # rounding aside
     N_middle, D_middle = (np.median(v.reshape(-1, v.shape[-1]), axis=0) for v in (N, D))

@@ -129,7 +129,7 @@ def choose(
     repeated = {name: np.repeat(values, len(sizes)) for name, values in others.items()}
     require_room(asked.law, repeated, "N", N)
     with jax.enable_x64(True):
-        law = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), asked.law).expand(1)
+        law = asked.law.expand(1)
         D = np.asarray(rule.tokens(N, spent), np.float64)
         loss = np.asarray(budget_loss(law, rule, repeated, jnp.log(N), jnp.log(spent)))
     _require_trainable(loss, spent, N, D)

@@ -119,14 +119,12 @@ def forecast(
 
 @jax.jit
 def _mean(law: Law, points: Mapping[str, Any]) -> jax.Array:
-    law = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), law).expand(1)
-    return jnp.asarray(law.loss(**points))
+    return jnp.asarray(law.expand(1).loss(**points))
 
 
 @jax.jit
 def _new_run(noise: Noise, mean: jax.Array, key: jax.Array) -> jax.Array:
-    noise = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), noise).expand(1)
-    return jnp.asarray(noise.observe(mean).sample(key))
+    return jnp.asarray(noise.expand(1).observe(mean).sample(key))
 
 
 def _broadcast(inputs: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:

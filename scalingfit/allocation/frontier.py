@@ -169,8 +169,8 @@ def frontier(
 def _at_critical_batch(law: Any, found: Optimum) -> dict[str, FloatArray]:
     """The critical batch size of the loss, the steps that it leaves, and their exponents in C."""
     with jax.enable_x64(True):
-        law = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), law).expand(1)
-        values = jax.jvp(law.critical_batch, (jnp.asarray(found.L),), (jnp.asarray(found.slope),))
+        critical = law.expand(1).critical_batch
+        values = jax.jvp(critical, (jnp.asarray(found.L),), (jnp.asarray(found.slope),))
         batch, rise = (np.asarray(value, np.float64) for value in values)
     growth = rise / batch
     return {

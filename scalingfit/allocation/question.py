@@ -74,7 +74,7 @@ def subject(asked: Any) -> Subject:
     if isinstance(asked, Law):
         points = type(asked).published.values()
         total = next((point.total for point in points if point.law is asked), None)
-        return Subject(asked, None, {}, {}, total)
+        return Subject(_wide(asked), None, {}, {}, total)
     if not isinstance(getattr(asked, "law", None), Law):
         raise InputError(
             f"a posterior or a law with values is needed, not {asked!r}",
@@ -87,7 +87,14 @@ def subject(asked: Any) -> Subject:
     total = False if named[0] else True if any(named) else None
     fits = {label: subject(fit) for label, fit in getattr(asked, "fits", {}).items()}
     runs = {} if fits else asked.runs.used().columns
-    return Subject(asked.law, asked.noise, runs, asked.provenance, total, fits)
+    law, noise = _wide(asked.law), _wide(asked.noise)
+    return Subject(law, noise, runs, asked.provenance, total, fits)
+
+
+def _wide[Tree](tree: Tree) -> Tree:
+    """The values of a law or a noise model in float64, whatever they were fitted in."""
+    values: Tree = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), tree)
+    return values
 
 
 def answered[Found, Kind: Answer](

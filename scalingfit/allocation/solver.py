@@ -81,7 +81,7 @@ def solve(
     Parameters
     ----------
     law : Law
-        Leaves of any one shape.
+        Leaves of any one shape, float64.
     C : array, shape (budget,)
         Budgets in FLOP, as `rule` counts them.
     rule : Counting
@@ -101,7 +101,6 @@ def solve(
     width = (0, (1 << (count - 1).bit_length()) - count)
     padded = {name: np.pad(values, width, mode="edge") for name, values in (extras or {}).items()}
     with jax.enable_x64(True):
-        law = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), law)
         traced = _solve(law, np.pad(C, width, mode="edge"), rule, padded, float(max_params))
         found: Optimum = jax.tree.map(lambda values: np.asarray(values)[..., :count], traced)
     # The search runs over log N, whose exponential may round above the limit.
