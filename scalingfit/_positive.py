@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -23,6 +24,7 @@ def plain(value: Any) -> Any:
     return jnp.exp(value.log) if isinstance(value, Positive) else value
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Positive:
     """A positive number, or an array of them, with its logarithm."""

@@ -118,14 +118,18 @@ def _log_gamma_ratio(x: Any) -> Array:
     The difference of both would lose as many digits as x has. This is its asymptotic series
     (Tricomi & Erdelyi 1951, Pacific J. Math. 1, 133) at x + 8, and the recurrence back.
     """
+    above = below = 1.0
+    for step in range(8):
+        above, below = above * (x + step), below * (x + step + 0.5)
     y = x + 8
-    series = sum(number / y**power for number, power in SERIES)
-    steps = jnp.prod(jnp.stack([1 - 0.5 / (x + step + 0.5) for step in range(8)]), axis=0)
-    ratio: Array = 0.5 * jnp.log(y) + series + jnp.log(steps)
+    inverse, series = 1 / y, 0.0
+    for number in SERIES:
+        series = number + series * inverse**2
+    ratio: Array = 0.5 * jnp.log(y) + series * inverse + jnp.log(above / below)
     return ratio
 
 
-SERIES = [(-1 / 8, 1), (1 / 192, 3), (-1 / 640, 5), (17 / 14336, 7), (-31 / 18432, 9)]
+SERIES = (-31 / 18432, 17 / 14336, -1 / 640, 1 / 192, -1 / 8)
 
 
 class _StudentT(dist.StudentT):  # type: ignore[misc]  # NumPyro is untyped

@@ -25,11 +25,12 @@ from numpyro.distributions.distribution import validation_enabled
 from numpyro.infer.util import compute_log_probs
 
 from scalingfit._positive import Positive, plain
+from scalingfit.inference.over_runs import sum_over_runs
 from scalingfit.inference.transforms import is_exponential, is_linear
 from scalingfit.law import Law, Parameter, describe
 from scalingfit.noise import Noise
 
-__all__ = ["HANDLERS", "Data", "Leaf", "Model", "Prior"]
+__all__ = ["HANDLERS", "Data", "Leaf", "Model", "Prior", "mean_loss"]
 
 HANDLERS = threading.RLock()  # NumPyro keeps one stack of effect handlers for all threads
 
@@ -66,6 +67,11 @@ class Data:
     loss_se: Leaf | None
     centre: Mapping[str, Leaf]
 
+    @property
+    def by_run(self) -> Data:
+        """The same without its centre: one run is an element of every array."""
+        return dataclasses.replace(self, centre={})
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Model:
@@ -101,15 +107,11 @@ class Model:
     def sample(self, data: Data | None = None, observe: bool = True) -> tuple[Law, Noise]:
         """The NumPyro model itself; without data it samples the parameters only."""
         values = _sample_parameters(self.law.parameters() | self.noise.parameters(), self.priors)
-        law = self.law(**{name: values[name] for name in self.law.parameters()})
-        noise = self.noise(**{name: values[name] for name in self.noise.parameters()})
+        law, noise = self.law_of(values), self._noise_of(values)
         if data is not None:
-            mean = self._loss(law, data.log_inputs)
-            observed = jnp.exp(data.loss) if self.noise.on_log else data.loss
+            about, observed = _observation(self.in_logs(law), noise, data.by_run)
             with numpyro.plate("run", data.loss.shape[-1]):
-                numpyro.sample(
-                    "L", noise.observe(mean, data.loss_se), obs=observed if observe else None
-                )
+                numpyro.sample("L", about, obs=observed if observe else None)
         return law, noise
 
     def log_density(self, z: Array, data: Data) -> Array:
@@ -124,9 +126,11 @@ class Model:
         values, log_jacobian = self.constrain(z, data.centre)
         # Every value is the transform of a real number, so none lies outside its support.
         with HANDLERS, validation_enabled(False):
-            terms, _ = compute_log_probs(self.sample, (data,), {}, values, sum_log_prob=False)
-        likelihood = jnp.sum(data.weight * terms.pop("L"))
-        return likelihood + sum(jnp.sum(term) for term in terms.values()) + log_jacobian
+            prior, _ = compute_log_probs(self.sample, (), {}, values)
+        shared = self.in_logs(self.law_of(values)), self._noise_of(values)
+        likelihood = sum_over_runs(_log_likelihood, shared, data.by_run, data.weight)
+        density: Array = likelihood + sum(prior.values()) + log_jacobian
+        return density
 
     def constrain(self, z: Array, centre: Mapping[str, Leaf]) -> tuple[dict[str, Array], Array]:
         """Sampled parameters at `z`, and the log determinant of the Jacobian.
@@ -159,6 +163,9 @@ class Model:
     def law_of(self, values: Mapping[str, Any]) -> Law:
         """The law at sampled parameters, inside a traced function."""
         return self.law(**{n: _resolve(n, self.priors, values) for n in self.law.parameters()})
+
+    def _noise_of(self, values: Mapping[str, Any]) -> Noise:
+        return self.noise(**{n: _resolve(n, self.priors, values) for n in self.noise.parameters()})
 
     def complete_arrays(self, values: Mapping[str, Any]) -> tuple[Law, Noise]:
         """The law and the noise, float64 NumPy: sampled parameters with pinned and tied ones."""
@@ -229,23 +236,42 @@ class Model:
         declared, transform = self._declared(site), self.transforms[self.sites.index(site)]
         if declared.floor and is_linear(transform):
             anywhere = jnp.ones(())
-            return anywhere - self._loss(self.law_of({**values, site: anywhere}), centre), 1.0
+            law = self.in_logs(self.law_of({**values, site: anywhere}))
+            return anywhere - mean_loss(law, centre), 1.0
         if declared.power is None or not is_exponential(transform):
             return None
         middle, exponent = centre[declared.of], _resolve(declared.power, self.priors, values)  # type: ignore[index]  # declared together with the exponent
         return (middle, 1.0 / exponent) if declared.inverse else (exponent * middle, 1.0)
 
-    def _loss(self, law: Law, log_inputs: Mapping[str, Leaf]) -> Array:
-        """The mean loss, of logarithms where these are known."""
+    def in_logs(self, law: Law) -> Law:
+        """The law with its positive parameters held as their logarithms."""
         supports = zip(self.sites, self.transforms, strict=True)
         positive = {name for name, transform in supports if is_exponential(transform)}
-        in_logs = {
-            name: Positive(jnp.log(value)) if name in positive else value
-            for name, value in law.values().items()
-        }
-        inputs = {name: Positive(value) for name, value in log_inputs.items()}
-        mean: Array = plain(self.law(**in_logs).loss(**inputs))
-        return mean
+        return self.law(
+            **{
+                name: Positive(jnp.log(value)) if name in positive else value
+                for name, value in law.values().items()
+            }
+        )
+
+
+def mean_loss(law: Law, log_inputs: Mapping[str, Leaf]) -> Array:
+    """The law's loss at inputs given by their logarithms."""
+    inputs = {name: Positive(value) for name, value in log_inputs.items()}
+    mean: Array = plain(law.loss(**inputs))
+    return mean
+
+
+def _observation(law: Law, noise: Noise, runs: Data) -> tuple[Distribution, Array]:
+    """How the losses of runs are distributed, and what they are."""
+    about = noise.observe(mean_loss(law, runs.log_inputs), runs.loss_se)
+    return about, jnp.exp(runs.loss) if noise.on_log else jnp.asarray(runs.loss)
+
+
+def _log_likelihood(shared: tuple[Law, Noise], run: Data) -> Array:
+    about, observed = _observation(*shared, run)
+    density: Array = about.log_prob(observed)
+    return density
 
 
 def _sample_parameters(

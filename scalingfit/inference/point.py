@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 
 from scalingfit._cores import core_count
 from scalingfit._errors import InputError, whole
-from scalingfit._positive import Positive, plain
 from scalingfit.catalog import law as find_law
 from scalingfit.inference.build import build
 from scalingfit.inference.fit import require_rows
 from scalingfit.inference.mode import climb, climb_each
-from scalingfit.inference.model import Data, Leaf, Model, Prior
+from scalingfit.inference.model import Data, Leaf, Model, Prior, mean_loss
+from scalingfit.inference.over_runs import sum_over_runs
 from scalingfit.inference.programs import PRIOR_DRAWS, pack, prior_values
 from scalingfit.inference.traced import traced
 from scalingfit.law import Law
@@ -187,6 +187,12 @@ def _bootstrap(
     return model.complete_arrays(values)[0], objectives, undetermined
 
 
+def _huber(law: Law, run: tuple[Data, Array]) -> Array:
+    data, delta = run
+    size = jnp.abs(data.loss - jnp.log(mean_loss(law, data.log_inputs))) / delta
+    return jnp.where(size <= 1, 0.5 * size**2, size - 0.5)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Programs:
     best: Callable[..., tuple[Array, Array, Array]]
@@ -198,11 +204,9 @@ class _Programs:
 def _programs(model: Model) -> _Programs:
     def objective(place: Array, data: Data, weight: Leaf, delta: Array) -> Array:
         """In units of delta squared."""
-        law = model.law_of(model.constrain(place, data.centre)[0])
-        inputs = {name: Positive(value) for name, value in data.log_inputs.items()}
-        size = jnp.abs(data.loss - jnp.log(plain(law.loss(**inputs)))) / delta
-        total: Array = jnp.sum(weight * jnp.where(size <= 1, 0.5 * size**2, size - 0.5))
-        return total
+        law = model.in_logs(model.law_of(model.constrain(place, data.centre)[0]))
+        deltas = jnp.broadcast_to(delta, data.loss.shape)
+        return sum_over_runs(_huber, law, (data.by_run, deltas), weight)
 
     def best(pool: dict[str, Array], data: Data, delta: Array) -> tuple[Array, Array, Array]:
         def one(values: dict[str, Array]) -> tuple[Array, Array]:
