@@ -62,15 +62,18 @@ def _conclude_future(comparison: Comparison) -> str:
         gap = np.concatenate(scores[best]) - np.concatenate(scores[others[0]])
         error = float(np.std(gap)) / np.sqrt(len(gap))
         said += f" (log score {gap.mean():.2f} ± {error:.2f} a run above {others[0]})"
-    said += f"; the 90 % intervals of {best} held {_inside(comparison, best)[0]:.0%} of these."
-    for name in comparison.standings:
-        share, count = _inside(comparison, name)
-        weight = comparison.weights[name]
-        if weight >= HEAVY and share < band(0.9, count)[0]:
-            which = "These are too narrow"
-            if name != best:
-                which = f"Those of {name}, which has weight {weight:.2f}, held {share:.0%}"
-            said += f" {which}: beyond the runs it is over-confident."
+    inside = {name: _inside(comparison, name) for name in comparison.standings}
+    heavy = [name for name in inside if name == best or comparison.weights[name] >= HEAVY]
+    narrow = [name for name in heavy if inside[name][0] < band(0.9, inside[name][1])[0]]
+    said += f"; the 90 % intervals of {best} held {inside[best][0]:.0%} of these"
+    for name in narrow:
+        if name != best:
+            weight = f"weight {comparison.weights[name]:.2f}"
+            said += f", those of {name} ({weight}) {inside[name][0]:.0%}"
+    said += "."
+    if narrow:
+        verb = "is" if len(narrow) == 1 else "are"
+        said += f" Beyond the runs {' and '.join(narrow)} {verb} over-confident."
     return said
 
 
