@@ -196,19 +196,20 @@ def test_numpyros_nuts_agrees_on_many_kinds_of_tables(
         reference = reference or numpyros(posterior, 6000, 4, acceptance=0.98)
         # Where NumPyro's own chains disagree, they say nothing of ours.
         assert max(array_stats.rhat(np.log(draws)) for draws in reference.values()) < 1.01
-        ours = {parameter: posterior.draws[parameter] for parameter in reference}
-        if posterior.sampled.record["method"] == "importance":
-            ours = {k: independent(v, posterior.sampled.record) for k, v in ours.items()}
-        assert_same_distribution(ours, reference)
+        ours = as_independent(posterior)
+        assert_same_distribution({name: ours[name] for name in reference}, reference)
 
 
-def independent(draws: np.ndarray, record: dict[str, float]) -> np.ndarray:
-    """A quarter as many of the resampled importance draws as their weights are worth.
+def as_independent(posterior: Posterior) -> dict[str, np.ndarray]:
+    """The draws; of those by importance a quarter as many as their weights are worth.
 
     Their own scatter then outweighs that of the weights, which they share.
     """
-    flat = draws.ravel()[: int(record["importance_ess"]) // 4]
-    return flat[: len(flat) // 4 * 4].reshape(4, -1)
+    record = posterior.sampled.record
+    if record["method"] == "nuts":
+        return posterior.draws
+    count = int(record["importance_ess"]) // 16
+    return {k: draws.ravel()[: 4 * count].reshape(4, -1) for k, draws in posterior.draws.items()}
 
 
 # --- precision, seeds, configuration -------------------------------------------------------------
@@ -218,6 +219,33 @@ def test_single_precision_agrees(posterior_240: Posterior, epoch_240: Runs) -> N
     single = sf.fit(epoch_240, precision="float32", seed=5)
     assert single.provenance["precision"] == "float32"
     assert_same_distribution(single.draws, posterior_240.draws)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["nuts", "auto"])
+@pytest.mark.parametrize(
+    ("name", "law"),
+    [
+        ("clark_routing_moe", "routed"),
+        ("ladder", "chinchilla"),
+        ("llama3_isoflop", "chinchilla"),
+        ("misfitting_checkpoints", "kaplan"),
+        ("muennighoff_data_constrained", "data_constrained"),
+        ("porian_isoflop", "nested"),
+        ("vocab_scaling", "vocabulary"),
+    ],
+)
+def test_single_precision_agrees_on_many_tables(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str, law: str, method: str
+) -> None:
+    monkeypatch.setenv("SCALINGFIT_DATA", str(data_dir))
+    every = sf.datasets.load(name)
+    runs = every.take(np.random.default_rng(0).permutation(len(every))[:120])
+    options = {"draws": 2000, "progress": False}
+    double = sf.refit({"": runs}, law, method="nuts", **options).fits[""]
+    single = sf.refit({"": runs}, law, method=method, seed=5, precision="float32", **options)
+    assert single.fits[""].provenance["precision"] == "float32"
+    assert_same_distribution(as_independent(single.fits[""]), double.draws)
 
 
 def test_the_seed_makes_the_draws(posterior_240: Posterior, epoch_240: Runs) -> None:
@@ -263,7 +291,9 @@ def assert_told(posterior: Posterior) -> None:
     assert str(posterior.verdict) in str(posterior)
 
 
-@pytest.mark.parametrize("rows", [8, 12, 25])
+@pytest.mark.parametrize(
+    "rows", [8, *(pytest.param(rows, marks=pytest.mark.slow) for rows in (12, 25))]
+)
 def test_small_tables_end_with_a_verdict(simulated: Callable[..., Runs], rows: int) -> None:
     assert_told(sf.fit(simulated(rows, seed=rows), **QUICK))
 

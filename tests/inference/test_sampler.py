@@ -37,7 +37,10 @@ def assert_same_bits(one: Draws, two: Draws) -> None:
         )
 
 
-@pytest.mark.parametrize(("precision", "rows"), [("float64", (12, 16, 25)), ("float32", (12, 16))])
+@pytest.mark.parametrize(
+    ("precision", "rows"),
+    [("float64", (12, 16, 25)), pytest.param("float32", (12, 16), marks=pytest.mark.slow)],
+)
 def test_a_fit_has_the_same_bits_alone_and_in_any_company(
     simulated: Callable[..., Runs], precision: str, rows: tuple[int, ...]
 ) -> None:
