@@ -152,7 +152,7 @@ def forecast(
         if text is not None
     }
     asked = inputs | _inputs(input, inputs)
-    found = post.forecast(**asked) if rate is None else widened(post, rate, asked)
+    found = post.forecast(**asked) if rate is None else _widened(post, rate, asked)
     data = _as_json("forecast", found)
     return Reply(data, [found], warned=not post.verdict.ok)
 
@@ -184,7 +184,7 @@ def cheapest(
     return Reply(data, [found], warned=not post.verdict.ok)
 
 
-def widened(post: Posterior, rate: float, asked: Mapping[str, Any]) -> Forecast:
+def _widened(post: Posterior, rate: float, asked: Mapping[str, Any]) -> Forecast:
     """A forecast with an error of the law that grows with distance."""
     from scalingfit.evidence import Discrepancy
 
