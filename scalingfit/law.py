@@ -94,6 +94,8 @@ class Parameter:
     floor : bool
         Whether the law is this parameter plus something that does not depend on it. The engine
         samples it through the loss at the centre of the runs, which they tell far better.
+    whole : bool
+        Whether the law is this parameter times something that does not depend on it; likewise.
     """
 
     about: str
@@ -105,6 +107,7 @@ class Parameter:
     log_sd: float = math.nan
     inverse: bool = False
     floor: bool = False
+    whole: bool = False
 
     def prior_given(self, values: Mapping[str, Any]) -> Distribution:
         """The prior, given the values of the parameters that it depends on."""
@@ -215,7 +218,16 @@ def floor(prior: Distribution, about: str) -> Any:
     return dataclasses.field(metadata={"parameter": Parameter(about, prior, floor=True)})
 
 
-def coefficient(*, of: str, power: str, at: float, median: float, log_sd: float, about: str) -> Any:
+def coefficient(
+    *,
+    of: str,
+    power: str,
+    at: float,
+    median: float,
+    log_sd: float,
+    about: str,
+    whole: bool = False,
+) -> Any:
     """Declare the coefficient ``A`` of a term ``A / of**power``.
 
     A coefficient alone has no meaning one could hold a belief about: its size follows from the
@@ -232,8 +244,10 @@ def coefficient(*, of: str, power: str, at: float, median: float, log_sd: float,
         Prior median of the term there, and the standard deviation of its logarithm.
     about : str
         Meaning, unit, reason for the prior.
+    whole : bool
+        Whether it multiplies all of the loss, as in `models/power_m3.py`, and not one term of it.
     """
-    return _term(of, power, at, median, log_sd, about, inverse=False)
+    return _term(of, power, at, median, log_sd, about, whole=whole)
 
 
 def scale(*, of: str, power: str, at: float, median: float, log_sd: float, about: str) -> Any:
@@ -253,11 +267,9 @@ def log(value: Any) -> Any:
 
 
 def _term(
-    of: str, power: str, at: float, median: float, log_sd: float, about: str, *, inverse: bool
+    of: str, power: str, at: float, median: float, log_sd: float, about: str, **kind: bool
 ) -> Any:
-    declared = Parameter(
-        about, of=of, power=power, at=at, median=median, log_sd=log_sd, inverse=inverse
-    )
+    declared = Parameter(about, of=of, power=power, at=at, median=median, log_sd=log_sd, **kind)
     return dataclasses.field(metadata={"parameter": declared})
 
 
@@ -406,11 +418,12 @@ def _check_declaration(cls: type[Law]) -> None:
                 f"loss({', '.join(cls.inputs())})"
             )
         seen.append(field.name)
-    floors = [name for name, declared in cls.parameters().items() if declared.floor]
-    if len(floors) > 1:
+    last = [name for name, each in cls.parameters().items() if each.floor or each.whole]
+    if len(last) > 1:
         raise TypeError(
-            f"{cls.__name__}: {' and '.join(floors)} are both floors, which no runs can tell "
-            "apart; declare one, and the others with parameter(prior, about)"
+            f"{cls.__name__}: {' and '.join(last)} are each a floor or a whole coefficient, of "
+            "which a law has one at most; declare the others with parameter(prior, about) or "
+            "coefficient(...)"
         )
 
 

@@ -119,7 +119,7 @@ def test_faulty_declarations_are_told_with_the_line_to_change() -> None:
                 "E": floor(prior, ""),
                 "F": floor(prior, ""),
             },
-            "Faulty: E and F are both floors",
+            "Faulty: E and F are each a floor or a whole coefficient",
         ),
         (
             declare,

@@ -150,7 +150,7 @@ def test_more_never_hurts_but_where_the_law_says_so(name: str) -> None:
 
 @pytest.mark.parametrize("name", LAWS)
 def test_a_floor_is_what_is_added_to_the_rest(name: str) -> None:
-    """And whatever is added is declared as a floor, for the sampler's sake."""
+    """And whatever is added is declared as a floor; what is declared whole multiplies."""
     drawn, given = prior_draws(name), inputs(name)
     before = np.asarray(losses(drawn, given))
     usual = np.abs(before) < 1e3
@@ -159,6 +159,9 @@ def test_a_floor_is_what_is_added_to_the_rest(name: str) -> None:
         rise = (losses(law(name)(**raised), given) - before)[usual]
         added = np.allclose(rise, 0.5, rtol=0, atol=1e-9)
         assert declared.floor == added, parameter
+        if declared.whole:
+            doubled = drawn.values() | {parameter: 2 * drawn.values()[parameter]}
+            np.testing.assert_allclose(losses(law(name)(**doubled), given), 2 * before, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", LAWS)

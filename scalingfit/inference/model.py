@@ -223,8 +223,13 @@ class Model:
 
     @property
     def _order(self) -> list[int]:
-        """Indices of the sites, floors last: their coordinate depends on all the others."""
-        return sorted(range(self.dim), key=lambda at: self._declared(self.sites[at]).floor)
+        """Indices of the sites; last the one whose coordinate depends on all the others."""
+
+        def last(at: int) -> bool:
+            declared = self._declared(self.sites[at])
+            return declared.floor or declared.whole
+
+        return sorted(range(self.dim), key=last)
 
     def _declared(self, site: str) -> Parameter:
         return (self.law.parameters() | self.noise.parameters())[site]
@@ -235,13 +240,20 @@ class Model:
         """Shift and stretch, if any, from the sampled coordinate to the unconstrained parameter."""
         declared, transform = self._declared(site), self.transforms[self.sites.index(site)]
         if declared.floor and is_linear(transform):
-            anywhere = jnp.ones(())
-            law = self.in_logs(self.law_of({**values, site: anywhere}))
-            return anywhere - mean_loss(law, centre), 1.0
+            return -self._loss_with(site, 0.0, values, centre), 1.0
+        if declared.whole and is_exponential(transform):
+            return -jnp.log(self._loss_with(site, 1.0, values, centre)), 1.0
         if declared.power is None or not is_exponential(transform):
             return None
         middle, exponent = centre[declared.of], _resolve(declared.power, self.priors, values)  # type: ignore[index]  # declared together with the exponent
         return (middle, 1.0 / exponent) if declared.inverse else (exponent * middle, 1.0)
+
+    def _loss_with(
+        self, site: str, value: float, values: Mapping[str, Any], centre: Mapping[str, Leaf]
+    ) -> Array:
+        """The loss at the centre of the runs, with one parameter at another value."""
+        law = self.law_of({**values, site: jnp.asarray(value)})
+        return mean_loss(self.in_logs(law), centre)
 
     def in_logs(self, law: Law) -> Law:
         """The law with its positive parameters held as their logarithms."""
