@@ -32,7 +32,7 @@ class PowerM3(Law):
         median=1.0,
         log_sd=4.0,
         about="coefficient of X: very wide, since neither X nor L has a known unit",
-        whole=True,
+        through="loss",
     )
 
     def loss(self, X: Any) -> Any:

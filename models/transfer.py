@@ -61,6 +61,7 @@ class Transfer(Law):
         dist.LogNormal(math.log(3e4), 3.0),
         "coefficient of the data transferred: the paper's two are 1.9e4 and 2.1e5; wide, because "
         "it goes with the exponents and with the unit of D_F",
+        through="transferred",
     )
 
     def loss(self, N: Any, D_F: Any) -> Any:

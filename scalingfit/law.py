@@ -94,8 +94,9 @@ class Parameter:
     floor : bool
         Whether the law is this parameter plus something that does not depend on it. The engine
         samples it through the loss at the centre of the runs, which they tell far better.
-    whole : bool
-        Whether the law is this parameter times something that does not depend on it; likewise.
+    through : str or None
+        A method of the law, such as ``loss``, that takes the inputs of the loss and is proportional
+        to this parameter. The engine samples the parameter through it, at the centre of the runs.
     """
 
     about: str
@@ -107,7 +108,7 @@ class Parameter:
     log_sd: float = math.nan
     inverse: bool = False
     floor: bool = False
-    whole: bool = False
+    through: str | None = None
 
     def prior_given(self, values: Mapping[str, Any]) -> Distribution:
         """The prior, given the values of the parameters that it depends on."""
@@ -169,7 +170,7 @@ def _numbers(values: Iterable[Any], number: Callable[[float], str]) -> list[str]
     return [number(float(value)) for value in values]
 
 
-def parameter(prior: Distribution, about: str) -> Any:
+def parameter(prior: Distribution, about: str, *, through: str | None = None) -> Any:
     """Declare a parameter with its own prior.
 
     Parameters
@@ -178,8 +179,11 @@ def parameter(prior: Distribution, about: str) -> Any:
         A NumPyro distribution over a scalar.
     about : str
         Meaning, unit, reason for the prior.
+    through : str, optional
+        A method of the law, such as ``loss``, that takes the inputs of the loss and is proportional
+        to this parameter: runs tell its value at their centre far better than the parameter.
     """
-    return dataclasses.field(metadata={"parameter": Parameter(about, prior)})
+    return dataclasses.field(metadata={"parameter": Parameter(about, prior, through=through)})
 
 
 class _From(AffineTransform):  # type: ignore[misc]  # NumPyro is untyped
@@ -226,7 +230,7 @@ def coefficient(
     median: float,
     log_sd: float,
     about: str,
-    whole: bool = False,
+    through: str | None = None,
 ) -> Any:
     """Declare the coefficient ``A`` of a term ``A / of**power``.
 
@@ -244,10 +248,10 @@ def coefficient(
         Prior median of the term there, and the standard deviation of its logarithm.
     about : str
         Meaning, unit, reason for the prior.
-    whole : bool
-        Whether it multiplies all of the loss, as in `models/power_m3.py`, and not one term of it.
+    through : str, optional
+        As in `parameter`, where the term is no plain power: `models/power_m3.py`.
     """
-    return _term(of, power, at, median, log_sd, about, whole=whole)
+    return _term(of, power, at, median, log_sd, about, through=through)
 
 
 def scale(*, of: str, power: str, at: float, median: float, log_sd: float, about: str) -> Any:
@@ -267,7 +271,7 @@ def log(value: Any) -> Any:
 
 
 def _term(
-    of: str, power: str, at: float, median: float, log_sd: float, about: str, **kind: bool
+    of: str, power: str, at: float, median: float, log_sd: float, about: str, **kind: Any
 ) -> Any:
     declared = Parameter(about, of=of, power=power, at=at, median=median, log_sd=log_sd, **kind)
     return dataclasses.field(metadata={"parameter": declared})
@@ -417,13 +421,17 @@ def _check_declaration(cls: type[Law]) -> None:
                 f"{cls.__name__}.{field.name}: its input {declared.of!r} is not an argument of "
                 f"loss({', '.join(cls.inputs())})"
             )
+        if declared.through is not None and not callable(getattr(cls, declared.through, None)):
+            raise TypeError(
+                f"{cls.__name__}.{field.name}: there is no method {declared.through!r} to sample "
+                "it through"
+            )
         seen.append(field.name)
-    last = [name for name, each in cls.parameters().items() if each.floor or each.whole]
-    if len(last) > 1:
+    floors = [name for name, each in cls.parameters().items() if each.floor]
+    if len(floors) > 1:
         raise TypeError(
-            f"{cls.__name__}: {' and '.join(last)} are each a floor or a whole coefficient, of "
-            "which a law has one at most; declare the others with parameter(prior, about) or "
-            "coefficient(...)"
+            f"{cls.__name__}: {' and '.join(floors)} are both floors, which no runs can tell "
+            "apart; declare one, and the others with parameter(prior, about)"
         )
 
 

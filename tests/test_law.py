@@ -119,7 +119,7 @@ def test_faulty_declarations_are_told_with_the_line_to_change() -> None:
                 "E": floor(prior, ""),
                 "F": floor(prior, ""),
             },
-            "Faulty: E and F are each a floor or a whole coefficient",
+            "Faulty: E and F are both floors",
         ),
         (
             declare,
@@ -138,6 +138,11 @@ def test_faulty_declarations_are_told_with_the_line_to_change() -> None:
                 "A": coefficient(of="D", power="alpha", **of_N),
             },
             r"Faulty\.A: its input 'D' is not an argument of loss\(N\)",
+        ),
+        (
+            declare,
+            {"__annotations__": {"k": Array}, "k": parameter(prior, "", through="worth")},
+            r"Faulty\.k: there is no method 'worth' to sample it through",
         ),
         (
             declare,

@@ -150,7 +150,7 @@ def test_more_never_hurts_but_where_the_law_says_so(name: str) -> None:
 
 @pytest.mark.parametrize("name", LAWS)
 def test_a_floor_is_what_is_added_to_the_rest(name: str) -> None:
-    """And whatever is added is declared as a floor; what is declared whole multiplies."""
+    """And whatever is added is declared as a floor, for the sampler's sake."""
     drawn, given = prior_draws(name), inputs(name)
     before = np.asarray(losses(drawn, given))
     usual = np.abs(before) < 1e3
@@ -159,9 +159,19 @@ def test_a_floor_is_what_is_added_to_the_rest(name: str) -> None:
         rise = (losses(law(name)(**raised), given) - before)[usual]
         added = np.allclose(rise, 0.5, rtol=0, atol=1e-9)
         assert declared.floor == added, parameter
-        if declared.whole:
-            doubled = drawn.values() | {parameter: 2 * drawn.values()[parameter]}
-            np.testing.assert_allclose(losses(law(name)(**doubled), given), 2 * before, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_what_is_sampled_through_a_method_is_proportional_to_it(name: str) -> None:
+    drawn, given = prior_draws(name), inputs(name)
+    for parameter, declared in law(name).parameters().items():
+        if declared.through is not None:
+            doubled = law(name)(**drawn.values() | {parameter: 2 * drawn.values()[parameter]})
+            once, twice = (
+                np.asarray(getattr(each.expand(1), declared.through)(**given))
+                for each in (drawn, doubled)
+            )
+            np.testing.assert_allclose(twice, 2 * once, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", LAWS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -223,13 +224,13 @@ class Model:
 
     @property
     def _order(self) -> list[int]:
-        """Indices of the sites; last the one whose coordinate depends on all the others."""
+        """Indices of the sites; last those whose coordinates depend on others, then floors."""
 
-        def last(at: int) -> bool:
+        def late(at: int) -> tuple[bool, bool]:
             declared = self._declared(self.sites[at])
-            return declared.floor or declared.whole
+            return declared.floor, declared.through is not None
 
-        return sorted(range(self.dim), key=last)
+        return sorted(range(self.dim), key=late)
 
     def _declared(self, site: str) -> Parameter:
         return (self.law.parameters() | self.noise.parameters())[site]
@@ -240,20 +241,20 @@ class Model:
         """Shift and stretch, if any, from the sampled coordinate to the unconstrained parameter."""
         declared, transform = self._declared(site), self.transforms[self.sites.index(site)]
         if declared.floor and is_linear(transform):
-            return -self._loss_with(site, 0.0, values, centre), 1.0
-        if declared.whole and is_exponential(transform):
-            return -jnp.log(self._loss_with(site, 1.0, values, centre)), 1.0
+            return -self._at_centre("loss", {**values, site: 0.0}, centre), 1.0
+        if declared.through is not None and is_exponential(transform):
+            return -jnp.log(self._at_centre(declared.through, {**values, site: 1.0}, centre)), 1.0
         if declared.power is None or not is_exponential(transform):
             return None
         middle, exponent = centre[declared.of], _resolve(declared.power, self.priors, values)  # type: ignore[index]  # declared together with the exponent
         return (middle, 1.0 / exponent) if declared.inverse else (exponent * middle, 1.0)
 
-    def _loss_with(
-        self, site: str, value: float, values: Mapping[str, Any], centre: Mapping[str, Leaf]
+    def _at_centre(
+        self, method: str, values: Mapping[str, Any], centre: Mapping[str, Leaf]
     ) -> Array:
-        """The loss at the centre of the runs, with one parameter at another value."""
-        law = self.law_of({**values, site: jnp.asarray(value)})
-        return mean_loss(self.in_logs(law), centre)
+        """What a method of the law gives there; of parameters that are not known yet it has NaN."""
+        known = dict.fromkeys(self.sites, math.nan) | {**values}
+        return _called(method, self.in_logs(self.law_of(known)), centre)
 
     def in_logs(self, law: Law) -> Law:
         """The law with its positive parameters held as their logarithms."""
@@ -269,9 +270,13 @@ class Model:
 
 def mean_loss(law: Law, log_inputs: Mapping[str, Leaf]) -> Array:
     """The law's loss at inputs given by their logarithms."""
+    return _called("loss", law, log_inputs)
+
+
+def _called(method: str, law: Law, log_inputs: Mapping[str, Leaf]) -> Array:
     inputs = {name: Positive(value) for name, value in log_inputs.items()}
-    mean: Array = plain(law.loss(**inputs))
-    return mean
+    found: Array = plain(getattr(law, method)(**inputs))
+    return found
 
 
 def _observation(law: Law, noise: Noise, runs: Data) -> tuple[Distribution, Array]:
