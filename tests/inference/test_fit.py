@@ -119,16 +119,18 @@ def numpyros(
 
 
 def assert_same_distribution(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> None:
-    """Means of logarithms, and shares below quantiles, within four Monte-Carlo standard errors.
+    """Means, and shares below quantiles, within four Monte-Carlo standard errors.
 
-    Errors of shares are binomial; those of the quantiles themselves are ill known from some
+    Of logarithms, where there are. Errors of shares are binomial; those of the quantiles themselves are ill known from some
     hundred draws.
     """
     for name in one:
         if not np.ptp(one[name]):  # pinned
             assert one[name].flat[0] == two[name].flat[0]
             continue
-        pair = np.log(one[name]), np.log(two[name])
+        pair = one[name], two[name]
+        if all(np.all(draws > 0) for draws in pair):
+            pair = np.log(one[name]), np.log(two[name])
         errors = [array_stats.mcse(draws, method="mean") for draws in pair]
         assert abs(pair[0].mean() - pair[1].mean()) < 4 * np.hypot(*errors), name
         for level in QUANTILES:
