@@ -121,8 +121,8 @@ def numpyros(
 def assert_same_distribution(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> None:
     """Means, and shares below quantiles, within four Monte-Carlo standard errors.
 
-    Of logarithms, where there are. Errors of shares are binomial; those of the quantiles themselves are ill known from some
-    hundred draws.
+    Of logarithms, where there are. Errors of shares are binomial; those of the quantiles themselves
+    are ill known from some hundred draws.
     """
     for name in one:
         if not np.ptp(one[name]):  # pinned
