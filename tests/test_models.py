@@ -161,17 +161,24 @@ def test_a_floor_is_what_is_added_to_the_rest(name: str) -> None:
         assert declared.floor == added, parameter
 
 
-@pytest.mark.parametrize("name", LAWS)
-def test_what_is_sampled_through_a_method_is_proportional_to_it(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "parameter", "method"),
+    [
+        (name, parameter, declared.through)
+        for name in LAWS
+        for parameter, declared in law(name).parameters().items()
+        if declared.through is not None
+    ],
+)
+def test_what_is_sampled_through_a_method_is_proportional_to_it(
+    name: str, parameter: str, method: str
+) -> None:
     drawn, given = prior_draws(name), inputs(name)
-    for parameter, declared in law(name).parameters().items():
-        if declared.through is not None:
-            doubled = law(name)(**drawn.values() | {parameter: 2 * drawn.values()[parameter]})
-            once, twice = (
-                np.asarray(getattr(each.expand(1), declared.through)(**given))
-                for each in (drawn, doubled)
-            )
-            np.testing.assert_allclose(twice, 2 * once, rtol=1e-9)
+    doubled = law(name)(**drawn.values() | {parameter: 2 * drawn.values()[parameter]})
+    once, twice = (
+        np.asarray(getattr(each.expand(1), method)(**given)) for each in (drawn, doubled)
+    )
+    np.testing.assert_allclose(twice, 2 * once, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", LAWS)
