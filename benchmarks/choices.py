@@ -30,9 +30,15 @@ CELLS = ("24x0.5", "24x3", "60x0.5", "60x3")
 TRUTHS = {
     "chinchilla": dict(sf.law("chinchilla").published["hoffmann-2022"].values),
     "kaplan": dict(sf.law("kaplan").published["kaplan-2020-table-2"].values),
+    "nested": dict(sf.law("nested").published["hoffmann-2022"].values) | {"q": 0.5},
     "over_training": dict(sf.law("over_training").published["muennighoff-2023"].values),
 }
-CONTAINED = {"chinchilla": ("over_training",), "kaplan": (), "over_training": ()}
+CONTAINED = {
+    "chinchilla": ("over_training",),
+    "kaplan": (),
+    "nested": ("chinchilla", "kaplan", "over_training"),
+    "over_training": (),
+}
 """A law that contains another foretells its runs nearly as well: it cannot be told from it."""
 LIMITS, DRAWS = Limits(ess=200), 250
 
@@ -40,12 +46,13 @@ HEAD = """# Which law a comparison chooses
 
 Made by `python -m benchmarks.choices`. Tables are simulated from a law whose parameters are known,
 at six budgets from 3e18 to 3e21 FLOP, on a band of sizes about 20 tokens a parameter, with normal
-scatter on log loss. Each is fitted by all three laws with `scalingfit.refit` (method "auto", 4
+scatter on log loss. Each is fitted by all four laws with `scalingfit.refit` (method "auto", 4
 chains of 250 draws, Student-t scatter), and weighed by PSIS-LOO by the rule that `compare` uses:
 one law is better where its elpd is higher by more than 4 nats and two standard errors (a few
 percent more, since so many runs tell the error only so well).
 `over_training` is Chinchilla's law with alpha = beta, so that where it is true the runs cannot tell
-the two apart, and must not.
+the two apart, and must not. `nested` holds all the others; where it is true, it has Chinchilla's
+constants and q = 0.5, midway between the two corners.
 
 *highest*: its elpd is the highest. *told*: it is declared better than all laws that do not contain
 it. *undecided*: no other law is declared better than it, and it is not told. *wrong*: a law that
@@ -83,8 +90,8 @@ def part(rows: int, scatter: float, count: int) -> str:
         f"## {rows} rows, {scatter:.1%} scatter, {count} tables of each law\n\n"
         "| truth | highest | told | undecided | wrong |\n| --- | --- | --- | --- | --- |\n"
         + "\n".join(lines)
-        + f"\n\n{seconds:.0f} seconds for {3 * 3 * count} fits; {failed} of them did not pass "
-        f"their diagnostics. {environment()}\n"
+        + f"\n\n{seconds:.0f} seconds for {len(TRUTHS) ** 2 * count} fits; {failed} of them "
+        f"did not pass their diagnostics. {environment()}\n"
     )
 
 

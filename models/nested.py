@@ -26,6 +26,7 @@ class Nested(Law):
         dist.Uniform(0.0, 1.5),
         "how the terms combine: even between 0 (the larger counts), 0.1 (Kaplan), 1 (Chinchilla), "
         "and some room beyond",
+        exponent=True,
     )
     alpha: Array = parameter(
         dist.LogNormal(math.log(0.25), 0.7),
@@ -50,6 +51,7 @@ class Nested(Law):
         median=0.9,
         log_sd=1.3,
         about="coefficient of D: at 3e10 tokens between Chinchilla's 0.4 and Kaplan's 1.9 nats",
+        through="balance",
     )
 
     published: ClassVar = {
@@ -78,3 +80,7 @@ class Nested(Law):
         size = log(self.A) - self.alpha * log(N)
         data = log(self.B) - self.beta * log(D)
         return self.E + jnp.exp(self.q * jnp.logaddexp(size / self.q, data / self.q))
+
+    def balance(self, N: Any, D: Any) -> Any:
+        """How many times the term of N the term of D counts in the bracket."""
+        return (self.B / D**self.beta / (self.A / N**self.alpha)) ** (1 / self.q)

@@ -93,10 +93,15 @@ class Parameter:
         False for ``A / N**alpha`` (the term is ``A * N**-alpha``), True for ``(N_c / N)**alpha``.
     floor : bool
         Whether the law is this parameter plus something that does not depend on it. The engine
-        samples it through the loss at the centre of the runs, which they tell far better.
+        samples it as its share of the loss at the centre of the runs.
     through : str or None
         A method of the law, such as ``loss``, that takes the inputs of the loss and is proportional
-        to this parameter. The engine samples the parameter through it, at the centre of the runs.
+        to a power of this parameter. The engine samples the parameter through it, at the centre of
+        the runs.
+    exponent : bool
+        Whether it is, like an exponent, the larger, the smaller the rest of the loss above the
+        floor: the engine samples its product with that rest. Exponents of coefficients need not say
+        so.
     """
 
     about: str
@@ -109,6 +114,7 @@ class Parameter:
     inverse: bool = False
     floor: bool = False
     through: str | None = None
+    exponent: bool = False
 
     def prior_given(self, values: Mapping[str, Any]) -> Distribution:
         """The prior, given the values of the parameters that it depends on."""
@@ -170,7 +176,9 @@ def _numbers(values: Iterable[Any], number: Callable[[float], str]) -> list[str]
     return [number(float(value)) for value in values]
 
 
-def parameter(prior: Distribution, about: str, *, through: str | None = None) -> Any:
+def parameter(
+    prior: Distribution, about: str, *, through: str | None = None, exponent: bool = False
+) -> Any:
     """Declare a parameter with its own prior.
 
     Parameters
@@ -181,9 +189,14 @@ def parameter(prior: Distribution, about: str, *, through: str | None = None) ->
         Meaning, unit, reason for the prior.
     through : str, optional
         A method of the law, such as ``loss``, that takes the inputs of the loss and is proportional
-        to this parameter: runs tell its value at their centre far better than the parameter.
+        to a power of this parameter: runs tell its value at their centre far better than the
+        parameter.
+    exponent : bool
+        Whether the slope or the curvature that runs show is its product with the rest of the loss
+        above the floor, as with the exponent of a coefficient, which need not say so.
     """
-    return dataclasses.field(metadata={"parameter": Parameter(about, prior, through=through)})
+    declared = Parameter(about, prior, through=through, exponent=exponent)
+    return dataclasses.field(metadata={"parameter": declared})
 
 
 class _From(AffineTransform):  # type: ignore[misc]  # NumPyro is untyped
@@ -421,11 +434,16 @@ def _check_declaration(cls: type[Law]) -> None:
                 f"{cls.__name__}.{field.name}: its input {declared.of!r} is not an argument of "
                 f"loss({', '.join(cls.inputs())})"
             )
-        if declared.through is not None and not callable(getattr(cls, declared.through, None)):
-            raise TypeError(
-                f"{cls.__name__}.{field.name}: there is no method {declared.through!r} to sample "
-                "it through"
-            )
+        if declared.through is not None:
+            method = getattr(cls, declared.through, None)
+            if (
+                not callable(method)
+                or tuple(inspect.signature(method).parameters)[1:] != cls.inputs()
+            ):
+                raise TypeError(
+                    f"{cls.__name__}.{field.name}: there is no method "
+                    f"{declared.through}({', '.join(cls.inputs())}) to sample it through"
+                )
         seen.append(field.name)
     floors = [name for name, each in cls.parameters().items() if each.floor]
     if len(floors) > 1:

@@ -142,7 +142,16 @@ def test_faulty_declarations_are_told_with_the_line_to_change() -> None:
         (
             declare,
             {"__annotations__": {"k": Array}, "k": parameter(prior, "", through="worth")},
-            r"Faulty\.k: there is no method 'worth' to sample it through",
+            r"Faulty\.k: there is no method worth\(N\) to sample it through",
+        ),
+        (
+            declare,
+            {
+                "__annotations__": {"k": Array},
+                "k": parameter(prior, "", through="worth"),
+                "worth": lambda self, D: self.k * D,
+            },
+            r"Faulty\.k: there is no method worth\(N\) to sample it through",
         ),
         (
             declare,

@@ -17,12 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 from numpyro.distributions import constraints
 
 from benchmarks.recovery import around, seed
 from scalingfit._positive import Positive, plain
 from scalingfit.catalog import law, laws
-from scalingfit.law import Law
+from scalingfit.law import Law, expanded, log
 
 ROOT = Path(__file__).parents[1]
 LAWS = list(laws())
@@ -170,15 +171,21 @@ def test_a_floor_is_what_is_added_to_the_rest(name: str) -> None:
         if declared.through is not None
     ],
 )
-def test_what_is_sampled_through_a_method_is_proportional_to_it(
+def test_what_is_sampled_through_a_method_goes_by_a_power_of_it(
     name: str, parameter: str, method: str
 ) -> None:
     drawn, given = prior_draws(name), inputs(name)
-    doubled = law(name)(**drawn.values() | {parameter: 2 * drawn.values()[parameter]})
-    once, twice = (
-        np.asarray(getattr(each.expand(1), method)(**given)) for each in (drawn, doubled)
-    )
-    np.testing.assert_allclose(twice, 2 * once, rtol=1e-9)
+    held = {axis: Positive(jnp.log(column)) for axis, column in given.items()}
+
+    def logs(factor: float) -> NDArray[np.float64]:
+        values = drawn.values() | {parameter: factor * drawn.values()[parameter]}
+        positive = {each: Positive(jnp.log(value)) for each, value in values.items()}
+        found = getattr(expanded(law(name)(**positive), 1), method)(**held)
+        return np.asarray(log(found))
+
+    once, twice, fourfold = logs(1.0), logs(2.0), logs(4.0)
+    assert (np.abs(twice - once) > 0.1).all()
+    np.testing.assert_allclose(fourfold - once, 2 * (twice - once), rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", LAWS)

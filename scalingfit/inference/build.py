@@ -14,10 +14,10 @@ import numpy as np
 import numpyro.distributions as dist
 from numpyro import handlers
 from numpyro.distributions import Distribution
+from numpyro.distributions.transforms import biject_to
 
 from scalingfit._errors import InputError
 from scalingfit.inference.model import HANDLERS, Model, Prior
-from scalingfit.inference.transforms import transform
 from scalingfit.law import Law, Parameter, describe
 from scalingfit.noise import Noise
 
@@ -73,7 +73,7 @@ def _build(law: type[Law], noise: type[Noise], given: tuple[_Given, ...]) -> Mod
 
     jax.eval_shape(look)  # the names and kinds of the sites; nothing is computed or compiled
     sites = tuple(name for name, site in trace.items() if site["type"] == "sample")
-    transforms = tuple(transform(name, trace[name]["fn"], law) for name in sites)
+    transforms = tuple(biject_to(trace[name]["fn"].support) for name in sites)
     return Model(law, noise, priors, sites, transforms)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -19,24 +18,20 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 from jax import Array
-from numpy.typing import NDArray
 from numpyro import handlers
 from numpyro.distributions import Distribution
 from numpyro.distributions.distribution import validation_enabled
 from numpyro.infer.util import compute_log_probs
 
-from scalingfit._positive import Positive, plain
+from scalingfit._positive import plain
+from scalingfit.inference.coordinates import Coordinates, Leaf, Prior, at_inputs, resolve
 from scalingfit.inference.over_runs import sum_over_runs
-from scalingfit.inference.transforms import is_exponential, is_linear
 from scalingfit.law import Law, Parameter, describe
 from scalingfit.noise import Noise
 
 __all__ = ["HANDLERS", "Data", "Leaf", "Model", "Prior", "mean_loss"]
 
 HANDLERS = threading.RLock()  # NumPyro keeps one stack of effect handlers for all threads
-
-type Prior = Distribution | float | str
-type Leaf = Array | NDArray[Any]
 
 
 @jax.tree_util.register_dataclass
@@ -75,25 +70,8 @@ class Data:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Model:
-    """A law with its noise and priors, compiled once for all tables.
-
-    Attributes
-    ----------
-    law, noise : type
-        The classes whose parameters are sampled.
-    priors : dict
-        The user's replacements: a distribution, a number that pins, or the name of a parameter
-        that this one is tied to.
-    sites : tuple of str
-        The sampled parameters, in the order of the flat vector; law first, then noise.
-    """
-
-    law: type[Law]
-    noise: type[Noise]
-    priors: Mapping[str, Prior]
-    sites: tuple[str, ...]
-    transforms: tuple[Any, ...]
+class Model(Coordinates):
+    """A law with its noise and priors in its coordinates, compiled once for all tables."""
 
     @property
     def dim(self) -> int:
@@ -108,7 +86,7 @@ class Model:
     def sample(self, data: Data | None = None, observe: bool = True) -> tuple[Law, Noise]:
         """The NumPyro model itself; without data it samples the parameters only."""
         values = _sample_parameters(self.law.parameters() | self.noise.parameters(), self.priors)
-        law, noise = self.law_of(values), self._noise_of(values)
+        law, noise = self.law_of(values), self.noise_of(values)
         if data is not None:
             about, observed = _observation(self.in_logs(law), noise, data.by_run)
             with numpyro.plate("run", data.loss.shape[-1]):
@@ -128,45 +106,10 @@ class Model:
         # Every value is the transform of a real number, so none lies outside its support.
         with HANDLERS, validation_enabled(False):
             prior, _ = compute_log_probs(self.sample, (), {}, values)
-        shared = self.in_logs(self.law_of(values)), self._noise_of(values)
+        shared = self.in_logs(self.law_of(values)), self.noise_of(values)
         likelihood = sum_over_runs(_log_likelihood, shared, data.by_run, data.weight)
         density: Array = likelihood + sum(prior.values()) + log_jacobian
         return density
-
-    def constrain(self, z: Array, centre: Mapping[str, Leaf]) -> tuple[dict[str, Array], Array]:
-        """Sampled parameters at `z`, and the log determinant of the Jacobian.
-
-        Coefficients are sampled as their term at the centre of the runs: ``A`` through
-        ``z = log A - alpha log N_0``, ``N_c`` through ``z = alpha (log N_c - log N_0)``. A floor is
-        sampled, all else given, through the loss there.
-        """
-        values: dict[str, Array] = {}
-        log_jacobian = jnp.zeros((), z.dtype)
-        for at in self._order:
-            site, transform = self.sites[at], self.transforms[at]
-            unconstrained = z[at]
-            if (recentring := self._recentring(site, values, centre)) is not None:
-                shift, stretch = recentring
-                unconstrained = shift + unconstrained * stretch
-                log_jacobian += jnp.log(jnp.abs(stretch))
-            values[site] = transform(unconstrained)
-            log_jacobian += transform.log_abs_det_jacobian(unconstrained, values[site])
-        return values, log_jacobian
-
-    def unconstrain(self, values: Mapping[str, Any], centre: Mapping[str, Leaf]) -> Array:
-        """The coordinates of sampled parameters; the inverse of `constrain`."""
-        coordinates = []
-        for site, transform in zip(self.sites, self.transforms, strict=True):
-            shift, stretch = self._recentring(site, values, centre) or (0.0, 1.0)
-            coordinates.append((transform.inv(jnp.asarray(values[site])) - shift) / stretch)
-        return jnp.stack(coordinates)
-
-    def law_of(self, values: Mapping[str, Any]) -> Law:
-        """The law at sampled parameters, inside a traced function."""
-        return self.law(**{n: _resolve(n, self.priors, values) for n in self.law.parameters()})
-
-    def _noise_of(self, values: Mapping[str, Any]) -> Noise:
-        return self.noise(**{n: _resolve(n, self.priors, values) for n in self.noise.parameters()})
 
     def complete_arrays(self, values: Mapping[str, Any]) -> tuple[Law, Noise]:
         """The law and the noise, float64 NumPy: sampled parameters with pinned and tied ones."""
@@ -176,7 +119,7 @@ class Model:
             return cls(
                 **{
                     name: np.broadcast_to(
-                        np.asarray(_resolve(name, self.priors, values), float), shape
+                        np.asarray(resolve(name, self.priors, values), float), shape
                     )
                     for name in cls.parameters()
                 }
@@ -222,60 +165,10 @@ class Model:
                 lines[name] = f"tied to {given}" if isinstance(given, str) else f"pinned at {given}"
         return lines
 
-    @property
-    def _order(self) -> list[int]:
-        """Indices of the sites; last those whose coordinates depend on others, then floors."""
-
-        def late(at: int) -> tuple[bool, bool]:
-            declared = self._declared(self.sites[at])
-            return declared.floor, declared.through is not None
-
-        return sorted(range(self.dim), key=late)
-
-    def _declared(self, site: str) -> Parameter:
-        return (self.law.parameters() | self.noise.parameters())[site]
-
-    def _recentring(
-        self, site: str, values: Mapping[str, Any], centre: Mapping[str, Leaf]
-    ) -> tuple[Any, Any] | None:
-        """Shift and stretch, if any, from the sampled coordinate to the unconstrained parameter."""
-        declared, transform = self._declared(site), self.transforms[self.sites.index(site)]
-        if declared.floor and is_linear(transform):
-            return -self._at_centre("loss", {**values, site: 0.0}, centre), 1.0
-        if declared.through is not None and is_exponential(transform):
-            return -jnp.log(self._at_centre(declared.through, {**values, site: 1.0}, centre)), 1.0
-        if declared.power is None or not is_exponential(transform):
-            return None
-        middle, exponent = centre[declared.of], _resolve(declared.power, self.priors, values)  # type: ignore[index]  # declared together with the exponent
-        return (middle, 1.0 / exponent) if declared.inverse else (exponent * middle, 1.0)
-
-    def _at_centre(
-        self, method: str, values: Mapping[str, Any], centre: Mapping[str, Leaf]
-    ) -> Array:
-        """What a method of the law gives there; of parameters that are not known yet it has NaN."""
-        known = dict.fromkeys(self.sites, math.nan) | {**values}
-        return _called(method, self.in_logs(self.law_of(known)), centre)
-
-    def in_logs(self, law: Law) -> Law:
-        """The law with its positive parameters held as their logarithms."""
-        supports = zip(self.sites, self.transforms, strict=True)
-        positive = {name for name, transform in supports if is_exponential(transform)}
-        return self.law(
-            **{
-                name: Positive(jnp.log(value)) if name in positive else value
-                for name, value in law.values().items()
-            }
-        )
-
 
 def mean_loss(law: Law, log_inputs: Mapping[str, Leaf]) -> Array:
     """The law's loss at inputs given by their logarithms."""
-    return _called("loss", law, log_inputs)
-
-
-def _called(method: str, law: Law, log_inputs: Mapping[str, Leaf]) -> Array:
-    inputs = {name: Positive(value) for name, value in log_inputs.items()}
-    found: Array = plain(getattr(law, method)(**inputs))
+    found: Array = plain(at_inputs("loss", law, log_inputs))
     return found
 
 
@@ -302,15 +195,5 @@ def _sample_parameters(
         elif isinstance(given, Distribution):
             values[name] = numpyro.sample(name, given)
         else:
-            values[name] = _resolve(name, priors, values)
+            values[name] = resolve(name, priors, values)
     return values
-
-
-def _resolve(name: str, priors: Mapping[str, Prior], values: Mapping[str, Any]) -> Any:
-    """A parameter's value: its own draw, the number it is pinned at, or the one it is tied to."""
-    given = priors.get(name)
-    if isinstance(given, str):
-        return _resolve(given, priors, values)
-    if given is None or isinstance(given, Distribution):
-        return values[name]
-    return float(given)

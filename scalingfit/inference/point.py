@@ -42,6 +42,7 @@ from scalingfit.runs import Runs
 __all__ = ["PointEstimate", "point"]
 
 STAGES = (100.0, 10.0, 1.0)  # multiples of delta on the way from a start to the estimate
+SCATTER = 0.01  # of log losses, typically
 CHUNK = 128  # bootstraps to a program
 
 
@@ -193,6 +194,11 @@ def _huber(law: Law, run: tuple[Data, Array]) -> Array:
     return jnp.where(size <= 1, 0.5 * size**2, size - 0.5)
 
 
+def _unit(delta: Array) -> Array:
+    """Residuals are about as large as delta, or as the scatter of most runs where that is less."""
+    return jnp.minimum(delta, SCATTER)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Programs:
     best: Callable[..., tuple[Array, Array, Array]]
@@ -203,16 +209,18 @@ class _Programs:
 @functools.lru_cache(maxsize=64)
 def _programs(model: Model) -> _Programs:
     def objective(place: Array, data: Data, weight: Leaf, delta: Array) -> Array:
-        """In units of delta squared."""
+        """In units of `_unit` squared, so that it is of order one where climbs end."""
         law = model.in_logs(model.law_of(model.constrain(place, data.centre)[0]))
         deltas = jnp.broadcast_to(delta, data.loss.shape)
-        return sum_over_runs(_huber, law, (data.by_run, deltas), weight)
+        return (
+            sum_over_runs(_huber, law, (data.by_run, deltas), weight) * (delta / _unit(delta)) ** 2
+        )
 
     def best(pool: dict[str, Array], data: Data, delta: Array) -> tuple[Array, Array, Array]:
         def one(values: dict[str, Array]) -> tuple[Array, Array]:
             def shrink(place: Array, stage: Array) -> tuple[Array, Array]:
                 top = climb(lambda z: -objective(z, data, data.weight, stage), place)
-                return top.place, -top.height * stage**2
+                return top.place, -top.height * _unit(stage) ** 2
 
             start = model.unconstrain(values, data.centre)
             place, reached = jax.lax.scan(shrink, start, delta * jnp.array(STAGES))
@@ -228,7 +236,7 @@ def _programs(model: Model) -> _Programs:
     ) -> tuple[dict[str, Array], Array]:
         def one(weight: Array) -> tuple[dict[str, Array], Array]:
             top = climb(lambda z: -objective(z, data, weight, delta), place)
-            return model.constrain(top.place, data.centre)[0], -top.height * delta**2
+            return model.constrain(top.place, data.centre)[0], -top.height * _unit(delta) ** 2
 
         return climb_each(one, weights)
 

@@ -17,6 +17,7 @@ from arviz_stats.base import array_stats
 from numpyro.infer import MCMC, NUTS, init_to_value
 
 import scalingfit as sf
+from benchmarks import choices
 from scalingfit._errors import InputError
 from scalingfit.inference import Posterior
 from scalingfit.inference.build import build
@@ -212,6 +213,17 @@ def as_independent(posterior: Posterior) -> dict[str, np.ndarray]:
         return posterior.draws
     count = int(record["importance_ess"]) // 16
     return {k: draws.ravel()[: 4 * count].reshape(4, -1) for k, draws in posterior.draws.items()}
+
+
+def test_at_kaplans_corner_chains_pass_and_weights_agree() -> None:
+    """Where the floor may be nothing: runs tell slopes, and exponents only with the floor."""
+    runs = choices.simulated("kaplan", 24, 0.005, seed=0)
+    chains = sf.fit(runs, "nested", retries=0)
+    assert np.quantile(chains.draws["E"], 0.05) < 0.1 * np.quantile(chains.draws["E"], 0.95)
+    assert chains.verdict.ok
+    weighed = sf.refit({"": runs}, "nested", progress=False).fits[""]
+    assert weighed.sampled.record["method"] != "nuts"
+    assert_same_distribution(as_independent(weighed), chains.draws)
 
 
 # --- precision, seeds, configuration -------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The density that is sampled, against SciPy, NumPyro and calculus."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -162,7 +162,12 @@ COORDINATES: list[tuple[str, dict[str, Any]]] = [
     ("chinchilla", {"alpha": dist.Uniform(0.0, 1.0), "E": dist.Normal(1.5, 1.0), "beta": 0.3}),
     ("chinchilla", {"A": dist.Gamma(2.0, 0.01), "B": "A"}),
     ("chinchilla", {"E": dist.Uniform(1.0, 2.0), "A": 400.0}),
-    ("nested", {}),  # a floor under what is no sum
+    ("chinchilla", {"A": 400.0}),
+    ("chinchilla", {"A": 400.0, "B": 300.0}),  # a floor, and nothing to take its share from
+    ("chinchilla", {"E": dist.Gamma(8.0, 5.0), "B": "A"}),
+    ("nested", {}),  # a floor under what is no sum, terms against each other
+    ("power_m3", {}),  # a coefficient through the loss
+    ("power_m4", {}),  # a coefficient that does not scale the rest
     ("data_constrained", {"R_D_star": "alpha"}),
     ("broken_twice", {}),
 ]
@@ -209,22 +214,66 @@ def test_over_the_parameters_the_density_is_numpyros(
     assert density_of_values(model, values, data) == pytest.approx(float(numpyros), rel=1e-12)
 
 
-def test_coefficients_are_sampled_as_their_term_at_the_centre_of_the_runs() -> None:
-    model = build(CHINCHILLA, StudentT)
-    centre = {"N": jnp.log(1e9), "D": jnp.log(1e11)}
-    z = model.unconstrain(POINT, centre)
+CENTRE = {"N": math.log(1e9), "D": math.log(1e11)}
+
+
+def coordinates(law: str, values: Mapping[str, float], **priors: Any) -> dict[str, float]:
+    """By site, at a centre of 1e9 parameters and 1e11 tokens."""
+    model = build(sf.law(law), StudentT, priors)
+    return dict(zip(model.sites, model.unconstrain(values, CENTRE).tolist(), strict=True))
+
+
+def test_a_coefficient_is_sampled_as_its_term_at_the_centre_of_the_runs() -> None:
+    at = coordinates("chinchilla", POINT, E=1.8)
     term = POINT["A"] / 1e9 ** POINT["alpha"]
-    assert float(z[model.sites.index("A")]) == pytest.approx(math.log(term), rel=1e-12)
+    assert at["A"] == pytest.approx(math.log(term), rel=1e-12)
 
 
-@pytest.mark.parametrize("prior", [None, dist.Normal(1.5, 1.0)])
-def test_a_floor_is_sampled_as_the_loss_at_the_centre_of_the_runs(prior: Any) -> None:
-    """Up to the softplus, whose bend is far below the published floor."""
-    model = build(CHINCHILLA, StudentT, {} if prior is None else {"E": prior})
-    centre = {"N": jnp.log(1e9), "D": jnp.log(1e11)}
-    z = model.unconstrain(POINT, centre)
-    law = CHINCHILLA(**{name: POINT[name] for name in CHINCHILLA.parameters()})
-    assert float(z[model.sites.index("E")]) == pytest.approx(float(law.loss(1e9, 1e11)), rel=1e-5)
+def test_a_floor_is_sampled_as_its_share_of_the_loss_at_the_centre_of_the_runs() -> None:
+    at = coordinates("chinchilla", POINT)
+    loss = float(
+        CHINCHILLA(**{name: POINT[name] for name in CHINCHILLA.parameters()}).loss(1e9, 1e11)
+    )
+    share = POINT["E"] / loss
+    size, data = (POINT["A"] / 1e9 ** POINT["alpha"], POINT["B"] / 1e11 ** POINT["beta"])
+    assert at["E"] == pytest.approx(math.log(share / (1 - share)), rel=1e-12)
+    assert at["A"] == pytest.approx(math.log(loss), rel=1e-12)
+    assert at["B"] == pytest.approx(math.log(data / size), rel=1e-12)
+    assert at["alpha"] == pytest.approx(math.log(POINT["alpha"] * (1 - share)), rel=1e-12)
+
+
+def test_a_floor_that_may_be_negative_is_sampled_as_the_loss_there() -> None:
+    at = coordinates("chinchilla", POINT, E=dist.Normal(1.5, 1.0))
+    terms = POINT["A"] / 1e9 ** POINT["alpha"], POINT["B"] / 1e11 ** POINT["beta"]
+    assert at["E"] == pytest.approx(POINT["E"] + sum(terms), rel=1e-12)
+
+
+def test_near_kaplans_corner_the_share_of_the_floor_alone_is_free() -> None:
+    """Laws of one loss and one slope in each input there differ in one coordinate.
+
+    The curvature of their logarithm is that of Kaplan's law as well, up to the floor's share.
+    """
+    values = {"E": 0.0, "q": 0.1, "alpha": 0.08, "beta": 0.1, "A": 12.0, "B": 30.0}
+    term = {"A": 12.0 / 1e9**0.08, "B": 30.0 / 1e11**0.1}
+    loss = float(sf.law("nested")(**values).loss(1e9, 1e11))
+
+    def with_share(share: float) -> dict[str, float]:
+        found = {name: values[name] / (1 - share) for name in ("q", "alpha", "beta")}
+        # Both terms smaller, with the ratio that leaves the weight of each in the loss alone.
+        ratio = (term["B"] / term["A"]) ** (1 / (1 - share))
+        bracket = (1 + ratio ** (1 / found["q"])) ** found["q"]
+        size = loss * (1 - share) / bracket
+        found["A"] = size * 1e9 ** found["alpha"]
+        found["B"] = size * ratio * 1e11 ** found["beta"]
+        return {"E": share * loss, "sigma": 0.01, "nu": 10.0, **found}
+
+    places = [coordinates("nested", with_share(share)) for share in (0.01, 0.1, 0.4)]
+    for site in ("alpha", "beta", "A", "B"):
+        found = [place[site] for place in places]
+        np.testing.assert_allclose(found, found[0], rtol=1e-9, err_msg=site)
+    q = [place["q"] for place in places]  # the logit of q / 1.5, not the logarithm
+    assert np.ptp(q) < 0.06
+    assert np.ptp([place["E"] for place in places]) > 4.0
 
 
 @pytest.mark.parametrize("declaring", [*sf.laws().values(), *NOISES.values()])
