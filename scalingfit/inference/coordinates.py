@@ -7,11 +7,12 @@ with the whitening at the mode. The posterior is the same in any coordinates.
 
 - A coefficient is sampled as its term at the centre: ``A`` through ``log A - alpha log N_0``,
   ``N_c`` through ``alpha (log N_c - log N_0)``.
-- Where a law has a floor, the floor is sampled as its share of the loss at the centre, and the
+- Where a law has a floor, the floor is sampled as its share s of the loss at the centre, and the
   first coefficient through that loss; the others as their terms' ratios to the first's. What the
   runs do not know is then the share alone.
 - The smaller the rest above the floor, the steeper it falls for the slopes that the runs show:
-  exponents are sampled times one minus that share.
+  exponents are sampled times 1 - s. All else is linear in log(1 - s), and so is the coordinate of
+  the share, but for shares near zero, which it takes to minus infinity.
 - What is declared ``through`` a method is sampled as what that method gives at the centre.
 """
 
@@ -35,6 +36,8 @@ from scalingfit.law import Law, Parameter, log
 from scalingfit.noise import Noise
 
 __all__ = ["Coordinates", "Leaf", "Prior", "at_inputs", "resolve"]
+
+SHARP = 0.3  # the -log(1 - s) below which the coordinate of a floor's share s bends
 
 type Prior = Distribution | float | str
 type Leaf = Array | NDArray[Any]
@@ -73,8 +76,8 @@ class Coordinates:
             Log of the geometric mean of each input.
         """
         at = dict(zip(self.sites, z, strict=True))
-        # Above a floor with share s of the loss: -log(1 - s), s being the sigmoid of a coordinate.
-        steepness = jax.nn.softplus(at[self._floor]) if self._floor else 0.0
+        # With a floor of share s, -log(1 - s).
+        steepness = SHARP * jax.nn.softplus(at[self._floor] / SHARP) if self._floor else 0.0
         values: dict[str, Array] = {}
         log_jacobian = jnp.zeros((), z.dtype)
         for site in self._order:
@@ -88,8 +91,8 @@ class Coordinates:
             rest = self._at_centre("loss", {**values, self._floor: 0.0}, centre)
             size = at[self._lead] - steepness - log(rest)
             log_jacobian += self._scale(values, size)
-            values[self._floor] = jnp.exp(at[self._lead]) * jax.nn.sigmoid(at[self._floor])
-            log_jacobian += jnp.log(values[self._floor])
+            values[self._floor] = -jnp.exp(at[self._lead]) * jnp.expm1(-steepness)
+            log_jacobian += at[self._lead] + jax.nn.log_sigmoid(at[self._floor] / SHARP)
         return values, log_jacobian
 
     def unconstrain(self, values: Mapping[str, Any], centre: Mapping[str, Leaf]) -> Array:
@@ -102,9 +105,9 @@ class Coordinates:
             size = (self._transform(self._lead).inv(values[self._lead]) - shift) / stretch
             self._scale(values, -size)
             size += log(self._at_centre("loss", {**values, self._floor: 0.0}, centre))
-            at[self._floor] = jnp.log(values[self._floor]) - size
-            at[self._lead] = jnp.logaddexp(jnp.log(values[self._floor]), size)
-            steepness = jax.nn.softplus(at[self._floor])
+            steepness = jax.nn.softplus(jnp.log(values[self._floor]) - size)
+            at[self._lead] = size + steepness
+            at[self._floor] = steepness + SHARP * jnp.log(-jnp.expm1(-steepness / SHARP))
         for site in self._order:
             shift, stretch = self._recentring(site, values, centre, steepness)
             own = (self._transform(site).inv(values[site]) - shift) / stretch
@@ -142,18 +145,24 @@ class Coordinates:
             if self._declared[site].power is not None and _is_exponential(self._transform(site))
         )
 
-    @property
+    @functools.cached_property
     def _lead(self) -> str:
         """The coefficient that is sampled through the loss; nothing where no floor is a share."""
-        return self._coefficients[0] if self._floor else ""
+        plain_terms = (site for site in self._coefficients if not self._declared[site].through)
+        return next(plain_terms, "") if self._floors else ""
 
-    @functools.cached_property
+    @property
     def _floor(self) -> str:
         """The floor that is sampled as a share of the loss, if any."""
-        for site in self.sites:
-            if self._declared[site].floor and _is_exponential(self._transform(site)):
-                return site if self._coefficients else ""
-        return ""
+        return self._floors[0] if self._lead else ""
+
+    @functools.cached_property
+    def _floors(self) -> list[str]:
+        return [
+            site
+            for site in self.sites
+            if self._declared[site].floor and _is_exponential(self._transform(site))
+        ]
 
     @functools.cached_property
     def _exponents(self) -> set[str]:
