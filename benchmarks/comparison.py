@@ -38,8 +38,8 @@ its default settings: `chinchilla`, `kaplan`, `nested` (which holds both) and `o
 (Chinchilla's with alpha = beta). elpd is the expected log predictive density of runs left out, in
 nats; diff is to the best law, se the standard error; high k counts runs (or groups) that importance
 sampling cannot leave out, which are left out by fits of their own; future/run is the mean log
-density of larger runs given the smaller ones, over four cuts. Below each table is where the runs
-lie in the family that holds Kaplan's and Chinchilla's laws as corners. Evidence and elpd ask
+density of larger runs given the smaller ones, over up to four cuts. Below each table is where the
+runs lie in the family that holds Kaplan's and Chinchilla's laws as corners. Evidence and elpd ask
 different questions: how well the law with its prior foretold all the runs from nothing, and how
 well it foretells one more; so a Bayes factor may be large where elpd cannot tell two laws apart.
 """

@@ -108,8 +108,8 @@ PUBLISHED = """## Beside published numbers
 | NSL-PFN | 0.0280 | 3.330 | 0.0194 | 2.773 | 0.0335 | 2.565 |
 
 As Lee et al. 2025 (arXiv 2505.23032) report them, read from a summary of their tables, not from the
-paper itself. *Language* is the mean over NMT, LM, BB and nanoGPT. The published MCMC took 155
-seconds a curve.
+paper itself. *Language* is the mean over NMT, LM, BB and nanoGPT; whether over all curves, as
+ours, or over the four means was not seen. The published MCMC took 155 seconds a curve.
 
 What is the same: the curves and their split, the RMSLE of a curve, the mean over curves, losses
 divided by their largest training value. What differs or could not be checked:

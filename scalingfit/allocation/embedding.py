@@ -159,7 +159,8 @@ def _beyond_chinchillas(omega: float, total: Any) -> tuple[str, ...]:
     return (
         f"omega = {omega:g} counts the embeddings, and was fitted to models of 44M to 16.2B "
         f"parameters with a vocabulary of 32,000; a model here is {below:,.3g} times smaller: "
-        "state your own omega, the vocabulary times the cube root of width / (12 depth)",
+        "state your own omega, the vocabulary times the cube root of width / (12 depth) (--omega, "
+        "counting=NonEmbedding(omega))",
     )
 
 

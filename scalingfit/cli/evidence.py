@@ -267,11 +267,14 @@ def _stacked(found: Comparison, budgets: list[float] | None, counting: Counting)
     """
     if budgets is not None:
         return found.frontier(budgets, counting=counting)
+    from scalingfit.allocation.question import subject
+
     columns = found.runs.columns
     several = {tuple(sorted(fit.model.law.inputs())) for fit in found.posteriors.values()}
     match list(several):
         case [("D", "N")] if "C" in columns:
-            return found.frontier(within_and_beyond(columns["C"]), counting=counting)
+            spent = subject(next(iter(found.posteriors.values()))).counted(counting)["C"]
+            return found.frontier(within_and_beyond(spent), counting=counting)
         case [(name,)]:
             return found.forecast(**{name: within_and_beyond(columns[name])})
     return None

@@ -54,14 +54,18 @@ def _conclude_future(comparison: Comparison) -> str:
     sums = {name: [float(cut.sum()) for cut in found] for name, found in scores.items()}
     winners = [max(zip(cut, sums, strict=True))[1] for cut in zip(*sums.values(), strict=True)]
     who = f"{best} also" if best == comparison.best else f"But {best}"
-    said = (
-        f"{who} foretells larger runs from smaller ones best on the whole, and at "
-        f"{winners.count(best)} of {len(winners)} cuts"
-    )
+    at = f"at {winners.count(best)} of {len(winners)} cuts"
+    said = f"{who} foretells larger runs from smaller ones best on the whole, and {at}"
     if others:
         gap = np.concatenate(scores[best]) - np.concatenate(scores[others[0]])
         error = float(np.std(gap)) / np.sqrt(len(gap))
-        said += f" (log score {gap.mean():.2f} ± {error:.2f} a run above {others[0]})"
+        lead = f"log score {gap.mean():.2f} ± {error:.2f} a run above {others[0]}"
+        said += f" ({lead})"
+        if gap.mean() < 2 * error:
+            said = (
+                f"Larger runs foretold from smaller ones do not tell {best} from {others[0]} "
+                f"({lead}, best {at})"
+            )
     inside = {name: _inside(comparison, name) for name in comparison.standings}
     heavy = [name for name in inside if name == best or comparison.weights[name] >= HEAVY]
     narrow = [name for name in heavy if inside[name][0] < band(0.9, inside[name][1])[0]]

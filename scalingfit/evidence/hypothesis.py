@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalingfit._errors import InputError, listed
-from scalingfit.allocation import Counting, frontier
+from scalingfit.allocation import Counting, Frontier, frontier
 from scalingfit.allocation import counting as counting_rule
 from scalingfit.allocation.answer import quantity
 from scalingfit.allocation.extras import splits
@@ -52,6 +52,8 @@ class Hypothesis:
         Name of the rule that counted the budget; None where none was needed.
     given : mapping
         Further inputs and limits at which the optimum was taken; empty where none was needed.
+    messages : tuple of str
+        What the frontier says of that optimum, such as how far it lies beyond the runs.
     """
 
     statement: str
@@ -62,6 +64,7 @@ class Hypothesis:
     law: str
     counting: str | None
     given: Mapping[str, float | str]
+    messages: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         at = "" if self.C is None else f" at C = {quantity('C', self.C)}"
@@ -70,10 +73,11 @@ class Hypothesis:
         for name, value in self.given.items():
             at += f", {name} = {value if isinstance(value, str) else quantity(name, value)}"
         before = "" if self.prior is None else f"; prior: {self.prior:.3g}"
-        return (
+        said = (
             f"P({self.statement}) = {self.probability:.3g} ± {self.error:.1g}{before} "
             f"({self.law}{at})"
         )
+        return "\n".join([said, *(f"! {message}" for message in self.messages)])
 
     def as_json(self) -> dict[str, Any]:
         """A dictionary ready for JSON."""
@@ -121,7 +125,8 @@ def hypothesis(
     optimum = _of_the_split(read, posterior)
     budget = _budget(posterior, C, rule) if optimum or C is not None else None
     options = {"counting": rule, **extras}
-    given = {**posterior.draws, **_optimum(posterior, optimum, budget, options)}
+    found = frontier(posterior, budget, **options) if optimum else None  # type: ignore[arg-type]  # a budget is given where the split is asked of
+    given = {**posterior.draws, **_at_optimum(found, optimum)}
     true = np.broadcast_to(read.holds(given), posterior.sampled.energy.shape)
     return Hypothesis(
         statement=read.text,
@@ -132,6 +137,7 @@ def hypothesis(
         law=posterior.model.law.name,
         counting=rule.name if optimum else None,
         given=_recorded(extras) if optimum else {},
+        messages=found.messages if found else (),
     )
 
 
@@ -158,13 +164,8 @@ def _of_the_split(statement: Statement, posterior: Posterior) -> list[str]:
     return sorted(names if splits(type(posterior.law)) else names - set(posterior.draws))
 
 
-def _optimum(
-    asked: Any, names: list[str], C: float | None, options: Mapping[str, Any]
-) -> dict[str, Floats]:
-    if not names:
-        return {}
-    found = frontier(asked, C, **options)  # type: ignore[arg-type]  # C is given where names are
-    return {name: found.draws[name][..., 0] for name in names}
+def _at_optimum(found: Frontier | None, names: list[str]) -> dict[str, Floats]:
+    return {name: found.draws[name][..., 0] for name in names} if found else {}
 
 
 def _budget(posterior: Posterior, C: float | None, rule: Counting) -> float:
@@ -191,7 +192,8 @@ def _prior(
     law, noise = model.complete_arrays(drawn)
     values = {**law.values(), **{name: getattr(noise, name) for name in noise.parameters()}}
     try:
-        values |= _optimum(law, optimum, C, options)
+        if optimum:
+            values |= _at_optimum(frontier(law, C, **options), optimum)  # type: ignore[arg-type]  # a budget is given where the split is asked of
         return float(np.mean(statement.holds(values)))
     except InputError:  # some draws of the prior have no finite optimum, or another side
         return None

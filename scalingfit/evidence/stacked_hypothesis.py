@@ -54,11 +54,12 @@ class StackedHypothesis:
 
     @property
     def messages(self) -> tuple[str, ...]:
-        """Which laws cannot answer, and why; and what weight the others hold."""
+        """Which laws cannot answer, and why; what weight the others hold; what theirs rest on."""
         missing = [f"{name} does not answer: {why}" for name, why in self.refused.items()]
         if missing:
             missing.append(f"the laws that answer hold {self.share:.2g} of the stacking weight")
-        return tuple(missing)
+        said = [f"{name}: {text}" for name, found in self.each.items() for text in found.messages]
+        return (*missing, *said)
 
     def as_json(self) -> dict[str, Any]:
         """A dictionary ready for JSON."""
@@ -73,7 +74,10 @@ class StackedHypothesis:
 
     def __str__(self) -> str:
         width = max(map(len, [*self.each, "stacked"]))
-        lines = [f"{name:<{width}}  {found}" for name, found in self.each.items()]
+        lines = [
+            f"{name:<{width}}  {dataclasses.replace(found, messages=())}"
+            for name, found in self.each.items()
+        ]
         shares = ", ".join(f"{name} {weight:.3g}" for name, weight in self.weights.items())
         lines.append(
             f"{'stacked':<{width}}  P({self.statement}) = {self.probability:.3g} "

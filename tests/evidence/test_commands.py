@@ -14,8 +14,10 @@ import scalingfit
 from scalingfit import cli, law
 from scalingfit._errors import InputError
 from scalingfit.allocation import counting
+from scalingfit.allocation.question import cost
 from scalingfit.cli import evidence as evidence_commands
 from scalingfit.cli._reply import jsonable
+from scalingfit.cli.fits import within_and_beyond
 from scalingfit.evidence import Backtest, Comparison, Exponent, Reconciliation
 from scalingfit.evidence.calibrate import Calibration
 from scalingfit.evidence.horizons import horizons
@@ -124,6 +126,14 @@ def test_compare_weighs_hypotheses(comparison: Comparison, file: str, stand_in, 
     expected = comparison.hypothesis("a > 0.3", counting=rule).as_json()
     assert other == json.loads(json.dumps(jsonable(expected)))
     assert other != found
+
+
+def test_budgets_to_answer_at_are_counted_as_asked(comparison: Comparison) -> None:
+    rule = counting("6ND-non-embedding", omega=3e6)
+    found: Any = evidence_commands._stacked(comparison, None, rule)
+    spent = cost(rule, comparison.runs["N"], comparison.runs["D"])
+    np.testing.assert_allclose(found.mixture.asked["C"], within_and_beyond(spent))
+    assert max(spent) < 0.9 * comparison.runs["C"].max()
 
 
 def test_priors_are_stated_law_by_law(file: str, stand_in, comparison: Comparison, capsys) -> None:

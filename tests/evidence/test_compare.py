@@ -139,6 +139,25 @@ def test_a_stack_that_foretells_badly_is_told(comparison: Comparison) -> None:
     assert "held 0% of these. Beyond the runs chinchilla is over-confident" in told
 
 
+def test_a_lead_in_forecasts_within_its_error_is_none(comparison: Comparison) -> None:
+    """Scores of one law with a scatter that its mean does not stand out of."""
+    ahead = comparison.standings["kaplan"].future
+    rng = np.random.default_rng(0)
+    beside = [
+        dataclasses.replace(
+            each, log_score=each.log_score + rng.normal(0.0, 5.0, len(each.log_score))
+        )
+        for each in ahead
+    ]
+    standings = {
+        name: dataclasses.replace(standing, future=ahead if name == "kaplan" else beside)
+        for name, standing in comparison.standings.items()
+    }
+    said = dataclasses.replace(comparison, standings=standings).conclusion
+    assert "Larger runs foretold from smaller ones do not tell" in said
+    assert "best on the whole" not in said
+
+
 def test_a_law_that_its_prior_holds_back_is_told(comparison: Comparison, runs: Runs) -> None:
     """A fit is scored with its prior: one that has hardly a draw where the runs pull is named."""
     assert "to where the prior" not in comparison.conclusion

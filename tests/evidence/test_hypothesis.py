@@ -1,6 +1,7 @@
 """Statements about fits: what is understood, what is refused, and their probabilities."""
 
 import json
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -331,3 +332,16 @@ def test_exponents_are_of_the_n_that_is_counted(posterior: Posterior) -> None:
     found = posterior.hypothesis("abs(a + b - 1) < 1e-6", **options)
     assert found.probability == 1.0
     assert "at C = 1e17, counted 6ND-non-embedding" in str(found)
+
+
+def test_what_the_optimum_rests_on_is_told(posterior: Posterior) -> None:
+    """The default relation of embeddings far below the models it was fitted to, for one."""
+    assert posterior.hypothesis("alpha > beta", C=1e13).messages == ()
+    assert "!" not in str(posterior.hypothesis("a > 0.6", C=float(posterior.runs["C"].min())))
+    tiny = {"C": 1e13, "counting": "6ND-non-embedding"}
+    found = posterior.hypothesis("a > 0.6", **tiny)
+    assert found.messages == posterior.frontier(**tiny).messages
+    assert re.search(r"(?m)^! omega = 47491 .* counting=NonEmbedding\(omega\)", str(found))
+    together = weigh({"one": posterior}, {"one": 1.0}, "a > 0.6", **tiny)
+    assert [f"one: {text}" for text in found.messages] == list(together.messages)
+    assert str(together).count("omega = 47491") == 1
