@@ -199,6 +199,7 @@ def _stage(
         for message in (found.messages if found else ())
     ]
     messages += _disagreement(exponents["law"], exponents["isoflop"])
+    messages += _beside_published(exponents, published)
     return Stage(posterior, exponents, curves, published, tuple(messages))
 
 
@@ -214,12 +215,29 @@ def _disagreement(law: Exponent | None, isoflop: Exponent | None) -> list[str]:
     ]
 
 
+def _beside_published(
+    exponents: Mapping[str, Exponent | None], published: tuple[float, ...]
+) -> list[str]:
+    """Say which published exponents lie outside the intervals of which ways."""
+    said = []
+    for value in published:
+        outside = []
+        for method, found in exponents.items():
+            _, low, high = found.interval() if found else (value, value, value)
+            if not low <= value <= high:
+                outside.append(method)
+        if outside:
+            ways = " and ".join(outside)
+            said.append(f"the published {value:.3f} lies outside the 90 % interval of {ways}")
+    return said
+
+
 def _over_kaplans_sizes(posterior: Posterior, published: tuple[float, ...], omega: float) -> Stage:
     """No run lies there: the law alone has an exponent."""
     exponents: dict[str, Exponent | None] = dict.fromkeys(METHODS)
     try:
         found = exponents["law"] = exponent_without_embeddings(posterior, omega=omega)
-        messages = found.messages
+        messages = (*found.messages, *_beside_published(exponents, published))
     except InputError as error:
         messages = (f"no exponent: {str(error).splitlines()[0]}",)
     return Stage(posterior, exponents, None, published, messages, law_alone=True)

@@ -14,7 +14,13 @@ from scalingfit._errors import InputError
 from scalingfit.allocation import frontier, non_embedding
 from scalingfit.evidence.isoflop import Exponent, envelope, isoflop
 from scalingfit.evidence.profiles import grouped, profiles
-from scalingfit.evidence.reconcile import _disagreement, _over_kaplans_sizes, _stage, reconcile
+from scalingfit.evidence.reconcile import (
+    _beside_published,
+    _disagreement,
+    _over_kaplans_sizes,
+    _stage,
+    reconcile,
+)
 from scalingfit.evidence.recount import KAPLAN_SIZES, exponent_without_embeddings, recount
 from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
@@ -270,17 +276,28 @@ def test_stages_are_reconciled() -> None:
         reconcile(stages, published={"totel": 0.5})
 
 
+def about(middle: float, width: float) -> Exponent:
+    """An exponent that is known to a width."""
+    draws = middle + width * np.random.default_rng(int(1e6 * middle)).standard_normal(2000)
+    return Exponent(draws, np.zeros(2000), 5)
+
+
 def test_ways_that_disagree_are_told() -> None:
     """Exponents about 0.5 and 0.6, once each known to 0.01 and once to 0.2."""
-    rng = np.random.default_rng(0)
-
-    def about(middle: float, width: float) -> Exponent:
-        return Exponent(middle + width * rng.standard_normal(2000), np.zeros(2000), 5)
-
     (said,) = _disagreement(about(0.6, 0.01), about(0.5, 0.01))
     assert said.startswith("law and isoflop disagree, 0.600 [0.58")
     assert not _disagreement(about(0.6, 0.2), about(0.5, 0.2))
     assert not _disagreement(None, about(0.5, 0.01))
+
+
+def test_published_exponents_outside_the_intervals_are_told() -> None:
+    found = {"law": about(0.6, 0.01), "isoflop": about(0.5, 0.2), "envelope": None}
+    assert _beside_published(found, (0.6,)) == []
+    assert _beside_published(found, (0.6, 0.5)) == [
+        "the published 0.500 lies outside the 90 % interval of law"
+    ]
+    (said,) = _beside_published(found, (0.95,))
+    assert said.endswith("of law and isoflop")
 
 
 def test_one_budget_leaves_no_slope(posterior: Posterior, runs: Runs) -> None:
