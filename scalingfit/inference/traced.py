@@ -38,6 +38,9 @@ __all__ = ["traced"]
 
 FOLDER = "scalingfit"  # inside JAX's
 DIGEST = hashlib.sha256().digest_size
+# Of LLVM, on a CPU: at level 3, XLA's default, the sampler's program compiles in three times as
+# long, most of it for the random numbers, and runs no faster.
+COMPILING = {"xla_backend_optimization_level": 2}
 SETTINGS = (
     "jax_enable_x64",
     "jax_default_matmul_precision",
@@ -82,7 +85,8 @@ def traced(name: str, model: Model, function: Callable[..., Any]) -> Callable[..
         if first:
             try:
                 found = jax.jit(_find(name, model, function, arguments, kind).call)
-                ready.set_result(found.lower(*placed).compile())
+                options = COMPILING if device.platform == "cpu" else None
+                ready.set_result(found.lower(*placed).compile(compiler_options=options))
             except BaseException as error:
                 del known[kind, device]
                 ready.set_exception(error)
