@@ -82,5 +82,9 @@ class Nested(Law):
         return self.E + jnp.exp(self.q * jnp.logaddexp(size / self.q, data / self.q))
 
     def balance(self, N: Any, D: Any) -> Any:
-        """How many times the term of N the term of D counts in the bracket."""
-        return (self.B / D**self.beta / (self.A / N**self.alpha)) ** (1 / self.q)
+        """How many times the term of N the term of D counts, between the bracket and outside it.
+
+        In the bracket alone it would run to all or nothing as q goes to 0, where runs still tell
+        the ratio of the two terms.
+        """
+        return (self.B / D**self.beta / (self.A / N**self.alpha)) ** (1 / (self.q + 0.1))

@@ -22,7 +22,11 @@ def names(text: str) -> list[str]:
     return found
 
 
-def numbers(what: str, text: str) -> list[float]:
+def numbers(
+    what: str,
+    text: str,
+    remedy: str = "write 1e21, or 7B, or several with commas between them: 1e21,1e24.",
+) -> list[float]:
     """Numbers with commas between them; 70B is 70e9.
 
     Raises
@@ -32,10 +36,7 @@ def numbers(what: str, text: str) -> list[float]:
     try:
         return [_number(word.strip()) for word in text.split(",")]
     except ValueError:
-        raise InputError(
-            f"{what} {text!r} is no number",
-            remedy="write 1e21, or 7B, or several with commas between them: 1e21,1e24.",
-        ) from None
+        raise InputError(f"{what} {text!r} is no number", remedy=remedy) from None
 
 
 def numbers_if_given(what: str, text: str | None) -> list[float] | None:
@@ -47,7 +48,7 @@ def number_if_given(what: str, text: str | None) -> float | None:
     """One number, where the option was given; several are refused."""
     if text is None:
         return None
-    found = numbers(what, text)
+    found = numbers(what, text, remedy=f"write {what} 0.01, or whatever number it is.")
     if len(found) > 1:
         raise InputError(
             f"{what} takes one number, and {text!r} has {len(found)}",

@@ -29,6 +29,7 @@ from scalingfit.inference.model import Model
 from scalingfit.inference.sampler import sample
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
+from scalingfit.runs._values import group_key
 
 __all__ = ["Backtest", "Record", "backtest"]
 
@@ -160,7 +161,7 @@ def _tasks(
     """Every cut of every table; a table among several that cannot be cut is named."""
     if by is None:
         found = horizons(runs, least, cuts, split)
-        return Task.each(None, 0, runs, found), moved(found)
+        return Task.each(None, 0, runs, found), moved(found) + _pooled(runs, split)
     tasks: list[Task] = []
     messages: list[str] = []
     skipped: list[tuple[Any, str]] = []
@@ -178,6 +179,25 @@ def _tasks(
         names = listed(str(key) for key, _ in skipped)
         messages.append(f"{len(skipped)} tables left out ({names}): {skipped[0][1]}")
     return tasks, messages
+
+
+def _pooled(runs: Runs, split: str | None) -> list[str]:
+    """What to say where the source cut many tables, which are forecast as one."""
+    if split is None:
+        return []
+    found = {}
+    for name in runs.labels.keys() - {split}:
+        keys = [group_key(value) for value in runs.labels[name].tolist()]
+        halves = set(zip(keys, runs.labels[split].tolist(), strict=True))
+        if len(halves) == 2 * len(set(keys)) > 2:
+            found[name] = len(set(keys))
+    if not found:
+        return []
+    finest = max(found, key=lambda name: found[name])
+    return [
+        f"{split} cuts each of the {found[finest]} values of {finest}, and all are forecast as one "
+        f"table: split them by {finest}, and each is forecast by itself"
+    ]
 
 
 def _record(model: Model, tasks: list[Task], settings: Settings) -> tuple[Record, int]:

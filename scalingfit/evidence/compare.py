@@ -123,7 +123,7 @@ def compare(
         ahead,
         by or "run",
         groups,
-        (*_uneven(groups, by), *notes, *messages),
+        (*_uneven(groups, by), *_checkpoints(runs, by), *notes, *messages),
         settings,
     )
 
@@ -192,6 +192,16 @@ def _uneven(groups: NDArray[np.int64], by: str | None) -> list[str]:
             "for it; leave out smaller groups, or each run"
         )
     return found
+
+
+def _checkpoints(runs: Runs, by: str | None) -> list[str]:
+    """What to say where rows are left out one by one that belong together."""
+    if by is not None or (label := runs.run_label) is None:
+        return []
+    return [
+        f"{label} names runs of several rows each: a checkpoint is foretold by the others of its "
+        f"run, so elpd says little of another run; leave whole runs out, by {label}"
+    ]
 
 
 def _messages(

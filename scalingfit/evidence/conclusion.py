@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scalingfit.evidence.scores import band
+from scalingfit.evidence.stack import NEGLIGIBLE
 from scalingfit.inference.programs import prior_values
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def conclude(comparison: Comparison) -> list[str]:
     close = [name for name in others if comparison.standings[name].indistinct]
     if close:
         apart = " or ".join(f"{name} ({gaps[name]} in elpd)" for name in close)
-        said = [f"These runs cannot tell {best} from {apart}: use them stacked."]
+        alone = comparison.weights[best] > 1 - NEGLIGIBLE
+        then = f"the stack is {best} alone, so look at each" if alone else "use them stacked"
+        said = [f"These runs cannot tell {best} from {apart}: {then}."]
     else:
         said = [
             f"These runs favour {best}: its elpd is {gaps[others[0]]} above that of {others[0]}."
@@ -53,19 +56,19 @@ def _conclude_future(comparison: Comparison) -> str:
     best, *others = sorted(means, key=lambda name: -means[name])
     sums = {name: [float(cut.sum()) for cut in found] for name, found in scores.items()}
     winners = [max(zip(cut, sums, strict=True))[1] for cut in zip(*sums.values(), strict=True)]
-    who = f"{best} also" if best == comparison.best else f"But {best}"
+    second = others[0]  # a comparison has two or more
+    gap = np.concatenate(scores[best]) - np.concatenate(scores[second])
+    error = float(np.std(gap)) / np.sqrt(len(gap))
+    lead = f"log score {gap.mean():.2f} ± {error:.2f} a run above {second}"
     at = f"at {winners.count(best)} of {len(winners)} cuts"
-    said = f"{who} foretells larger runs from smaller ones best on the whole, and {at}"
-    if others:
-        gap = np.concatenate(scores[best]) - np.concatenate(scores[others[0]])
-        error = float(np.std(gap)) / np.sqrt(len(gap))
-        lead = f"log score {gap.mean():.2f} ± {error:.2f} a run above {others[0]}"
-        said += f" ({lead})"
-        if gap.mean() < 2 * error:
-            said = (
-                f"Larger runs foretold from smaller ones do not tell {best} from {others[0]} "
-                f"({lead}, best {at})"
-            )
+    if gap.mean() < 2 * error:
+        said = (
+            f"Larger runs foretold from smaller ones do not tell {best} from {second} "
+            f"({lead}, best {at})"
+        )
+    else:
+        who = f"{best} also" if best == comparison.best else f"But {best}"
+        said = f"{who} foretells larger runs from smaller ones best on the whole, and {at} ({lead})"
     inside = {name: _inside(comparison, name) for name in comparison.standings}
     heavy = [name for name in inside if name == best or comparison.weights[name] >= HEAVY]
     narrow = [name for name in heavy if inside[name][0] < band(0.9, inside[name][1])[0]]

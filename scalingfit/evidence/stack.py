@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scalingfit.allocation.answer import Answer, quantity
 from scalingfit.inference.posterior import Posterior
 
-__all__ = ["Stacked", "stack"]
+__all__ = ["NEGLIGIBLE", "Stacked", "stack"]
 
 COUNTED = ("counting", "a_of")  # how FLOP are counted: one rule for all laws
 NEGLIGIBLE = 0.005

@@ -76,42 +76,44 @@ class Coordinates:
             Log of the geometric mean of each input.
         """
         at = dict(zip(self.sites, z, strict=True))
+        floor, lead = self._shared
         # With a floor of share s, -log(1 - s).
-        steepness = SHARP * jax.nn.softplus(at[self._floor] / SHARP) if self._floor else 0.0
+        steepness = SHARP * jax.nn.softplus(at[floor] / SHARP) if floor else 0.0
         values: dict[str, Array] = {}
         log_jacobian = jnp.zeros((), z.dtype)
         for site in self._order:
             shift, stretch = self._recentring(site, values, centre, steepness)
-            own = 0.0 if site == self._lead else at[site]
+            own = 0.0 if site == lead else at[site]
             unconstrained = shift + own * stretch
             values[site] = self._transform(site)(unconstrained)
             log_jacobian += self._transform(site).log_abs_det_jacobian(unconstrained, values[site])
             log_jacobian += jnp.log(jnp.abs(stretch))
-        if self._floor:
-            rest = self._at_centre("loss", {**values, self._floor: 0.0}, centre)
-            size = at[self._lead] - steepness - log(rest)
+        if floor:
+            rest = self._at_centre("loss", {**values, floor: 0.0}, centre)
+            size = at[lead] - steepness - log(rest)
             log_jacobian += self._scale(values, size)
-            values[self._floor] = -jnp.exp(at[self._lead]) * jnp.expm1(-steepness)
-            log_jacobian += at[self._lead] + jax.nn.log_sigmoid(at[self._floor] / SHARP)
+            values[floor] = -jnp.exp(at[lead]) * jnp.expm1(-steepness)
+            log_jacobian += at[lead] + jax.nn.log_sigmoid(at[floor] / SHARP)
         return values, log_jacobian
 
     def unconstrain(self, values: Mapping[str, Any], centre: Mapping[str, Leaf]) -> Array:
         """The coordinates of sampled parameters; the inverse of `constrain`."""
         values = {site: jnp.asarray(values[site]) for site in self.sites}
         at: dict[str, Array] = {}
+        floor, lead = self._shared
         steepness: Any = 0.0
-        if self._floor:
-            shift, stretch = self._recentring(self._lead, values, centre, steepness)
-            size = (self._transform(self._lead).inv(values[self._lead]) - shift) / stretch
+        if floor:
+            shift, stretch = self._recentring(lead, values, centre, steepness)
+            size = (self._transform(lead).inv(values[lead]) - shift) / stretch
             self._scale(values, -size)
-            size += log(self._at_centre("loss", {**values, self._floor: 0.0}, centre))
-            steepness = jax.nn.softplus(jnp.log(values[self._floor]) - size)
-            at[self._lead] = size + steepness
-            at[self._floor] = steepness + SHARP * jnp.log(-jnp.expm1(-steepness / SHARP))
+            size += log(self._at_centre("loss", {**values, floor: 0.0}, centre))
+            steepness = jax.nn.softplus(jnp.log(values[floor]) - size)
+            at[lead] = size + steepness
+            at[floor] = steepness + SHARP * jnp.log(-jnp.expm1(-steepness / SHARP))
         for site in self._order:
-            shift, stretch = self._recentring(site, values, centre, steepness)
-            own = (self._transform(site).inv(values[site]) - shift) / stretch
-            at.setdefault(site, own)
+            if site != lead:
+                shift, stretch = self._recentring(site, values, centre, steepness)
+                at[site] = (self._transform(site).inv(values[site]) - shift) / stretch
         return jnp.stack([at[site] for site in self.sites])
 
     def law_of(self, values: Mapping[str, Any]) -> Law:
@@ -146,28 +148,20 @@ class Coordinates:
         )
 
     @functools.cached_property
-    def _lead(self) -> str:
-        """The coefficient that is sampled through the loss; nothing where no floor is a share."""
-        plain_terms = (site for site in self._coefficients if not self._declared[site].through)
-        return next(plain_terms, "") if self._floors else ""
-
-    @property
-    def _floor(self) -> str:
-        """The floor that is sampled as a share of the loss, if any."""
-        return self._floors[0] if self._lead else ""
-
-    @functools.cached_property
-    def _floors(self) -> list[str]:
-        return [
+    def _shared(self) -> tuple[str, str]:
+        """The floor sampled as a share of the loss, the coefficient sampled through it; or none."""
+        floors = [
             site
             for site in self.sites
             if self._declared[site].floor and _is_exponential(self._transform(site))
         ]
+        leads = [site for site in self._coefficients if not self._declared[site].through]
+        return (floors[0], leads[0]) if floors and leads else ("", "")
 
     @functools.cached_property
     def _exponents(self) -> set[str]:
         """The parameters that are the larger, the smaller the rest above the floor."""
-        if not self._floor:
+        if not self._shared[0]:
             return set()
         powers = {self._declared[site].power for site in self._coefficients}
         return {
@@ -185,7 +179,7 @@ class Coordinates:
             declared = self._declared[site]
             return declared.floor, declared.through is not None, declared.power is not None
 
-        return sorted((site for site in self.sites if site != self._floor), key=late)
+        return sorted((site for site in self.sites if site != self._shared[0]), key=late)
 
     def _transform(self, site: str) -> Any:
         return self.transforms[self.sites.index(site)]

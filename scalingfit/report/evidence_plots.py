@@ -23,6 +23,7 @@ __all__ = ["backtest", "comparison", "reconciliation"]
 
 COLORS = (BLUE, ORANGE, GREEN, PINK, INK)
 BINS = 10
+WIDE = 2.0  # times the largest error, in logs: as far as errors are drawn
 Floats = NDArray[np.float64]
 
 PLAIN = {"N", "D"}
@@ -197,6 +198,10 @@ def _errors(axes: Axes, record: Record, color: str) -> None:
     ratio = record.observed / record.point
     axes.scatter(distance, ratio, s=5, color=INK, alpha=0.6, linewidths=0, zorder=3)
     axes.axhline(1, color=GREY, linewidth=0.8)
+    # A few wide intervals, of some of many tables, would hide all the others.
+    low, high = axes.get_ylim()
+    far = WIDE * max(float(np.max(np.abs(np.log(ratio)))), 0.005)
+    axes.set_ylim(max(low, np.exp(-far)), min(high, np.exp(far)))
 
 
 def reconciliation(found: Reconciliation, figure: FigureBase | None = None) -> FigureBase:

@@ -1,5 +1,6 @@
 """Tables of runs in words: what was understood, and what a design cannot tell apart."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,9 @@ SAME = 0.05
 
 PERPLEXITY = 50.0
 """A cross-entropy above this (in nats) would be worse than guessing among e^50 tokens."""
+
+RUN_NAMES = {"run", "runid", "runname"}
+"""Labels, in lower case and without what parts their words, that name training runs."""
 
 
 def describe(
@@ -38,7 +42,23 @@ def describe(
         said.append(_dropped(provenance["dropped"]))
     if labels:
         said.append(f"labels {listed(labels)}")
-    return "\n  ".join([first, *(["; ".join(said)] if said else []), *_perplexity(columns["L"])])
+    lines = [*(["; ".join(said)] if said else []), *_perplexity(columns["L"])]
+    if (repeated := run_label(labels)) is not None:
+        several = len(set(labels[repeated].tolist()))
+        lines.append(
+            f"{repeated} names {several} run{'s' if several > 1 else ''}, of several rows each: "
+            "where these are checkpoints, intervals that count every row are too narrow"
+        )
+    return "\n  ".join([first, *lines])
+
+
+def run_label(labels: Mapping[str, NDArray[Any]]) -> str | None:
+    """The label that names runs, where there are several rows of one."""
+    for name, values in labels.items():
+        plain = re.sub(r"[\s_-]", "", name).lower()
+        if plain in RUN_NAMES and len(set(values.tolist())) < len(values):
+            return name
+    return None
 
 
 def design_warnings(columns: Mapping[str, FloatArray]) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError, listed
-from scalingfit.runs._describe import describe, design_warnings
+from scalingfit.runs._describe import describe, design_warnings, run_label
 from scalingfit.runs._values import (
     NOT_INPUTS,
     FloatArray,
@@ -259,6 +259,11 @@ class Runs:
     def design_warnings(self) -> list[str]:
         """Say what the runs that are used cannot tell apart, whatever the law, and what to do."""
         return design_warnings(self.used().columns)
+
+    @property
+    def run_label(self) -> str | None:
+        """The label that names runs, such as run_id, where there are several rows of one."""
+        return run_label(self.labels)
 
     def describe(self) -> str:
         """Write two lines: the runs and their ranges; which column came from where."""

@@ -291,6 +291,9 @@ def test_curves_are_forecast_one_by_one() -> None:
     assert found.tables == ("a", "b", "c")
     assert len(record.observed) == np.sum(split == "test")
     assert found.summary()[-1]["rmsle_by_table"] < 0.05
+    pooled = backtest(curves, ["power"], "normal", split="split", **QUICK)
+    told = "split cuts each of the 3 values of curve, and all are forecast as one table"
+    assert [told in text for text in (*pooled.messages, *found.messages)] == [True]
     with pytest.raises(InputError, match="must say train or test"):
         backtest(curves, ["power"], split="curve")
     with pytest.raises(InputError, match="no group of 'curve' can be cut"):

@@ -326,6 +326,14 @@ def test_the_pictures_show_every_law(comparison: Comparison, tested: Backtest) -
     assert len(pits.patches) == 3  # two histograms, and the band
     assert len(shares.get_lines()) == 5
     assert errors.get_xscale() == "log"
+    # One interval of many tables' that reaches a thousandfold hides no error.
+    record = tested.records[tested.best]
+    ends = record.ends.copy()
+    ends[:, 1, 0] *= 1e3
+    far = {**tested.records, tested.best: dataclasses.replace(record, ends=ends)}
+    *_, errors = evidence_plots.backtest(dataclasses.replace(tested, records=far)).axes
+    largest = np.max(np.abs(np.log(record.observed / record.point)))
+    assert largest < np.log(errors.get_ylim()[1]) <= 2 * largest + 1e-9
 
 
 def without_a_split(scale: str, laws: list[str]) -> Any:

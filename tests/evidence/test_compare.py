@@ -276,6 +276,18 @@ def test_few_or_uneven_groups_are_named(runs: Runs) -> None:
         compare(one, BOTH, by="family")
 
 
+def test_checkpoints_of_one_run_are_no_runs_of_their_own(runs: Runs) -> None:
+    for label, repeated in (("run_id", False), ("family", True), ("run_id", True)):
+        names = np.arange(36) // (2 if repeated else 1)
+        table = Runs.from_columns(runs.columns, labels={label: names.astype(str)})
+        found = compare(table, BOTH, "normal", future=False, refit=False, **QUICK)
+        told = any("leave whole runs out, by run_id" in text for text in found.messages)
+        assert told == (label == "run_id" and repeated)
+        assert told == ("run_id names 18 runs, of several rows each" in table.describe())
+    found = compare(table, BOTH, "normal", by="run_id", future=False, refit=False, **QUICK)
+    assert not any("leave whole runs out" in text for text in found.messages)
+
+
 def test_the_spread_between_laws_is_told_however_small() -> None:
     """Two laws of equal weight, their losses 1e-5 apart: 0.5e-5 to either side."""
     rng = np.random.default_rng(0)
@@ -305,6 +317,13 @@ def test_runs_that_cannot_tell_are_not_forced_to() -> None:
     found = compare(few, BOTH, "normal", future=False, refit=False, **QUICK)
     assert not found.decided
     assert found.conclusion.startswith("These runs cannot tell")
+    assert "use them stacked." in found.conclusion
+    alone = {
+        name: dataclasses.replace(standing, weight=float(name == found.best))
+        for name, standing in found.standings.items()
+    }
+    said = dataclasses.replace(found, standings=alone).conclusion
+    assert f"the stack is {found.best} alone, so look at each." in said
 
 
 def test_misuse_is_refused(runs: Runs) -> None:
