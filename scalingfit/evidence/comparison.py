@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import html
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -81,12 +82,18 @@ def told_apart(difference: float, error: float, groups: int) -> bool:
     groups : int
         How many runs, or groups of runs, were left out in turn.
     """
-    from scipy.stats import norm, t
-
     if groups < 2:
         return False
     unbiased = error * np.sqrt(groups / (groups - 1))
-    return bool(difference > max(ALIKE, float(t.ppf(norm.cdf(CLEAR), groups - 1)) * unbiased))
+    return bool(difference > max(ALIKE, _clear(groups) * unbiased))
+
+
+@functools.cache
+def _clear(groups: int) -> float:
+    """How many standard errors from so many groups are as improbable as `CLEAR` of the normal."""
+    from scipy.stats import norm, t
+
+    return float(t.ppf(norm.cdf(CLEAR), groups - 1))
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
