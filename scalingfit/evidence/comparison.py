@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from scalingfit.runs import Runs
 if TYPE_CHECKING:
     import pandas as pd
 
+    from scalingfit.allocation.answer import Answer
     from scalingfit.evidence.corners import Corners
     from scalingfit.evidence.family import Family
 
@@ -153,11 +154,11 @@ class Comparison:
 
     def forecast(self, **inputs: Any) -> Stacked:
         """Forecast losses, averaged over the laws; see `scalingfit.allocation.forecast`."""
-        return stack(self.posteriors, self.weights, lambda fit: fit.forecast(**inputs))
+        return self._stacked(lambda fit: fit.forecast(**inputs))
 
     def frontier(self, C: ArrayLike, **options: Any) -> Stacked:
         """Split budgets, averaged over the laws; see `scalingfit.allocation.frontier`."""
-        return stack(self.posteriors, self.weights, lambda fit: fit.frontier(C, **options))
+        return self._stacked(lambda fit: fit.frontier(C, **options))
 
     def hypothesis(self, statement: str, **options: Any) -> StackedHypothesis:
         """Weigh a statement under each law and averaged over them, such as "a > 0.6".
@@ -188,6 +189,19 @@ class Comparison:
         sampling = {name: getattr(self.settings, name) for name in SAMPLING}
         fits = self.posteriors.values()
         return corners(self.runs, noise, priors=priors, fitted=fits, **sampling)
+
+    def _stacked(self, ask: Callable[[Posterior], Answer]) -> Stacked:
+        """Beside the answer, the laws in it whose forecasts beyond fewer runs were too sure."""
+        from scalingfit.evidence.conclusion import over_confident
+
+        found = stack(self.posteriors, self.weights, ask)
+        messages = [
+            f"{name} has weight {self.weights[name]:.2f}, and its 90 % intervals held {share:.0%} "
+            "of larger runs foretold from smaller ones: beyond the runs expect more error than this"
+            for name, share in over_confident(self).items()
+        ]
+        told = (*found.mixture.messages, *messages)
+        return dataclasses.replace(found, mixture=dataclasses.replace(found.mixture, messages=told))
 
     def _nested(self) -> Posterior | None:
         """The best fit of the family that holds both laws."""

@@ -13,7 +13,7 @@ from scalingfit.inference.programs import prior_values
 if TYPE_CHECKING:
     from scalingfit.evidence.comparison import Comparison
 
-__all__ = ["conclude"]
+__all__ = ["conclude", "over_confident"]
 
 HEAVY = 0.1  # weight from which a law's forecasts matter to the stack
 FAR_OUT = 0.01  # of a prior's mass
@@ -69,19 +69,24 @@ def _conclude_future(comparison: Comparison) -> str:
     else:
         who = f"{best} also" if best == comparison.best else f"But {best}"
         said = f"{who} foretells larger runs from smaller ones best on the whole, and {at} ({lead})"
-    inside = {name: _inside(comparison, name) for name in comparison.standings}
-    heavy = [name for name in inside if name == best or comparison.weights[name] >= HEAVY]
-    narrow = [name for name in heavy if inside[name][0] < band(0.9, inside[name][1])[0]]
-    said += f"; the 90 % intervals of {best} held {inside[best][0]:.0%} of these"
-    for name in narrow:
+    narrow = over_confident(comparison, best)
+    said += f"; the 90 % intervals of {best} held {_inside(comparison, best)[0]:.0%} of these"
+    for name, share in narrow.items():
         if name != best:
-            weight = f"weight {comparison.weights[name]:.2f}"
-            said += f", those of {name} ({weight}) {inside[name][0]:.0%}"
+            said += f", those of {name} (weight {comparison.weights[name]:.2f}) {share:.0%}"
     said += "."
     if narrow:
         verb = "is" if len(narrow) == 1 else "are"
         said += f" Beyond the runs {' and '.join(narrow)} {verb} over-confident."
     return said
+
+
+def over_confident(comparison: Comparison, *others: str) -> dict[str, float]:
+    """How few larger runs the 90 % intervals of heavy laws, and of others, held; if too few."""
+    heavy = [name for name, weight in comparison.weights.items() if weight >= HEAVY]
+    names = dict.fromkeys([*heavy, *others]) if comparison.cuts else ()
+    inside = {name: _inside(comparison, name) for name in names}
+    return {name: share for name, (share, count) in inside.items() if share < band(0.9, count)[0]}
 
 
 def _held_by_priors(comparison: Comparison) -> list[str]:

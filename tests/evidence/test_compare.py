@@ -137,6 +137,12 @@ def test_a_stack_that_foretells_badly_is_told(comparison: Comparison) -> None:
     standings = {**comparison.standings, "chinchilla": dataclasses.replace(heavy, future=beside)}
     told = dataclasses.replace(comparison, standings=standings).conclusion
     assert "held 0% of these. Beyond the runs chinchilla is over-confident" in told
+    before, after = (
+        str(found.forecast(N=1e11, D=2e12))
+        for found in (comparison, dataclasses.replace(comparison, standings=standings))
+    )
+    assert "intervals held 0% of larger runs" in after
+    assert "of larger runs" not in before
 
 
 def test_a_lead_in_forecasts_within_its_error_is_none(comparison: Comparison) -> None:
