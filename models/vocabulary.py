@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from scalingfit.law import Array, Law, Published, coefficient, dist, parameter
+from scalingfit.law import Array, Law, Published, coefficient, dist, floor, parameter
 
 
 class Vocabulary(Law):
@@ -24,10 +24,10 @@ class Vocabulary(Law):
     default_noise: ClassVar[str] = "student_t_level"
     size: ClassVar[tuple[str, ...]] = ("N_nv", "N_v")
 
-    E: Array = parameter(
-        dist.LogNormal(math.log(5.5), 0.2),
+    E: Array = floor(
+        dist.Normal(5.7, 1.1),
         "what an unlimited model gains over token frequencies, nats: of the 6.5 to 7.7 nats of "
-        "frequencies alone, at 4,000 to 256,000 tokens, 1.5 to 2 stay; 90 % from 4 to 7.6",
+        "frequencies alone, at 4,000 to 256,000 tokens, 1.5 to 2 stay; 90 % from 3.9 to 7.5",
     )
     alpha1: Array = parameter(
         dist.LogNormal(math.log(0.4), 0.5),

@@ -92,8 +92,9 @@ class Parameter:
     inverse : bool
         False for ``A / N**alpha`` (the term is ``A * N**-alpha``), True for ``(N_c / N)**alpha``.
     floor : bool
-        Whether the law is this parameter plus something that does not depend on it. The engine
-        samples it as its share of the loss at the centre of the runs.
+        Whether the law is this parameter, or its opposite, plus something that does not depend on
+        it. The engine samples it as its share of the loss at the centre of the runs, or, where it
+        may have any sign, as that loss.
     through : str or None
         A method of the law, such as ``loss``, that takes the inputs of the loss and is proportional
         to a power of this parameter. The engine samples the parameter through it, at the centre of
@@ -228,7 +229,7 @@ def above(bound: float, excess: Distribution) -> Distribution:
 
 
 def floor(prior: Distribution, about: str) -> Any:
-    """Declare a parameter that is added to the rest of the loss, such as the irreducible loss.
+    """Declare a parameter added to the rest of the loss, or taken from it: the irreducible loss.
 
     Arguments as in `parameter`.
     """

@@ -13,6 +13,7 @@ with the whitening at the mode. The posterior is the same in any coordinates.
 - The smaller the rest above the floor, the steeper it falls for the slopes that the runs show:
   exponents are sampled times 1 - s. All else is linear in log(1 - s), and so is the coordinate of
   the share, but for shares near zero, which it takes to minus infinity.
+- A floor that may have any sign is sampled as the loss at the centre.
 - What is declared ``through`` a method is sampled as what that method gives at the centre.
 """
 
@@ -192,7 +193,12 @@ class Coordinates:
         if site in self._exponents:
             return steepness, 1.0
         if declared.floor and _is_identity(transform):
-            return -plain(self._at_centre("loss", {**values, site: 0.0}, centre)), 1.0
+            without, beside = (
+                plain(self._at_centre("loss", {**values, site: value}, centre))
+                for value in (0.0, 1.0)
+            )
+            sign = jnp.sign(beside - without)  # a floor is added to the rest, or taken from it
+            return -sign * without, sign
         if not _is_exponential(transform):
             return 0.0, 1.0
         if declared.through is not None:
