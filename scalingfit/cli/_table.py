@@ -59,7 +59,7 @@ class Table:
         `--where "D/N>5"`; with `=`, `!=`, `<`, `<=`, `>` or `>=`. Repeat to ask for several.
     bad_rows
         Refuse the table where a row cannot be used, or drop such rows and say so.
-    counting
+    derive
         "6ND" derives what is missing of N, D and C by C = 6 N D, from two of them or from one and
         M = D / N, or checks all three against it; "none" does neither.
     allow_negative_loss
@@ -69,7 +69,7 @@ class Table:
     column: Annotated[Repeated, Parameter(alias="-c")] = ()
     where: Repeated = ()
     bad_rows: Literal["refuse", "drop"] = "refuse"
-    counting: Literal["6ND", "none"] = "6ND"
+    derive: Literal["6ND", "none"] = "6ND"
     allow_negative_loss: Annotated[bool, Parameter(negative="")] = False
 
 
@@ -85,7 +85,7 @@ def load(source: str, table: Table) -> Runs:
     """
     # Only what differs from the default, because a table by name comes with options of its own.
     options: dict[str, Any] = {"bad_rows": "drop"} if table.bad_rows == "drop" else {}
-    options |= {"counting": None} if table.counting == "none" else {}
+    options |= {"counting": None} if table.derive == "none" else {}
     options |= {"allow_negative_loss": True} if table.allow_negative_loss else {}
     options |= _columns(table.column)
     if source in sf.datasets.names() and not Path(source).is_file():

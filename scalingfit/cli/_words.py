@@ -35,7 +35,7 @@ WORDS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
         r'laws=\["chinchilla", "kaplan"\] or noises=\["normal", \.\.\.\]',
         "--laws chinchilla,kaplan or --noise normal,student_t",
     ),
-    (r"counting=None", "--counting none"),
+    (r"counting=None", "--derive none"),
     (r'batch="critical"', "--input batch=critical"),
     (r"\n +to be built: .*", ""),
     (r", or give a function \(N, D\) -> FLOP", ""),

@@ -112,7 +112,8 @@ def compare(
     if hypothesis:
         data["hypotheses"] = [each.as_json() for each in said]
         shown += said
-    return Reply(data, shown, warned=bool(found.messages or unsaid) or not drawn)
+    warned = bool(found.messages or found.over_confident)
+    return Reply(data, shown, warned=warned or bool(unsaid) or not drawn)
 
 
 def backtest(

@@ -152,6 +152,16 @@ class Comparison:
 
         return " ".join(conclude(self))
 
+    @property
+    def over_confident(self) -> dict[str, float]:
+        """Laws that foretold larger runs too surely, and how many their 90 % intervals held.
+
+        Of those that matter to the stack, and of the one that foretells best.
+        """
+        from scalingfit.evidence.conclusion import over_confident
+
+        return over_confident(self)
+
     def forecast(self, **inputs: Any) -> Stacked:
         """Forecast losses, averaged over the laws; see `scalingfit.allocation.forecast`."""
         return self._stacked(lambda fit: fit.forecast(**inputs))
@@ -192,13 +202,12 @@ class Comparison:
 
     def _stacked(self, ask: Callable[[Posterior], Answer]) -> Stacked:
         """Beside the answer, the laws in it whose forecasts beyond fewer runs were too sure."""
-        from scalingfit.evidence.conclusion import over_confident
-
         found = stack(self.posteriors, self.weights, ask)
         messages = [
             f"{name} has weight {self.weights[name]:.2f}, and its 90 % intervals held {share:.0%} "
             "of larger runs foretold from smaller ones: beyond the runs expect more error than this"
-            for name, share in over_confident(self).items()
+            for name, share in self.over_confident.items()
+            if name in found.weights
         ]
         told = (*found.mixture.messages, *messages)
         return dataclasses.replace(found, mixture=dataclasses.replace(found.mixture, messages=told))
@@ -271,6 +280,7 @@ class Comparison:
             "best": self.best,
             "decided": self.decided,
             "conclusion": self.conclusion,
+            "over_confident": self.over_confident,
             "messages": list(self.messages),
             "provenance": {name: fit.provenance for name, fit in self.posteriors.items()},
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scalingfit.evidence.scores import band
 from scalingfit.evidence.stack import NEGLIGIBLE
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from scalingfit.evidence.comparison import Comparison
 
 __all__ = ["conclude", "over_confident"]
+
+type Floats = NDArray[np.float64]
 
 HEAVY = 0.1  # weight from which a law's forecasts matter to the stack
 FAR_OUT = 0.01  # of a prior's mass
@@ -30,7 +33,11 @@ def conclude(comparison: Comparison) -> list[str]:
     if close:
         apart = " or ".join(f"{name} ({gaps[name]} in elpd)" for name in close)
         alone = comparison.weights[best] > 1 - NEGLIGIBLE
-        then = f"the stack is {best} alone, so look at each" if alone else "use them stacked"
+        then = (
+            f"the stack is {best} alone, so look at each"
+            if alone
+            else "for runs like these use them stacked"
+        )
         said = [f"These runs cannot tell {best} from {apart}: {then}."]
     else:
         said = [
@@ -48,17 +55,17 @@ def conclude(comparison: Comparison) -> list[str]:
 
 
 def _conclude_future(comparison: Comparison) -> str:
-    scores = {
-        name: [ahead.log_score for ahead in standing.future]
-        for name, standing in comparison.standings.items()
+    scores = _log_scores(comparison)
+    best, second, *_ = scores  # a comparison has two laws or more
+    sums = {
+        name: [float(ahead.log_score.sum()) for ahead in comparison.standings[name].future]
+        for name in scores
     }
-    means = {name: float(np.mean(np.concatenate(found))) for name, found in scores.items()}
-    best, *others = sorted(means, key=lambda name: -means[name])
-    sums = {name: [float(cut.sum()) for cut in found] for name, found in scores.items()}
     winners = [max(zip(cut, sums, strict=True))[1] for cut in zip(*sums.values(), strict=True)]
-    second = others[0]  # a comparison has two or more
-    gap = np.concatenate(scores[best]) - np.concatenate(scores[second])
-    error = float(np.std(gap)) / np.sqrt(len(gap))
+    gap = scores[best] - scores[second]
+    # A run that several cuts foretell is one run.
+    run = np.concatenate([np.flatnonzero(cut.test) for cut in comparison.cuts])
+    error = float(np.sqrt(np.sum(np.bincount(run, gap - gap.mean()) ** 2))) / len(gap)
     lead = f"log score {gap.mean():.2f} ± {error:.2f} a run above {second}"
     at = f"at {winners.count(best)} of {len(winners)} cuts"
     if gap.mean() < 2 * error:
@@ -69,7 +76,7 @@ def _conclude_future(comparison: Comparison) -> str:
     else:
         who = f"{best} also" if best == comparison.best else f"But {best}"
         said = f"{who} foretells larger runs from smaller ones best on the whole, and {at} ({lead})"
-    narrow = over_confident(comparison, best)
+    narrow = over_confident(comparison)
     said += f"; the 90 % intervals of {best} held {_inside(comparison, best)[0]:.0%} of these"
     for name, share in narrow.items():
         if name != best:
@@ -81,11 +88,25 @@ def _conclude_future(comparison: Comparison) -> str:
     return said
 
 
-def over_confident(comparison: Comparison, *others: str) -> dict[str, float]:
-    """How few larger runs the 90 % intervals of heavy laws, and of others, held; if too few."""
+def _log_scores(comparison: Comparison) -> dict[str, Floats]:
+    """Of all forecasts of larger runs, by law; the law that foretells best comes first."""
+    scores = {
+        name: np.concatenate([ahead.log_score for ahead in standing.future])
+        for name, standing in comparison.standings.items()
+    }
+    return {name: scores[name] for name in sorted(scores, key=lambda name: -scores[name].mean())}
+
+
+def over_confident(comparison: Comparison) -> dict[str, float]:
+    """The share of larger runs in the 90 % intervals of a law, where that is clearly too low.
+
+    Of the laws that matter to the stack, and of the one that foretells larger runs best.
+    """
+    if not comparison.cuts:
+        return {}
     heavy = [name for name, weight in comparison.weights.items() if weight >= HEAVY]
-    names = dict.fromkeys([*heavy, *others]) if comparison.cuts else ()
-    inside = {name: _inside(comparison, name) for name in names}
+    best = next(iter(_log_scores(comparison)))
+    inside = {name: _inside(comparison, name) for name in dict.fromkeys([*heavy, best])}
     return {name: share for name, (share, count) in inside.items() if share < band(0.9, count)[0]}
 
 

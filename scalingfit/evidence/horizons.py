@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError, listed
-from scalingfit.allocation.answer import engineering
+from scalingfit.allocation.answer import engineering, quantity
 from scalingfit.allocation.question import numbers
 from scalingfit.evidence.budgets import budget_of, scale_of
 from scalingfit.runs import Runs
@@ -83,7 +84,8 @@ def horizons(
     """
     measure, scale = scale_of(runs)
     what = f"a forecast needs at least {least} runs to fit and one beyond them"
-    reach = f"the runs' scales go from {engineering(scale.min())} to {engineering(scale.max())}"
+    show = functools.partial(quantity, "C" if measure in COMPUTE else measure)
+    reach = f"the runs' {measure} goes from {show(scale.min())} to {show(scale.max())}"
     if split is not None and cuts is not None:
         raise InputError(
             "a split and cuts are both given, and either says which runs are fitted",
@@ -106,11 +108,15 @@ def horizons(
             [reach],
             remedy="name cuts, or add runs.",
         )
-    bad = [cut.train.sum() for cut in found if cut.train.sum() < least or not cut.test.any()]
-    if bad:
+    if any(cut.train.sum() < least or not cut.test.any() for cut in found):
+        named = [cut.limit for cut in found] if cuts is None else numbers("cuts", cuts).tolist()
+        below = []
+        for limit in sorted(named):
+            fitted = min(cut.train.sum() for cut in found if np.all(cut.train[scale <= limit]))
+            below.append(f"{fitted} up to {show(limit)}")
         raise InputError(
             what,
-            [f"the cuts have {listed(map(str, bad))} of {len(runs)} runs below them; {reach}"],
+            [f"of {len(runs)} runs there are {listed(below)}; {reach}"],
             remedy="choose other cuts, or add runs.",
         )
     return found

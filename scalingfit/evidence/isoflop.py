@@ -105,8 +105,11 @@ def isoflop(found: Profiles, *, draws: int = 2000, seed: int = 0) -> Exponent:
     line = np.array(centres)[drawn] + np.einsum(
         "dij,dj->di", np.array(factors)[drawn], random.standard_normal((draws, 2))
     )
-    out = [engineering(C) for C in found.C[~used]]
-    message = f"no minimum inside the runs at C {', '.join(out)}: these take no part"
+    out = [
+        f"{engineering(C)} (in {share:.0%} of the draws)"
+        for C, share in zip(found.C[~used], found.at_edge[~used], strict=True)
+    ]
+    message = f"the minimum may lie at an end of the sizes at C {', '.join(out)}: no part in this"
     return Exponent(
         a=line[:, 1],
         log_k=line[:, 0] - line[:, 1] * middle,

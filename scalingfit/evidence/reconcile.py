@@ -116,7 +116,7 @@ def reconcile(
         if name not in {**tables, **known}:
             raise InputError(
                 f"{name!r} is published but is none of the stages",
-                [f"stages: {listed([*tables, *known])}"],
+                [f"stages: {listed(map(repr, dict.fromkeys([*tables, *known])))}"],
                 remedy="name one of these.",
             )
         known[name] = tuple(np.atleast_1d(np.asarray(values, float)).tolist())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scalingfit.allocation.answer import engineering
 from scalingfit.evidence.scores import LEVELS, band, coverage
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from scalingfit.evidence.track_record import Backtest, Record
 
 __all__ = ["conclude", "tables"]
+
+type Floats = NDArray[np.float64]
 
 NINETY = LEVELS.index(0.9)
 NEAR = 0.05 + 1e-9
@@ -49,7 +52,7 @@ def conclude(name: str, record: Record) -> str:
     rate, gain = record.discrepancy.rate, record.discrepancy.gain
     held = f"{name}: the 90 % intervals held {share:.0%} of {count} forecasts"
     if low <= share <= high and abs(share - 0.9) <= NEAR:
-        said = f"{held}, as they should."
+        said = f"{held}, as they should on the whole{_worst(record, record.ends)}."
     elif low <= share <= high:
         said = f"{held}, too few to tell: right intervals would hold {low:.0%} to {high:.0%}."
     elif share > high:
@@ -60,7 +63,7 @@ def conclude(name: str, record: Record) -> str:
     few, many = band(0.5, count)
     if not few <= above <= many:
         side = "high" if above < few else "low"
-        said += f" But {above:.0%} of the runs came out above their median: they are too {side}."
+        said += f" The forecasts are too {side}: {above:.0%} of the losses came out above them."
     if rate > 0 and gain > 2:
         wide = float(coverage(record.wide_ends, record.observed)[NINETY])
         said += (
@@ -70,7 +73,7 @@ def conclude(name: str, record: Record) -> str:
         learned = np.any(record.wide_log_score != record.log_score)
         said += (
             f"; learned from the other horizons, it brings {share:.0%} to {wide:.0%}"
-            f"{_off(wide, low, high)}."
+            f"{_off(wide, low, high)}{_worst(record, record.wide_ends)}."
             if learned
             else "."
         )
@@ -79,7 +82,19 @@ def conclude(name: str, record: Record) -> str:
 
 def _off(share: float, low: float, high: float) -> str:
     """What is wrong with a coverage that should lie between two, if anything is."""
-    return ", wider than need be" if share > high else ", still too few" if share < low else ""
+    if share > high:
+        return ", on the whole wider than need be"
+    return ", still too few" if share < low else ""
+
+
+def _worst(record: Record, ends: Floats) -> str:
+    """The distance at which the 90 % intervals hold the fewest, where that is clearly too few."""
+    found = []
+    for row, chosen in record.by_distance():
+        share = float(coverage(ends[..., chosen], record.observed[chosen])[NINETY])
+        if share < band(0.9, int(chosen.sum()))[0]:
+            found.append((share, f", but only {share:.0%} of those at {_range(row)}"))
+    return min(found)[1] if found else ""
 
 
 def _limit(row: dict[str, Any]) -> str:

@@ -93,6 +93,16 @@ class Record:
             discrepancy=learned.discrepancy,
         )
 
+    def by_distance(self) -> list[tuple[dict[str, float | None], NDArray[np.bool_]]]:
+        """Bins of `DISTANCES` with forecasts: "from" and "to", and which forecasts they have."""
+        bins = np.digitize(self.distance / (1 + SLACK), DISTANCES[1:-1], right=True)
+        found = []
+        for at in np.unique(bins):
+            low, high = DISTANCES[at], DISTANCES[at + 1]
+            ends = {"from": low, "to": high if np.isfinite(high) else None}
+            found.append((ends, bins == at))
+        return found
+
     def scores(self, chosen: NDArray[np.bool_]) -> dict[str, Any]:
         """Scores over some of the forecasts, ready for JSON."""
         observed, point = self.observed[chosen], self.point[chosen]
@@ -178,17 +188,14 @@ class Backtest:
         """One dictionary for each candidate and bin of `DISTANCES` that has forecasts.
 
         Scores over the forecasts whose distance is above "from" and at most "to" (None: no bound),
-        give or take `SLACK`;
-        the first bin also has those of runs that are no larger than what was fitted.
+        give or take `SLACK`; the first bin also has those of runs that are no larger than what was
+        fitted.
         """
-        rows = []
-        for name, record in self.records.items():
-            bins = np.digitize(record.distance / (1 + SLACK), DISTANCES[1:-1], right=True)
-            for at in np.unique(bins):
-                low, high = DISTANCES[at], DISTANCES[at + 1]
-                ends = {"from": low, "to": high if np.isfinite(high) else None}
-                rows.append({"name": name, **ends, **record.scores(bins == at)})
-        return rows
+        return [
+            {"name": name, **ends, **record.scores(chosen)}
+            for name, record in self.records.items()
+            for ends, chosen in record.by_distance()
+        ]
 
     def to_pandas(self) -> pd.DataFrame:
         """The summary as a frame, with columns such as ``coverage_90``."""

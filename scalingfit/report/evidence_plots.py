@@ -23,7 +23,7 @@ __all__ = ["backtest", "comparison", "reconciliation"]
 
 COLORS = (BLUE, ORANGE, GREEN, PINK, INK)
 BINS = 10
-WIDE = 2.0  # times the largest error, in logs: as far as errors are drawn
+MOST = 0.95  # of the ends of intervals are inside the picture
 Floats = NDArray[np.float64]
 
 PLAIN = {"N", "D"}
@@ -200,8 +200,9 @@ def _errors(axes: Axes, record: Record, color: str) -> None:
     axes.axhline(1, color=GREY, linewidth=0.8)
     # A few wide intervals, of some of many tables, would hide all the others.
     low, high = axes.get_ylim()
-    far = WIDE * max(float(np.max(np.abs(np.log(ratio)))), 0.005)
-    axes.set_ylim(max(low, np.exp(-far)), min(high, np.exp(far)))
+    bars = np.abs(record.wide_ends[level] / record.point - 1)
+    far = max(2 * float(np.max(np.abs(ratio - 1))), float(np.quantile(bars, MOST)))
+    axes.set_ylim(max(low, 1 - far), min(high, 1 + far))
 
 
 def reconciliation(found: Reconciliation, figure: FigureBase | None = None) -> FigureBase:

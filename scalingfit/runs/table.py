@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError, listed, nearest
 from scalingfit.runs._describe import describe, design_warnings, run_label
 from scalingfit.runs._values import (
     NOT_INPUTS,
@@ -211,10 +211,11 @@ class Runs:
         """
         table = {**self.columns, **self.labels}
         if name not in table:
+            near = nearest(name, table, limit=1)
             raise InputError(
                 f"there is no column {name!r} {purpose}",
                 [f"columns: {listed(table)}"],
-                remedy=remedy,
+                remedy=f"write {near[0]}." if near else remedy,
             )
         return table[name]
 

@@ -170,19 +170,41 @@ def test_few_forecasts_are_no_comfort(inside: int, of: int, said: str) -> None:
         observed=observed,
         ends=ends,
         pit=(np.arange(of) + 0.5) / of,
+        by_distance=lambda: [({"from": 1.0, "to": 2.0}, np.ones(of, bool))],
         discrepancy=SimpleNamespace(rate=0.0, gain=0.0),
     )
     assert said in conclude("law", record)
     assert "too low" not in conclude("law", record)
     record.pit = np.linspace(0.6, 0.9, of)
-    assert "But 100% of the runs came out above their median: they are too low." in conclude(
+    assert "The forecasts are too low: 100% of the losses came out above them." in conclude(
         "law", record
+    )
+
+
+def test_intervals_that_are_right_on_the_whole_alone_are_told() -> None:
+    """Of 100 forecasts 90 are inside, but half of the 20 farthest."""
+    far = np.arange(100) >= 80
+    observed = np.where(np.arange(100) >= 90, 2.0, 0.0)
+    record: Any = SimpleNamespace(
+        observed=observed,
+        ends=np.broadcast_to(np.array([-1.0, 1.0])[:, None], (4, 2, 100)),
+        pit=(np.arange(100) + 0.5) / 100,
+        by_distance=lambda: [({"from": 1.0, "to": 2.0}, ~far), ({"from": 2.0, "to": 5.0}, far)],
+        discrepancy=SimpleNamespace(rate=0.0, gain=0.0),
+    )
+    said = conclude("law", record)
+    assert (
+        "90% of 100 forecasts, as they should on the whole, but only 50% of those at 2-5x." in said
     )
 
 
 @pytest.mark.parametrize(
     ("wide", "said"),
-    [(60, "50% to 60%, still too few."), (90, "50% to 90%."), (100, "50% to 100%, wider than")],
+    [
+        (60, "50% to 60%, still too few, but only 60% of those at beyond 1x."),
+        (90, "50% to 90%."),
+        (100, "50% to 100%, on the whole wider than need be."),
+    ],
 )
 def test_widened_intervals_are_judged_too(wide: int, said: str) -> None:
     held, widened = (np.where(np.arange(100) < inside, 1.0, -1.0) for inside in (50, wide))
@@ -191,6 +213,7 @@ def test_widened_intervals_are_judged_too(wide: int, said: str) -> None:
         ends=np.broadcast_to(np.stack([-held, held]), (4, 2, 100)),
         wide_ends=np.broadcast_to(np.stack([-widened, widened]), (4, 2, 100)),
         pit=(np.arange(100) + 0.5) / 100,
+        by_distance=lambda: [({"from": 1.0, "to": None}, np.ones(100, bool))],
         log_score=np.zeros(100),
         wide_log_score=np.ones(100),
         discrepancy=SimpleNamespace(rate=0.1, gain=30.0),
