@@ -46,7 +46,8 @@ def compare(
     """Fit several laws to the same runs, and say whether the runs can tell them apart.
 
     Each is scored by how well it foretells runs that were left out, and larger runs from smaller
-    ones. Exit code 1 where something stands against relying on it.
+    ones. Exit code 1 where something stands against relying on it: a fit, or forecasts of larger
+    runs that turned out too sure.
 
     ```
     scalingfit compare runs.csv --laws chinchilla,kaplan,nested

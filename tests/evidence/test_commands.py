@@ -79,6 +79,24 @@ def test_compare(comparison: Comparison, file: str, stand_in, tmp_path: Path, ca
     assert plot.read_bytes().startswith(PNG)
 
 
+def test_over_confident_forecasts_are_a_warning(
+    comparison: Comparison, file: str, stand_in, capsys
+) -> None:
+    for held, code in ((True, 0), (False, 1)):
+        heavy = comparison.standings["chinchilla"]
+        future = [
+            dataclasses.replace(ahead, quantiles=ahead.quantiles * (1.0 if held else 1.5))
+            for ahead in heavy.future
+        ]
+        standings = comparison.standings | {"chinchilla": dataclasses.replace(heavy, future=future)}
+        stand_in("compare", dataclasses.replace(comparison, standings=standings, messages=()))
+        assert cli.run(["compare", file, "--compute", "1e22", "--json"]) == code
+        said = json.loads(capsys.readouterr().out)
+        assert said["over_confident"] == ({} if held else {"chinchilla": 0.0})
+        told = [text for text in said["stacked"]["messages"] if "expect more error" in text]
+        assert bool(told) != held
+
+
 def test_compare_shows_what_the_laws_say_together(
     comparison: Comparison, file: str, stand_in, capsys
 ) -> None:
