@@ -287,6 +287,7 @@ LAWS_ASKED = {
     "kaplan_steps": "frontier fit.nc --compute BUDGETS --input batch=...",
     "power": "forecast fit.nc --input X=...",
     "routed": "forecast fit.nc --params ... --input experts=...",
+    "vocabulary": "frontier fit.nc --compute BUDGETS",
 }
 
 

@@ -91,7 +91,7 @@ def _next_question(law: type[Law], fit: Path) -> str:
     """What a fit of the law is asked first."""
     from scalingfit.allocation.extras import splits
 
-    asked = {"N", "D", "S"} if splits(law) else set()
+    asked = {*law.size, "D", "S"} if splits(law) else set()
     further = "".join(f" {option(name)}" for name in law.inputs() if name not in asked)
     return f"frontier {fit} --compute BUDGETS{further}" if asked else f"forecast {fit}{further}"
 
