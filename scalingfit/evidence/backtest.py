@@ -185,11 +185,12 @@ def _pooled(runs: Runs, split: str | None) -> list[str]:
     """What to say where the source cut many tables, which are forecast as one."""
     if split is None:
         return []
+    sides = {**runs.columns, **runs.labels}[split].tolist()
     found = {}
-    for name in runs.labels.keys() - {split}:
-        keys = [group_key(value) for value in runs.labels[name].tolist()]
-        halves = set(zip(keys, runs.labels[split].tolist(), strict=True))
-        if len(halves) == 2 * len(set(keys)) > 2:
+    for name, values in runs.labels.items():
+        keys = [group_key(value) for value in values.tolist()]
+        halves = set(zip(keys, sides, strict=True))
+        if name != split and len(halves) == 2 * len(set(keys)) > 2:
             found[name] = len(set(keys))
     if not found:
         return []

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalingfit._errors import listed
-from scalingfit.runs._values import FloatArray
+from scalingfit.runs._values import FloatArray, group_key
 
 CORRELATED = 0.995
 """|corr(log N, log D)| beyond which one exponent cannot be told from the other."""
@@ -44,7 +44,7 @@ def describe(
         said.append(f"labels {listed(labels)}")
     lines = [*(["; ".join(said)] if said else []), *_perplexity(columns["L"])]
     if (repeated := run_label(labels)) is not None:
-        several = len(set(labels[repeated].tolist()))
+        several = len(set(_named(labels[repeated])))
         lines.append(
             f"{repeated} names {several} run{'s' if several > 1 else ''}, of several rows each: "
             "where these are checkpoints, intervals that count every row are too narrow"
@@ -55,10 +55,14 @@ def describe(
 def run_label(labels: Mapping[str, NDArray[Any]]) -> str | None:
     """The label that names runs, where there are several rows of one."""
     for name, values in labels.items():
-        plain = re.sub(r"[\s_-]", "", name).lower()
-        if plain in RUN_NAMES and len(set(values.tolist())) < len(values):
+        plain, named = re.sub(r"[\s_-]", "", name).lower(), _named(values)
+        if plain in RUN_NAMES and len(set(named)) < len(named):
             return name
     return None
+
+
+def _named(values: NDArray[Any]) -> list[Any]:
+    return [key for key in map(group_key, values.tolist()) if key != "(missing)"]
 
 
 def design_warnings(columns: Mapping[str, FloatArray]) -> list[str]:

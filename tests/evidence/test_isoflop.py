@@ -110,7 +110,7 @@ def test_budgets_without_a_minimum_inside_are_named_and_take_no_part() -> None:
     assert exponent.budgets == 6
     (said,) = exponent.messages
     assert said.startswith("the minimum may lie at an end of the sizes at C 1e18 (in ")
-    assert said.endswith("% of the draws): no part in this")
+    assert said.endswith("% of the draws): these take no part")
     assert exponent.interval()[0] == pytest.approx(EXPONENT, abs=0.03)
     with pytest.raises(InputError, match="have their minimum inside"):
         isoflop(profiles(runs.take(0.6 * optimum(runs.C) > runs.N), least=3))

@@ -262,6 +262,15 @@ def test_perplexities_are_noticed_in_words():
     assert warning in runs.describe()
 
 
+def test_rows_without_a_name_are_no_rows_of_one_run():
+    for names, repeated in (["a", None, None], False), (["a", "a", None], True):
+        runs = Runs.from_columns(
+            {"C": [1e18, 1e19, 1e20], "L": [3.0, 2.5, 2.0]}, labels={"Run ID": names}
+        )
+        assert runs.run_label == ("Run ID" if repeated else None)
+        assert ("Run ID names 1 run, of several rows each" in runs.describe()) == repeated
+
+
 def test_a_full_grid_and_other_inputs_raise_no_warning():
     assert grid().design_warnings() == []
     assert Runs.from_columns({"X": [1.0, 2.0], "L": [1.0, 0.5]}).design_warnings() == []
