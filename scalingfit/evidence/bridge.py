@@ -93,6 +93,8 @@ def bridge(density: Callable[[Floats], Floats], draws: Floats, seed: int = 0) ->
 def _fixed_point(at_draws: Floats, at_proposal: Floats) -> float:
     """Iterate Meng and Wong's equation 4.1 in logarithms; both samples have the same size."""
     current = float(np.median(at_draws))
+    if not np.isfinite(current):  # draws of a fit that failed
+        return np.nan
     for _ in range(ROUNDS):
         upper = logsumexp(at_proposal - np.logaddexp(at_proposal, current))
         lower = logsumexp(-np.logaddexp(at_draws, current))

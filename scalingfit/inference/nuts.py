@@ -35,6 +35,7 @@ __all__ = ["MAX_DEPTH", "Chain", "Row", "begin", "segment"]
 MAX_DEPTH = 10
 DIVERGENCE = 1000.0  # loss of energy beyond which a trajectory has left the typical set; as in Stan
 TURNS = 1024  # of a segment
+HALVINGS = 50  # of the way to the mode, for a chain to begin where the density is finite
 
 Leaf = Any  # an array of JAX or NumPy
 LogDensity = Callable[[Array, Any], Array]
@@ -189,11 +190,15 @@ def _evaluate(log_density: LogDensity, target: Any) -> Evaluate:
 def _turn(
     evaluate: Evaluate, chain: Chain, normal: Array, uniform: Array, adapt: Array, aim: Array
 ) -> tuple[Chain, Array]:
-    """One leapfrog step, and all that follows from it; at first a step of no length."""
+    """One leapfrog step, and all that follows from it; at first a step of no length.
+
+    A chain that stands where the density is not finite begins halfway to the mode instead.
+    """
     depth, leaf, leapfrogs, direction, transition = chain.counters
     first_turn = transition < 0
     end, log_density = _leapfrog(evaluate, chain)
     position, momentum, gradient = end
+    nowhere = first_turn & ~jnp.isfinite(log_density) & (leapfrogs < HALVINGS)
     change = chain.energy - (0.5 * _dot(momentum, momentum) - log_density)
     log_weight = jnp.where(jnp.isnan(change), -jnp.inf, change)
     diverging = ~(log_weight > -DIVERGENCE)
@@ -216,10 +221,12 @@ def _turn(
         complete, jnp.logaddexp(chain.log_weights[0], weight), chain.log_weights[0]
     )
     tree_sum = chain.momentum_sums[0] + jnp.where(complete, subtree_sum, 0.0)
+    nearer = jnp.zeros_like(end).at[0].set(0.5 * position)
+    end = jnp.where(nowhere, nearer, end)
     ends = jnp.where((jnp.arange(2) == direction)[:, None, None], end, chain.ends)
     turned = _is_turning(tree_sum, ends[0, 1], ends[1, 1])
     drawn = ~first_turn & (stopped | (complete & (turned | (depth + 1 == MAX_DEPTH))))
-    ended = drawn | first_turn
+    ended = drawn | (first_turn & ~nowhere)
 
     acceptance_sum = chain.acceptance_sum + jnp.exp(jnp.minimum(log_weight, 0.0))
     accepted = acceptance_sum / (leapfrogs + 1)
@@ -240,7 +247,7 @@ def _turn(
         counters=jnp.stack(
             [
                 depth + complete,
-                jnp.where(complete, 0, leaf + 1),
+                jnp.where(complete | nowhere, 0, leaf + 1),
                 leapfrogs + 1,
                 forward,
                 transition + ended,

@@ -11,15 +11,17 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 from numpy.typing import NDArray
 
 # Okabe & Ito's palette, made for every kind of colour vision.
-BLUE, ORANGE, GREEN, PINK, INK, GREY = (
+BLUE, ORANGE, GREEN, PINK, INK, SKY, AMBER, GREY = (
     "#0072B2",
     "#D55E00",
     "#009E73",
     "#CC79A7",
     "#222222",
+    "#56B4E9",
+    "#E69F00",
     "#8A8A8A",
 )
-PUBLISHED = ((ORANGE, "-"), (GREEN, (0, (4, 3))), (PINK, "-"), ("#E69F00", (0, (1, 1.5))))
+PUBLISHED = ((ORANGE, "-"), (GREEN, (0, (4, 3))), (PINK, "-"), (AMBER, (0, (1, 1.5))))
 LOSS_COLORS = "viridis_r"
 
 SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,23 @@ from scalingfit.evidence.budgets import scale_of
 from scalingfit.evidence.reconciliation import METHODS
 from scalingfit.evidence.scores import LEVELS, band
 from scalingfit.evidence.track_record import Record
-from scalingfit.report._style import BLUE, GREEN, GREY, INK, ORANGE, PINK, blank, log_axis, tidy
+from scalingfit.report._style import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PINK,
+    SKY,
+    blank,
+    log_axis,
+    tidy,
+)
 
 __all__ = ["backtest", "comparison", "reconciliation"]
 
-COLORS = (BLUE, ORANGE, GREEN, PINK, INK)
+COLORS = (BLUE, ORANGE, GREEN, PINK, INK, SKY, AMBER)
 BINS = 10
 MOST = 0.95  # of the ends of intervals are inside the picture
 Floats = NDArray[np.float64]
@@ -72,10 +84,15 @@ def comparison(found: Comparison, figure: FigureBase | None = None) -> FigureBas
         right.supxlabel("times larger than the largest fitted run", fontsize=10)
         right.supylabel("loss from its median forecast; lines: 90 % of new runs", fontsize=10)
         right.suptitle(
-            "Larger runs, forecast from smaller ones", x=0.12, ha="left", fontsize=11,
-            fontweight="bold", color=INK,
+            f"Larger runs, forecast from smaller ones{_rest(found.standings)}", x=0.12, ha="left",
+            fontsize=11, fontweight="bold", color=INK,
         )  # fmt: skip
     return figure
+
+
+def _rest(laws: Sized) -> str:
+    """How many laws there are no colours for, if any."""
+    return f" ({len(laws) - len(COLORS)} laws not drawn)" if len(laws) > len(COLORS) else ""
 
 
 def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str]) -> None:
@@ -92,7 +109,7 @@ def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str]) -> None:
         axes.plot(C, middle, color=color, label=f"{name}, weight {found.weights[name]:.2f}")
     axes.axvline(scale.max(), color=GREY, linewidth=0.8, linestyle=":")
     axes.set(xlabel="compute C, FLOP", ylabel="best size N*, parameters")
-    tidy(axes, "Where each law would spend a budget")
+    tidy(axes, f"Where each law would spend a budget{_rest(found.standings)}")
     axes.set_xscale("log")
     axes.set_yscale("log")
     log_axis(axes, "x")
@@ -159,7 +176,7 @@ def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
     low, high = band(1 / BINS, count)
     pits.axhspan(low * BINS, high * BINS, color=GREY, alpha=0.2, linewidth=0)
     pits.set(xlabel="share of the forecast below what happened", ylabel="density", xlim=(0, 1))
-    tidy(pits, "Flat if the forecasts are right")
+    tidy(pits, f"Flat if the forecasts are right{_rest(found.records)}")
     pits.legend(frameon=False, fontsize=8)
     ends = np.array([band(level, count) for level in LEVELS])
     shares.fill_between(LEVELS, ends[:, 0], ends[:, 1], color=GREY, alpha=0.2, linewidth=0)

@@ -344,6 +344,10 @@ def test_the_pictures_show_every_law(comparison: Comparison, tested: Backtest) -
     assert len(pits.patches) == 3  # two histograms, and the band
     assert len(shares.get_lines()) == 5
     assert errors.get_xscale() == "log"
+    crowd = {f"law {i}": tested.records[tested.best] for i in range(9)}
+    pits, *_ = evidence_plots.backtest(dataclasses.replace(tested, records=crowd)).axes
+    assert len(pits.patches) == 8  # of seven laws, and the band
+    assert pits.get_title(loc="left").endswith("(2 laws not drawn)")
     # One interval of many tables' that reaches a thousandfold hides no error.
     record = tested.records[tested.best]
     ends = record.ends.copy()

@@ -128,6 +128,41 @@ def test_future_runs_are_foretold_from_past_ones_only(comparison: Comparison, ru
         assert np.all((low < middle) & (middle < high))
 
 
+def test_future_runs_have_the_density_of_a_fit_to_the_past(
+    comparison: Comparison, runs: Runs
+) -> None:
+    """A fit to the smaller runs alone, and the normal density over its draws, by SciPy."""
+    cut, ahead = comparison.cuts[0], comparison.standings["chinchilla"].future[0]
+    past, later = runs.take(cut.train), runs.take(cut.test)
+    model = build(law("chinchilla"), Normal)
+    fit = posterior_of(model, past, sample(model, [past], SETTINGS)[0], SETTINGS)
+    mean = np.asarray(fit.law.expand(1).loss(later.N, later.D)).reshape(-1, len(later))
+    sigma = np.ravel(fit.draws["sigma"])[:, None]
+    density = lognorm.logpdf(later.L, sigma, scale=mean)
+    expected = logsumexp(density, axis=0) - np.log(len(density))
+    weight = np.exp(density - density.max(axis=0))
+    # Of draws that are worth a third of their number, in either fit.
+    error = np.sqrt(2 * 3 / len(weight)) * weight.std(axis=0) / weight.mean(axis=0)
+    assert np.max(np.abs(ahead.log_score - expected) / error) < 4.5
+
+
+def test_every_law_is_compared_with_every_noise(runs: Runs) -> None:
+    found = compare(
+        runs, BOTH, ["normal", "laplace"], future=False, refit=False, **QUICK,
+        priors={"chinchilla": {"beta": 0.3658}},
+    )  # fmt: skip
+    names = {f"{each}, {noise}" for each in BOTH for noise in ("normal", "laplace")}
+    assert set(found.standings) == names
+    assert sum(found.weights.values()) == pytest.approx(1.0)
+    assert found.best.startswith("chinchilla")
+    for name, fit in found.posteriors.items():
+        assert f"{fit.model.law.name}, {fit.model.noise.name}" == name
+        assert ("beta" in fit.model.priors) == name.startswith("chinchilla")
+    assert set(found.frontier([1e21]).weights) <= names
+    best = found.posteriors[found.best]
+    assert found.corners().family.posterior.model.noise is best.model.noise
+
+
 def test_a_stack_that_foretells_badly_is_told(comparison: Comparison) -> None:
     """Intervals of the heavy law that no larger run is in; how much better the best foretells."""
     assert "over-confident" not in comparison.conclusion

@@ -203,6 +203,16 @@ def test_a_cliff_is_flagged_and_never_crossed(made: dict[str, np.ndarray]) -> No
     assert_probability(rows[..., 0] <= below, 0.5)
 
 
+def test_a_chain_that_begins_where_there_is_no_density_goes_nearer_to_the_mode() -> None:
+    which = np.array([number_of("cliff"), number_of("normal")], np.int32)
+    position = np.full((2, CHAINS, 2), 40.0)
+    position[1] = 0.3
+    rows, _ = walk(which, position, np.zeros((2, CHAINS)), 100, 400, seed=8)
+    assert rows[0, ..., 0].max() < EDGE
+    assert np.isfinite(rows).all()
+    assert np.all(np.ptp(rows[0, ..., 0], axis=-1) > 1.0)  # every chain moves
+
+
 @pytest.fixture(scope="module")
 def hopeless() -> np.ndarray:
     """Three transitions where there is no density, and three where it is flat."""
