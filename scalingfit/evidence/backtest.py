@@ -161,7 +161,7 @@ def _tasks(
     """Every cut of every table; a table among several that cannot be cut is named."""
     if by is None:
         found = horizons(runs, least, cuts, split)
-        return Task.each(None, 0, runs, found), moved(found) + _pooled(runs, split)
+        return Task.each(None, 0, runs, found), moved(found) + _pooled(runs, split, found[0])
     tasks: list[Task] = []
     messages: list[str] = []
     skipped: list[tuple[Any, str]] = []
@@ -181,15 +181,14 @@ def _tasks(
     return tasks, messages
 
 
-def _pooled(runs: Runs, split: str | None) -> list[str]:
+def _pooled(runs: Runs, split: str | None, cut: Horizon) -> list[str]:
     """What to say where the source cut many tables, which are forecast as one."""
     if split is None:
         return []
-    sides = {**runs.columns, **runs.labels}[split].tolist()
     found = {}
     for name, values in runs.labels.items():
         keys = [group_key(value) for value in values.tolist()]
-        halves = set(zip(keys, sides, strict=True))
+        halves = set(zip(keys, cut.train.tolist(), strict=True))
         if name != split and len(halves) == 2 * len(set(keys)) > 2:
             found[name] = len(set(keys))
     if not found:

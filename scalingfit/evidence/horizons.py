@@ -109,11 +109,10 @@ def horizons(
             remedy="name cuts, or add runs.",
         )
     if any(cut.train.sum() < least or not cut.test.any() for cut in found):
-        named = [cut.limit for cut in found] if cuts is None else numbers("cuts", cuts).tolist()
-        below = []
-        for limit in sorted(named):
-            fitted = min(cut.train.sum() for cut in found if np.all(cut.train[scale <= limit]))
-            below.append(f"{fitted} up to {show(limit)}")
+        below = [
+            f"{cut.train.sum()} up to {listed(map(show, cut.asked or (cut.limit,)))}"
+            for cut in found
+        ]
         raise InputError(
             what,
             [f"of {len(runs)} runs there are {listed(below)}; {reach}"],
@@ -155,7 +154,7 @@ def _named(cuts: Floats, scale: Floats, ends: Floats) -> dict[float, tuple[float
     for cut in np.unique(cuts).tolist():
         largest = np.max(scale[scale <= cut], initial=0)
         end = float(ends[ends >= largest].min()) if largest else 0.0
-        found[end] = found.get(end, ()) + ((cut,) if end > cut else ())
+        found[end] = found.get(end, ()) + (() if 0 < end <= cut else (cut,))
     return found
 
 

@@ -55,9 +55,10 @@ def describe(
 def run_label(labels: Mapping[str, NDArray[Any]]) -> str | None:
     """The label that names runs, where there are several rows of one."""
     for name, values in labels.items():
-        plain, named = re.sub(r"[\s_-]", "", name).lower(), _named(values)
-        if plain in RUN_NAMES and len(set(named)) < len(named):
-            return name
+        if re.sub(r"[\s_-]", "", name).lower() in RUN_NAMES:
+            named = _named(values)
+            if len(set(named)) < len(named):
+                return name
     return None
 
 

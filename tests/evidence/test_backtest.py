@@ -319,6 +319,13 @@ def test_curves_are_forecast_one_by_one() -> None:
     assert [told in text for text in (*pooled.messages, *found.messages)] == [True]
     with pytest.raises(InputError, match="must say train or test"):
         backtest(curves, ["power"], split="curve")
+    late = curves.take(np.argsort(-curves["X"]))
+    wrong = Runs.from_columns(
+        {"X": late["X"], "L": late["L"]},
+        labels={"split": np.where(np.arange(48) < 3, "train", "test")},
+    )  # the largest three, which are too few
+    with pytest.raises(InputError, match="of 48 runs there are 3 up to"):
+        backtest(wrong, ["power"], split="split")
     with pytest.raises(InputError, match="no group of 'curve' can be cut"):
         backtest(curves, ["power"], by="curve", cuts=[1e3])
 
