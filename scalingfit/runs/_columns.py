@@ -25,7 +25,7 @@ SPELLINGS: Mapping[str, set[str]] = {
     "loss_se": {"loss_se", "loss_stderr", "loss_standard_error", "se"},
     "weight": {"weight"},
 }
-"""Common names of each column, normalised by `_normal`."""
+"""Common names of each column, normalised by `normal`."""
 
 PLAIN = ("U", "S", "X", "experts", "D_F", "N_nv", "N_v")
 """Further inputs of laws, known by these names alone; a batch may be in tokens or in sequences."""
@@ -68,7 +68,7 @@ def choose_columns(
         # Beside two of N, D and C, the tokens per parameter M tell nothing new.
         if symbol in chosen or (symbol == "M" and len(chosen.keys() & {"N", "D", "C"}) > 1):
             continue
-        found = [name for name in names if name not in taken and _normal(name) in spellings]
+        found = [name for name in names if name not in taken and normal(name) in spellings]
         if len(found) > 1:
             raise InputError(
                 f"{len(found)} columns of {source} could be {symbol}: {', '.join(found)}",
@@ -111,7 +111,7 @@ def _header_unit(name: str) -> tuple[str, float]:
     return name, 1.0
 
 
-def _normal(name: str) -> str:
+def normal(name: str) -> str:
     """Lower case, words joined by underscores, without units and logging prefixes.
 
     A single letter keeps its case: N is a symbol, n is not.

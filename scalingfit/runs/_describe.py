@@ -1,6 +1,5 @@
 """Tables of runs in words: what was understood, and what a design cannot tell apart."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalingfit._errors import listed
+from scalingfit.runs._columns import normal
 from scalingfit.runs._values import FloatArray, group_key
 
 CORRELATED = 0.995
@@ -20,8 +20,8 @@ SAME = 0.05
 PERPLEXITY = 50.0
 """A cross-entropy above this (in nats) would be worse than guessing among e^50 tokens."""
 
-RUN_NAMES = {"run", "runid", "runname"}
-"""Labels, in lower case and without what parts their words, that name training runs."""
+RUN_NAMES = {"run", "run_id", "runid", "run_name", "runname"}
+"""Labels that name training runs, as headers are compared."""
 
 
 def describe(
@@ -55,7 +55,7 @@ def describe(
 def run_label(labels: Mapping[str, NDArray[Any]]) -> str | None:
     """The label that names runs, where there are several rows of one."""
     for name, values in labels.items():
-        if re.sub(r"[\s_-]", "", name).lower() in RUN_NAMES:
+        if normal(name) in RUN_NAMES:
             named = _named(values)
             if len(set(named)) < len(named):
                 return name
