@@ -126,6 +126,8 @@ def backtest(
     cuts: str | None = None,
     split: str | None = None,
     by: str | None = None,
+    domain: str | None = None,
+    stack: bool = False,
     prior: Repeated = (),
     plot: Path | None = None,
     table: Table = AS_IT_STANDS,
@@ -140,6 +142,7 @@ def backtest(
     ```
     scalingfit backtest runs.csv --cuts 1e20,1e21
     scalingfit backtest curves.csv --laws power --by curve --split split -c X=steps
+    scalingfit backtest curves.csv --laws power_m1,power,power_m3 --by curve --split split --stack
     ```
 
     Parameters
@@ -155,6 +158,12 @@ def backtest(
         Instead: a column that says train or test of each run.
     by
         Fit and forecast the runs of each value of this column by themselves.
+    domain
+        With `--by`: a column of what its tables are about; scores are averaged over each, and
+        weights are of each.
+    stack
+        Also mix the laws' forecasts, by how each foretells the last third of the fitted runs from
+        the others: twice as many fits.
     prior
         Replace a prior of one law, `kaplan.alpha_N=LogNormal(-1.5, 0.7)`, or pin a parameter,
         `chinchilla.beta=0.28`. Repeat for several.
@@ -166,8 +175,8 @@ def backtest(
         with progress(f"forecasting within {len(loaded)} runs"):
             found = sf.backtest(
                 loaded, names(laws), noise and names(noise), split=split,
-                cuts=numbers_if_given("--cuts", cuts), by=by, priors=priors_by_law(prior),
-                **sampling.options(),
+                cuts=numbers_if_given("--cuts", cuts), by=by, domain=domain, stack=stack,
+                priors=priors_by_law(prior), **sampling.options(),
             )  # fmt: skip
         drawn = save(lambda report: report.evidence_plots.backtest(found))
     return Reply(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError, listed
-from scalingfit.allocation.answer import engineering
+from scalingfit.evidence.ahead import Task, foretell, scored
 from scalingfit.evidence.candidates import (
     Laws,
     Noises,
@@ -20,72 +17,16 @@ from scalingfit.evidence.candidates import (
     settings_of,
     unweighted,
 )
-from scalingfit.evidence.density import means, noises
-from scalingfit.evidence.discrepancy import Held, learn
+from scalingfit.evidence.held import Held, Mixed
 from scalingfit.evidence.horizons import Horizon, horizons, moved
+from scalingfit.evidence.mixing import STACKED, Weights, mix
 from scalingfit.evidence.track_record import Backtest, Record
-from scalingfit.inference.fit import check
 from scalingfit.inference.model import Model
-from scalingfit.inference.sampler import sample
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 from scalingfit.runs._values import group_key
 
 __all__ = ["Backtest", "Record", "backtest"]
-
-Floats = NDArray[np.float64]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Task:
-    """One cut of one table.
-
-    Attributes
-    ----------
-    table : object
-        Its name.
-    place : int
-        Its number.
-    runs : Runs
-        All of it.
-    number : int
-        Of the cut.
-    horizon : Horizon
-    fitted : Runs
-        What is fitted.
-    """
-
-    table: Any
-    place: int
-    runs: Runs
-    number: int
-    horizon: Horizon
-    fitted: Runs
-
-    @classmethod
-    def each(cls, table: Any, place: int, runs: Runs, cuts: Sequence[Horizon]) -> list[Task]:
-        """Every cut of a table.
-
-        Several cuts are fitted as the whole table with weights, so that they share one compiled
-        program; a single one is fitted as the rows it has, which may be far fewer.
-        """
-        train = [cut.train for cut in cuts]
-        fitted = [runs.with_weight(rows.astype(float)) for rows in train]
-        if len(cuts) == 1:
-            fitted = [runs.take(train[0])]
-        pairs = zip(cuts, fitted, strict=True)
-        return [cls(table, place, runs, number, *pair) for number, pair in enumerate(pairs)]
-
-    @property
-    def count(self) -> int:
-        """How many runs are fitted."""
-        return int(self.horizon.train.sum())
-
-    @property
-    def name(self) -> str:
-        """In messages: its table, or the largest scale that is fitted."""
-        limit = engineering(self.horizon.limit)
-        return limit if self.table is None else f"{self.table} to {limit}"
 
 
 def backtest(
@@ -96,6 +37,8 @@ def backtest(
     cuts: ArrayLike | None = None,
     split: str | None = None,
     by: str | None = None,
+    domain: str | None = None,
+    stack: bool = False,
     priors: Priors = None,
     **sampling: Any,
 ) -> Backtest:
@@ -115,6 +58,12 @@ def backtest(
     by : str, optional
         A label that splits the runs into tables of their own, such as learning curves; each is
         fitted and forecast by itself.
+    domain : str, optional
+        With `by`: a label of the tables that belong together; scores are also averaged over each.
+    stack : bool
+        Whether to mix the laws' forecasts as well, as "stacked". The weights of each domain (and
+        cut) are those that are best within the runs that are fitted: their last third, forecast
+        from the others by a second fit of each, so that no run which is forecast takes part.
     priors : mapping, optional
         By the law's name, what `fit` takes as priors.
     **sampling
@@ -131,28 +80,108 @@ def backtest(
     """
     runs, settings = unweighted(runs), settings_of(sampling)
     models = candidates(laws, noises, priors)
+    _require_sense(models, by, domain, stack=stack)
     for model in models.values():
         runs.input(model.law.inputs(), model.law.name)  # before any law is fitted
-    least = {name: 2 + model.free for name, model in models.items()}
-    tasks, messages = _tasks(runs, min(least.values()), cuts, split, by)
-    found = {}
-    for name, model in models.items():
-        enough = [task for task in tasks if task.count >= least[name]]
-        if few := [task.name for task in tasks if task.count < least[name]]:
-            messages.append(
-                f"{name}: left out at {len(few)} of {len(tasks)} cuts ({listed(few)}), which fit "
-                f"fewer than the {least[name]} runs that it needs"
-            )
-        if enough:
-            found[name] = _record(model, enough, settings)
-            if failed := found[name][1]:
-                messages.append(f"{name}: {failed} of {len(enough)} fits did not converge")
+    tasks, messages = _tasks(runs, min(map(_least, models.values())), cuts, split, by)
+    domains = _domains(tasks, domain)
+    held, told = _foretold(models, tasks, settings)
+    messages += told
+    mixed: Mixed | None = None
+    weights: tuple[Weights, ...] = ()
+    if stack:
+        within = {task: inside for task in tasks if (inside := task.within()) is not None}
+        inner, told = _foretold(models, list(within.values()), settings)
+        messages += [f"for the weights, {message}" for message in told]
+        mixed, weights = mix(list(within), domains, held, inner)
+        messages += _unstacked(tasks, models, domains, weights)
+    together = {} if mixed is None else {STACKED: mixed}
     return Backtest(
         runs=runs,
-        records={name: record for name, (record, _) in found.items()},
+        records={name: scored(each, settings.seed) for name, each in (held | together).items()},
         tables=tuple(dict.fromkeys(task.table for task in tasks)),
         messages=tuple(messages),
+        domains=domains,
+        weights=weights,
     )
+
+
+def _least(model: Model) -> int:
+    """Fewest runs that are fitted."""
+    return 2 + model.free
+
+
+def _require_sense(
+    models: Mapping[str, Model], by: str | None, domain: str | None, *, stack: bool
+) -> None:
+    """Refuse what cannot be asked together."""
+    if domain is not None and by is None:
+        raise InputError(
+            f"the domain {domain!r} is of tables, and there is one",
+            remedy="name the column that splits it into several: by=...",
+        )
+    if stack and len(models) < 2:
+        raise InputError(
+            "there is nothing to stack: one law with one noise model",
+            remedy='name two, such as laws=["chinchilla", "kaplan"].',
+        )
+
+
+def _foretold(
+    models: Mapping[str, Model], tasks: Sequence[Task], settings: Settings
+) -> tuple[dict[str, Held], list[str]]:
+    """Forecasts by each law, where a cut has enough runs for it."""
+    found, messages = {}, []
+    for name, model in models.items():
+        enough = [task for task in tasks if task.count >= _least(model)]
+        if few := [task.name for task in tasks if task.count < _least(model)]:
+            messages.append(
+                f"{name}: left out at {len(few)} of {len(tasks)} cuts ({listed(few)}), which fit "
+                f"fewer than the {_least(model)} runs that it needs"
+            )
+        if enough:
+            found[name], failed = foretell(model, enough, settings)
+            if failed:
+                messages.append(f"{name}: {failed} of {len(enough)} fits did not converge")
+    return found, messages
+
+
+def _domains(tasks: Sequence[Task], domain: str | None) -> tuple[Any, ...]:
+    """The domain of every table, by its number."""
+    tables = {task.place: task for task in tasks}
+    if domain is None:
+        return (None,) * len(tables)
+    found = []
+    for task in tables.values():
+        column = task.runs.named(domain, "that says which tables belong together", "keep it.")
+        keys = dict.fromkeys(group_key(value) for value in column.tolist())
+        if len(keys) > 1:
+            raise InputError(
+                f"{task.table} is of several values of {domain!r}: {listed(keys)}",
+                remedy="name a column that has one value in each table.",
+            )
+        found.append(next(iter(keys)))
+    return tuple(found)
+
+
+def _unstacked(
+    tasks: Sequence[Task],
+    models: Mapping[str, Model],
+    domains: Sequence[Any],
+    weights: Sequence[Weights],
+) -> list[str]:
+    """Which laws take no part in the stack of which domains."""
+    messages = []
+    of = {(each.domain, each.cut): each.weights for each in weights}
+    for group in dict.fromkeys((domains[task.place], task.number) for task in tasks):
+        missing = [name for name in models if name not in of.get(group, {})]
+        where = "" if group[0] is None else f" in {group[0]}"
+        if missing:
+            messages.append(
+                f"stacked{where}, cut {group[1] + 1}: without {listed(missing)}, which some of its "
+                "tables have too few runs for"
+            )
+    return messages
 
 
 def _tasks(
@@ -198,40 +227,3 @@ def _pooled(runs: Runs, split: str | None, cut: Horizon) -> list[str]:
         f"{split} cuts each of the {found[finest]} values of {finest}, and all are forecast as one "
         f"table: split them by {finest}, and each is forecast by itself"
     ]
-
-
-def _record(model: Model, tasks: list[Task], settings: Settings) -> tuple[Record, int]:
-    """Fit all cuts at once and forecast what lies beyond them."""
-    fitted = [task.fitted for task in tasks]
-    for table in fitted:
-        check(model, table)
-    fits = sample(model, fitted, settings)
-    failed = sum(not bool(draws.diagnosis.passes(settings.limits)) for draws in fits)
-    beyond = [task.runs.take(task.horizon.test) for task in tasks]
-    mean = [means(model, rest, draws) for rest, draws in zip(beyond, fits, strict=True)]
-    spread = [
-        jax.tree.map(lambda leaf, like=like: np.broadcast_to(leaf, like.shape), noise)
-        for noise, like in zip([noises(model, draws) for draws in fits], mean, strict=True)
-    ]
-    held = Held(
-        mean=np.concatenate(mean, axis=1),
-        noise=jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *spread),
-        observed=np.concatenate([rest["L"] for rest in beyond]),
-        loss_se=_together([rest.columns.get("loss_se") for rest in beyond]),
-        distance=np.concatenate([t.horizon.distance[t.horizon.test] for t in tasks]),
-        limit=_repeat([t.horizon.limit for t in tasks], beyond),
-        cut=_repeat([t.number for t in tasks], beyond).astype(np.int64),
-        table=_repeat([t.place for t in tasks], beyond).astype(np.int64),
-    )
-    several = len(set(held.table.tolist())) > 1
-    learned = learn(held, held.table if several else held.cut)
-    return Record.of(held, learned, settings.seed), failed
-
-
-def _repeat(values: list[Any], beyond: list[Runs]) -> NDArray[Any]:
-    return np.repeat(values, [len(rest) for rest in beyond])
-
-
-def _together(columns: list[Floats | None]) -> Floats | None:
-    known = [column for column in columns if column is not None]
-    return np.concatenate(known) if known else None

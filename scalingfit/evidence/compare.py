@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
+from scalingfit.evidence.ahead import Task, foretell, scored
 from scalingfit.evidence.bridge import evidence
 from scalingfit.evidence.budgets import among
 from scalingfit.evidence.candidates import (
@@ -23,7 +24,7 @@ from scalingfit.evidence.candidates import (
 )
 from scalingfit.evidence.comparison import Comparison, Standing
 from scalingfit.evidence.horizons import Horizon, horizons, moved
-from scalingfit.evidence.leave_out import LeaveOut, leave_future_out, leave_out
+from scalingfit.evidence.leave_out import LeaveOut, leave_out
 from scalingfit.runs import Runs
 
 __all__ = ["Comparison", "Standing", "compare", "rank"]
@@ -98,16 +99,14 @@ def compare(
     ahead, notes = _ahead(runs, least, cuts, budgets) if future else ([], [])
     posteriors = fit_each(models, runs, settings)
     left = {name: leave_out(fit, groups, settings, refit=refit) for name, fit in posteriors.items()}
-    beyond = {
-        name: leave_future_out(model, runs, ahead, settings) if ahead else ([], 0)
-        for name, model in models.items()
-    }
+    tasks = Task.each(None, 0, runs, ahead)
+    beyond = {name: foretell(model, tasks, settings) for name, model in models.items() if tasks}
     ranked = rank(left)
     standings = {
         name: Standing(
             posterior=posteriors[name],
             loo=left[name],
-            future=beyond[name][0],
+            future=scored(beyond[name][0], settings.seed) if tasks else None,
             evidence=evidence(posteriors[name]),
             weight=row["weight"],
             difference=row["elpd_diff"],
@@ -213,7 +212,7 @@ def _messages(
         verdict = standing.posterior.verdict
         if not verdict.ok:
             found.append(f"{name}: {verdict.status}; {verdict.messages[0]}")
-        lost = standing.loo.failed + failed[name]
+        lost = standing.loo.failed + failed.get(name, 0)
         if lost:
             found.append(f"{name}: {lost} of the fits without some runs did not converge")
         trusted = standing.loo.k <= standing.loo.limit

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from scalingfit.allocation.question import subject
+from scalingfit.allocation.terms import terms
 from scalingfit.evidence.bridge import Evidence
 from scalingfit.evidence.candidates import SAMPLING
+from scalingfit.evidence.discrepancy import distance_of
 from scalingfit.evidence.horizons import Horizon
-from scalingfit.evidence.leave_out import Foretold, LeaveOut
+from scalingfit.evidence.leave_out import LeaveOut
 from scalingfit.evidence.stack import Stacked, stack
 from scalingfit.evidence.stacked_hypothesis import StackedHypothesis, weigh
 from scalingfit.inference.posterior import Posterior
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from scalingfit.allocation.answer import Answer
     from scalingfit.evidence.corners import Corners
     from scalingfit.evidence.family import Family
+    from scalingfit.evidence.track_record import Record
 
 __all__ = ["Comparison", "Standing", "told_apart"]
 
@@ -48,8 +52,8 @@ class Standing:
     posterior : Posterior
     loo : LeaveOut
         Leaving out each run, or each group of runs.
-    future : sequence of Foretold
-        For each cut, forecasts of the runs beyond it; empty without cuts.
+    future : Record, optional
+        Forecasts of the runs beyond each cut; None without cuts.
     evidence : Evidence
         Log marginal likelihood.
     weight : float
@@ -61,11 +65,18 @@ class Standing:
 
     posterior: Posterior
     loo: LeaveOut
-    future: Sequence[Foretold]
+    future: Record | None
     evidence: Evidence
     weight: float
     difference: float
     difference_se: float
+
+    def by_cut(self, over: Callable[[Floats], Any] = np.mean) -> Floats:
+        """Mean log score of the runs beyond each cut, or their sum; shape (cut,)."""
+        if self.future is None:
+            return np.empty(0)
+        scores, cut = self.future.log_score, self.future.cut
+        return np.array([over(scores[cut == number]) for number in np.unique(cut)])
 
     @property
     def indistinct(self) -> bool:
@@ -163,12 +174,30 @@ class Comparison:
         return over_confident(self)
 
     def forecast(self, **inputs: Any) -> Stacked:
-        """Forecast losses, averaged over the laws; see `scalingfit.allocation.forecast`."""
-        return self._stacked(lambda fit: fit.forecast(**inputs))
+        """Forecast losses, averaged over the laws; see `scalingfit.allocation.forecast`.
+
+        Those of a law in `over_confident` are widened by the discrepancy that its own forecasts of
+        larger runs suggest.
+        """
+
+        def distance(fit: Posterior, found: Answer) -> Floats | None:
+            return distance_of(found.asked, fit.runs)
+
+        return self._stacked(lambda fit: fit.forecast(**inputs), distance)
 
     def frontier(self, C: ArrayLike, **options: Any) -> Stacked:
-        """Split budgets, averaged over the laws; see `scalingfit.allocation.frontier`."""
-        return self._stacked(lambda fit: fit.frontier(C, **options))
+        """Split budgets, averaged over the laws; see `scalingfit.allocation.frontier`.
+
+        Losses are widened as in `forecast`; where the optimum lies is not, since an error of the
+        loss does not tell.
+        """
+        rule = terms(options.get("counting", "6ND")).training
+
+        def distance(fit: Posterior, found: Answer) -> Floats | None:
+            spent = subject(fit).counted(rule).get("C")
+            return None if spent is None else found.asked["C"] / spent.max()
+
+        return self._stacked(lambda fit: fit.frontier(C, **options), distance)
 
     def hypothesis(self, statement: str, **options: Any) -> StackedHypothesis:
         """Weigh a statement under each law and averaged over them, such as "a > 0.6".
@@ -200,15 +229,36 @@ class Comparison:
         fits = self.posteriors.values()
         return corners(self.runs, noise, priors=priors, fitted=fits, **sampling)
 
-    def _stacked(self, ask: Callable[[Posterior], Answer]) -> Stacked:
-        """Beside the answer, the laws in it whose forecasts beyond fewer runs were too sure."""
-        found = stack(self.posteriors, self.weights, ask)
-        messages = [
-            f"{name} has weight {self.weights[name]:.2f}, and its 90 % intervals held {share:.0%} "
-            "of larger runs foretold from smaller ones: beyond the runs expect more error than this"
-            for name, share in self.over_confident.items()
-            if name in found.weights
-        ]
+    def _stacked(
+        self,
+        ask: Callable[[Posterior], Answer],
+        distance: Callable[[Posterior, Answer], Floats | None],
+    ) -> Stacked:
+        """Answers of all laws, with more error where their forecasts of larger runs had too little.
+
+        Beside them stands which laws that are, and what was done about it.
+        """
+        narrow, messages = self.over_confident, []
+
+        def wide(name: str) -> Answer:
+            fit, future = self.posteriors[name], self.standings[name].future
+            found = ask(fit)
+            if name not in narrow or future is None:
+                return found
+            far = distance(fit, found)
+            beside = "" if "N" not in found.draws else "; where the optimum lies is not widened"
+            messages.append(
+                f"{name} has weight {self.weights[name]:.2f}, and its 90 % intervals held "
+                f"{narrow[name]:.0%} of larger runs foretold from smaller ones: "
+                + (
+                    f"its losses are widened by what it missed there{beside}"
+                    if far is not None and future.discrepancy.rate > 0
+                    else "beyond the runs expect more error than this"
+                )
+            )
+            return found if far is None else future.discrepancy.widen(found, far)
+
+        found = stack(self.weights, wide)
         told = (*found.mixture.messages, *messages)
         return dataclasses.replace(found, mixture=dataclasses.replace(found.mixture, messages=told))
 
@@ -230,7 +280,7 @@ class Comparison:
                 "weight": standing.weight,
                 "k_max": float(np.max(standing.loo.k)),
                 "refitted": len(standing.loo.refitted),
-                "future": [float(np.mean(ahead.log_score)) for ahead in standing.future],
+                "future": standing.by_cut().tolist(),
                 "log_evidence": standing.evidence.log,
                 "log_evidence_error": standing.evidence.error,
                 "verdict": standing.posterior.verdict.status,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scalingfit.evidence.scores import band
 from scalingfit.evidence.stack import NEGLIGIBLE
@@ -13,10 +12,9 @@ from scalingfit.inference.programs import prior_values
 
 if TYPE_CHECKING:
     from scalingfit.evidence.comparison import Comparison
+    from scalingfit.evidence.track_record import Record
 
 __all__ = ["conclude", "over_confident"]
-
-type Floats = NDArray[np.float64]
 
 HEAVY = 0.1  # weight from which a law's forecasts matter to the stack
 FAR_OUT = 0.01  # of a prior's mass
@@ -55,17 +53,13 @@ def conclude(comparison: Comparison) -> list[str]:
 
 
 def _conclude_future(comparison: Comparison) -> str:
-    scores = _log_scores(comparison)
-    best, second, *_ = scores  # a comparison has two laws or more
-    sums = {
-        name: [float(ahead.log_score.sum()) for ahead in comparison.standings[name].future]
-        for name in scores
-    }
+    ahead = _ahead(comparison)
+    best, second, *_ = ahead  # a comparison has two laws or more
+    sums = {name: comparison.standings[name].by_cut(np.sum).tolist() for name in ahead}
     winners = [max(zip(cut, sums, strict=True))[1] for cut in zip(*sums.values(), strict=True)]
-    gap = scores[best] - scores[second]
+    gap = ahead[best].log_score - ahead[second].log_score
     # A run that several cuts foretell is one run.
-    run = np.concatenate([np.flatnonzero(cut.test) for cut in comparison.cuts])
-    error = float(np.sqrt(np.sum(np.bincount(run, gap - gap.mean()) ** 2))) / len(gap)
+    error = float(np.sqrt(np.sum(np.bincount(ahead[best].row, gap - gap.mean()) ** 2))) / len(gap)
     lead = f"log score {gap.mean():.2f} ± {error:.2f} a run above {second}"
     at = f"at {winners.count(best)} of {len(winners)} cuts"
     if gap.mean() < 2 * error:
@@ -77,7 +71,7 @@ def _conclude_future(comparison: Comparison) -> str:
         who = f"{best} also" if best == comparison.best else f"But {best}"
         said = f"{who} foretells larger runs from smaller ones best on the whole, and {at} ({lead})"
     narrow = over_confident(comparison)
-    said += f"; the 90 % intervals of {best} held {_inside(comparison, best)[0]:.0%} of these"
+    said += f"; the 90 % intervals of {best} held {ahead[best].held().mean():.0%} of these"
     for name, share in narrow.items():
         if name != best:
             said += f", those of {name} (weight {comparison.weights[name]:.2f}) {share:.0%}"
@@ -88,13 +82,14 @@ def _conclude_future(comparison: Comparison) -> str:
     return said
 
 
-def _log_scores(comparison: Comparison) -> dict[str, Floats]:
-    """Of all forecasts of larger runs, by law; the law that foretells best comes first."""
-    scores = {
-        name: np.concatenate([ahead.log_score for ahead in standing.future])
+def _ahead(comparison: Comparison) -> dict[str, Record]:
+    """All forecasts of larger runs, by law; the law that foretells best comes first."""
+    found = {
+        name: standing.future
         for name, standing in comparison.standings.items()
+        if standing.future is not None
     }
-    return {name: scores[name] for name in sorted(scores, key=lambda name: -scores[name].mean())}
+    return {name: found[name] for name in sorted(found, key=lambda n: -found[n].log_score.mean())}
 
 
 def over_confident(comparison: Comparison) -> dict[str, float]:
@@ -102,12 +97,12 @@ def over_confident(comparison: Comparison) -> dict[str, float]:
 
     Of the laws that matter to the stack, and of the one that foretells larger runs best.
     """
-    if not comparison.cuts:
-        return {}
-    heavy = [name for name, weight in comparison.weights.items() if weight >= HEAVY]
-    best = next(iter(_log_scores(comparison)))
-    inside = {name: _inside(comparison, name) for name in dict.fromkeys([*heavy, best])}
-    return {name: share for name, (share, count) in inside.items() if share < band(0.9, count)[0]}
+    ahead = _ahead(comparison)
+    heavy = [name for name in ahead if comparison.weights[name] >= HEAVY]
+    shares = {name: float(ahead[name].held().mean()) for name in [*heavy, *list(ahead)[:1]]}
+    return {
+        name: share for name, share in shares.items() if share < band(0.9, ahead[name].count())[0]
+    }
 
 
 def _held_by_priors(comparison: Comparison) -> list[str]:
@@ -127,14 +122,3 @@ def _held_by_priors(comparison: Comparison) -> list[str]:
                 f"state priors for these runs (priors={{'{law.name}': {{'{far[0]}': ...}}}})."
             )
     return said
-
-
-def _inside(comparison: Comparison, name: str) -> tuple[float, int]:
-    """Share of all forecasts of larger runs that lie in their 90 % interval; how many there are."""
-    held = [
-        (ahead.quantiles[0] <= losses) & (losses <= ahead.quantiles[2])
-        for cut, ahead in zip(comparison.cuts, comparison.standings[name].future, strict=True)
-        for losses in [comparison.runs["L"][cut.test]]
-    ]
-    every = np.concatenate(held)
-    return float(np.mean(every)), len(every)

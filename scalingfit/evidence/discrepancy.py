@@ -9,25 +9,26 @@ how many times larger a run is than the largest that was fitted.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from scalingfit._errors import InputError
+from scalingfit.allocation.answer import Answer
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.evidence.budgets import scale_of
-from scalingfit.evidence.density import log_likelihood, new_runs
+from scalingfit.evidence.held import RATES, Forecasts
 from scalingfit.inference.posterior import Posterior
-from scalingfit.noise import Noise
+from scalingfit.runs import Runs
 
-__all__ = ["Discrepancy", "Held", "Learned", "learn"]
+__all__ = ["Discrepancy", "Learned", "distance_of", "learn"]
 
 Floats = NDArray[np.float64]
 
-RATES = np.concatenate([[0.0], np.geomspace(1e-4, 0.5, 38)])
-"""Rates tried: relative error a factor of ten away."""
+LOSSES = ("mean", "new_run", "L")
+"""What answers call the losses among their draws."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,81 +72,51 @@ class Discrepancy:
             Also where the points do not tell how much larger they are than the runs.
         """
         plain = forecast(posterior, seed=seed, **inputs)
-        name, fitted = scale_of(posterior.runs)
-        asked = plain.asked
-        if name in asked:
-            size = asked[name]
-        elif {"N", "D"} <= set(asked):
-            size = 6 * asked["N"] * asked["D"]
-        else:
+        distance = distance_of(plain.asked, posterior.runs)
+        if distance is None:
+            name, _ = scale_of(posterior.runs)
             raise InputError(
                 f"the points have no {name}, by which these runs are measured",
                 remedy=f"add {name}=..., or forecast without a discrepancy.",
             )
-        distance = size / fitted.max()
+        return self.widen(plain, distance, seed)
+
+    def widen[Found: Answer](self, answer: Found, distance: Floats, seed: int = 0) -> Found:
+        """Multiply the losses of an answer by the error; one of each draw is of all its rows.
+
+        Parameters
+        ----------
+        answer : Forecast or Frontier
+        distance : array, shape (row,)
+            How many times larger than the largest run that was fitted.
+        seed : int
+        """
+        random = np.random.default_rng(seed)
+        draws = dict(answer.draws)
+        error = random.standard_normal((*next(iter(draws.values())).shape[:-1], 1))
+        for name in set(LOSSES) & set(draws):
+            draws[name] = draws[name] * np.exp(self.sd(distance) * error)
+        losses = "the loss is " if len(draws) > len(set(LOSSES) & set(draws)) else ""
         return dataclasses.replace(
-            plain,
-            draws={kind: self.widen(draws, distance, seed) for kind, draws in plain.draws.items()},
+            answer,
+            draws=draws,
             messages=(
-                *plain.messages,
-                f"widened by {self.rate:.3g} of log loss for each factor of ten beyond the "
+                *answer.messages,
+                f"{losses}widened by {self.rate:.3g} of log loss for each factor of ten beyond the "
                 "largest run",
             ),
-            provenance={**plain.provenance, "discrepancy": self.rate},
+            provenance={**answer.provenance, "discrepancy": self.rate},
         )
 
-    def widen(self, draws: Floats, distance: Floats, seed: int = 0) -> Floats:
-        """Multiply losses by the error: draws of shape (..., run), distances (run,)."""
-        error = np.random.default_rng(seed).standard_normal(draws.shape)
-        return np.asarray(draws * np.exp(self.sd(distance) * error))
 
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Held:
-    """Forecasts of runs that were held out; all horizons, one after the other.
-
-    Attributes
-    ----------
-    mean : array, shape (draw, run)
-        The law's loss.
-    noise : Noise
-        Leaves of shape (draw, run).
-    observed : array, shape (run,)
-    loss_se : array, shape (run,), or None
-        Known standard errors of the observed losses.
-    distance : array, shape (run,)
-        Scale over the largest that was fitted, `limit`.
-    limit : array, shape (run,)
-    cut, table : array of int, shape (run,)
-        Which cut of which table the forecast belongs to.
-    """
-
-    mean: Floats
-    noise: Noise
-    observed: Floats
-    loss_se: Floats | None
-    distance: Floats
-    limit: Floats
-    cut: NDArray[np.int64]
-    table: NDArray[np.int64]
-
-    def log_score(self, rate: float = 0.0) -> Floats:
-        """Log predictive density of each run, (run,), with a discrepancy."""
-        found = log_likelihood(self.noise, self.mean, self.observed, self._spread(rate))
-        return np.asarray(logsumexp(found, axis=0) - np.log(len(found)))
-
-    def new_runs(self, rate: float | Floats = 0.0, seed: int = 0) -> Floats:
-        """Draws of the runs' losses, (draw, run), with a discrepancy."""
-        return new_runs(self.noise, self.mean, self._spread(rate), seed)
-
-    def _spread(self, rate: float | Floats) -> Floats:
-        """Errors of the losses besides the noise, in units of the loss, (draw, run).
-
-        The noise adds them to its own scatter in quadrature, which is exact for normal noise.
-        """
-        share = rate * np.log10(np.maximum(self.distance, 1.0))
-        error = np.where(np.isfinite(self.mean), self.mean, 0.0) * share
-        return np.hypot(error, 0.0 if self.loss_se is None else self.loss_se)
+def distance_of(asked: Mapping[str, Floats], runs: Runs) -> Floats | None:
+    """How many times larger points are than the largest run; None where they do not tell."""
+    name, fitted = scale_of(runs)
+    if name in asked:
+        return np.asarray(asked[name] / fitted.max())
+    if {"N", "D"} <= set(asked):
+        return np.asarray(6 * asked["N"] * asked["D"] / fitted.max())
+    return None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -168,16 +139,16 @@ class Learned:
     log_score: Floats
 
 
-def learn(held: Held, folds: NDArray[np.int64]) -> Learned:
+def learn(held: Forecasts, folds: NDArray[np.int64]) -> Learned:
     """Find the rate that maximises the log score of held-out runs; zero where none is needed.
 
     Parameters
     ----------
-    held : Held
+    held : Forecasts
     folds : array of int, shape (run,)
         Forecasts of one fold are scored with the rate that the other folds suggest.
     """
-    scores = np.stack([held.log_score(rate) for rate in RATES])
+    scores = held.scores
     total = scores.sum(axis=1)
     best = int(np.argmax(total))
     chosen = np.zeros(len(folds), np.int64)

@@ -15,7 +15,7 @@ from scalingfit.allocation.question import numbers
 from scalingfit.evidence.budgets import budget_of, scale_of
 from scalingfit.runs import Runs
 
-__all__ = ["Horizon", "horizons", "moved"]
+__all__ = ["Horizon", "horizons", "moved", "within"]
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +23,8 @@ SHARES = (0.4, 0.55, 0.7, 0.85)
 """Shares of the runs that are fitted where no cuts are asked for."""
 REACH = 0.1
 """How far from such a share a cut may be, to fall between budgets."""
+INNER = 2 / 3
+"""Share of the fitted runs that a cut within them fits."""
 COMPUTE = ("C", "6ND")
 """Measures of a run's scale that are in FLOP."""
 
@@ -119,6 +121,20 @@ def horizons(
             remedy="choose other cuts, or add runs.",
         )
     return found
+
+
+def within(runs: Runs, cut: Horizon) -> Horizon | None:
+    """Cut once more what a cut fits, near two thirds of it; None where all is of one budget."""
+    measure, scale = scale_of(runs)
+    inside = np.flatnonzero(cut.train)
+    budget = budget_of(runs, None) if measure in COMPUTE else np.full(len(runs), -1)
+    ends = _ends(scale[inside], budget[inside])[:-1]
+    if not ends.size:
+        return None
+    below = np.searchsorted(np.sort(scale[inside]), ends, side="right")
+    limit = float(ends[np.argmin(np.abs(below / len(inside) - INNER))])
+    train = cut.train & (scale <= limit)
+    return Horizon(limit, train, cut.train & ~train, scale / limit)
 
 
 def moved(cuts: Sequence[Horizon]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Leave runs out and see how well the rest foretells them: one by one, in groups, or the largest.
+"""Leave runs out, one by one or in groups, and see how well the rest foretells them.
 
 Pareto-smoothed importance sampling (Vehtari, Gelman & Gabry 2017, arXiv 1507.04544; Vehtari et
 al. 2024, arXiv 1507.02646) is ArviZ's. Where its Pareto k says that the weights cannot be trusted,
@@ -16,17 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from scalingfit.allocation.answer import quantiles_of
-from scalingfit.evidence.density import log_likelihood, means, new_runs, noises
-from scalingfit.evidence.horizons import Horizon
-from scalingfit.inference.group import Draws
+from scalingfit.evidence.density import log_likelihood, means, noises
 from scalingfit.inference.model import Model
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.sampler import sample
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
-__all__ = ["Foretold", "LeaveOut", "held_out", "leave_future_out", "leave_out"]
+__all__ = ["LeaveOut", "held_out", "leave_out"]
 
 Floats = NDArray[np.float64]
 
@@ -72,22 +69,6 @@ class LeaveOut:
         return float(np.sqrt(len(self.elpd_i) * np.var(self.elpd_i, ddof=1)))
 
 
-@dataclasses.dataclass(frozen=True)
-class Foretold:
-    """Forecasts of the runs beyond a cut.
-
-    Attributes
-    ----------
-    log_score : array, shape (test run,)
-        Log predictive density of what happened.
-    quantiles : array, shape (3, test run)
-        The 5, 50 and 95 % quantiles of a new run's loss.
-    """
-
-    log_score: Floats
-    quantiles: Floats
-
-
 def leave_out(
     posterior: Posterior, groups: NDArray[np.int64], settings: Settings, *, refit: bool = True
 ) -> LeaveOut:
@@ -127,24 +108,6 @@ def leave_out(
     return LeaveOut(elpd_i, k, float(found.good_k), tuple(far.tolist()), p, failed, exact)
 
 
-def leave_future_out(
-    model: Model, runs: Runs, cuts: Sequence[Horizon], settings: Settings
-) -> tuple[list[Foretold], int]:
-    """Forecast the runs beyond each cut from those below it; and how many fits failed."""
-    fits, failed = _refit(model, runs, [cut.test for cut in cuts], settings)
-    foretold = []
-    for draws, cut in zip(fits, cuts, strict=True):
-        rest = runs.take(cut.test)
-        mean, noise = means(model, rest, draws), noises(model, draws)
-        loss_se = rest.columns.get("loss_se")
-        density = log_likelihood(noise, mean, rest["L"], loss_se)
-        losses = new_runs(noise, mean, loss_se, settings.seed)
-        foretold.append(
-            Foretold(_log_mean(density), quantiles_of(losses, [0.05, 0.5, 0.95], axis=0))
-        )
-    return foretold, failed
-
-
 def held_out(
     model: Model, runs: Runs, left: Sequence[NDArray[np.bool_]], settings: Settings
 ) -> tuple[list[Floats], int]:
@@ -162,20 +125,13 @@ def held_out(
     failed : int
         How many fits did not converge.
     """
-    fits, failed = _refit(model, runs, left, settings)
+    fits = sample(model, [runs.with_weight(np.where(out, 0.0, 1.0)) for out in left], settings)
     densities = []
     for draws, out in zip(fits, left, strict=True):
         rest = runs.take(out)
         mean, noise = means(model, rest, draws), noises(model, draws)
         densities.append(log_likelihood(noise, mean, rest["L"], rest.columns.get("loss_se")))
-    return densities, failed
-
-
-def _refit(
-    model: Model, runs: Runs, left: Sequence[NDArray[np.bool_]], settings: Settings
-) -> tuple[list[Draws], int]:
-    fits = sample(model, [runs.with_weight(np.where(out, 0.0, 1.0)) for out in left], settings)
-    return fits, sum(not bool(draws.diagnosis.passes(settings.limits)) for draws in fits)
+    return densities, sum(not bool(draws.diagnosis.passes(settings.limits)) for draws in fits)
 
 
 def _by_group(values: Floats, groups: NDArray[np.int64]) -> Floats:

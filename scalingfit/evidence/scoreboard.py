@@ -6,53 +6,82 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scalingfit.allocation.answer import engineering
-from scalingfit.evidence.scores import LEVELS, band, coverage
+from scalingfit.evidence.scores import band
 
 if TYPE_CHECKING:
     from scalingfit.evidence.track_record import Backtest, Record
 
 __all__ = ["conclude", "tables"]
 
-type Floats = NDArray[np.float64]
-
-NINETY = LEVELS.index(0.9)
 NEAR = 0.05 + 1e-9
 """How far a coverage may be from what was stated to count as right; rounding is none of it."""
-SCORES = ["runs", "log score", "CRPS", "RMSE", "RMSLE", "50", "80", "90", "95", "width 90",
+SCORES = ["forecasts", "log score", "CRPS", "RMSE", "RMSLE", "50", "80", "90", "95", "width 90",
           "law's", "widened 90"]  # fmt: skip
 
 
 def tables(backtest: Backtest) -> list[str]:
-    """Lines of two tables: scores by cut, and by distance over all cuts."""
-    by_cut = [
-        [row["name"], _limit(row), f"{row['distance']:.3g}x", *_cells(row)]
-        for row in backtest.summary()
-    ]
+    """Lines of two tables: scores by cut, or by domain of many tables, and by distance."""
+    first = _by_domain(backtest) if len(backtest.tables) > 1 else _by_cut(backtest)
     by_distance = [
         [row["name"], _range(row), f"{row['distance']:.3g}x", *_cells(row)]
         for row in backtest.by_distance()
     ]
     return [
-        "Forecasts of larger runs from smaller ones; coverage and relative widths",
-        *_laid_out([["", "fitted to", "farthest", *SCORES], *by_cut]),
+        *first,
         "",
         "The same by distance: times larger than the largest fitted run",
         *_laid_out([["", "distance", "farthest", *SCORES], *by_distance]),
     ]
 
 
+def _by_cut(backtest: Backtest) -> list[str]:
+    rows = [
+        [row["name"], _limit(row), f"{row['distance']:.3g}x", *_cells(row)]
+        for row in backtest.summary()
+    ]
+    return [
+        "Forecasts of larger runs from smaller ones; coverage and relative widths",
+        *_laid_out([["", "fitted to", "farthest", *SCORES], *rows]),
+    ]
+
+
+def _by_domain(backtest: Backtest) -> list[str]:
+    rows = [
+        [
+            row["name"],
+            "" if row["domain"] is None else str(row["domain"]),
+            str(row["tables"]),
+            str(row["forecasts"]),
+            f"{row['rmsle']:.4f}",
+            f"{row['log_score']:.3f}",
+            f"{row['coverage90']:.0%}",
+            f"{row['width90']:.2g}",
+            f"{row['wide_coverage90']:.0%}",
+            "" if row["weight"] is None else f"{row['weight']:.2f}",
+        ]
+        for row in backtest.by_domain()
+    ]
+    head = ["", "domain", "tables", "forecasts", "RMSLE", "log score", "90", "width 90", "widened 90",
+            "weight"]  # fmt: skip
+    return [
+        f"Forecasts within {len(backtest.tables)} tables, each fitted by itself; means over tables,"
+        " log scores of the loss over the largest fitted",
+        *_laid_out([head, *rows]),
+    ]
+
+
 def conclude(name: str, record: Record) -> str:
     """Whether the intervals of a law can be trusted."""
-    count = len(record.observed)
-    share = float(coverage(record.ends, record.observed)[NINETY])
-    low, high = band(0.9, count)
+    made, count = len(record.observed), record.count()
+    share = float(record.held().mean())
+    low, high = band(0.9, count)  # forecasts of one run are no independent ones
     rate, gain = record.discrepancy.rate, record.discrepancy.gain
-    held = f"{name}: the 90 % intervals held {share:.0%} of {count} forecasts"
+    of = f" of {count} runs" if count < made else ""
+    held = f"{name}: the 90 % intervals held {share:.0%} of {made} forecasts{of}"
     if low <= share <= high and abs(share - 0.9) <= NEAR:
-        said = f"{held}, as they should on the whole{_worst(record, record.ends)}."
+        said = f"{held}, as they should on the whole{_worst(record)}."
     elif low <= share <= high:
         said = f"{held}, too few to tell: right intervals would hold {low:.0%} to {high:.0%}."
     elif share > high:
@@ -65,15 +94,16 @@ def conclude(name: str, record: Record) -> str:
         side = "high" if above < few else "low"
         said += f" The forecasts are too {side}: {above:.0%} of the losses came out above them."
     if rate > 0 and gain > 2:
-        wide = float(coverage(record.wide_ends, record.observed)[NINETY])
+        wide = float(record.held(wide=True).mean())
         said += (
             f" A further relative error of {rate:.2g} for each factor of ten beyond the fitted "
             f"runs raises the log score by {gain:.1f}"
         )
+        others = "horizons" if len(np.unique(record.table)) == 1 else "tables"
         learned = np.any(record.wide_log_score != record.log_score)
         said += (
-            f"; learned from the other horizons, it brings {share:.0%} to {wide:.0%}"
-            f"{_off(wide, low, high)}{_worst(record, record.wide_ends)}."
+            f"; learned from the other {others}, it brings {share:.0%} to {wide:.0%}"
+            f"{_off(wide, low, high)}{_worst(record, wide=True)}."
             if learned
             else "."
         )
@@ -87,12 +117,12 @@ def _off(share: float, low: float, high: float) -> str:
     return ", still too few" if share < low else ""
 
 
-def _worst(record: Record, ends: Floats) -> str:
+def _worst(record: Record, *, wide: bool = False) -> str:
     """The distance at which the 90 % intervals hold the fewest, where that is clearly too few."""
     found = []
     for row, chosen in record.by_distance():
-        share = float(coverage(ends[..., chosen], record.observed[chosen])[NINETY])
-        if share < band(0.9, int(chosen.sum()))[0]:
+        share = float(record.held(wide=wide)[chosen].mean())
+        if share < band(0.9, record.count(chosen))[0]:
             found.append((share, f", but only {share:.0%} of those at {_range(row)}"))
     return min(found)[1] if found else ""
 
@@ -111,7 +141,7 @@ def _range(row: dict[str, Any]) -> str:
 
 def _cells(row: dict[str, Any]) -> list[str]:
     return [
-        str(row["runs"]),
+        str(row["forecasts"]),
         f"{row['log_score']:.2f}",
         f"{row['crps']:.2g}",
         f"{row['rmse']:.2g}",

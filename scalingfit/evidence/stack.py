@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalingfit.allocation.answer import Answer, quantity
-from scalingfit.inference.posterior import Posterior
 
 __all__ = ["NEGLIGIBLE", "Stacked", "stack"]
 
@@ -96,25 +95,24 @@ class Stacked:
 
 
 def stack(
-    posteriors: Mapping[str, Posterior],
     weights: Mapping[str, float],
-    ask: Callable[[Posterior], Answer],
+    ask: Callable[[str], Answer],
     seed: int = 0,
 ) -> Stacked:
-    """Ask several posteriors the same and mix their draws by weight.
+    """Ask several laws the same and mix their draws by weight.
 
     Parameters
     ----------
-    posteriors, weights : mapping
+    weights : mapping of str to float
         By name; laws of negligible weight are not asked.
     ask : callable
-        ``Posterior -> Answer``.
+        ``name -> Answer``.
     seed : int
         Of the choice of draws.
     """
     asked = {name: weight for name, weight in weights.items() if weight > NEGLIGIBLE}
     shares = {name: weight / sum(asked.values()) for name, weight in asked.items()}
-    each = {name: ask(posteriors[name]) for name in asked}
+    each = {name: ask(name) for name in asked}
     left_out = [
         f"{name} takes no part: its weight is {weight:.2g}"
         for name, weight in weights.items()

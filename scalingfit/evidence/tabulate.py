@@ -55,7 +55,7 @@ def _rows(numbers: Sequence[int]) -> str:
 
 def _cells(name: str, standing: Standing) -> list[str]:
     loo, found = standing.loo, standing.evidence
-    ahead = [foretold.log_score for foretold in standing.future]
+    ahead = standing.future
     return [
         name,
         f"{loo.elpd:.1f}",
@@ -65,6 +65,6 @@ def _cells(name: str, standing: Standing) -> list[str]:
         f"{loo.p:.1f}",
         f"{standing.weight:.2f}",
         str(int(np.sum(~(loo.k <= loo.limit)))),
-        f"{np.mean(np.concatenate(ahead)):.2f}" if ahead else "-",
+        "-" if ahead is None else f"{ahead.log_score.mean():.2f}",
         f"{found.log:.2f} ± {found.error:.2f}",
     ]

@@ -10,39 +10,40 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit.evidence.discrepancy import Discrepancy, Held, Learned
-from scalingfit.evidence.scoreboard import NINETY, conclude, tables
+from scalingfit.evidence.discrepancy import Discrepancy, Learned
+from scalingfit.evidence.held import Forecasts, Places
+from scalingfit.evidence.scoreboard import conclude, tables
 from scalingfit.evidence.scores import LEVELS, coverage, crps, intervals, pit
 from scalingfit.runs import Runs
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from scalingfit.evidence.mixing import Weights
+
 __all__ = ["Backtest", "Record"]
 
 Floats = NDArray[np.float64]
 
+NINETY = LEVELS.index(0.9)
+
 DISTANCES = (1.0, 2.0, 5.0, 10.0, np.inf)
 """Bounds of the bins of `Backtest.by_distance`: times the scale of the largest fitted run."""
+
+EVERY = slice(None)
 
 SLACK = 0.01
 """A budget that is a hundredth above a bound is at it: runs hardly ever meet theirs exactly."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Record:
+class Record(Places):
     """All forecasts of one law, each of shape (run,) over the runs that were held out.
 
     Attributes
     ----------
-    observed : array
-        What happened.
     point : array
         Median forecast.
-    distance, limit : array
-        How many times larger the run is than the largest that was fitted; the scale of that.
-    cut, table : array of int
-        Which cut of which table.
     log_score, crps, pit : array
         Of a new run: log density (more is better), CRPS (less is better), and the share of draws
         below what happened (uniform if right).
@@ -57,12 +58,7 @@ class Record:
         Learned from all of them.
     """
 
-    observed: Floats
     point: Floats
-    distance: Floats
-    limit: Floats
-    cut: NDArray[np.int64]
-    table: NDArray[np.int64]
     log_score: Floats
     crps: Floats
     pit: Floats
@@ -73,21 +69,17 @@ class Record:
     discrepancy: Discrepancy
 
     @classmethod
-    def of(cls, held: Held, learned: Learned, seed: int = 0) -> Record:
+    def of(cls, held: Forecasts, learned: Learned, seed: int = 0) -> Record:
         """Score forecasts."""
-        observed, draws = held.observed, held.new_runs(seed=seed)
+        observed, draws = held.places.observed, held.new_runs(seed=seed)
         return cls(
-            observed=observed,
+            **vars(held.places),
             point=np.median(draws, axis=0),
-            distance=held.distance,
-            limit=held.limit,
-            cut=held.cut,
-            table=held.table,
-            log_score=held.log_score(),
+            log_score=held.scores[0],
             crps=crps(draws, observed),
             pit=pit(draws, observed),
             ends=intervals(draws),
-            law_ends=intervals(held.mean),
+            law_ends=intervals(held.means),
             wide_ends=intervals(held.new_runs(learned.rate, seed)),
             wide_log_score=learned.log_score,
             discrepancy=learned.discrepancy,
@@ -103,22 +95,28 @@ class Record:
             found.append((ends, bins == at))
         return found
 
+    def count(self, chosen: NDArray[np.bool_] | slice = EVERY) -> int:
+        """How many runs some of the forecasts are of: several cuts may forecast the same one."""
+        return len({*zip(self.table[chosen].tolist(), self.row[chosen].tolist(), strict=True)})
+
+    def held(self, *, wide: bool = False) -> NDArray[np.bool_]:
+        """Which losses lay in the 90 % intervals of a new run, or in the widened ones."""
+        low, high = (self.wide_ends if wide else self.ends)[NINETY]
+        return np.asarray((low <= self.observed) & (self.observed <= high))
+
     def scores(self, chosen: NDArray[np.bool_]) -> dict[str, Any]:
         """Scores over some of the forecasts, ready for JSON."""
         observed, point = self.observed[chosen], self.point[chosen]
-        squared = np.log(np.maximum(point, 1e-300) / np.maximum(observed, 1e-300)) ** 2
-        tables = self.table[chosen]
-        each = [float(np.sqrt(squared[tables == t].mean())) for t in np.unique(tables)]
         ends = self.ends[..., chosen]
         return {
-            "runs": int(chosen.sum()),
+            "forecasts": int(chosen.sum()),
+            "runs": self.count(chosen),
             "limit": _one(self.limit[chosen]),
             "distance": float(self.distance[chosen].max()),
             "log_score": float(self.log_score[chosen].mean()),
             "crps": float(self.crps[chosen].mean()),
             "rmse": float(np.sqrt(np.mean((point - observed) ** 2))),
-            "rmsle": float(np.sqrt(squared.mean())),
-            "rmsle_by_table": float(np.mean(each)),
+            "rmsle": float(np.sqrt(np.mean(self._log_error()[chosen] ** 2))),
             "coverage": _levels(coverage(ends, observed)),
             "width90": _width(self.ends[NINETY][:, chosen], point),
             "law_coverage": _levels(coverage(self.law_ends[..., chosen], observed)),
@@ -127,6 +125,33 @@ class Record:
             "wide_width90": _width(self.wide_ends[NINETY][:, chosen], point),
             "wide_log_score": float(self.wide_log_score[chosen].mean()),
         }
+
+    def averaged(self, chosen: NDArray[np.bool_]) -> dict[str, Any]:
+        """Scores averaged over tables, however long each is; ready for JSON.
+
+        The log score is of the loss in units of the largest that was fitted, so that tables of
+        different units can be averaged.
+        """
+        fits = np.stack([self.table, self.cut])[:, chosen]
+        _, fit = np.unique(fits, axis=1, return_inverse=True)
+
+        def each(values: NDArray[Any]) -> Floats:
+            return np.asarray(np.bincount(fit, values[chosen]) / np.bincount(fit))
+
+        low, high = self.ends[NINETY]
+        return {
+            "tables": len(np.unique(fits[0])),
+            "forecasts": int(chosen.sum()),
+            "rmsle": float(np.sqrt(each(self._log_error() ** 2)).mean()),
+            "log_score": float(each(self.log_score + np.log(self.largest)).mean()),
+            "coverage90": float(each(self.held()).mean()),
+            "wide_coverage90": float(each(self.held(wide=True)).mean()),
+            "width90": float(each((high - low) / np.abs(self.point)).mean()),
+        }
+
+    def _log_error(self) -> Floats:
+        low = 1e-300
+        return np.asarray(np.log(np.maximum(self.point, low) / np.maximum(self.observed, low)))
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -141,12 +166,18 @@ class Backtest:
     tables : tuple
         Names of the tables that were forecast; ``(None,)`` for one table.
     messages : tuple of str
+    domains : tuple
+        The domain of each table; all None where none was asked for.
+    weights : tuple of Weights
+        What each law weighs in the record "stacked", for every domain and cut.
     """
 
     runs: Runs
     records: Mapping[str, Record]
     tables: tuple[Any, ...]
     messages: tuple[str, ...]
+    domains: tuple[Any, ...] = (None,)
+    weights: tuple[Weights, ...] = ()
 
     @property
     def discrepancy(self) -> dict[str, Discrepancy]:
@@ -156,10 +187,7 @@ class Backtest:
     @property
     def best(self) -> str:
         """The candidate with the highest mean log score over the cuts that all were fitted to."""
-        made = {
-            name: list(zip(record.table.tolist(), record.cut.tolist(), strict=True))
-            for name, record in self.records.items()
-        }
+        made = {name: record.fits for name, record in self.records.items()}
         common = set.intersection(*map(set, made.values())) or set.union(*map(set, made.values()))
 
         def score(name: str) -> float:
@@ -197,6 +225,26 @@ class Backtest:
             for ends, chosen in record.by_distance()
         ]
 
+    def by_domain(self) -> list[dict[str, Any]]:
+        """One dictionary for each domain and candidate: means over its tables, and the weight.
+
+        "weight" is the mean over cuts, and None where a law is not part of the stack.
+        """
+        rows = []
+        for domain in dict.fromkeys(self.domains):
+            inside = [place for place, of in enumerate(self.domains) if of == domain]
+            sets = [each.weights for each in self.weights if each.domain == domain]
+            for name, record in self.records.items():
+                chosen = np.isin(record.table, inside)
+                if not chosen.any():
+                    continue
+                shares = [weights[name] for weights in sets if name in weights]
+                weight = float(np.mean(shares)) if shares else None
+                rows.append(
+                    {"domain": domain, "name": name, **record.averaged(chosen), "weight": weight}
+                )
+        return rows
+
     def to_pandas(self) -> pd.DataFrame:
         """The summary as a frame, with columns such as ``coverage_90``."""
         import pandas as pd
@@ -217,6 +265,8 @@ class Backtest:
             "tables": len(self.tables),
             "scores": self.summary(),
             "by_distance": self.by_distance(),
+            "by_domain": self.by_domain(),
+            "weights": [dataclasses.asdict(weights) for weights in self.weights],
             "discrepancy": {name: dataclasses.asdict(d) for name, d in self.discrepancy.items()},
             "best": self.best,
             "conclusion": self.conclusion,

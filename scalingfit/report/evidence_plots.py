@@ -16,7 +16,7 @@ from scalingfit.evidence import Backtest, Comparison, Reconciliation
 from scalingfit.evidence.budgets import scale_of
 from scalingfit.evidence.reconciliation import METHODS
 from scalingfit.evidence.scores import LEVELS, band
-from scalingfit.evidence.track_record import Record
+from scalingfit.evidence.track_record import NINETY, Record
 from scalingfit.report._style import (
     AMBER,
     BLUE,
@@ -58,9 +58,10 @@ def comparison(found: Comparison, figure: FigureBase | None = None) -> FigureBas
         No law has a frontier, and no larger runs were forecast.
     """
     figure = blank(figure, 11, 4.6)
-    standings = dict(list(found.standings.items())[: len(COLORS)])
+    drawn = list(found.standings.items())[: len(COLORS)]
+    ahead = {name: item.future for name, item in drawn if item.future is not None}
     splitting = [n for n, fit in found.posteriors.items() if set(fit.model.law.inputs()) == PLAIN]
-    if not splitting and not found.cuts:
+    if not splitting and not ahead:
         raise InputError(
             "there is nothing to draw: no law splits a budget between N and D alone, and no larger "
             "runs were forecast",
@@ -71,14 +72,14 @@ def comparison(found: Comparison, figure: FigureBase | None = None) -> FigureBas
         halves: Any = figure.subfigures(1, 2)  # Matplotlib's stub knows of one alone
         left, right = halves
         _frontiers(left.subplots(), found, splitting)
-    if found.cuts:
-        columns = 1 if len(standings) < 3 else 2
+    if ahead:
+        columns = 1 if len(ahead) < 3 else 2
         panels = right.subplots(
-            -(-len(standings) // columns), columns, sharex=True, sharey=True, squeeze=False
+            -(-len(ahead) // columns), columns, sharex=True, sharey=True, squeeze=False
         ).ravel()
-        for axes, color, name in zip(panels, COLORS, standings, strict=False):
-            _foretold(axes, found, name, color)
-        for axes in panels[len(standings) :]:
+        for axes, color, (name, record) in zip(panels, COLORS, ahead.items(), strict=False):
+            _foretold(axes, record, name, color)
+        for axes in panels[len(ahead) :]:
             axes.axis("off")
         _finish(panels[0])
         right.supxlabel("times larger than the largest fitted run", fontsize=10)
@@ -117,19 +118,15 @@ def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str]) -> None:
     axes.legend(frameon=False, fontsize=8, title="bands: 90 % of the draws", title_fontsize=8)
 
 
-def _foretold(axes: Axes, found: Comparison, name: str, color: str) -> None:
+def _foretold(axes: Axes, record: Record, name: str, color: str) -> None:
     """Losses of runs that a law had not seen, over its forecasts of them."""
-    pairs = list(zip(found.cuts, found.standings[name].future, strict=True))
-    distance = _side_by_side(np.concatenate([cut.distance[cut.test] for cut, _ in pairs]))
-    low, middle, high = np.concatenate([ahead.quantiles for _, ahead in pairs], axis=1)
-    observed = np.concatenate([found.runs["L"][cut.test] for cut, _ in pairs])
-    inside = float(np.mean((low <= observed) & (observed <= high)))
-    axes.vlines(distance, low / middle, high / middle, color=color, alpha=0.25, linewidth=1.5)
-    axes.scatter(distance, observed / middle, s=5, color=INK, alpha=0.6, linewidths=0, zorder=3)
-    axes.axhline(1, color=GREY, linewidth=0.8)
+    distance = _side_by_side(record.distance)
+    low, high = record.ends[NINETY] / record.point
+    axes.vlines(distance, low, high, color=color, alpha=0.25, linewidth=1.5)
+    _losses(axes, record, distance)
     axes.set_xscale("log")
     tidy(axes)
-    axes.set_title(f"{name}: {inside:.0%} inside", loc="left", fontsize=9, color=INK)
+    axes.set_title(f"{name}: {record.held().mean():.0%} inside", loc="left", fontsize=9, color=INK)
 
 
 def _side_by_side(distance: Floats) -> Floats:
@@ -209,17 +206,23 @@ def _coverage(axes: Axes, record: Record, color: str) -> None:
 
 
 def _errors(axes: Axes, record: Record, color: str) -> None:
-    level, distance = LEVELS.index(0.9), _side_by_side(record.distance)
-    for (low, high), shade in ((record.wide_ends[level], "#D8D8D8"), (record.ends[level], color)):
-        axes.vlines(distance, low / record.point, high / record.point, color=shade, linewidth=1.5)
-    ratio = record.observed / record.point
-    axes.scatter(distance, ratio, s=5, color=INK, alpha=0.6, linewidths=0, zorder=3)
-    axes.axhline(1, color=GREY, linewidth=0.8)
+    distance = _side_by_side(record.distance)
+    for ends, shade in ((record.wide_ends, "#D8D8D8"), (record.ends, color)):
+        axes.vlines(distance, *ends[NINETY] / record.point, color=shade, linewidth=1.5)
+    ratio = _losses(axes, record, distance)
     # A few wide intervals, of some of many tables, would hide all the others.
     low, high = axes.get_ylim()
-    bars = np.abs(record.wide_ends[level] / record.point - 1)
+    bars = np.abs(record.wide_ends[NINETY] / record.point - 1)
     far = max(2 * float(np.max(np.abs(ratio - 1))), float(np.quantile(bars, MOST)))
     axes.set_ylim(max(low, 1 - far), min(high, 1 + far))
+
+
+def _losses(axes: Axes, record: Record, distance: Floats) -> Floats:
+    """What happened, over its forecast."""
+    ratio = np.asarray(record.observed / record.point)
+    axes.scatter(distance, ratio, s=5, color=INK, alpha=0.6, linewidths=0, zorder=3)
+    axes.axhline(1, color=GREY, linewidth=0.8)
+    return ratio
 
 
 def reconciliation(found: Reconciliation, figure: FigureBase | None = None) -> FigureBase:

@@ -1,10 +1,12 @@
 """Runs with known answers, and fits of them that several tests share."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from scalingfit import backtest, compare, law
-from scalingfit.evidence import Backtest, Comparison
+from scalingfit.evidence import Backtest, Comparison, Discrepancy
 from scalingfit.inference import Limits, Posterior
 from scalingfit.inference.build import build
 from scalingfit.inference.fit import posterior_of
@@ -30,6 +32,19 @@ def simulated(name: str, count: int = 36, *, scatter: float = 0.005, seed: int =
         mean = np.asarray(truth.loss(N, D), float)
     return Runs.from_columns(
         {"N": N, "D": D, "C": C, "L": mean * np.exp(scatter * rng.standard_normal(len(N)))}
+    )
+
+
+def too_sure(comparison: Comparison, rate: float) -> Comparison:
+    """The comparison with forecasts by Chinchilla's law that no larger run lay in."""
+    heavy = comparison.standings["chinchilla"]
+    assert heavy.future is not None
+    missed = dataclasses.replace(
+        heavy.future, ends=heavy.future.ends * 1.5, discrepancy=Discrepancy(rate, 30.0)
+    )
+    standing = dataclasses.replace(heavy, future=missed)
+    return dataclasses.replace(
+        comparison, standings={**comparison.standings, "chinchilla": standing}
     )
 
 

@@ -19,7 +19,9 @@ from scalingfit.cli import evidence as evidence_commands
 from scalingfit.cli._reply import jsonable
 from scalingfit.cli.fits import within_and_beyond
 from scalingfit.evidence import Backtest, Comparison, Exponent, Reconciliation
+from scalingfit.evidence.ahead import Task, scored
 from scalingfit.evidence.calibrate import Calibration
+from scalingfit.evidence.held import Held, Places
 from scalingfit.evidence.horizons import horizons
 from scalingfit.evidence.reconciliation import Stage
 from scalingfit.inference import Posterior
@@ -30,7 +32,7 @@ from scalingfit.noise import Normal
 from scalingfit.report import evidence_plots
 from scalingfit.runs import Runs
 
-from .conftest import SETTINGS
+from .conftest import SETTINGS, too_sure
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -83,13 +85,8 @@ def test_over_confident_forecasts_are_a_warning(
     comparison: Comparison, file: str, stand_in, capsys
 ) -> None:
     for held, code in ((True, 0), (False, 1)):
-        heavy = comparison.standings["chinchilla"]
-        future = [
-            dataclasses.replace(ahead, quantiles=ahead.quantiles * (1.0 if held else 1.5))
-            for ahead in heavy.future
-        ]
-        standings = comparison.standings | {"chinchilla": dataclasses.replace(heavy, future=future)}
-        stand_in("compare", dataclasses.replace(comparison, standings=standings, messages=()))
+        found = comparison if held else too_sure(comparison, rate=0.0)
+        stand_in("compare", dataclasses.replace(found, messages=()))
         assert cli.run(["compare", file, "--compute", "1e22", "--json"]) == code
         said = json.loads(capsys.readouterr().out)
         assert said["over_confident"] == ({} if held else {"chinchilla": 0.0})
@@ -363,9 +360,9 @@ def without_a_split(scale: str, laws: list[str]) -> Any:
     X = np.geomspace(1e6, 1e9, 20)
     runs = Runs.from_columns({scale: X, "L": 0.5 + 20 * X**-0.3})
     cuts = horizons(runs, 5)
-    future = [
-        SimpleNamespace(quantiles=np.outer([0.9, 1.0, 1.1], runs["L"][cut.test])) for cut in cuts
-    ]
+    places = Places.together([task.places for task in Task.each(None, 0, runs, cuts)])
+    means = np.broadcast_to(places.observed, (100, len(places.observed)))
+    future = scored(Held(places, means, Normal(sigma=np.full(means.shape, 0.1)), None), 0)
     fits = {name: SimpleNamespace(model=build(law(name), Normal)) for name in laws}
     standings = {name: SimpleNamespace(posterior=fit, future=future) for name, fit in fits.items()}
     return SimpleNamespace(runs=runs, cuts=cuts, standings=standings, posteriors=fits)
@@ -378,7 +375,8 @@ def test_laws_that_split_nothing_are_drawn_by_their_forecasts(scale: str, laws: 
     found = without_a_split(scale, laws)
     panels = evidence_plots.comparison(found).axes
     assert [axes.get_title(loc="left") for axes in panels] == [f"{n}: 100% inside" for n in laws]
-    found.cuts = []
+    for standing in found.standings.values():
+        standing.future = None
     with pytest.raises(InputError, match="nothing to draw"):
         evidence_plots.comparison(found)
 

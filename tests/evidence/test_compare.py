@@ -23,6 +23,7 @@ from scalingfit.evidence.compare import compare, rank
 from scalingfit.evidence.comparison import Comparison, told_apart
 from scalingfit.evidence.leave_out import held_out, leave_out
 from scalingfit.evidence.stack import Stacked, stack
+from scalingfit.evidence.track_record import NINETY, Record
 from scalingfit.inference import Posterior
 from scalingfit.inference.build import build
 from scalingfit.inference.fit import posterior_of
@@ -30,7 +31,14 @@ from scalingfit.inference.sampler import sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 
-from .conftest import BOTH, QUICK, SETTINGS, simulated
+from .conftest import BOTH, QUICK, SETTINGS, simulated, too_sure
+
+
+def ahead_of(comparison: Comparison, name: str) -> Record:
+    """A law's forecasts of larger runs."""
+    found = comparison.standings[name].future
+    assert found is not None
+    return found
 
 
 def arvizs(tree: Any) -> Any:
@@ -116,8 +124,11 @@ def test_the_law_that_made_the_runs_is_found(comparison: Comparison) -> None:
 
 
 def test_future_runs_are_foretold_from_past_ones_only(comparison: Comparison, runs: Runs) -> None:
-    for cut, ahead in zip(comparison.cuts, comparison.standings["chinchilla"].future, strict=True):
-        density, (low, middle, high) = ahead.log_score, ahead.quantiles
+    for number, cut in enumerate(comparison.cuts):
+        ahead = ahead_of(comparison, "chinchilla")
+        chosen = ahead.cut == number
+        density, middle = ahead.log_score[chosen], ahead.point[chosen]
+        low, high = ahead.ends[NINETY][:, chosen]
         assert runs.C[cut.train].max() < runs.C[cut.test].min()
         assert density.shape == (cut.test.sum(),)
         # Runs of normal scatter s have log density at most -log(s sqrt(2 pi) L) each.
@@ -132,7 +143,7 @@ def test_future_runs_have_the_density_of_a_fit_to_the_past(
     comparison: Comparison, runs: Runs
 ) -> None:
     """A fit to the smaller runs alone, and the normal density over its draws, by SciPy."""
-    cut, ahead = comparison.cuts[0], comparison.standings["chinchilla"].future[0]
+    cut, ahead = comparison.cuts[0], ahead_of(comparison, "chinchilla")
     past, later = runs.take(cut.train), runs.take(cut.test)
     model = build(law("chinchilla"), Normal)
     fit = posterior_of(model, past, sample(model, [past], SETTINGS)[0], SETTINGS)
@@ -143,7 +154,7 @@ def test_future_runs_have_the_density_of_a_fit_to_the_past(
     weight = np.exp(density - density.max(axis=0))
     # Of draws that are worth a third of their number, in either fit.
     error = np.sqrt(2 * 3 / len(weight)) * weight.std(axis=0) / weight.mean(axis=0)
-    assert np.max(np.abs(ahead.log_score - expected) / error) < 4.5
+    assert np.max(np.abs(ahead.log_score[ahead.cut == 0] - expected) / error) < 4.5
 
 
 def test_every_law_is_compared_with_every_noise(runs: Runs) -> None:
@@ -167,29 +178,38 @@ def test_a_stack_that_foretells_badly_is_told(comparison: Comparison) -> None:
     """Intervals of the heavy law that no larger run is in; how much better the best foretells."""
     assert "over-confident" not in comparison.conclusion
     assert "a run above kaplan)" in comparison.conclusion
-    heavy = comparison.standings["chinchilla"]
-    beside = [dataclasses.replace(ahead, quantiles=ahead.quantiles * 1.5) for ahead in heavy.future]
-    standings = {**comparison.standings, "chinchilla": dataclasses.replace(heavy, future=beside)}
-    told = dataclasses.replace(comparison, standings=standings).conclusion
-    assert "held 0% of these. Beyond the runs chinchilla is over-confident" in told
-    before, after = (
-        str(found.forecast(N=1e11, D=2e12))
-        for found in (comparison, dataclasses.replace(comparison, standings=standings))
-    )
-    assert "intervals held 0% of larger runs" in after
+    wrong = too_sure(comparison, rate=0.0)
+    assert "held 0% of these. Beyond the runs chinchilla is over-confident" in wrong.conclusion
+    before, after = (str(found.forecast(N=1e11, D=2e12)) for found in (comparison, wrong))
+    assert "held 0% of larger runs foretold from smaller ones: beyond the runs expect more" in after
     assert "of larger runs" not in before
+
+
+def test_a_stack_is_widened_by_what_its_laws_missed(comparison: Comparison) -> None:
+    """The losses of a law whose forecasts were too sure, by the error that its own cuts suggest."""
+    wrong = too_sure(comparison, rate=0.1)
+    plain, wide = (each.forecast(N=1e11, D=2e12) for each in (comparison, wrong))
+    decades = np.log10(6 * 1e11 * 2e12 / comparison.runs.C.max())
+    logs = [np.log(each.each["chinchilla"].draws["mean"]).std() for each in (plain, wide)]
+    # Of 1,200 draws of the error, whose standard deviation they tell to 2 %.
+    assert logs[1] == pytest.approx(np.hypot(logs[0], 0.1 * decades), rel=0.1)
+    assert "its losses are widened by what it missed there" in str(wide)
+    C = [comparison.runs.C.max(), 1e25]
+    plain, wide = (each.frontier(C) for each in (comparison, wrong))
+    before, after = (each.each["chinchilla"].draws for each in (plain, wide))
+    for name in ("N", "D", "a"):
+        np.testing.assert_array_equal(before[name], after[name])
+    np.testing.assert_allclose(before["L"][..., 0], after["L"][..., 0])
+    assert np.log(after["L"][..., 1]).std() > 5 * np.log(before["L"][..., 1]).std()
+    assert "where the optimum lies is not widened" in str(wide)
 
 
 def test_a_lead_in_forecasts_within_its_error_is_none(comparison: Comparison) -> None:
     """Scores of one law with a scatter that its mean does not stand out of."""
-    ahead = comparison.standings["kaplan"].future
+    ahead = ahead_of(comparison, "kaplan")
     rng = np.random.default_rng(0)
-    beside = [
-        dataclasses.replace(
-            each, log_score=each.log_score + rng.normal(0.0, 5.0, len(each.log_score))
-        )
-        for each in ahead
-    ]
+    scatter = rng.normal(0.0, 5.0, len(ahead.log_score))
+    beside = dataclasses.replace(ahead, log_score=ahead.log_score + scatter)
     standings = {
         name: dataclasses.replace(standing, future=ahead if name == "kaplan" else beside)
         for name, standing in comparison.standings.items()
@@ -269,7 +289,7 @@ def test_groups_of_high_k_are_named_by_their_rows(comparison: Comparison) -> Non
 
 def test_stacked_answers_mix_the_laws(comparison: Comparison) -> None:
     half = {"chinchilla": 0.75, "kaplan": 0.25}
-    stacked = stack(comparison.posteriors, half, lambda fit: fit.forecast(N=1e11, D=2e12))
+    stacked = stack(half, lambda name: comparison.posteriors[name].forecast(N=1e11, D=2e12))
     mixed = stacked.mixture.draws["mean"]
     each = {name: answer.draws["mean"] for name, answer in stacked.each.items()}
     assert mixed.shape[1] == 1600  # three quarters need all 1200 draws of one law
@@ -346,7 +366,7 @@ def test_the_spread_between_laws_is_told_however_small() -> None:
 
 def test_a_law_of_next_to_no_weight_takes_no_part_and_is_named(comparison: Comparison) -> None:
     weights = {"chinchilla": 0.999, "kaplan": 0.001}
-    found = stack(comparison.posteriors, weights, lambda fit: fit.forecast(N=1e10, D=2e11))
+    found = stack(weights, lambda name: comparison.posteriors[name].forecast(N=1e10, D=2e11))
     assert found.weights == {"chinchilla": 1.0}
     assert "! kaplan takes no part: its weight is 0.001" in str(found)
     assert found.spread()[0]["mean"]["between"] == 0
@@ -390,7 +410,7 @@ def test_a_table_that_cannot_be_cut_is_compared_all_the_same(runs: Runs) -> None
     alike = Runs.from_columns({"N": runs.N, "D": C / 6 / runs.N, "C": C, "L": runs.L})
     found = compare(alike, BOTH, "normal", refit=False, **QUICK)
     assert list(found.cuts) == []
-    assert all(list(item.future) == [] for item in found.standings.values())
+    assert all(item.future is None for item in found.standings.values())
     (said,) = (text for text in found.messages if text.startswith("no larger runs to foretell: "))
     assert "at least 7 runs to fit" in said
     assert f"! {said}" in str(found)

@@ -1,0 +1,194 @@
+"""Runs that were held out, and what was forecast of them: by one law, or by several mixed."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from scalingfit.evidence.density import log_likelihood, new_runs
+from scalingfit.noise import Noise
+
+__all__ = ["RATES", "Forecasts", "Held", "Mixed", "Part", "Places"]
+
+Floats = NDArray[np.float64]
+
+RATES = np.concatenate([[0.0], np.geomspace(1e-4, 0.5, 38)])
+"""Discrepancies tried: relative error a factor of ten away."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Places:
+    """The runs, all horizons one after the other; each array of shape (run,).
+
+    Attributes
+    ----------
+    observed : array
+        What happened.
+    distance : array
+        Scale over the largest that was fitted, `limit`.
+    limit : array
+    largest : array
+        The largest loss that was fitted.
+    cut, table, row : array of int
+        Which cut of which table the forecast belongs to; which row of that table the run is.
+    """
+
+    observed: Floats
+    distance: Floats
+    limit: Floats
+    largest: Floats
+    cut: NDArray[np.int64]
+    table: NDArray[np.int64]
+    row: NDArray[np.int64]
+
+    @classmethod
+    def together(cls, several: Sequence[Places]) -> Places:
+        """The runs of several, one after the other."""
+        names = [field.name for field in dataclasses.fields(Places)]
+        return Places(
+            **{name: np.concatenate([getattr(each, name) for each in several]) for name in names}
+        )
+
+    @property
+    def fits(self) -> list[tuple[int, int]]:
+        """The table and the cut that each of the runs was forecast from."""
+        return list(zip(self.table.tolist(), self.cut.tolist(), strict=True))
+
+
+class Forecasts(Protocol):
+    """What forecasts held-out runs."""
+
+    @property
+    def places(self) -> Places:
+        """The runs."""
+
+    @property
+    def means(self) -> Floats:
+        """The law's loss, (draw, run)."""
+
+    @property
+    def scores(self) -> Floats:
+        """Log predictive density of each run with each of `RATES`, (rate, run)."""
+
+    def new_runs(self, rate: float | Floats = 0.0, seed: int = 0) -> Floats:
+        """Draws of the runs' losses, (draw, run), with a discrepancy."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Held:
+    """Forecasts by one law.
+
+    Attributes
+    ----------
+    places : Places
+    means : array, shape (draw, run)
+        The law's loss.
+    noise : Noise
+        Leaves of shape (draw, run).
+    loss_se : array, shape (run,), or None
+        Known standard errors of the observed losses.
+    """
+
+    places: Places
+    means: Floats
+    noise: Noise
+    loss_se: Floats | None
+
+    @functools.cached_property
+    def scores(self) -> Floats:
+        """Log predictive density of each run with each of `RATES`, (rate, run)."""
+        return np.stack([self.log_score(rate) for rate in RATES])
+
+    def log_score(self, rate: float = 0.0) -> Floats:
+        """Log predictive density of each run, (run,), with a discrepancy."""
+        found = log_likelihood(self.noise, self.means, self.places.observed, self._spread(rate))
+        return np.asarray(logsumexp(found, axis=0) - np.log(len(found)))
+
+    def new_runs(self, rate: float | Floats = 0.0, seed: int = 0) -> Floats:
+        """Draws of the runs' losses, (draw, run), with a discrepancy."""
+        return new_runs(self.noise, self.means, self._spread(rate), seed)
+
+    def _spread(self, rate: float | Floats) -> Floats:
+        """Errors of the losses besides the noise, in units of the loss, (draw, run).
+
+        The noise adds them to its own scatter in quadrature, which is exact for normal noise.
+        """
+        share = rate * np.log10(np.maximum(self.places.distance, 1.0))
+        error = np.where(np.isfinite(self.means), self.means, 0.0) * share
+        return np.hypot(error, 0.0 if self.loss_se is None else self.loss_se)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Part:
+    """What one law gives to a mixture.
+
+    Attributes
+    ----------
+    forecasts : Held
+    columns, at : array of int, shape (run,)
+        Where its forecasts of these runs are, and where the mixture's are.
+    share : array, shape (run,)
+        What the law weighs there.
+    """
+
+    forecasts: Held
+    columns: NDArray[np.int64]
+    at: NDArray[np.int64]
+    share: Floats
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Mixed:
+    """Forecasts by several laws together.
+
+    Attributes
+    ----------
+    places : Places
+    parts : sequence of Part
+        Their shares sum to one at every run.
+    """
+
+    places: Places
+    parts: Sequence[Part]
+
+    @property
+    def means(self) -> Floats:
+        """The laws' losses, (draw, run)."""
+        return self._drawn([part.forecasts.means[:, part.columns] for part in self.parts], seed=0)
+
+    @functools.cached_property
+    def scores(self) -> Floats:
+        """Log predictive density of each run with each of `RATES`, (rate, run)."""
+        found = np.full((len(RATES), len(self.places.observed)), -np.inf)
+        with np.errstate(divide="ignore"):
+            for part in self.parts:
+                weighed = np.log(part.share) + part.forecasts.scores[:, part.columns]
+                found[:, part.at] = np.logaddexp(found[:, part.at], weighed)
+        return found
+
+    def new_runs(self, rate: float | Floats = 0.0, seed: int = 0) -> Floats:
+        """Draws of the runs' losses, (draw, run), with a discrepancy."""
+        rates = np.broadcast_to(rate, self.places.observed.shape)
+        each = []
+        for part in self.parts:
+            own = np.zeros(len(part.forecasts.places.observed))
+            own[part.columns] = rates[part.at]
+            each.append(part.forecasts.new_runs(own, seed)[:, part.columns])
+        return self._drawn(each, seed)
+
+    def _drawn(self, each: Sequence[Floats], seed: int) -> Floats:
+        """Take every draw of every run from one of the laws, by chance."""
+        size = (len(each[0]), len(self.places.observed))
+        chance, found = np.random.default_rng(seed).random(size), np.empty(size)
+        below = np.zeros(size[1])
+        for part, draws in zip(self.parts, each, strict=True):
+            later = chance[:, part.at] >= below[part.at]
+            found[:, part.at] = np.where(later, draws, found[:, part.at])
+            below[part.at] += part.share
+        return found

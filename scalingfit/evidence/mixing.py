@@ -1,0 +1,135 @@
+"""Stack forecasts: weigh laws by how each foretells the last of the runs that a cut fits.
+
+Stacking of predictive densities (Yao et al. 2018, arXiv 1704.02030) with the densities of runs that
+lie ahead, as those to be forecast do, instead of runs left out in between.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import logsumexp, softmax
+
+from scalingfit.evidence.ahead import Task
+from scalingfit.evidence.held import Held, Mixed, Part, Places
+
+__all__ = ["STACKED", "Weights", "best_weights", "mix"]
+
+type Floats = NDArray[np.float64]
+type Fit = tuple[int, int]  # number of the table, number of the cut
+
+STACKED = "stacked"
+"""What the laws together are called among the laws."""
+
+LEAST = -12.0
+"""Logarithm of the least weight there is."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """What each law weighs in the forecasts of some tables from one of their cuts.
+
+    Attributes
+    ----------
+    domain : object
+        Of the tables.
+    cut : int
+    weights : mapping of str to float
+        By law; without those that were not fitted to all of these tables.
+    """
+
+    domain: Any
+    cut: int
+    weights: Mapping[str, float]
+
+
+def mix(
+    tasks: Sequence[Task],
+    domains: Sequence[Any],
+    outer: Mapping[str, Held],
+    inner: Mapping[str, Held],
+) -> tuple[Mixed | None, tuple[Weights, ...]]:
+    """Mix the laws' forecasts, with one set of weights for each cut of each domain.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        What is to be stacked.
+    domains : sequence
+        The domain of each table, by the table's number.
+    outer : mapping of str to Held
+        By law, the forecasts to be mixed.
+    inner : mapping of str to Held
+        By law, forecasts within what each task fits, which the weights are made from.
+
+    Returns
+    -------
+    mixed : Mixed, or None where there is nothing to mix
+    weights : tuple of Weights
+    """
+    groups: dict[tuple[Any, int], list[Task]] = {}
+    for task in tasks:
+        groups.setdefault((domains[task.place], task.number), []).append(task)
+    found: dict[tuple[Any, int], dict[str, float]] = {}
+    for group, members in groups.items():
+        fits = {task.fit for task in members}
+        able = [law for law in inner if fits <= {*outer[law].places.fits}
+                and fits <= {*inner[law].places.fits}]  # fmt: skip
+        if able:
+            found[group] = _weights({law: inner[law] for law in able}, fits)
+    of = {task.fit: found[group] for group in found for task in groups[group]}
+    if not of:
+        return None, ()
+    places = Places.together([task.places for task in tasks if task.fit in of])
+    parts = []
+    for law, held in outer.items():
+        at = [number for number, fit in enumerate(places.fits) if law in of[fit]]
+        columns = [n for n, fit in enumerate(held.places.fits) if law in of.get(fit, {})]
+        if at:
+            share = np.array([of[places.fits[number]][law] for number in at])
+            parts.append(Part(held, np.array(columns), np.array(at), share))
+    return Mixed(places, parts), tuple(Weights(*group, found[group]) for group in found)
+
+
+def _weights(inner: Mapping[str, Held], fits: set[Fit]) -> dict[str, float]:
+    """The weights that would have been best within the runs that were fitted."""
+    scores = []
+    for held in inner.values():
+        inside = np.array([fit in fits for fit in held.places.fits])
+        scores.append(held.scores[0, inside])
+    kept = [fit for fit in next(iter(inner.values())).places.fits if fit in fits]
+    share = np.array([1 / kept.count(fit) for fit in kept])
+    return dict(zip(inner, best_weights(np.array(scores), share).tolist(), strict=True))
+
+
+def best_weights(scores: Floats, share: Floats) -> Floats:
+    """The weights that maximise the log score of a mixture.
+
+    Parameters
+    ----------
+    scores : array, shape (law, run)
+        Log predictive densities.
+    share : array, shape (run,)
+        What each run counts for: so that every table counts the same, however long it is.
+
+    Returns
+    -------
+    array, shape (law,)
+        Not negative, and of sum one.
+    """
+
+    def loss(free: Floats) -> tuple[float, Floats]:
+        mixed = np.log(softmax(free))[:, None] + scores
+        total = logsumexp(mixed, axis=0)
+        part = np.exp(mixed - total) @ share
+        return -float(share @ total), np.asarray(share.sum() * softmax(free) - part)
+
+    free = np.zeros(len(scores))
+    bounds = [(LEAST, -LEAST)] * len(free)
+    found = minimize(loss, free, jac=True, bounds=bounds)
+    return np.asarray(softmax(found.x))
