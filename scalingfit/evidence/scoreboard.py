@@ -63,8 +63,8 @@ def _by_domain(backtest: Backtest) -> list[str]:
         ]
         for row in backtest.by_domain()
     ]
-    head = ["", "domain", "tables", "forecasts", "RMSLE", "log score", "90", "width 90", "widened 90",
-            "weight"]  # fmt: skip
+    head = ["", "domain", "tables", "forecasts", "RMSLE", "log score", "90", "width 90",
+            "widened 90", "weight"]  # fmt: skip
     return [
         f"Forecasts within {len(backtest.tables)} tables, each fitted by itself; means over tables,"
         " log scores of the loss over the largest fitted",
