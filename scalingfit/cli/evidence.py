@@ -37,6 +37,7 @@ def compare(
     counting: str = "6ND",
     omega: str | None = None,
     corners: bool = False,
+    exponents: bool = False,
     hypothesis: Repeated = (),
     prior: Repeated = (),
     plot: Path | None = None,
@@ -80,6 +81,9 @@ def compare(
     corners
         Also weigh Kaplan's law and Chinchilla's as corners of one family, with Bayes factors: two
         fits more. Where the runs lie between the corners is told anyway if `nested` is compared.
+    exponents
+        Also print the exponent a of N* ~ C^a under each law and each counting rule, and how likely
+        it is near 0.73 (Kaplan et al.) and 0.50 (Hoffmann et al.).
     hypothesis
         A statement about the exponents a and b of N* and D* in C, or about parameters, to be
         weighed under each law and averaged over them. Repeat for several.
@@ -101,8 +105,9 @@ def compare(
             )  # fmt: skip
             stacked = _stacked(found, together, rule)
             at = found.corners() if corners else found.family
+            slopes = found.exponents(rules=_rules(omega)) if exponents else None
             said, unsaid = _weighed(found, hypothesis, rule)
-        drawn = save(lambda report: report.evidence_plots.comparison(found))
+        drawn = save(lambda report: report.evidence_plots.comparison(found, counting=rule))
     data, shown = found.as_json(), [understood(loaded), found]
     if stacked is not None:
         data["stacked"] = stacked.as_json()
@@ -110,6 +115,9 @@ def compare(
     if at is not None:
         data["corners" if corners else "family"] = at.as_json()
         shown.append(at)
+    if slopes is not None:
+        data["exponents"] = slopes.as_json()
+        shown.append(slopes)
     if hypothesis:
         data["hypotheses"] = [each.as_json() for each in said]
         shown += said
@@ -239,6 +247,13 @@ def _split_by_all(compute: str | None, laws: list[str]) -> list[float] | None:
                 remedy="leave --compute out, or compare laws of N and D.",
             )
     return budgets
+
+
+def _rules(omega: str | None) -> list[Counting]:
+    """Every counting rule by name, with the size of the embeddings where it takes one."""
+    from scalingfit.evidence.exponents import RULES
+
+    return [counted(name, None if name == "6ND" else omega) for name in RULES]
 
 
 def _require_known(statements: Sequence[str], laws: Sequence[str], noises: Any) -> None:

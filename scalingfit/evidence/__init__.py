@@ -6,6 +6,7 @@ from scalingfit.evidence.calibrate import Calibration, calibrate
 from scalingfit.evidence.compare import Comparison, compare
 from scalingfit.evidence.corners import Corners, corners
 from scalingfit.evidence.discrepancy import Discrepancy
+from scalingfit.evidence.exponents import Exponents, exponents
 from scalingfit.evidence.family import Family
 from scalingfit.evidence.hypothesis import Hypothesis, hypothesis
 from scalingfit.evidence.isoflop import Exponent, envelope, isoflop
@@ -24,6 +25,7 @@ __all__ = [
     "Discrepancy",
     "Evidence",
     "Exponent",
+    "Exponents",
     "Family",
     "Hypothesis",
     "Profiles",
@@ -37,6 +39,7 @@ __all__ = [
     "envelope",
     "evidence",
     "exponent_without_embeddings",
+    "exponents",
     "hypothesis",
     "isoflop",
     "profiles",

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit.allocation.answer import engineering
+from scalingfit.evidence.budgets import in_scale, scale_of
 from scalingfit.evidence.density import means, noises
 from scalingfit.evidence.discrepancy import learn
 from scalingfit.evidence.held import Forecasts, Held, Places
@@ -90,7 +90,7 @@ class Task:
     @property
     def name(self) -> str:
         """In messages: its table, or the largest scale that is fitted."""
-        limit = engineering(self.horizon.limit)
+        limit = in_scale(scale_of(self.runs)[0], self.horizon.limit)
         return limit if self.table is None else f"{self.table} to {limit}"
 
     @property

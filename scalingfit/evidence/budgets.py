@@ -8,19 +8,32 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError, listed
-from scalingfit.allocation.answer import engineering
+from scalingfit.allocation.answer import quantity
 from scalingfit.allocation.question import numbers as positive
 from scalingfit.runs import Runs
 from scalingfit.runs._values import group_key
 
-__all__ = ["among", "budget_of", "clusters", "require_runs", "scale_of"]
+__all__ = ["among", "budget_of", "clusters", "flop", "in_scale", "require_runs", "scale_of"]
 
 Floats = NDArray[np.float64]
+
+COMPUTE = ("C", "6ND")
+"""Measures of a run's scale that are in FLOP."""
 
 WITHIN = 1.1
 """Runs within 10 % of a budget belong to it. Sizes and steps are whole numbers, and figures are
 read off, so that runs miss their budget by some percent; the budgets of published experiments lie
 a factor of 1.67 apart and more (Hoffmann et al. 2022, arXiv 2203.15556, section 3.2)."""
+
+
+def flop(value: float) -> str:
+    """Compute as it is usually written: 2e11."""
+    return quantity("C", value)
+
+
+def in_scale(measure: str, value: float) -> str:
+    """The size of a run, as what it is measured by is usually written."""
+    return flop(value) if measure in COMPUTE else quantity(measure, value)
 
 
 def scale_of(runs: Runs) -> tuple[str, Floats]:
@@ -131,8 +144,8 @@ def require_runs(budgets: ArrayLike, *tables: Runs) -> None:
     if empty.size:
         scale = np.concatenate([scale_of(runs)[1] for runs in tables])
         raise InputError(
-            f"no run lies within 10 % of the budgets {listed(map(engineering, levels[empty]))}",
-            [f"the runs' scales go from {engineering(scale.min())} to {engineering(scale.max())}"],
+            f"no run lies within 10 % of the budgets {listed(map(flop, levels[empty]))}",
+            [f"the runs' scales go from {flop(scale.min())} to {flop(scale.max())}"],
             remedy="name the budgets that the runs have, or none: runs of nearly the same compute "
             "then make one.",
         )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from scalingfit.allocation.answer import Answer
     from scalingfit.evidence.corners import Corners
+    from scalingfit.evidence.exponents import Exponents
     from scalingfit.evidence.family import Family
     from scalingfit.evidence.track_record import Record
 
@@ -205,6 +206,15 @@ class Comparison:
         See `scalingfit.evidence.hypothesis`. Laws that cannot answer are named with the reason.
         """
         return weigh(self.posteriors, self.weights, statement, **options)
+
+    def exponents(self, **options: Any) -> Exponents:
+        """The exponent a of N* ~ C^a under each law and each counting rule.
+
+        See `scalingfit.evidence.exponents`.
+        """
+        from scalingfit.evidence.exponents import exponents
+
+        return exponents(self.posteriors, self.weights, **options)
 
     @property
     def family(self) -> Family | None:

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError, listed
-from scalingfit.allocation.answer import engineering, quantity
 from scalingfit.allocation.question import numbers
-from scalingfit.evidence.budgets import budget_of, scale_of
+from scalingfit.evidence.budgets import COMPUTE, budget_of, flop, in_scale, scale_of
 from scalingfit.runs import Runs
 
 __all__ = ["Horizon", "horizons", "moved", "within"]
@@ -25,8 +24,6 @@ REACH = 0.1
 """How far from such a share a cut may be, to fall between budgets."""
 INNER = 2 / 3
 """Share of the fitted runs that a cut within them fits."""
-COMPUTE = ("C", "6ND")
-"""Measures of a run's scale that are in FLOP."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -86,7 +83,7 @@ def horizons(
     """
     measure, scale = scale_of(runs)
     what = f"a forecast needs at least {least} runs to fit and one beyond them"
-    show = functools.partial(quantity, "C" if measure in COMPUTE else measure)
+    show = functools.partial(in_scale, measure)
     reach = f"the runs' {measure} goes from {show(scale.min())} to {show(scale.max())}"
     if split is not None and cuts is not None:
         raise InputError(
@@ -140,8 +137,8 @@ def within(runs: Runs, cut: Horizon) -> Horizon | None:
 def moved(cuts: Sequence[Horizon]) -> list[str]:
     """What to say of the cuts that are not where they were asked for."""
     return [
-        f"a cut at {listed(map(engineering, cut.asked))} would part a budget, and was moved to its "
-        f"end: the {cut.train.sum()} runs up to {engineering(cut.limit)} are fitted"
+        f"a cut at {listed(map(flop, cut.asked))} would part a budget, and was moved to its "
+        f"end: the {cut.train.sum()} runs up to {flop(cut.limit)} are fitted"
         for cut in cuts
         if cut.asked
     ]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
-from scalingfit.allocation.answer import engineering
+from scalingfit.evidence.budgets import flop
 from scalingfit.evidence.profiles import LEAST, Profiles, aligned
 from scalingfit.runs import Runs
 
@@ -79,7 +79,7 @@ def isoflop(found: Profiles, *, draws: int = 2000, seed: int = 0) -> Exponent:
     if used.sum() < 3:
         raise InputError(
             f"only {used.sum()} budgets have their minimum inside their runs",
-            [f"C {engineering(C)}: at an end in {share:.0%} of the draws"
+            [f"C {flop(C)}: at an end in {share:.0%} of the draws"
              for C, share in zip(found.C, found.at_edge, strict=True)],
             remedy="train smaller or larger models at these budgets, or fit a law.",
         )  # fmt: skip
@@ -106,7 +106,7 @@ def isoflop(found: Profiles, *, draws: int = 2000, seed: int = 0) -> Exponent:
         "dij,dj->di", np.array(factors)[drawn], random.standard_normal((draws, 2))
     )
     out = [
-        f"{engineering(C)} (in {share:.0%} of the draws)"
+        f"{flop(C)} (in {share:.0%} of the draws)"
         for C, share in zip(found.C[~used], found.at_edge[~used], strict=True)
     ]
     told = f"the minimum may lie at an end of the sizes at C {', '.join(out)}: these take no part"

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError, listed
-from scalingfit.allocation.answer import engineering
-from scalingfit.evidence.budgets import budget_of
+from scalingfit.evidence.budgets import budget_of, flop
 from scalingfit.evidence.cubics import draw_cubics, lowest
 from scalingfit.runs import Runs
 
@@ -177,7 +176,7 @@ def _narrow(
     log_C = [np.log(runs["C"][group]) for group in groups]
     factors = [float(np.exp(np.ptp(each))) for each in log_C]
     wide = [
-        f"{engineering(float(np.exp(each.mean())))} (a factor of {factor:.3g})"
+        f"{flop(float(np.exp(each.mean())))} (a factor of {factor:.3g})"
         for each, factor in zip(log_C, factors, strict=True)
         if factor > WIDE
     ]

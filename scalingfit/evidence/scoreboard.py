@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scalingfit.allocation.answer import engineering
+from scalingfit.evidence.budgets import in_scale, scale_of
 from scalingfit.evidence.scores import band
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ def tables(backtest: Backtest) -> list[str]:
 
 
 def _by_cut(backtest: Backtest) -> list[str]:
+    measure, _ = scale_of(backtest.runs)
     rows = [
-        [row["name"], _limit(row), f"{row['distance']:.3g}x", *_cells(row)]
+        [row["name"], _limit(row, measure), f"{row['distance']:.3g}x", *_cells(row)]
         for row in backtest.summary()
     ]
     return [
@@ -127,10 +128,10 @@ def _worst(record: Record, *, wide: bool = False) -> str:
     return min(found)[1] if found else ""
 
 
-def _limit(row: dict[str, Any]) -> str:
+def _limit(row: dict[str, Any], measure: str) -> str:
     if row["cut"] is None:
         return "all cuts"
-    return f"cut {row['cut'] + 1}" if row["limit"] is None else engineering(row["limit"])
+    return f"cut {row['cut'] + 1}" if row["limit"] is None else in_scale(measure, row["limit"])
 
 
 def _range(row: dict[str, Any]) -> str:

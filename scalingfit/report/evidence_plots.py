@@ -12,8 +12,12 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
+from scalingfit.allocation import Counting
+from scalingfit.allocation import counting as rule
+from scalingfit.allocation.flops import SixND
+from scalingfit.allocation.question import subject
+from scalingfit.allocation.terms import Rule
 from scalingfit.evidence import Backtest, Comparison, Reconciliation
-from scalingfit.evidence.budgets import scale_of
 from scalingfit.evidence.reconciliation import METHODS
 from scalingfit.evidence.scores import LEVELS, band
 from scalingfit.evidence.track_record import NINETY, Record
@@ -42,13 +46,17 @@ PLAIN = {"N", "D"}
 """Inputs of a law that splits a budget without further ones."""
 
 
-def comparison(found: Comparison, figure: FigureBase | None = None) -> FigureBase:
+def comparison(
+    found: Comparison, figure: FigureBase | None = None, *, counting: Rule = "6ND"
+) -> FigureBase:
     """Each law's frontier over the same runs, and its forecasts of the runs it had not seen.
 
     Parameters
     ----------
     found : Comparison
         Laws that do not split a budget between N and D alone have no frontier to draw.
+    counting : str, Counting or callable
+        What a run costs; see `scalingfit.allocation.frontier`.
     figure : figure, optional
         To draw into.
 
@@ -71,7 +79,7 @@ def comparison(found: Comparison, figure: FigureBase | None = None) -> FigureBas
     if splitting:
         halves: Any = figure.subfigures(1, 2)  # Matplotlib's stub knows of one alone
         left, right = halves
-        _frontiers(left.subplots(), found, splitting)
+        _frontiers(left.subplots(), found, splitting, rule(counting))
     if ahead:
         columns = 1 if len(ahead) < 3 else 2
         panels = right.subplots(
@@ -96,20 +104,22 @@ def _rest(laws: Sized) -> str:
     return f" ({len(laws) - len(COLORS)} laws not drawn)" if len(laws) > len(COLORS) else ""
 
 
-def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str]) -> None:
+def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str], counted: Counting) -> None:
     """Where each law would spend a budget, as far as a hundred times the largest."""
-    runs, (_, scale) = found.runs, scale_of(found.runs)
+    runs = found.runs
+    scale = subject(found.posteriors[splitting[0]]).counted(counted)["C"]
     C = np.geomspace(scale.min(), 100 * scale.max(), 40)
     axes.scatter(scale, runs["N"], s=10, color=GREY, alpha=0.6, linewidths=0, label="runs")
     for color, name in zip(COLORS, found.posteriors, strict=False):
         if name not in splitting:
             axes.plot([], [], color=color, label=f"{name}: not of N and D alone")
             continue
-        low, middle, high = found.posteriors[name].frontier(C).quantiles("N")
+        low, middle, high = found.posteriors[name].frontier(C, counting=counted).quantiles("N")
         axes.fill_between(C, low, high, color=color, alpha=0.2, linewidth=0)
         axes.plot(C, middle, color=color, label=f"{name}, weight {found.weights[name]:.2f}")
     axes.axvline(scale.max(), color=GREY, linewidth=0.8, linestyle=":")
-    axes.set(xlabel="compute C, FLOP", ylabel="best size N*, parameters")
+    how = "" if isinstance(counted, SixND) else f" ({counted.name})"
+    axes.set(xlabel=f"compute C, FLOP{how}", ylabel="best size N*, parameters")
     tidy(axes, f"Where each law would spend a budget{_rest(found.standings)}")
     axes.set_xscale("log")
     axes.set_yscale("log")

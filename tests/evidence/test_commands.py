@@ -390,13 +390,21 @@ def test_a_law_that_splits_nothing_is_named_beside_those_that_do(comparison: Com
     assert labels[-1] == "kaplan: not of N and D alone"
     assert len(left.get_lines()[0].get_xdata()) == 40
     assert len(panels) == 2
+    assert left.get_xlabel() == "compute C, FLOP"
+    rule = counting("6ND-non-embedding")
+    left, *_ = evidence_plots.comparison(mixed, counting=rule).axes
+    assert left.get_xlabel() == "compute C, FLOP (6ND-non-embedding)"
+    spent = cost(rule, mixed.runs.N, mixed.runs.D)
+    assert left.get_lines()[0].get_xdata()[[0, -1]] == pytest.approx(
+        [spent.min(), 100 * spent.max()]
+    )
 
 
 def test_what_was_found_is_told_where_its_picture_fails(
     comparison: Comparison, file: str, stand_in, tmp_path: Path, capsys, monkeypatch
 ) -> None:
     stand_in("compare", comparison)
-    monkeypatch.setattr(evidence_plots, "comparison", lambda _: {}["C"])
+    monkeypatch.setattr(evidence_plots, "comparison", lambda *_, **__: {}["C"])
     plot = tmp_path / "compare.png"
     plot.write_text("an older one")
     assert cli.run(["compare", file, "--plot", str(plot)]) == 1

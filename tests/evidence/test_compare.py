@@ -445,7 +445,7 @@ def test_the_truth_is_preferred_over_a_hundred_tables(truth: str) -> None:
                 for name in BOTH
             }
             (best, _), (_, row) = rank(left).items()
-            decided = -row["elpd_diff"] > max(4.0, 2 * row["dse"])
+            decided = told_apart(-row["elpd_diff"], row["dse"], 24)
             highest += best == truth
             right += decided and best == truth
             wrong += decided and best != truth

@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scalingfit._errors import InputError
-from scalingfit.allocation import frontier
+from scalingfit.allocation import counting, frontier
 from scalingfit.allocation.extras import splits
+from scalingfit.allocation.question import cost
 from scalingfit.catalog import law, laws
+from scalingfit.evidence import Comparison
+from scalingfit.evidence.exponents import RULES, exponents
 from scalingfit.evidence.expression import Statement
 from scalingfit.evidence.hypothesis import OPTIMA, hypothesis
 from scalingfit.evidence.stacked_hypothesis import weigh
@@ -345,3 +348,44 @@ def test_what_the_optimum_rests_on_is_told(posterior: Posterior) -> None:
     together = weigh({"one": posterior}, {"one": 1.0}, "a > 0.6", **tiny)
     assert [f"one: {text}" for text in found.messages] == list(together.messages)
     assert str(together).count("omega = 47491") == 1
+
+
+def test_exponents_stand_by_law_and_by_count(posterior: Posterior, comparison: Comparison) -> None:
+    """Every cell against the frontier's own draws; the stack between its laws."""
+    found = comparison.exponents(r=0.1)
+    rows = {(row.law, row.counting): row for row in found.rows}
+    assert len(rows) == len(found.rows) == 9
+    for rule in RULES:
+        laws = []
+        for name, fit in comparison.posteriors.items():
+            spent = cost(counting(rule), fit.runs.N, fit.runs.D).max()
+            drawn = frontier(fit, spent, counting=rule)
+            a, row = drawn.a.ravel(), rows[name, rule]
+            assert pytest.approx(spent) == row.C
+            assert row.a == pytest.approx(np.quantile(a, [0.05, 0.5, 0.95]))
+            assert row.near_kaplan == np.mean(np.abs(a - 0.73) < 0.1)
+            assert row.near_chinchilla == np.mean(np.abs(a - 0.5) < 0.1)
+            assert row.larger == np.mean(a > drawn.b.ravel())
+            laws.append(row.larger)
+        assert min(laws) <= rows["stacked", rule].larger <= max(laws)
+    # Without embeddings small models shrink faster, so that the exponent is larger.
+    first, second = (rows["chinchilla", rule].a[1] for rule in RULES[:2])
+    assert second > first
+    text = str(found)
+    assert "r = 0.1" in text
+    assert "6ND-non-embedding" in text
+    assert json.loads(json.dumps(found.as_json()))["rows"][0]["law"] in comparison.posteriors
+    alone = exponents({"chinchilla": posterior}, {"chinchilla": 1.0}, rules=["6ND"])
+    assert [row.law for row in alone.rows] == ["chinchilla"]
+    with pytest.raises(InputError, match="distance between exponents"):
+        comparison.exponents(r=0.0)
+
+
+def test_a_law_without_a_split_has_no_exponent(posterior: Posterior) -> None:
+    other: Any = SimpleNamespace(law=law("kaplan_compute").published["kaplan-2020-eq-1.3"].law)
+    found = exponents(
+        {"chinchilla": posterior, "compute": other}, {"chinchilla": 0.5, "compute": 0.5}
+    )
+    assert found.messages[0] == "compute splits no budget between N and D"
+    with pytest.raises(InputError, match="no law splits a budget"):
+        exponents({"compute": other}, {"compute": 1.0})
