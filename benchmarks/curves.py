@@ -25,19 +25,19 @@ REPORT = Path(__file__).with_suffix(".md")
 KEPT = Path(__file__).parent / "out" / "curves"
 LAWS = ("power_m1", "power", "power_m3", "power_m4", "broken", "broken_twice")
 LANGUAGE = ("NMT", "LM", "BB", "nanoGPT")
-DRAWS, LIMITS = 250, Limits(ess=100)
+DRAWS, LIMITS = 100, Limits(ess=100)
 
 type Row = dict[str, Any]
 
 HEAD = """# Learning curves, extrapolated
 
 Made by `python -m benchmarks.curves`, which calls `scalingfit.backtest(runs, LAWS, split="split",
-by="curve_id", domain="domain", stack=True, draws=250, retries=0, limits=Limits(ess=100))`, every
+by="curve_id", domain="domain", stack=True, draws=100, retries=0, limits=Limits(ess=100))`, every
 curve cut where its source cut it, with Student-t scatter on log loss. From a shell:
 
 ```sh
 scalingfit backtest alabdulmohsin_curves --by curve_id --split split --domain domain --stack \\
-  --laws power_m1,power,power_m3,power_m4,broken,broken_twice --draws 250 --retries 0
+  --laws power_m1,power,power_m3,power_m4,broken,broken_twice --draws 100 --retries 0
 ```
 
 - IC (images), NMT, LM and BB (language): 92 curves against examples seen (Alabdulmohsin et al.
