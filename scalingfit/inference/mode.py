@@ -144,14 +144,22 @@ def climb(function: Callable[[Array], Array], start: Array) -> Ascent:
     dim, one = start.shape[0], jnp.ones((), start.dtype)
     tolerance = jnp.sqrt(jnp.finfo(start.dtype).eps)
 
+    def slopes(place: Array) -> Any:
+        """The function and its gradient; the Hessian, from the same pass."""
+
+        def along(direction: Array) -> Any:
+            both, (_, change) = jax.jvp(jax.value_and_grad(function), (place,), (direction,))
+            return both, change
+
+        return jax.vmap(along, out_axes=(None, 1))(jnp.eye(dim, dtype=start.dtype))
+
     def unfinished(state: Ascent) -> Array:
         return (state.turn < ITERATIONS) & (state.decrement > tolerance) & (state.damping < 1e12)
 
     def ascend(state: Ascent) -> Ascent:
         step = state.along / (jnp.abs(state.curvatures) + state.damping)
         candidate = state.place + jnp.sum(state.directions * step, axis=1)
-        height, slope = jax.value_and_grad(function)(candidate)
-        hessian = jax.jacfwd(jax.grad(function))(candidate)  # by itself: XLA fuses it better
+        (height, slope), hessian = slopes(candidate)
         better = height >= state.height  # False for NaN
         curvatures, directions = jnp.linalg.eigh(jnp.where(better, -hessian, jnp.eye(dim)))
         moved = Ascent(

@@ -1,6 +1,7 @@
 """Comparisons against ArviZ, against exact fits, and against the laws that made the runs."""
 
 import dataclasses
+import importlib
 import json
 import re
 import warnings
@@ -19,6 +20,7 @@ from scalingfit._errors import InputError
 from scalingfit.allocation import Forecast
 from scalingfit.cli._words import as_typed
 from scalingfit.evidence.budgets import clusters
+from scalingfit.evidence.candidates import candidates
 from scalingfit.evidence.compare import compare, rank
 from scalingfit.evidence.comparison import Comparison, told_apart
 from scalingfit.evidence.leave_out import held_out, leave_out
@@ -157,21 +159,33 @@ def test_future_runs_have_the_density_of_a_fit_to_the_past(
     assert np.max(np.abs(ahead.log_score[ahead.cut == 0] - expected) / error) < 4.5
 
 
-def test_every_law_is_compared_with_every_noise(runs: Runs) -> None:
-    found = compare(
-        runs, BOTH, ["normal", "laplace"], future=False, refit=False, **QUICK,
-        priors={"chinchilla": {"beta": 0.3658}},
-    )  # fmt: skip
+def test_every_law_is_compared_with_every_noise(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = compare(runs, BOTH, ["normal", "laplace"], future=False, refit=False, **QUICK)
     names = {f"{each}, {noise}" for each in BOTH for noise in ("normal", "laplace")}
     assert set(found.standings) == names
     assert sum(found.weights.values()) == pytest.approx(1.0)
     assert found.best.startswith("chinchilla")
     for name, fit in found.posteriors.items():
         assert f"{fit.model.law.name}, {fit.model.noise.name}" == name
-        assert ("beta" in fit.model.priors) == name.startswith("chinchilla")
     assert set(found.frontier([1e21]).weights) <= names
     best = found.posteriors[found.best]
-    assert found.corners().family.posterior.model.noise is best.model.noise
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        importlib.import_module("scalingfit.evidence.corners"),
+        "corners",
+        lambda runs, noise, **options: asked.append((runs, noise, options["priors"])),
+    )
+    found.corners()
+    assert asked == [(runs, best.model.noise, None)]
+
+
+def test_priors_go_to_their_law_under_every_noise() -> None:
+    models = candidates(BOTH, ["normal", "laplace"], {"chinchilla": {"beta": 0.3658}})
+    assert len(models) == 4
+    for name, model in models.items():
+        assert model.priors == ({"beta": 0.3658} if name.startswith("chinchilla") else {})
 
 
 def test_a_stack_that_foretells_badly_is_told(comparison: Comparison) -> None:

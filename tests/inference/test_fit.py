@@ -272,7 +272,7 @@ def test_the_seed_makes_the_draws(posterior_240: Posterior, epoch_240: Runs) -> 
 
 def test_a_fit_leaves_the_configuration_alone(simulated: Callable[..., Runs]) -> None:
     before, threads = dict(jax.config.values), numpyro.enable_validation
-    sf.fit(simulated(12), noise="normal", draws=100, warmup=30, retries=0)
+    sf.fit(simulated(8), draws=100, warmup=30, retries=0)
     assert dict(jax.config.values) == before
     assert numpyro.enable_validation is threads
     assert jax.numpy.ones(1).dtype == np.float32
@@ -332,7 +332,7 @@ def one_size(runs: Runs) -> dict[str, np.ndarray]:
 def test_degenerate_tables_end_with_a_verdict(
     simulated: Callable[..., Runs], spoil: Callable[[Runs], dict[str, np.ndarray]]
 ) -> None:
-    runs = simulated(12)
+    runs = simulated(8)
     posterior = sf.fit(Runs.from_columns({**runs.columns, **spoil(runs)}), **QUICK)
     assert_told(posterior)
     if spoil is one_size:
@@ -353,11 +353,9 @@ def test_an_outlier_hardly_moves_the_default_fit(simulated: Callable[..., Runs])
 
 def test_two_sizes_in_a_fixed_ratio_are_not_called_fine() -> None:
     """With D = 20 N the two terms can be exchanged: the design cannot tell them apart."""
-    N, rng = np.geomspace(1e8, 1e10, 12), np.random.default_rng(0)
+    N, rng = np.geomspace(1e8, 1e10, 8), np.random.default_rng(0)
     L = sf.law("chinchilla").published["besiroglu-2024"].law.loss(N, 20 * N)
-    runs = Runs.from_columns(
-        {"N": N, "D": 20 * N, "L": L * np.exp(0.005 * rng.standard_normal(12))}
-    )
+    runs = Runs.from_columns({"N": N, "D": 20 * N, "L": L * np.exp(0.005 * rng.standard_normal(8))})
     posterior = sf.fit(runs, **QUICK)
     assert not posterior.verdict.ok
     assert any("token" in message for message in posterior.verdict.messages)
