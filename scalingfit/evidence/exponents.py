@@ -119,7 +119,8 @@ def exponents(
         By the law's name.
     rules : sequence of str, Counting or callable
         What a run costs; see `scalingfit.allocation.frontier`. The exponent is that of the N which
-        a rule counts.
+        a rule counts. One for an N that counts the embeddings, where that of the fit does not, or
+        the other way round, is left out, and named.
     r : float
         What counts as near a published exponent.
 
@@ -131,6 +132,7 @@ def exponents(
     if not 0 < r < 1:
         raise InputError(f"r is {r:g}", remedy="give a distance between exponents, such as 0.05.")
     rows: list[Row] = []
+    others: list[str] = []
     messages: list[str] = []
     splitting = {name: fit for name, fit in posteriors.items() if set(fit.law.inputs()) == PLAIN}
     if not splitting:
@@ -141,7 +143,11 @@ def exponents(
     for rule in map(counting, rules):
         found: dict[str, Frontier] = {}
         for name, fit in splitting.items():
-            budget = float(subject(fit).counted(rule)["C"].max())
+            asked = subject(fit)
+            if None not in (asked.total, rule.total) and asked.total != rule.total:
+                others.append(f"{rule.name} is for another N than that of {name}")
+                continue
+            budget = float(asked.counted(rule)["C"].max())
             found[name] = frontier(fit, budget, counting=rule)
             messages += [f"{name}, {rule.name}: {message}" for message in found[name].messages]
         answers: dict[str, Answer] = {**found}
@@ -150,7 +156,7 @@ def exponents(
             answers["stacked"] = stack(shares, found.__getitem__).mixture
         rows += [_row(name, rule.name, answer, r) for name, answer in answers.items()]
     missing = [f"{name} splits no budget between N and D" for name in posteriors.keys() - splitting]
-    return Exponents(rows, r, (*sorted(missing), *messages))
+    return Exponents(rows, r, (*sorted(missing), *others, *messages))
 
 
 def _row(name: str, rule: str, answer: Answer, r: float) -> Row:

@@ -1,5 +1,6 @@
 """Statements about fits: what is understood, what is refused, and their probabilities."""
 
+import dataclasses
 import json
 import re
 from types import SimpleNamespace
@@ -379,6 +380,15 @@ def test_exponents_stand_by_law_and_by_count(posterior: Posterior, comparison: C
     assert [row.law for row in alone.rows] == ["chinchilla"]
     with pytest.raises(InputError, match="distance between exponents"):
         comparison.exponents(r=0.0)
+
+
+def test_counts_of_another_n_are_left_out(posterior: Posterior) -> None:
+    columns = {"N": {"column": "params_non_embedding"}}
+    runs = dataclasses.replace(posterior.runs, provenance={"columns": columns})
+    without = dataclasses.replace(posterior, runs=runs)
+    found = exponents({"chinchilla": without}, {"chinchilla": 1.0})
+    assert [row.counting for row in found.rows] == ["6ND", "6ND-with-embedding"]
+    assert found.messages[0] == "6ND-non-embedding is for another N than that of chinchilla"
 
 
 def test_a_law_without_a_split_has_no_exponent(posterior: Posterior) -> None:
