@@ -100,9 +100,12 @@ class Corners:
             *self.family.lines(),
             f"log Bayes factor, Chinchilla's corner (q = 1) over Kaplan's (E = 0, q = beta): "
             f"{factor.log:.1f} ± {factor.error:.2f}",
-            "probabilities from equal odds, under the priors of the family (log evidence above is "
-            "under each law's own): "
-            + ", ".join(f"{name} {value:.3g}" for name, value in self.probabilities.items()),
+            "under the priors of the family (above, each law's evidence is under its own):",
+            *(
+                f"  {name}: log evidence {self.evidence[name].log:.2f} "
+                f"± {self.evidence[name].error:.2f}, probability from equal odds {value:.3g}"
+                for name, value in self.probabilities.items()
+            ),
         ]
         lines += [
             f"! {name}: {fit.verdict.status}; {fit.verdict.messages[0]}"
