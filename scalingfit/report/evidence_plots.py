@@ -179,7 +179,7 @@ def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
     for color, (name, record) in zip(COLORS, records.items(), strict=False):
         _pit(pits, record, name, color)
         _coverage(shares, record, color)
-    count = min(len(record.pit) for record in records.values())
+    count = min(record.count() for record in records.values())
     low, high = band(1 / BINS, count)
     pits.axhspan(low * BINS, high * BINS, color=GREY, alpha=0.2, linewidth=0)
     pits.set(xlabel="share of the forecast below what happened", ylabel="density", xlim=(0, 1))
