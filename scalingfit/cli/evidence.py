@@ -93,7 +93,10 @@ def compare(
     plot
         Draw every law's forecast and frontier into this file (.png, .pdf or .svg).
     """
-    together, rule = _split_by_all(compute, names(laws)), counted(counting, omega)
+    together = _split_by_all(compute, names(laws))
+    # Among the exponents are those of counts that take an omega.
+    rule = counted(counting, None if exponents and counting == "6ND" else omega)
+    slopes_of = _rules(omega, names(laws)) if exponents else []
     _require_known(hypothesis, names(laws), noise and names(noise))
     with drawing(plot) as save:
         loaded = load(runs, table)
@@ -105,7 +108,7 @@ def compare(
             )  # fmt: skip
             stacked = _stacked(found, together, rule)
             at = found.corners() if corners else found.family
-            slopes = found.exponents(rules=_rules(omega)) if exponents else None
+            slopes = found.exponents(rules=slopes_of) if exponents else None
             said, unsaid = _weighed(found, hypothesis, rule)
         drawn = save(lambda report: report.evidence_plots.comparison(found, counting=rule))
     data, shown = found.as_json(), [understood(loaded), found]
@@ -249,10 +252,19 @@ def _split_by_all(compute: str | None, laws: list[str]) -> list[float] | None:
     return budgets
 
 
-def _rules(omega: str | None) -> list[Counting]:
-    """Every counting rule by name, with the size of the embeddings where it takes one."""
-    from scalingfit.evidence.exponents import RULES
+def _rules(omega: str | None, laws: Sequence[str]) -> list[Counting]:
+    """Every counting rule by name, with the size of the embeddings where it takes one.
 
+    Refused before any work where no law has such an exponent.
+    """
+    from scalingfit.evidence.exponents import PLAIN, RULES
+
+    if not any(set(sf.law(name).inputs()) == PLAIN for name in laws):
+        raise InputError(
+            f"--exponents are those of laws that split a budget between N and D alone, and "
+            f"{', '.join(laws)} do not",
+            remedy="leave --exponents out, or compare laws of N and D.",
+        )
     return [counted(name, None if name == "6ND" else omega) for name in RULES]
 
 

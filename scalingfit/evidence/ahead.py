@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
 
 from scalingfit.evidence.budgets import in_scale, scale_of
 from scalingfit.evidence.density import means, noises
@@ -23,8 +22,6 @@ from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
 __all__ = ["Task", "foretell", "scored"]
-
-Floats = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

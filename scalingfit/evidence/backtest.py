@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -62,8 +62,9 @@ def backtest(
         With `by`: a label of the tables that belong together; scores are also averaged over each.
     stack : bool
         Whether to mix the laws' forecasts as well, as "stacked". The weights of each domain (and
-        cut) are those that are best within the runs that are fitted: their last third, forecast
-        from the others by a second fit of each, so that no run which is forecast takes part.
+        cut, by its number) are those that are best within the runs that are fitted: their last
+        third, forecast from the others by a second fit of each, so that no run which is forecast
+        takes part.
     priors : mapping, optional
         By the law's name, what `fit` takes as priors.
     **sampling
@@ -94,7 +95,7 @@ def backtest(
         inner, told = _foretold(models, list(within.values()), settings)
         messages += [f"for the weights, {message}" for message in told]
         mixed, weights = mix(list(within), domains, held, inner)
-        messages += _unstacked(tasks, models, domains, weights)
+        messages += _unstacked(tasks, within, models, domains, weights)
     together = {} if mixed is None else {STACKED: mixed}
     return Backtest(
         runs=runs,
@@ -166,20 +167,28 @@ def _domains(tasks: Sequence[Task], domain: str | None) -> tuple[Any, ...]:
 
 def _unstacked(
     tasks: Sequence[Task],
+    within: Collection[Task],
     models: Mapping[str, Model],
     domains: Sequence[Any],
     weights: Sequence[Weights],
 ) -> list[str]:
-    """Which laws take no part in the stack of which domains."""
+    """What is not stacked, and which laws take no part in the stack of which domains."""
     messages = []
+    if alone := [task.name for task in tasks if task not in within]:
+        messages.append(
+            f"not stacked at {len(alone)} of {len(tasks)} cuts ({listed(alone)}): all that is "
+            "fitted is of one budget, so that none of it can be foretold from the rest"
+        )
     of = {(each.domain, each.cut): each.weights for each in weights}
-    for group in dict.fromkeys((domains[task.place], task.number) for task in tasks):
-        missing = [name for name in models if name not in of.get(group, {})]
-        where = "" if group[0] is None else f" in {group[0]}"
-        if missing:
+    for domain, cut in dict.fromkeys((domains[task.place], task.number) for task in within):
+        missing = [name for name in models if name not in of.get((domain, cut), {})]
+        where = f"cut {cut + 1}" if domain is None else f"cut {cut + 1} of {domain}"
+        if len(missing) == len(models):
+            messages.append(f"not stacked at {where}: no law has enough runs in all of its tables")
+        elif missing:
             messages.append(
-                f"stacked{where}, cut {group[1] + 1}: without {listed(missing)}, which some of its "
-                "tables have too few runs for"
+                f"stacked at {where} without {listed(missing)}, for which some table has too few "
+                "runs"
             )
     return messages
 

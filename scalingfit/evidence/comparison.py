@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit.allocation.question import subject
+from scalingfit.allocation.question import cost, subject
 from scalingfit.allocation.terms import terms
 from scalingfit.evidence.bridge import Evidence
 from scalingfit.evidence.candidates import SAMPLING
@@ -195,8 +195,10 @@ class Comparison:
         rule = terms(options.get("counting", "6ND")).training
 
         def distance(fit: Posterior, found: Answer) -> Floats | None:
+            # What the optimum's training costs; the budget may also pay for serving.
             spent = subject(fit).counted(rule).get("C")
-            return None if spent is None else found.asked["C"] / spent.max()
+            N, D = (found.draws[name] for name in ("N", "D"))
+            return None if spent is None else cost(rule, N, D) / spent.max()
 
         return self._stacked(lambda fit: fit.frontier(C, **options), distance)
 
@@ -256,13 +258,15 @@ class Comparison:
             if name not in narrow or future is None:
                 return found
             far = distance(fit, found)
+            if far is not None and (future.discrepancy.rate == 0 or np.all(far <= 1)):
+                far = None
             beside = "" if "N" not in found.draws else "; where the optimum lies is not widened"
             messages.append(
                 f"{name} has weight {self.weights[name]:.2f}, and its 90 % intervals held "
                 f"{narrow[name]:.0%} of larger runs foretold from smaller ones: "
                 + (
                     f"its losses are widened by what it missed there{beside}"
-                    if far is not None and future.discrepancy.rate > 0
+                    if far is not None
                     else "beyond the runs expect more error than this"
                 )
             )

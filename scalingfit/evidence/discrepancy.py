@@ -87,7 +87,7 @@ class Discrepancy:
         Parameters
         ----------
         answer : Forecast or Frontier
-        distance : array, shape (row,)
+        distance : array, shape (row,) or (chain, draw, row)
             How many times larger than the largest run that was fitted.
         seed : int
         """
@@ -149,13 +149,15 @@ def learn(held: Forecasts, folds: NDArray[np.int64]) -> Learned:
         Forecasts of one fold are scored with the rate that the other folds suggest.
     """
     scores = held.scores
-    total = scores.sum(axis=1)
+    # What every draw foretells as infinite no error of the law makes likely.
+    possible = np.where(np.isfinite(scores[0]), scores, 0.0)
+    total = possible.sum(axis=1)
     best = int(np.argmax(total))
     chosen = np.zeros(len(folds), np.int64)
     if len(np.unique(folds)) > 1:
         for fold in np.unique(folds):
             inside = folds == fold
-            chosen[inside] = np.argmax(total - scores[:, inside].sum(axis=1))
+            chosen[inside] = np.argmax(total - possible[:, inside].sum(axis=1))
     return Learned(
         discrepancy=Discrepancy(float(RATES[best]), float(total[best] - total[0])),
         rate=RATES[chosen],

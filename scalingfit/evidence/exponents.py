@@ -15,11 +15,13 @@ from scalingfit.allocation.frontier import Frontier, frontier
 from scalingfit.allocation.question import subject
 from scalingfit.allocation.terms import Rule, counting
 from scalingfit.evidence.stack import stack
+from scalingfit.evidence.tabulate import laid_out
 from scalingfit.inference.posterior import Posterior
 
 __all__ = ["RULES", "Exponents", "exponents"]
 
 PLAIN = {"N", "D"}
+"""Inputs of a law that splits a budget without further ones."""
 RULES = ("6ND", "6ND-non-embedding", "6ND-with-embedding")
 PUBLISHED = (0.73, 0.50)
 """Kaplan et al. 2020, arXiv 2001.08361; Hoffmann et al. 2022, arXiv 2203.15556."""
@@ -90,11 +92,7 @@ class Exponents:
                     *(f"{chance:.3g}" for chance in chances),
                 ]
             )
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-            for row in cells
-        ]
+        lines = laid_out(cells)
         head = f"a in N* ~ C^a at the largest budget of the runs, by law and count; r = {self.r:g}"
         return "\n".join([head, *lines, *(f"! {message}" for message in self.messages)])
 

@@ -7,6 +7,7 @@ lie ahead, as those to be forecast do, instead of runs left out in between.
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,8 +27,8 @@ type Fit = tuple[int, int]  # number of the table, number of the cut
 STACKED = "stacked"
 """What the laws together are called among the laws."""
 
-LEAST = -12.0
-"""Logarithm of the least weight there is."""
+FREE = 12.0
+"""Bound on the weights' logarithms, up to a constant: no weight is below exp(-24)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,35 +76,37 @@ def mix(
     groups: dict[tuple[Any, int], list[Task]] = {}
     for task in tasks:
         groups.setdefault((domains[task.place], task.number), []).append(task)
+    made = {law: {*outer[law].places.fits} & {*inner[law].places.fits} for law in inner}
+    scores = {law: held.log_score() for law, held in inner.items()}
     found: dict[tuple[Any, int], dict[str, float]] = {}
     for group, members in groups.items():
-        fits = {task.fit for task in members}
-        able = [law for law in inner if fits <= {*outer[law].places.fits}
-                and fits <= {*inner[law].places.fits}]  # fmt: skip
+        fits_of = {task.fit for task in members}
+        able = [law for law in inner if fits_of <= made[law]]
         if able:
-            found[group] = _weights({law: inner[law] for law in able}, fits)
+            found[group] = _weights({law: (inner[law], scores[law]) for law in able}, fits_of)
     of = {task.fit: found[group] for group in found for task in groups[group]}
     if not of:
         return None, ()
     places = Places.together([task.places for task in tasks if task.fit in of])
-    parts = []
+    fits, parts = places.fits, []
     for law, held in outer.items():
-        at = [number for number, fit in enumerate(places.fits) if law in of[fit]]
+        at = [number for number, fit in enumerate(fits) if law in of[fit]]
         columns = [n for n, fit in enumerate(held.places.fits) if law in of.get(fit, {})]
         if at:
-            share = np.array([of[places.fits[number]][law] for number in at])
+            share = np.array([of[fits[number]][law] for number in at])
             parts.append(Part(held, np.array(columns), np.array(at), share))
     return Mixed(places, parts), tuple(Weights(*group, found[group]) for group in found)
 
 
-def _weights(inner: Mapping[str, Held], fits: set[Fit]) -> dict[str, float]:
+def _weights(inner: Mapping[str, tuple[Held, Floats]], fits: set[Fit]) -> dict[str, float]:
     """The weights that would have been best within the runs that were fitted."""
-    scores = []
-    for held in inner.values():
-        inside = np.array([fit in fits for fit in held.places.fits])
-        scores.append(held.scores[0, inside])
-    kept = [fit for fit in next(iter(inner.values())).places.fits if fit in fits]
-    share = np.array([1 / kept.count(fit) for fit in kept])
+    scores, kept = [], []
+    for held, score in inner.values():
+        forecast_from = held.places.fits
+        scores.append(score[[fit in fits for fit in forecast_from]])
+        kept = [fit for fit in forecast_from if fit in fits]
+    counts = Counter(kept)
+    share = np.array([1 / counts[fit] for fit in kept])
     return dict(zip(inner, best_weights(np.array(scores), share).tolist(), strict=True))
 
 
@@ -130,6 +133,6 @@ def best_weights(scores: Floats, share: Floats) -> Floats:
         return -float(share @ total), np.asarray(share.sum() * softmax(free) - part)
 
     free = np.zeros(len(scores))
-    bounds = [(LEAST, -LEAST)] * len(free)
+    bounds = [(-FREE, FREE)] * len(free)
     found = minimize(loss, free, jac=True, bounds=bounds)
     return np.asarray(softmax(found.x))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scalingfit.evidence.budgets import in_scale, scale_of
 from scalingfit.evidence.scores import band
+from scalingfit.evidence.tabulate import laid_out
 
 if TYPE_CHECKING:
     from scalingfit.evidence.track_record import Backtest, Record
@@ -32,7 +32,7 @@ def tables(backtest: Backtest) -> list[str]:
         *first,
         "",
         "The same by distance: times larger than the largest fitted run",
-        *_laid_out([["", "distance", "farthest", *SCORES], *by_distance]),
+        *laid_out([["", "distance", "farthest", *SCORES], *by_distance]),
     ]
 
 
@@ -44,7 +44,7 @@ def _by_cut(backtest: Backtest) -> list[str]:
     ]
     return [
         "Forecasts of larger runs from smaller ones; coverage and relative widths",
-        *_laid_out([["", "fitted to", "farthest", *SCORES], *rows]),
+        *laid_out([["", "fitted to", "farthest", *SCORES], *rows]),
     ]
 
 
@@ -69,7 +69,7 @@ def _by_domain(backtest: Backtest) -> list[str]:
     return [
         f"Forecasts within {len(backtest.tables)} tables, each fitted by itself; means over tables,"
         " log scores of the loss over the largest fitted",
-        *_laid_out([head, *rows]),
+        *laid_out([head, *rows]),
     ]
 
 
@@ -151,11 +151,4 @@ def _cells(row: dict[str, Any]) -> list[str]:
         f"{row['width90']:.2g}",
         f"{row['law_width90']:.2g}",
         f"{row['wide_coverage']['90']:.0%}",
-    ]
-
-
-def _laid_out(rows: Sequence[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
     ]

@@ -12,7 +12,7 @@ from scalingfit._errors import listed
 if TYPE_CHECKING:
     from scalingfit.evidence.comparison import Comparison, Standing
 
-__all__ = ["far_runs", "table"]
+__all__ = ["far_runs", "laid_out", "table"]
 
 NAMED = 5  # runs with a high k that are named one by one
 
@@ -22,11 +22,15 @@ HEAD = ["", "elpd", "se", "diff", "se", "p", "weight", "high k", "future/run", "
 def table(comparison: Comparison) -> list[str]:
     """A line for each law, the best first, below a header."""
     rows = [HEAD, *(_cells(name, item) for name, item in comparison.standings.items())]
+    return [f"{len(comparison.runs)} runs, leaving out each {comparison.unit}", *laid_out(rows)]
+
+
+def laid_out(rows: Sequence[list[str]]) -> list[str]:
+    """Cells as lines: the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
+    return [
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
     ]
-    return [f"{len(comparison.runs)} runs, leaving out each {comparison.unit}", *lines]
 
 
 def far_runs(comparison: Comparison) -> list[str]:

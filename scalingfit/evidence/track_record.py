@@ -52,7 +52,7 @@ class Record(Places):
     law_ends : array, shape (level, 2, run)
         Of the law's loss, without the scatter of a run.
     wide_ends : array, shape (level, 2, run)
-        Of a new run with the discrepancy that the other horizons suggest.
+        Of a new run with the discrepancy that the other horizons suggest, or the other tables.
     wide_log_score : array
     discrepancy : Discrepancy
         Learned from all of them.
@@ -127,26 +127,31 @@ class Record(Places):
         }
 
     def averaged(self, chosen: NDArray[np.bool_]) -> dict[str, Any]:
-        """Scores averaged over tables, however long each is; ready for JSON.
+        """Scores averaged over tables, however long and however often cut; ready for JSON.
 
-        The log score is of the loss in units of the largest that was fitted, so that tables of
-        different units can be averaged.
+        Each is a mean over the cuts of a table first. The log score is of the loss in units of the
+        largest that was fitted, so that tables of different units can be averaged.
         """
-        fits = np.stack([self.table, self.cut])[:, chosen]
-        _, fit = np.unique(fits, axis=1, return_inverse=True)
+        fits, fit = np.unique(
+            np.stack([self.table, self.cut])[:, chosen], axis=1, return_inverse=True
+        )
+        _, table = np.unique(fits[0], return_inverse=True)
 
         def each(values: NDArray[Any]) -> Floats:
             return np.asarray(np.bincount(fit, values[chosen]) / np.bincount(fit))
+
+        def mean(of_fits: Floats) -> float:
+            return float(np.mean(np.bincount(table, of_fits) / np.bincount(table)))
 
         low, high = self.ends[NINETY]
         return {
             "tables": len(np.unique(fits[0])),
             "forecasts": int(chosen.sum()),
-            "rmsle": float(np.sqrt(each(self._log_error() ** 2)).mean()),
-            "log_score": float(each(self.log_score + np.log(self.largest)).mean()),
-            "coverage90": float(each(self.held()).mean()),
-            "wide_coverage90": float(each(self.held(wide=True)).mean()),
-            "width90": float(each((high - low) / np.abs(self.point)).mean()),
+            "rmsle": mean(np.sqrt(each(self._log_error() ** 2))),
+            "log_score": mean(each(self.log_score + np.log(self.largest))),
+            "coverage90": mean(each(self.held())),
+            "wide_coverage90": mean(each(self.held(wide=True))),
+            "width90": mean(each((high - low) / np.abs(self.point))),
         }
 
     def _log_error(self) -> Floats:
@@ -181,7 +186,10 @@ class Backtest:
 
     @property
     def discrepancy(self) -> dict[str, Discrepancy]:
-        """By candidate: what to widen forecasts by; ``.forecast(posterior, N=..., D=...)``."""
+        """By candidate: what to widen forecasts by.
+
+        ``.forecast(posterior, N=..., D=...)`` forecasts with it; so does ``.widen`` on an answer.
+        """
         return {name: record.discrepancy for name, record in self.records.items()}
 
     @property
@@ -238,8 +246,9 @@ class Backtest:
                 chosen = np.isin(record.table, inside)
                 if not chosen.any():
                     continue
-                shares = [weights[name] for weights in sets if name in weights]
-                weight = float(np.mean(shares)) if shares else None
+                part = any(name in weights for weights in sets)
+                shares = [weights.get(name, 0.0) for weights in sets]
+                weight = float(np.mean(shares)) if part else None
                 rows.append(
                     {"domain": domain, "name": name, **record.averaged(chosen), "weight": weight}
                 )

@@ -18,6 +18,7 @@ from scalingfit.allocation.flops import SixND
 from scalingfit.allocation.question import subject
 from scalingfit.allocation.terms import Rule
 from scalingfit.evidence import Backtest, Comparison, Reconciliation
+from scalingfit.evidence.exponents import PLAIN
 from scalingfit.evidence.reconciliation import METHODS
 from scalingfit.evidence.scores import LEVELS, band
 from scalingfit.evidence.track_record import NINETY, Record
@@ -41,9 +42,6 @@ COLORS = (BLUE, ORANGE, GREEN, PINK, INK, SKY, AMBER)
 BINS = 10
 MOST = 0.95  # of the ends of intervals are inside the picture
 Floats = NDArray[np.float64]
-
-PLAIN = {"N", "D"}
-"""Inputs of a law that splits a budget without further ones."""
 
 
 def comparison(

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+import scalingfit as sf
 from scalingfit._errors import InputError
-from scalingfit.evidence.ahead import scored
-from scalingfit.evidence.backtest import Backtest, Record, backtest
+from scalingfit.evidence.ahead import Task, scored
+from scalingfit.evidence.backtest import Backtest, Record, _unstacked, backtest
+from scalingfit.evidence.candidates import candidates
 from scalingfit.evidence.discrepancy import Discrepancy, learn
 from scalingfit.evidence.held import Held, Mixed, Part, Places
-from scalingfit.evidence.mixing import best_weights
+from scalingfit.evidence.horizons import horizons
+from scalingfit.evidence.mixing import Weights, best_weights, mix
 from scalingfit.evidence.scoreboard import conclude
 from scalingfit.evidence.scores import band, coverage, crps, intervals, pit
 from scalingfit.inference import Posterior
@@ -362,7 +365,12 @@ def test_a_mixture_is_the_mixture_of_the_densities() -> None:
     ))  # fmt: skip
     half, whole = np.arange(20), np.arange(40)
     share = np.where(whole < 20, 0.7, 1.0)
-    parts = [Part(low, half, half, np.full(20, 0.3)), Part(high, whole, whole, share)]
+    # The one's forecasts are in the opposite order.
+    backward = Places(**{name: values[::-1] for name, values in vars(low.places).items()})
+    parts = [
+        Part(dataclasses.replace(low, places=backward), whole[::-1][:20], half, np.full(20, 0.3)),
+        Part(high, whole, whole, share),
+    ]
     mixed = Mixed(low.places, parts)
     y = low.places.observed
     densities = [norm.pdf(np.log(y), np.log(m), s) / y for m, s in ((3.0, 0.01), (3.3, 0.02))]
@@ -381,7 +389,7 @@ def test_a_mixture_is_the_mixture_of_the_densities() -> None:
 
 
 def test_laws_are_stacked_by_what_they_foretold_within_the_fitted_runs() -> None:
-    """Curves of two domains, one with a floor and one without: each gets the law that made it."""
+    """Curves of two domains, one with a floor and one without, which get different weights."""
     rng = np.random.default_rng(6)
     X = np.tile(np.logspace(5, 8, 24), 4)
     floor = np.repeat([0.5, 0.6, 0.0, 0.0], 24)
@@ -400,6 +408,7 @@ def test_laws_are_stacked_by_what_they_foretold_within_the_fitted_runs() -> None
     weights = {each.domain: each.weights for each in found.weights}
     assert all(sum(each.values()) == pytest.approx(1) for each in weights.values())
     assert weights["floor"]["power"] > 0.9
+    assert weights["none"]["power_m1"] > weights["floor"]["power_m1"]
     assert set(found.records) == {"power_m1", "power", "stacked"}
     rows = {(row["domain"], row["name"]): row for row in found.by_domain()}
     assert len(rows) == 6
@@ -430,6 +439,73 @@ def test_rolling_cuts_are_stacked_each_by_its_past(runs: Runs) -> None:
     other = found.records["kaplan"].log_score[inside]
     exact = np.logaddexp(np.log(later) + law.log_score[inside], np.log1p(-later) + other)
     np.testing.assert_allclose(stacked.log_score[inside], exact, rtol=1e-6)
+
+
+def test_a_law_that_misses_a_table_is_not_stacked_in_its_domain() -> None:
+    """By hand-made forecasts: of two domains of one table each a law knows the second alone."""
+    X = np.logspace(5, 8, 12)
+    runs = Runs.from_columns({"X": X, "L": 0.5 + 20 * X**-0.3})
+    tasks = [Task.each(place, place, runs, horizons(runs, 5, cuts=[1e7]))[0] for place in (0, 1)]
+
+    def held(places: list[Places], mean: float) -> Held:
+        together = Places.together(places)
+        shape = (50, len(together.observed))
+        return Held(together, np.full(shape, mean), Normal(sigma=np.full(shape, 0.1)), None)
+
+    outer = [task.places for task in tasks]
+    inner = [inside.places for task in tasks if (inside := task.within()) is not None]
+    both, second = (
+        (held(outer, 0.7), held(inner, 0.7)),
+        (held(outer[1:], 0.6), held(inner[1:], 0.6)),
+    )
+    mixed, weights = mix(
+        tasks, ["one", "two"], {"both": both[0], "second": second[0]},
+        {"both": both[1], "second": second[1]},
+    )  # fmt: skip
+    assert mixed is not None
+    assert [(each.domain, set(each.weights)) for each in weights] == [
+        ("one", {"both"}), ("two", {"both", "second"}),
+    ]  # fmt: skip
+    count, share = len(outer[0].observed), weights[1].weights["second"]
+    scores = both[0].log_score()
+    np.testing.assert_allclose(mixed.scores[0, :count], scores[:count])
+    exact = np.logaddexp(np.log1p(-share) + scores[count:], np.log(share) + second[0].log_score())
+    np.testing.assert_allclose(mixed.scores[0, count:], exact)
+    nothing, none = mix(tasks, ["one", "one"], {"second": second[0]}, {"second": second[1]})
+    assert nothing is None
+    assert none == ()
+
+
+def test_cuts_that_fit_one_budget_are_not_stacked_and_named() -> None:
+    budgets = np.repeat([1e18, 1e19, 1e20], 9)
+    N = np.sqrt(budgets / 120) * np.tile(np.geomspace(0.3, 3, 9), 3)
+    law = sf.law("chinchilla").published["besiroglu-2024"].law
+    D = budgets / (6 * N)
+    runs = Runs.from_columns({"N": N, "D": D, "C": budgets, "L": np.asarray(law.loss(N, D))})
+    first, second = Task.each(None, 0, runs, horizons(runs, 7, cuts=[1e18, 1e19]))
+    assert first.within() is None
+    inside = second.within()
+    assert inside is not None
+    assert runs.C[inside.horizon.train].tolist() == [1e18] * 9
+    assert runs.C[inside.horizon.test].tolist() == [1e19] * 9
+    models = candidates(BOTH, "normal", None)
+    said = _unstacked([first, second], [second], models, [None], [])
+    assert said[0].startswith("not stacked at 1 of 2 cuts (1e18): all that is fitted is of one")
+    assert said[1] == "not stacked at cut 2: no law has enough runs in all of its tables"
+    told = _unstacked([second], [second], models, [None], [Weights(None, 1, {"kaplan": 1.0})])
+    assert told == ["stacked at cut 2 without chinchilla, for which some table has too few runs"]
+
+
+def test_an_impossible_run_leaves_the_discrepancy_of_the_others() -> None:
+    """What no draw foretells cannot say how far the others are off."""
+    held = held_with(0.1)
+    means = held.means.copy()
+    means[:, 7] = np.inf
+    partly = learn(dataclasses.replace(held, means=means), held.places.cut)
+    whole = learn(held, held.places.cut)
+    assert partly.discrepancy.rate == pytest.approx(whole.discrepancy.rate, rel=0.3)
+    assert np.isfinite(partly.discrepancy.gain)
+    assert partly.log_score[7] == -np.inf
 
 
 @pytest.mark.parametrize(

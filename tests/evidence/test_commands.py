@@ -81,6 +81,26 @@ def test_compare(comparison: Comparison, file: str, stand_in, tmp_path: Path, ca
     assert plot.read_bytes().startswith(PNG)
 
 
+def test_compare_prints_exponents(comparison: Comparison, file: str, stand_in, capsys) -> None:
+    stand_in("compare", comparison)
+    asked = ["compare", file, "--compute", "1e22", "--exponents", "--omega", "30000"]
+    cli.run(asked)
+    assert "P(|a - .73| < r)" in capsys.readouterr().out
+    cli.run([*asked, "--json"])
+    rows = json.loads(capsys.readouterr().out)["exponents"]["rows"]
+    assert {row["law"] for row in rows} == {"chinchilla", "kaplan", "stacked"}
+    assert len(rows) == 9
+    assert cli.run(["compare", file, "--laws", "kaplan_compute,kaplan_size", "--exponents"]) == 2
+    assert "--exponents are those of laws that split a budget" in capsys.readouterr().err
+
+
+def test_backtest_is_asked_to_stack(tested: Backtest, file: str, stand_in, capsys) -> None:
+    asked = stand_in("backtest", tested)
+    cli.run(["backtest", file, "--stack", "--by", "family", "--domain", "kind"])
+    assert (asked["stack"], asked["by"], asked["domain"]) == (True, "family", "kind")
+    assert "RMSLE" in capsys.readouterr().out
+
+
 def test_over_confident_forecasts_are_a_warning(
     comparison: Comparison, file: str, stand_in, capsys
 ) -> None:

@@ -196,6 +196,7 @@ def test_a_stack_that_foretells_badly_is_told(comparison: Comparison) -> None:
     assert "held 0% of these. Beyond the runs chinchilla is over-confident" in wrong.conclusion
     before, after = (str(found.forecast(N=1e11, D=2e12)) for found in (comparison, wrong))
     assert "held 0% of larger runs foretold from smaller ones: beyond the runs expect more" in after
+    assert "widened by" not in after
     assert "of larger runs" not in before
 
 
@@ -216,6 +217,17 @@ def test_a_stack_is_widened_by_what_its_laws_missed(comparison: Comparison) -> N
     np.testing.assert_allclose(before["L"][..., 0], after["L"][..., 0])
     assert np.log(after["L"][..., 1]).std() > 5 * np.log(before["L"][..., 1]).std()
     assert "where the optimum lies is not widened" in str(wide)
+    # What a budget pays for serving takes no run beyond the others; nor does a budget within them.
+    inside = wrong.frontier([comparison.runs.C.max() / 10])
+    assert "beyond the runs expect more error" in str(inside)
+    assert "widened" not in str(inside)
+    served = {"inference_tokens": 1e16}
+    plain, wide = (each.frontier([1e25], **served) for each in (comparison, wrong))
+    before, after = (each.each["chinchilla"].draws for each in (plain, wide))
+    trained = np.median(np.log10(6 * before["N"] * before["D"] / comparison.runs.C.max()))
+    assert trained < np.log10(1e25 / comparison.runs.C.max()) - 1
+    found = np.log(after["L"]).std()
+    assert found == pytest.approx(np.hypot(np.log(before["L"]).std(), 0.1 * trained), rel=0.15)
 
 
 def test_a_lead_in_forecasts_within_its_error_is_none(comparison: Comparison) -> None:
