@@ -72,7 +72,7 @@ def frontier(
     if {"N", "D"} == set(type(posterior.law).inputs()):
         _equal_loss(axes, posterior, options)
     _mark_reach(axes, float(spent.max()))
-    style.log_axis(axes, "x")
+    style.log_axis(axes, "x", flop=True)
     style.log_axis(axes, "y")
     style.tidy(axes, _title("Where the budget goes", options))
     axes.set(xlabel=_name_of(options), ylabel="parameters N")
@@ -112,7 +112,7 @@ def loss(
     )
     axes.set_xlim(grid[0], grid[-1])
     _mark_reach(axes, float(spent.max()))
-    style.log_axis(axes, "x")
+    style.log_axis(axes, "x", flop=True)
     style.tidy(axes, _title("What it buys", options))
     axes.set(xlabel=_name_of(options), ylabel="loss L [nats]")
     axes.legend(

@@ -47,8 +47,8 @@ def tidy(axes: Axes, title: str = "") -> None:
         axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK)
 
 
-def log_axis(axes: Axes, which: str) -> None:
-    """A log axis with ticks in 1M, 10M, 1B, or as powers of ten where these would not do.
+def log_axis(axes: Axes, which: str, *, flop: bool = False) -> None:
+    """A log axis with ticks in 1M, 10M, 1B, or as powers of ten: of compute, and of huge numbers.
 
     Call it once the limits are final.
     """
@@ -56,7 +56,7 @@ def log_axis(axes: Axes, which: str) -> None:
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     low, high = axis.get_view_interval()
     axis.set_major_locator(FixedLocator(ticks(low, high)))
-    label = power if high >= 1e15 else short
+    label = power if flop or high >= 1e15 else short
     axis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())

@@ -121,7 +121,7 @@ def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str], counted:
     tidy(axes, f"Where each law would spend a budget{_rest(found.standings)}")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    log_axis(axes, "x")
+    log_axis(axes, "x", flop=True)
     log_axis(axes, "y")
     axes.legend(frameon=False, fontsize=8, title="bands: 90 % of the draws", title_fontsize=8)
 

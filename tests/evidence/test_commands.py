@@ -414,6 +414,7 @@ def test_a_law_that_splits_nothing_is_named_beside_those_that_do(comparison: Com
     rule = counting("6ND-non-embedding")
     left, *_ = evidence_plots.comparison(mixed, counting=rule).axes
     assert left.get_xlabel() == "compute C, FLOP (6ND-non-embedding)"
+    assert left.xaxis.get_major_formatter()(2e11) == r"$2\times10^{11}$"
     spent = cost(rule, mixed.runs.N, mixed.runs.D)
     assert left.get_lines()[0].get_xdata()[[0, -1]] == pytest.approx(
         [spent.min(), 100 * spent.max()]
