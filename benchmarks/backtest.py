@@ -20,8 +20,8 @@ from benchmarks.comparison import write
 from benchmarks.speed.problem import environment
 from benchmarks.tables import LAWS, TABLES, Case
 from scalingfit.evidence import Backtest
+from scalingfit.evidence.record import SLACK
 from scalingfit.evidence.scores import band
-from scalingfit.evidence.track_record import SLACK
 
 REPORT = Path(__file__).with_suffix(".md")
 KEPT = Path(__file__).parent / "out" / "backtest"

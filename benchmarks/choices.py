@@ -19,8 +19,8 @@ import scalingfit as sf
 from benchmarks.comparison import write
 from benchmarks.speed.problem import environment
 from scalingfit.evidence.compare import rank
-from scalingfit.evidence.comparison import told_apart
 from scalingfit.evidence.leave_out import LeaveOut, leave_out
+from scalingfit.evidence.standing import told_apart
 from scalingfit.inference import Limits
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs

@@ -14,7 +14,7 @@ from scalingfit.evidence.density import means, noises
 from scalingfit.evidence.discrepancy import learn
 from scalingfit.evidence.held import Forecasts, Held, Places
 from scalingfit.evidence.horizons import Horizon, within
-from scalingfit.evidence.track_record import Record
+from scalingfit.evidence.record import Record
 from scalingfit.inference.fit import check
 from scalingfit.inference.model import Model
 from scalingfit.inference.sampler import sample

@@ -20,7 +20,8 @@ from scalingfit.evidence.candidates import (
 from scalingfit.evidence.held import Held, Mixed
 from scalingfit.evidence.horizons import Horizon, horizons, moved
 from scalingfit.evidence.mixing import STACKED, Weights, mix
-from scalingfit.evidence.track_record import Backtest, Record
+from scalingfit.evidence.record import Record
+from scalingfit.evidence.track_record import Backtest
 from scalingfit.inference.model import Model
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs

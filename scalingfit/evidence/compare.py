@@ -22,9 +22,10 @@ from scalingfit.evidence.candidates import (
     settings_of,
     unweighted,
 )
-from scalingfit.evidence.comparison import Comparison, Standing
+from scalingfit.evidence.comparison import Comparison
 from scalingfit.evidence.horizons import Horizon, horizons, moved
 from scalingfit.evidence.leave_out import LeaveOut, leave_out
+from scalingfit.evidence.standing import Standing
 from scalingfit.runs import Runs
 
 __all__ = ["Comparison", "Standing", "compare", "rank"]

@@ -12,7 +12,7 @@ from scalingfit.inference.programs import prior_values
 
 if TYPE_CHECKING:
     from scalingfit.evidence.comparison import Comparison
-    from scalingfit.evidence.track_record import Record
+    from scalingfit.evidence.record import Record
 
 __all__ = ["conclude", "over_confident"]
 

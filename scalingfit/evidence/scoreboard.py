@@ -11,7 +11,8 @@ from scalingfit.evidence.scores import band
 from scalingfit.evidence.tabulate import laid_out
 
 if TYPE_CHECKING:
-    from scalingfit.evidence.track_record import Backtest, Record
+    from scalingfit.evidence.record import Record
+    from scalingfit.evidence.track_record import Backtest
 
 __all__ = ["conclude", "tables"]
 

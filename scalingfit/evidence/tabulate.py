@@ -10,7 +10,8 @@ import numpy as np
 from scalingfit._errors import listed
 
 if TYPE_CHECKING:
-    from scalingfit.evidence.comparison import Comparison, Standing
+    from scalingfit.evidence.comparison import Comparison
+    from scalingfit.evidence.standing import Standing
 
 __all__ = ["far_runs", "laid_out", "table"]
 

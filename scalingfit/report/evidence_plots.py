@@ -20,8 +20,8 @@ from scalingfit.allocation.terms import Rule
 from scalingfit.evidence import Backtest, Comparison, Reconciliation
 from scalingfit.evidence.exponents import PLAIN
 from scalingfit.evidence.reconciliation import METHODS
+from scalingfit.evidence.record import NINETY, Record
 from scalingfit.evidence.scores import LEVELS, band
-from scalingfit.evidence.track_record import NINETY, Record
 from scalingfit.report._style import (
     AMBER,
     BLUE,

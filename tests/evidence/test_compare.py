@@ -22,10 +22,11 @@ from scalingfit.cli._words import as_typed
 from scalingfit.evidence.budgets import clusters
 from scalingfit.evidence.candidates import candidates
 from scalingfit.evidence.compare import compare, rank
-from scalingfit.evidence.comparison import Comparison, told_apart
+from scalingfit.evidence.comparison import Comparison
 from scalingfit.evidence.leave_out import held_out, leave_out
+from scalingfit.evidence.record import NINETY, Record
 from scalingfit.evidence.stack import Stacked, stack
-from scalingfit.evidence.track_record import NINETY, Record
+from scalingfit.evidence.standing import told_apart
 from scalingfit.inference import Posterior
 from scalingfit.inference.build import build
 from scalingfit.inference.fit import posterior_of
