@@ -378,6 +378,10 @@ def test_exponents_stand_by_law_and_by_count(posterior: Posterior, comparison: C
     assert json.loads(json.dumps(found.as_json()))["rows"][0]["law"] in comparison.posteriors
     alone = exponents({"chinchilla": posterior}, {"chinchilla": 1.0}, rules=["6ND"])
     assert [row.law for row in alone.rows] == ["chinchilla"]
+    equal = law("over_training").published["muennighoff-2023"].law
+    fit: Any = SimpleNamespace(law=equal, noise=None, provenance={}, runs=posterior.runs)
+    (tied,) = exponents({"equal": fit}, {"equal": 1.0}, rules=["6ND"]).rows
+    assert tied.larger == 0
     with pytest.raises(InputError, match="distance between exponents"):
         comparison.exponents(r=0.0)
 
