@@ -17,7 +17,7 @@ from scalingfit.evidence.horizons import Horizon, within
 from scalingfit.evidence.record import Record
 from scalingfit.inference.fit import check
 from scalingfit.inference.model import Model
-from scalingfit.inference.sampler import sample
+from scalingfit.inference.sampler import failures, sample
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
@@ -125,7 +125,7 @@ def foretell(model: Model, tasks: Sequence[Task], settings: Settings) -> tuple[H
         noise=jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *spread),
         loss_se=np.concatenate(known) if known else None,
     )
-    return held, sum(not bool(draws.diagnosis.passes(settings.limits)) for draws in fits)
+    return held, failures(fits, settings)
 
 
 def scored(held: Forecasts, seed: int) -> Record:

@@ -27,7 +27,7 @@ from scalingfit.inference.fit import check
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Model, Prior
 from scalingfit.inference.programs import pack
-from scalingfit.inference.sampler import sample
+from scalingfit.inference.sampler import failures, sample
 from scalingfit.law import Law
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise
@@ -217,7 +217,7 @@ def calibrate(
         name=f"{chosen.name}, {model.noise.name} noise",
         ranks={name: _ranks(truth[name], fits, name) for name in model.sites},
         inside={name: _inside(truth[name], fits, name) for name in model.sites},
-        failed=sum(not bool(draws.diagnosis.passes(settings.limits)) for draws in fits),
+        failed=failures(fits, settings),
         false_alarms=false_alarms,
     )
 

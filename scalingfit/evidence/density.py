@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Model
@@ -20,7 +21,15 @@ from scalingfit.law import Law
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
-__all__ = ["coordinates", "log_density", "log_likelihood", "means", "new_runs", "noises"]
+__all__ = [
+    "coordinates",
+    "log_density",
+    "log_likelihood",
+    "log_mean",
+    "means",
+    "new_runs",
+    "noises",
+]
 
 Floats = NDArray[np.float64]
 
@@ -69,6 +78,11 @@ def log_likelihood(noise: Noise, mean: Floats, observed: Floats, loss_se: Any = 
     """Log density of losses about means; leaves of `noise` broadcast against (draw, run)."""
     with jax.enable_x64(True):
         return np.asarray(_likelihood_program(noise, mean, observed, loss_se))
+
+
+def log_mean(densities: Floats) -> Any:
+    """Log of the mean density over the draws, on the first axis."""
+    return logsumexp(densities, axis=0) - np.log(len(densities))
 
 
 def new_runs(noise: Noise, mean: Floats, loss_se: Any = None, seed: int = 0) -> Floats:

@@ -94,15 +94,16 @@ class Discrepancy:
         random = np.random.default_rng(seed)
         draws = dict(answer.draws)
         error = random.standard_normal((*next(iter(draws.values())).shape[:-1], 1))
-        for name in set(LOSSES) & set(draws):
+        losses = [name for name in LOSSES if name in draws]
+        for name in losses:
             draws[name] = draws[name] * np.exp(self.sd(distance) * error)
-        losses = "the loss is " if len(draws) > len(set(LOSSES) & set(draws)) else ""
+        which = "the loss is " if len(draws) > len(losses) else ""
         return dataclasses.replace(
             answer,
             draws=draws,
             messages=(
                 *answer.messages,
-                f"{losses}widened by {self.rate:.3g} of log loss for each factor of ten beyond the "
+                f"{which}widened by {self.rate:.3g} of log loss for each factor of ten beyond the "
                 "largest run",
             ),
             provenance={**answer.provenance, "discrepancy": self.rate},

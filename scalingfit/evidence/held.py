@@ -10,9 +10,8 @@ from typing import Protocol
 import jax
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
-from scalingfit.evidence.density import log_likelihood, new_runs
+from scalingfit.evidence.density import log_likelihood, log_mean, new_runs
 from scalingfit.noise import Noise
 
 __all__ = ["RATES", "Forecasts", "Held", "Mixed", "Part", "Places"]
@@ -119,7 +118,7 @@ class Held:
     def log_score(self, rate: float = 0.0) -> Floats:
         """Log predictive density of each run, (run,), with a discrepancy."""
         found = log_likelihood(self.noise, self.means, self.places.observed, self._spread(rate))
-        return np.asarray(logsumexp(found, axis=0) - np.log(len(found)))
+        return np.asarray(log_mean(found))
 
     def new_runs(self, rate: float | Floats = 0.0, seed: int = 0) -> Floats:
         """Draws of the runs' losses, (draw, run), with a discrepancy."""

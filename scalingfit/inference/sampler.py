@@ -11,7 +11,7 @@ import contextlib
 import functools
 import itertools
 import queue
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
@@ -23,7 +23,7 @@ from scalingfit.inference.programs import bucket, group_size
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
-__all__ = ["sample", "workplaces"]
+__all__ = ["failures", "sample", "workplaces"]
 
 Report = Callable[[int], None]
 
@@ -111,6 +111,11 @@ def _attempt(
         return
     with ThreadPoolExecutor(len(devices)) as threads:
         yield from threads.map(work, *zip(*groups, strict=True))
+
+
+def failures(fits: Iterable[Draws], settings: Settings) -> int:
+    """How many fits did not converge."""
+    return sum(not bool(draws.diagnosis.passes(settings.limits)) for draws in fits)
 
 
 def workplaces() -> list[jax.Device]:

@@ -21,7 +21,7 @@ from scalingfit.evidence import Backtest, Comparison, Reconciliation
 from scalingfit.evidence.exponents import PLAIN
 from scalingfit.evidence.reconciliation import METHODS
 from scalingfit.evidence.record import NINETY, Record
-from scalingfit.evidence.scores import LEVELS, band
+from scalingfit.evidence.scores import LEVELS, band, coverage
 from scalingfit.report._style import (
     AMBER,
     BLUE,
@@ -209,8 +209,8 @@ def _pit(axes: Axes, record: Record, name: str, color: str) -> None:
 
 def _coverage(axes: Axes, record: Record, color: str) -> None:
     for ends, style in ((record.ends, "-"), (record.wide_ends, "--")):
-        inside = (ends[:, 0] <= record.observed) & (record.observed <= ends[:, 1])
-        axes.plot(LEVELS, inside.mean(axis=-1), style, marker="o", markersize=4, color=color)
+        found = coverage(ends, record.observed)
+        axes.plot(LEVELS, found, style, marker="o", markersize=4, color=color)
 
 
 def _errors(axes: Axes, record: Record, color: str) -> None:
