@@ -24,3 +24,8 @@ def each_fit(function: Callable[..., Any]) -> Any:
         return jax.tree.map(lambda leaf: leaf[None], function(*alone))
 
     return many
+
+
+def once(values: Any) -> Any:
+    """The same values, computed here: on a CPU XLA else does it again wherever they are used."""
+    return jax.lax.optimization_barrier(values) if jax.default_backend() == "cpu" else values

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from scalingfit.inference.lanes import once
+
 __all__ = ["Ascent", "Whitening", "climb", "climb_each", "find_mode"]
 
 ITERATIONS = 1000
@@ -54,7 +56,7 @@ class Whitening:
 
     def colour(self, white: Array) -> Array:
         """From whitened coordinates to the sampled ones."""
-        return self.mode + jnp.sum(self.factor * white, axis=-1)
+        return once(self.mode + jnp.sum(self.factor * white, axis=-1))
 
 
 def find_mode(log_density: Callable[[Array], Array], starts: Array) -> tuple[Whitening, Array]:

@@ -28,7 +28,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from scalingfit.inference.lanes import each_fit
+from scalingfit.inference.lanes import each_fit, once
 
 __all__ = ["MAX_DEPTH", "Chain", "Row", "begin", "segment"]
 
@@ -58,7 +58,8 @@ class Chain:
     momentum_sums : array, shape (2, dim)
         Sum of the momenta in the tree and in the subtree.
     checkpoints : array, shape (2, MAX_DEPTH, dim)
-        Momenta at the left ends of unfinished subtrees, and the momentum sums there.
+        Momenta at the left ends of unfinished subtrees, and the momentum sums there, in which
+        these count half.
     energy, acceptance_sum : scalar
         Total energy at the start of the trajectory; sum of acceptance probabilities along it.
     counters : array of int, shape (5,)
@@ -176,7 +177,8 @@ def segment(
 
     def advance(carry: tuple[Chain, Array, Array]) -> tuple[Chain, Array, Array]:
         chains, rows, done = carry
-        chains, row = step(chains, normals[done], uniforms[done], target, acceptance)
+        normal, uniform = once((normals[done], uniforms[done]))
+        chains, row = step(chains, normal, uniform, target, acceptance)
         return chains, rows.at[done].set(row), done + 1
 
     rows = jnp.zeros((TURNS, *keys.shape, dim + 5), real)
@@ -200,13 +202,13 @@ def _turn(
     position, momentum, gradient = end
     nowhere = first_turn & ~jnp.isfinite(log_density) & (leapfrogs < HALVINGS)
     change = chain.energy - (0.5 * _dot(momentum, momentum) - log_density)
-    log_weight = jnp.where(jnp.isnan(change), -jnp.inf, change)
+    log_weight = once(jnp.where(jnp.isnan(change), -jnp.inf, change))
     diverging = ~(log_weight > -DIVERGENCE)
 
     # The leaf joins the subtree, whose proposal is drawn in proportion to the weights.
     first = leaf == 0
     weight = jnp.where(first, log_weight, jnp.logaddexp(chain.log_weights[1], log_weight))
-    take = first | (jnp.log(uniform[0]) < log_weight - weight)
+    weight, take = once((weight, first | (jnp.log(uniform[0]) < log_weight - weight)))
     proposed = jnp.concatenate([position, gradient, log_density[None]])
     subtree = jnp.where(take, proposed, chain.proposals[1])
     subtree_sum = jnp.where(first, momentum, chain.momentum_sums[1] + momentum)
@@ -216,6 +218,7 @@ def _turn(
     stopped = turning | diverging
     complete = (leaf + 1 == 2**depth) & ~stopped
     prefer = complete & (jnp.log(uniform[1]) < weight - chain.log_weights[0])
+    complete, prefer = once((complete, prefer))
     tree = jnp.where(prefer | first_turn, subtree, chain.proposals[0])
     tree_weight = jnp.where(
         complete, jnp.logaddexp(chain.log_weights[0], weight), chain.log_weights[0]
@@ -224,9 +227,10 @@ def _turn(
     nearer = jnp.zeros_like(end).at[0].set(0.5 * position)
     end = jnp.where(nowhere, nearer, end)
     ends = jnp.where((jnp.arange(2) == direction)[:, None, None], end, chain.ends)
-    turned = _is_turning(tree_sum, ends[0, 1], ends[1, 1])
+    left, right = ends[:, 1]
+    turned = _is_turning(tree_sum - 0.5 * (left + right), left, right)
     drawn = ~first_turn & (stopped | (complete & (turned | (depth + 1 == MAX_DEPTH))))
-    ended = drawn | (first_turn & ~nowhere)
+    drawn, ended, tree = once((drawn, drawn | (first_turn & ~nowhere), tree))
 
     acceptance_sum = chain.acceptance_sum + jnp.exp(jnp.minimum(log_weight, 0.0))
     accepted = acceptance_sum / (leapfrogs + 1)
@@ -267,7 +271,7 @@ def _leapfrog(evaluate: Evaluate, chain: Chain) -> tuple[Array, Array]:
     momentum = momentum + 0.5 * step * gradient
     position = position + step * momentum
     value, gradient = evaluate(position)
-    return jnp.stack([position, momentum + 0.5 * step * gradient, gradient]), value
+    return once((jnp.stack([position, momentum + 0.5 * step * gradient, gradient]), value))
 
 
 def _check(
@@ -282,15 +286,22 @@ def _check(
     closes = jax.lax.population_count(leaf & ~(leaf + 1))  # trailing ones
     slots = jnp.arange(MAX_DEPTH)
     opening = ((slots == slot) & (leaf % 2 == 0))[:, None]
-    kept = jnp.where(opening, jnp.stack([momentum, momentum_sum])[:, None], checkpoints)
+    left = once(jnp.stack([momentum, momentum_sum - 0.5 * momentum]))
+    kept = once(jnp.where(opening, left[:, None], checkpoints))
     closing = (slots <= slot) & (slots > slot - closes)
-    span = momentum_sum - kept[1] + kept[0]
-    return kept, jnp.any(closing & _is_turning(span, kept[0], momentum))
+    return kept, jnp.any(closing & _is_turning(left[1] - kept[1], kept[0], momentum))
 
 
-def _is_turning(momentum_sum: Array, left: Array, right: Array) -> Array:
-    """Generalised U-turn; the ends count half, as in the trapezoidal rule."""
-    span = momentum_sum - 0.5 * (left + right)
+def _is_turning(span: Array, left: Array, right: Array) -> Array:
+    """Generalised U-turn.
+
+    Parameters
+    ----------
+    span : array, shape (..., dim)
+        Sum of the momenta, of which those at the ends count half, as in the trapezoidal rule.
+    left, right : array, shape (..., dim)
+        Momenta at the ends.
+    """
     return (_dot(span, left) <= 0) | (_dot(span, right) <= 0)
 
 
@@ -302,12 +313,10 @@ def _renew(chain: Chain, proposal: Array, momentum: Array, ended: Array) -> Chai
     """Where a transition has ended, begin the next one at its proposal."""
     dim = momentum.shape[0]
     end = jnp.stack([proposal[:dim], momentum, proposal[dim : 2 * dim]])
-    fresh = jnp.stack([proposal, chain.proposals[1]])
     reset = jnp.where(jnp.arange(5) < 3, 0, chain.counters)
     return dataclasses.replace(
         chain,
         ends=jnp.where(ended, end, chain.ends),
-        proposals=jnp.where(ended, fresh, chain.proposals),
         log_weights=jnp.where(ended, 0.0, chain.log_weights),
         momentum_sums=jnp.where(ended, momentum, chain.momentum_sums),
         energy=jnp.where(ended, 0.5 * _dot(momentum, momentum) - proposal[-1], chain.energy),
