@@ -52,7 +52,8 @@ def row(name: str, rounds: list[dict[str, Any]], ours: list[dict[str, Any]]) -> 
         for which, those in (("theirs", rounds), ("ours", ours))
     }
     apart = np.abs(mean["theirs"] - mean["ours"]) / np.mean([one["sd"] for one in ours], axis=0)
-    noise = 3 * np.sqrt(sum(1 / np.sum([one["ess"] for one in those]) for those in (rounds, ours)))
+    # Rounds may have the same draws, and count as one.
+    noise = 3 * np.sqrt(sum(1 / np.mean([one["ess"] for one in those]) for those in (rounds, ours)))
     verdict = "" if apart.max() < max(TOLERANCE, noise) else " (disagrees)"
     return [
         title,

@@ -26,6 +26,7 @@ __all__ = [
     "log_density",
     "log_likelihood",
     "log_mean",
+    "log_predictive",
     "means",
     "new_runs",
     "noises",
@@ -85,10 +86,40 @@ def log_mean(densities: Floats) -> Any:
     return logsumexp(densities, axis=0) - np.log(len(densities))
 
 
-def new_runs(noise: Noise, mean: Floats, loss_se: Any = None, seed: int = 0) -> Floats:
-    """Losses of new runs about means, (draw, run)."""
+def log_predictive(
+    noise: Noise, mean: Floats, observed: Floats, loss_se: Any, errors: Floats
+) -> Floats:
+    """Log of the mean density of losses over the draws, with each of several errors of the law.
+
+    Parameters
+    ----------
+    noise : Noise
+        Leaves of shape (draw, run).
+    mean : array, shape (draw, run)
+        The law's loss.
+    observed : array, shape (run,)
+    loss_se : array, shape (run,), or None
+        Known standard errors of the observed losses.
+    errors : array, shape (error, run)
+        Standard deviations relative to the law's loss. The noise adds them to its own scatter in
+        quadrature, which is exact for normal noise.
+
+    Returns
+    -------
+    array, shape (error, run)
+    """
     with jax.enable_x64(True):
-        return np.asarray(_replicate_program(noise, mean, loss_se, jax.random.key(seed)))
+        return np.asarray(_predictive_program(noise, mean, observed, loss_se, errors))
+
+
+def new_runs(noise: Noise, mean: Floats, loss_se: Any, errors: Floats, seed: int) -> Floats:
+    """Losses of new runs, (error, draw, run), with each of several errors of the law.
+
+    Arguments are those of `log_predictive`. All errors take the same random numbers.
+    """
+    with jax.enable_x64(True):
+        key = jax.random.key(seed)
+        return np.asarray(_replicate_program(noise, mean, loss_se, errors, key))
 
 
 def _flat(model: Model, draws: Draws) -> tuple[Any, Any]:
@@ -113,6 +144,27 @@ def _likelihood_program(noise: Noise, mean: Array, observed: Array, loss_se: Any
 
 
 @jax.jit
-def _replicate_program(noise: Noise, mean: Array, loss_se: Any, key: Array) -> Array:
-    spread = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, mean.shape), noise)
-    return jnp.asarray(spread.observe(mean, loss_se).sample(key))
+def _predictive_program(
+    noise: Noise, mean: Array, observed: Array, loss_se: Any, errors: Array
+) -> Array:
+    def one(error: Array) -> Array:
+        about = noise.observe(mean, _spread(mean, loss_se, error))
+        return jax.nn.logsumexp(about.log_prob(observed), axis=0) - jnp.log(len(mean))
+
+    found: Array = jax.lax.map(one, errors)
+    return found
+
+
+@jax.jit
+def _replicate_program(noise: Noise, mean: Array, loss_se: Any, errors: Array, key: Array) -> Array:
+    def one(error: Array) -> Array:
+        drawn: Array = noise.observe(mean, _spread(mean, loss_se, error)).sample(key)
+        return drawn
+
+    return jax.vmap(one)(errors)
+
+
+def _spread(mean: Array, loss_se: Any, error: Array) -> Array:
+    """Of losses besides the noise, in units of the loss."""
+    finite = jnp.where(jnp.isfinite(mean), mean, 0.0)
+    return jnp.hypot(finite * error, 0.0 if loss_se is None else loss_se)

@@ -11,15 +11,18 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit.evidence.density import log_likelihood, log_mean, new_runs
+from scalingfit.evidence.density import log_predictive, new_runs
 from scalingfit.noise import Noise
 
 __all__ = ["RATES", "Forecasts", "Held", "Mixed", "Part", "Places"]
 
-Floats = NDArray[np.float64]
+type Floats = NDArray[np.float64]
+type Rates = Sequence[float | Floats]  # of a discrepancy: each for all runs, or of shape (run,)
 
 RATES = np.concatenate([[0.0], np.geomspace(1e-4, 0.5, 38)])
 """Discrepancies tried: relative error a factor of ten away."""
+
+PLAIN = (0.0,)
 
 THINNED = 500
 """Draws that the scores with a discrepancy are made from: there are many rates to try."""
@@ -79,8 +82,8 @@ class Forecasts(Protocol):
     def scores(self) -> Floats:
         """Log predictive density of each run with each of `RATES`, (rate, run)."""
 
-    def new_runs(self, rate: float | Floats = 0.0, seed: int = 0) -> Floats:
-        """Draws of the runs' losses, (draw, run), with a discrepancy."""
+    def new_runs(self, rates: Rates = PLAIN, seed: int = 0) -> Floats:
+        """Draws of the runs' losses, (rate, draw, run), with each of several discrepancies."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -113,25 +116,21 @@ class Held:
             noise=jax.tree.map(lambda leaf: leaf[::step], self.noise),
             loss_se=self.loss_se,
         )
-        return np.stack([self.log_score(), *(few.log_score(rate) for rate in RATES[1:])])
+        return np.concatenate([self.log_scores(), few.log_scores(list(RATES[1:]))])
 
-    def log_score(self, rate: float = 0.0) -> Floats:
-        """Log predictive density of each run, (run,), with a discrepancy."""
-        found = log_likelihood(self.noise, self.means, self.places.observed, self._spread(rate))
-        return np.asarray(log_mean(found))
+    def log_scores(self, rates: Rates = PLAIN) -> Floats:
+        """Log predictive density of each run with each of several discrepancies, (rate, run)."""
+        observed, errors = self.places.observed, self._errors(rates)
+        return log_predictive(self.noise, self.means, observed, self.loss_se, errors)
 
-    def new_runs(self, rate: float | Floats = 0.0, seed: int = 0) -> Floats:
-        """Draws of the runs' losses, (draw, run), with a discrepancy."""
-        return new_runs(self.noise, self.means, self._spread(rate), seed)
+    def new_runs(self, rates: Rates = PLAIN, seed: int = 0) -> Floats:
+        """Draws of the runs' losses, (rate, draw, run), with each of several discrepancies."""
+        return new_runs(self.noise, self.means, self.loss_se, self._errors(rates), seed)
 
-    def _spread(self, rate: float | Floats) -> Floats:
-        """Errors of the losses besides the noise, in units of the loss, (draw, run).
-
-        The noise adds them to its own scatter in quadrature, which is exact for normal noise.
-        """
-        share = rate * np.log10(np.maximum(self.places.distance, 1.0))
-        error = np.where(np.isfinite(self.means), self.means, 0.0) * share
-        return np.hypot(error, 0.0 if self.loss_se is None else self.loss_se)
+    def _errors(self, rates: Rates) -> Floats:
+        """Relative errors of the law at each run, (rate, run)."""
+        share = np.log10(np.maximum(self.places.distance, 1.0))
+        return np.stack([rate * share for rate in rates])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -182,23 +181,24 @@ class Mixed:
                 found[:, part.at] = np.logaddexp(found[:, part.at], weighed)
         return found
 
-    def new_runs(self, rate: float | Floats = 0.0, seed: int = 0) -> Floats:
-        """Draws of the runs' losses, (draw, run), with a discrepancy."""
-        rates = np.broadcast_to(rate, self.places.observed.shape)
+    def new_runs(self, rates: Rates = PLAIN, seed: int = 0) -> Floats:
+        """Draws of the runs' losses, (rate, draw, run), with each of several discrepancies."""
+        whole = np.stack([np.broadcast_to(rate, self.places.observed.shape) for rate in rates])
         each = []
         for part in self.parts:
-            own = np.zeros(len(part.forecasts.places.observed))
-            own[part.columns] = rates[part.at]
-            each.append(part.forecasts.new_runs(own, seed)[:, part.columns])
+            own = np.zeros((len(whole), len(part.forecasts.places.observed)))
+            own[:, part.columns] = whole[:, part.at]
+            each.append(part.forecasts.new_runs(list(own), seed)[..., part.columns])
         return self._drawn(each, seed)
 
     def _drawn(self, each: Sequence[Floats], seed: int) -> Floats:
-        """Take every draw of every run from one of the laws, by chance."""
-        size = (len(each[0]), len(self.places.observed))
-        chance, found = np.random.default_rng(seed).random(size), np.empty(size)
+        """Take every draw of every run, (..., draw, run), from one of the laws, by chance."""
+        *several, count, _ = each[0].shape
+        size = (count, len(self.places.observed))
+        chance, found = np.random.default_rng(seed).random(size), np.empty((*several, *size))
         below = np.zeros(size[1])
         for part, draws in zip(self.parts, each, strict=True):
             later = chance[:, part.at] >= below[part.at]
-            found[:, part.at] = np.where(later, draws, found[:, part.at])
+            found[..., part.at] = np.where(later, draws, found[..., part.at])
             below[part.at] += part.share
         return found

@@ -77,7 +77,7 @@ def mix(
     for task in tasks:
         groups.setdefault((domains[task.place], task.number), []).append(task)
     made = {law: {*outer[law].places.fits} & {*inner[law].places.fits} for law in inner}
-    scores = {law: held.log_score() for law, held in inner.items()}
+    scores = {law: held.log_scores()[0] for law, held in inner.items()}
     found: dict[tuple[Any, int], dict[str, float]] = {}
     for group, members in groups.items():
         fits_of = {task.fit for task in members}

@@ -62,7 +62,8 @@ class Record(Places):
     @classmethod
     def of(cls, held: Forecasts, learned: Learned, seed: int = 0) -> Record:
         """Score forecasts."""
-        observed, draws = held.places.observed, held.new_runs(seed=seed)
+        observed = held.places.observed
+        draws, wide = held.new_runs([0.0, learned.rate], seed)
         return cls(
             **vars(held.places),
             point=np.median(draws, axis=0),
@@ -71,7 +72,7 @@ class Record(Places):
             pit=pit(draws, observed),
             ends=intervals(draws),
             law_ends=intervals(held.means),
-            wide_ends=intervals(held.new_runs(learned.rate, seed)),
+            wide_ends=intervals(wide),
             wide_log_score=learned.log_score,
             discrepancy=learned.discrepancy,
         )

@@ -26,6 +26,14 @@ def each_fit(function: Callable[..., Any]) -> Any:
     return many
 
 
-def once(values: Any) -> Any:
-    """The same values, computed here: on a CPU XLA else does it again wherever they are used."""
-    return jax.lax.optimization_barrier(values) if jax.default_backend() == "cpu" else values
+def once[Values](values: Values) -> Values:
+    """The same arrays, computed here and not again for every element of what uses them.
+
+    On a CPU XLA writes cheap operations into each loop that reads their results, even where these
+    are scalars that a whole chain of them leads to. On an accelerator, where starting another loop
+    costs more than arithmetic, it may.
+    """
+    if jax.default_backend() != "cpu":
+        return values
+    found: Values = jax.lax.optimization_barrier(values)
+    return found

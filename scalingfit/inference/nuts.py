@@ -12,8 +12,8 @@ place of its own in the output; the rows that hold draws are picked out afterwar
 loop has a fixed length, and its program serves any number of draws, for warm-up and for sampling.
 
 The target is whitened: positions are coordinates in which the posterior is close to a standard
-normal, so the mass matrix is the identity. What belongs together is one array, because on a CPU
-the time of a turn beyond the gradient goes by the number of arrays, not by their size.
+normal, so the mass matrix is the identity. What belongs together is one array, and what decides
+over many elements is computed `once`: on a CPU that is most of a turn beyond the gradient.
 """
 
 from __future__ import annotations

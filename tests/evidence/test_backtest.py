@@ -96,7 +96,7 @@ def test_a_drift_is_learned(rate: float) -> None:
     # The standard error of a scale from 300 runs is 4 %; the rates tried are 26 % apart.
     assert found.discrepancy.rate == pytest.approx(rate, rel=0.3)
     assert found.discrepancy.gain > 20
-    assert found.log_score.sum() > held.log_score().sum() + 20
+    assert found.log_score.sum() > held.log_scores().sum() + 20
 
 
 def test_no_drift_is_learned_where_there_is_none() -> None:
@@ -111,7 +111,7 @@ def test_the_log_score_is_the_normal_density() -> None:
     observed = held.places.observed
     sd = np.hypot(0.01, 0.05 * np.log10(held.places.distance))
     exact = norm.logpdf(np.log(observed), np.log(3), sd) - np.log(observed)
-    np.testing.assert_allclose(held.log_score(0.05), exact, rtol=1e-6)
+    np.testing.assert_allclose(held.log_scores([0.05])[0], exact, rtol=1e-6)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.05])
@@ -121,8 +121,8 @@ def test_draws_of_an_infinite_loss_take_nothing_from_the_others(rate: float) -> 
     means = held.means.copy()
     means[:100] = np.inf
     partly = dataclasses.replace(held, means=means)
-    np.testing.assert_allclose(partly.log_score(rate), held.log_score(rate) + np.log(0.8))
-    new = partly.new_runs(rate)
+    np.testing.assert_allclose(partly.log_scores([rate]), held.log_scores([rate]) + np.log(0.8))
+    new = partly.new_runs([rate])[0]
     assert np.all(np.isposinf(new[:100]))
     assert np.all(np.isfinite(new[100:]))
     ends = intervals(new, [0.5, 0.9])
@@ -376,14 +376,14 @@ def test_a_mixture_is_the_mixture_of_the_densities() -> None:
     densities = [norm.pdf(np.log(y), np.log(m), s) / y for m, s in ((3.0, 0.01), (3.3, 0.02))]
     exact = np.log(np.where(whole < 20, 0.3 * densities[0], 0.0) + share * densities[1])
     np.testing.assert_allclose(mixed.scores[0], exact, rtol=1e-6)
-    new = mixed.new_runs(seed=1)
+    new = mixed.new_runs(seed=1)[0]
     below = np.mean(new < 3.15, axis=0)
     # Means are 0.095 apart in log loss, which is five standard deviations of the wider one.
     error = 5 * np.sqrt(0.21 / 20_000)
     assert np.all(np.abs(below - (1 - share)) < error + 0.01)
     assert np.all(mixed.means[:, 20:] == 3.3)
     assert np.abs(np.mean(mixed.means[:, :20] == 3.0, axis=0) - 0.3).max() < error
-    wide = mixed.new_runs(np.where(whole < 30, 0.0, 0.1), seed=1)
+    wide = mixed.new_runs([np.where(whole < 30, 0.0, 0.1)], seed=1)[0]
     np.testing.assert_array_equal(wide[:, :30], new[:, :30])
     assert np.all(wide[:, 30:].std(axis=0) > new[:, 30:].std(axis=0))
 
@@ -467,9 +467,11 @@ def test_a_law_that_misses_a_table_is_not_stacked_in_its_domain() -> None:
         ("one", {"both"}), ("two", {"both", "second"}),
     ]  # fmt: skip
     count, share = len(outer[0].observed), weights[1].weights["second"]
-    scores = both[0].log_score()
+    scores = both[0].log_scores()[0]
     np.testing.assert_allclose(mixed.scores[0, :count], scores[:count])
-    exact = np.logaddexp(np.log1p(-share) + scores[count:], np.log(share) + second[0].log_score())
+    exact = np.logaddexp(
+        np.log1p(-share) + scores[count:], np.log(share) + second[0].log_scores()[0]
+    )
     np.testing.assert_allclose(mixed.scores[0, count:], exact)
     nothing, none = mix(tasks, ["one", "one"], {"second": second[0]}, {"second": second[1]})
     assert nothing is None
