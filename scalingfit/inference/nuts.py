@@ -286,10 +286,10 @@ def _check(
     closes = jax.lax.population_count(leaf & ~(leaf + 1))  # trailing ones
     slots = jnp.arange(MAX_DEPTH)
     opening = ((slots == slot) & (leaf % 2 == 0))[:, None]
-    left = once(jnp.stack([momentum, momentum_sum - 0.5 * momentum]))
-    kept = once(jnp.where(opening, left[:, None], checkpoints))
+    here = once(jnp.stack([momentum, momentum_sum - 0.5 * momentum]))
+    kept = once(jnp.where(opening, here[:, None], checkpoints))
     closing = (slots <= slot) & (slots > slot - closes)
-    return kept, jnp.any(closing & _is_turning(left[1] - kept[1], kept[0], momentum))
+    return kept, jnp.any(closing & _is_turning(here[1] - kept[1], kept[0], momentum))
 
 
 def _is_turning(span: Array, left: Array, right: Array) -> Array:
