@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Model
@@ -25,7 +24,6 @@ __all__ = [
     "coordinates",
     "log_density",
     "log_likelihood",
-    "log_mean",
     "log_predictive",
     "means",
     "new_runs",
@@ -79,11 +77,6 @@ def log_likelihood(noise: Noise, mean: Floats, observed: Floats, loss_se: Any = 
     """Log density of losses about means; leaves of `noise` broadcast against (draw, run)."""
     with jax.enable_x64(True):
         return np.asarray(_likelihood_program(noise, mean, observed, loss_se))
-
-
-def log_mean(densities: Floats) -> Any:
-    """Log of the mean density over the draws, on the first axis."""
-    return logsumexp(densities, axis=0) - np.log(len(densities))
 
 
 def log_predictive(
@@ -165,6 +158,6 @@ def _replicate_program(noise: Noise, mean: Array, loss_se: Any, errors: Array, k
 
 
 def _spread(mean: Array, loss_se: Any, error: Array) -> Array:
-    """Of losses besides the noise, in units of the loss."""
+    """Errors of losses besides the noise, (draw, run), in units of the loss."""
     finite = jnp.where(jnp.isfinite(mean), mean, 0.0)
     return jnp.hypot(finite * error, 0.0 if loss_se is None else loss_se)

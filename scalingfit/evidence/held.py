@@ -16,13 +16,11 @@ from scalingfit.noise import Noise
 
 __all__ = ["RATES", "Forecasts", "Held", "Mixed", "Part", "Places"]
 
-type Floats = NDArray[np.float64]
+Floats = NDArray[np.float64]
 type Rates = Sequence[float | Floats]  # of a discrepancy: each for all runs, or of shape (run,)
 
 RATES = np.concatenate([[0.0], np.geomspace(1e-4, 0.5, 38)])
 """Discrepancies tried: relative error a factor of ten away."""
-
-PLAIN = (0.0,)
 
 THINNED = 500
 """Draws that the scores with a discrepancy are made from: there are many rates to try."""
@@ -82,7 +80,7 @@ class Forecasts(Protocol):
     def scores(self) -> Floats:
         """Log predictive density of each run with each of `RATES`, (rate, run)."""
 
-    def new_runs(self, rates: Rates = PLAIN, seed: int = 0) -> Floats:
+    def new_runs(self, rates: Rates, seed: int = 0) -> Floats:
         """Draws of the runs' losses, (rate, draw, run), with each of several discrepancies."""
 
 
@@ -118,12 +116,12 @@ class Held:
         )
         return np.concatenate([self.log_scores(), few.log_scores(list(RATES[1:]))])
 
-    def log_scores(self, rates: Rates = PLAIN) -> Floats:
+    def log_scores(self, rates: Rates = (0.0,)) -> Floats:
         """Log predictive density of each run with each of several discrepancies, (rate, run)."""
         observed, errors = self.places.observed, self._errors(rates)
         return log_predictive(self.noise, self.means, observed, self.loss_se, errors)
 
-    def new_runs(self, rates: Rates = PLAIN, seed: int = 0) -> Floats:
+    def new_runs(self, rates: Rates, seed: int = 0) -> Floats:
         """Draws of the runs' losses, (rate, draw, run), with each of several discrepancies."""
         return new_runs(self.noise, self.means, self.loss_se, self._errors(rates), seed)
 
@@ -181,7 +179,7 @@ class Mixed:
                 found[:, part.at] = np.logaddexp(found[:, part.at], weighed)
         return found
 
-    def new_runs(self, rates: Rates = PLAIN, seed: int = 0) -> Floats:
+    def new_runs(self, rates: Rates, seed: int = 0) -> Floats:
         """Draws of the runs' losses, (rate, draw, run), with each of several discrepancies."""
         whole = np.stack([np.broadcast_to(rate, self.places.observed.shape) for rate in rates])
         each = []

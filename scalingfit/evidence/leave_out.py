@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
-from scalingfit.evidence.density import log_likelihood, log_mean, means, noises
+from scalingfit.evidence.density import log_likelihood, means, noises
 from scalingfit.inference.model import Model
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.sampler import failures, sample
@@ -93,8 +94,8 @@ def leave_out(
         model, runs = posterior.model, posterior.runs
         left = [groups == group for group in far]
         densities, failed = held_out(model, runs, left, settings)
-        elpd_i[far] = [log_mean(density.sum(axis=-1)) for density in densities]
-    p = float(np.sum(log_mean(together.reshape(-1, together.shape[-1])) - elpd_i))
+        elpd_i[far] = [_log_mean(density.sum(axis=-1)) for density in densities]
+    p = float(np.sum(_log_mean(together.reshape(-1, together.shape[-1])) - elpd_i))
     exact = dataclasses.replace(
         found,
         elpd=float(elpd_i.sum()),
@@ -152,3 +153,8 @@ def _psis(posterior: Posterior, log_likelihoods: Floats) -> Any:
         warnings.simplefilter("ignore", UserWarning)
         stats: Any = arviz_stats
         return stats.loo(tree, pointwise=True)
+
+
+def _log_mean(densities: Floats) -> Any:
+    """Log of the mean density over the draws, on the first axis."""
+    return logsumexp(densities, axis=0) - np.log(len(densities))

@@ -1,4 +1,4 @@
-"""The axis of fits, which the programs of all of them share."""
+"""How programs are laid out: the axis of fits, and what is computed once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-__all__ = ["each_fit"]
+__all__ = ["each_fit", "once"]
 
 
 def each_fit(function: Callable[..., Any]) -> Any:
@@ -30,8 +30,8 @@ def once[Values](values: Values) -> Values:
     """The same arrays, computed here and not again for every element of what uses them.
 
     On a CPU XLA writes cheap operations into each loop that reads their results, even where these
-    are scalars that a whole chain of them leads to. On an accelerator, where starting another loop
-    costs more than arithmetic, it may.
+    are scalars that a whole chain of them leads to; derivatives by these arrays likewise. On an
+    accelerator, where starting a kernel costs more than arithmetic, XLA is left free to.
     """
     if jax.default_backend() != "cpu":
         return values

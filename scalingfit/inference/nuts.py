@@ -12,8 +12,8 @@ place of its own in the output; the rows that hold draws are picked out afterwar
 loop has a fixed length, and its program serves any number of draws, for warm-up and for sampling.
 
 The target is whitened: positions are coordinates in which the posterior is close to a standard
-normal, so the mass matrix is the identity. What belongs together is one array, and what decides
-over many elements is computed `once`: on a CPU that is most of a turn beyond the gradient.
+normal, so the mass matrix is the identity. What belongs together is one array, and what many
+elements are computed from is computed `once`: on a CPU, to do so again took half of a turn.
 """
 
 from __future__ import annotations
@@ -259,7 +259,7 @@ def _turn(
         ),
         adaptation=_adapt(chain.adaptation, accepted, aim, drawn, transition, adapt),
     )
-    return _renew(grown, tree, normal, ended), row
+    return _renew(grown, normal, ended), row
 
 
 def _leapfrog(evaluate: Evaluate, chain: Chain) -> tuple[Array, Array]:
@@ -309,9 +309,9 @@ def _dot(first: Array, second: Array) -> Array:
     return jnp.sum(first * second, axis=-1)
 
 
-def _renew(chain: Chain, proposal: Array, momentum: Array, ended: Array) -> Chain:
+def _renew(chain: Chain, momentum: Array, ended: Array) -> Chain:
     """Where a transition has ended, begin the next one at its proposal."""
-    dim = momentum.shape[0]
+    dim, proposal = momentum.shape[0], chain.proposals[0]
     end = jnp.stack([proposal[:dim], momentum, proposal[dim : 2 * dim]])
     reset = jnp.where(jnp.arange(5) < 3, 0, chain.counters)
     return dataclasses.replace(

@@ -376,7 +376,7 @@ def test_a_mixture_is_the_mixture_of_the_densities() -> None:
     densities = [norm.pdf(np.log(y), np.log(m), s) / y for m, s in ((3.0, 0.01), (3.3, 0.02))]
     exact = np.log(np.where(whole < 20, 0.3 * densities[0], 0.0) + share * densities[1])
     np.testing.assert_allclose(mixed.scores[0], exact, rtol=1e-6)
-    new = mixed.new_runs(seed=1)[0]
+    new = mixed.new_runs([0.0], seed=1)[0]
     below = np.mean(new < 3.15, axis=0)
     # Means are 0.095 apart in log loss, which is five standard deviations of the wider one.
     error = 5 * np.sqrt(0.21 / 20_000)
