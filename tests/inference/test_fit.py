@@ -122,9 +122,9 @@ def numpyros(
 def assert_same_distribution(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> None:
     """Means, and shares below quantiles, within five Monte-Carlo standard errors.
 
-    Some two thousand are compared in all: by chance one of them lies beyond four in one round of ten,
-    and beyond five in one of a thousand. Of logarithms, where there are. Errors of shares are binomial; those of the quantiles themselves
-    are ill known from some hundred draws.
+    Some two thousand are compared in all: by chance one of them lies beyond four in one round of
+    ten, and beyond five in one of a thousand. Of logarithms, where there are. Errors of shares are
+    binomial; those of the quantiles themselves are ill known from some hundred draws.
     """
     for name in one:
         if not np.ptp(one[name]):  # pinned
