@@ -19,7 +19,7 @@ from scalingfit._errors import InputError
 from scalingfit.allocation.answer import Answer
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.evidence.budgets import scale_of
-from scalingfit.evidence.held import RATES, Forecasts
+from scalingfit.evidence.held import RATES, Forecasts, beyond
 from scalingfit.inference.posterior import Posterior
 from scalingfit.runs import Runs
 
@@ -61,7 +61,7 @@ class Discrepancy:
 
     def sd(self, distance: Any) -> Floats:
         """Standard deviation of log loss, at distances of any shape."""
-        return np.asarray(self.rate * np.log10(np.maximum(distance, 1.0)))
+        return self.rate * beyond(distance)
 
     def forecast(self, posterior: Posterior, seed: int = 0, **inputs: Any) -> Forecast:
         """Forecast losses with it; arguments as of `scalingfit.allocation.forecast`.

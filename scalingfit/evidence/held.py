@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scalingfit.evidence.density import log_predictive, new_runs
 from scalingfit.noise import Noise
 
-__all__ = ["RATES", "Forecasts", "Held", "Mixed", "Part", "Places"]
+__all__ = ["RATES", "Forecasts", "Held", "Mixed", "Part", "Places", "beyond"]
 
 Floats = NDArray[np.float64]
 type Rates = Sequence[float | Floats]  # of a discrepancy: each for all runs, or of shape (run,)
@@ -24,6 +24,11 @@ RATES = np.concatenate([[0.0], np.geomspace(1e-4, 0.5, 38)])
 
 THINNED = 500
 """Draws that the scores with a discrepancy are made from: there are many rates to try."""
+
+
+def beyond(distance: Any) -> Floats:
+    """Factors of ten beyond the largest run that was fitted; none for a smaller one."""
+    return np.asarray(np.log10(np.maximum(distance, 1.0)))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -127,8 +132,7 @@ class Held:
 
     def _errors(self, rates: Rates) -> Floats:
         """Relative errors of the law at each run, (rate, run)."""
-        share = np.log10(np.maximum(self.places.distance, 1.0))
-        return np.stack([rate * share for rate in rates])
+        return np.stack([rate * beyond(self.places.distance) for rate in rates])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

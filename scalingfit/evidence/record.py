@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scalingfit.evidence.discrepancy import Discrepancy, Learned
 from scalingfit.evidence.held import Forecasts, Places
-from scalingfit.evidence.scores import LEVELS, coverage, crps, intervals, pit
+from scalingfit.evidence.scores import LEVELS, coverage, crps, inside, intervals, pit
 
 __all__ = ["NINETY", "SLACK", "Record"]
 
@@ -93,8 +93,10 @@ class Record(Places):
 
     def held(self, *, wide: bool = False) -> NDArray[np.bool_]:
         """Which losses lay in the 90 % intervals of a new run, or in the widened ones."""
-        low, high = (self.wide_ends if wide else self.ends)[NINETY]
-        return np.asarray((low <= self.observed) & (self.observed <= high))
+        held: NDArray[np.bool_] = inside(self.wide_ends if wide else self.ends, self.observed)[
+            NINETY
+        ]
+        return held
 
     def scores(self, chosen: NDArray[np.bool_]) -> dict[str, Any]:
         """Scores over some of the forecasts, ready for JSON."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scalingfit.allocation.answer import quantiles_of
 
-__all__ = ["LEVELS", "band", "coverage", "crps", "intervals", "pit"]
+__all__ = ["LEVELS", "band", "coverage", "crps", "inside", "intervals", "pit"]
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +52,12 @@ def intervals(draws: Floats, levels: Sequence[float] = LEVELS) -> Floats:
 
 def coverage(ends: Floats, observed: Floats) -> Floats:
     """Share of the runs inside the intervals, shape (level,)."""
-    return np.asarray(np.mean((ends[:, 0] <= observed) & (observed <= ends[:, 1]), axis=-1))
+    return np.asarray(np.mean(inside(ends, observed), axis=-1))
+
+
+def inside(ends: Floats, observed: Floats) -> NDArray[np.bool_]:
+    """Which runs are inside the intervals, shape (level, run)."""
+    return np.asarray((ends[:, 0] <= observed) & (observed <= ends[:, 1]))
 
 
 def band(level: float, count: int) -> tuple[float, float]:
