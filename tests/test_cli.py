@@ -683,6 +683,11 @@ def test_a_counting_rule_is_one_that_can_be_typed(
         ),
         ("leave it out of the stages.", "leave it out: name the others with --stages."),
         ("nothing to translate", "nothing to translate"),
+        (
+            'name two, such as laws=["chinchilla", "kaplan"].',
+            "name two, such as --laws chinchilla,kaplan.",
+        ),
+        ("name the column: by=...", "name the column: --by ..."),
     ],
 )
 def test_advice_is_given_in_options(python: str, typed: str) -> None:

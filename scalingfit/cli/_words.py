@@ -31,10 +31,9 @@ def option(name: str) -> str:
 WORDS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
     (r"""read\(\.\.\., bad_rows="drop"\)|bad_rows='drop'""", "--bad-rows drop"),
     (r"allow_negative_loss=True", "--allow-negative-loss"),
-    (
-        r'laws=\["chinchilla", "kaplan"\] or noises=\["normal", \.\.\.\]',
-        "--laws chinchilla,kaplan or --noise normal,student_t",
-    ),
+    (r'laws=\["chinchilla", "kaplan"\]', "--laws chinchilla,kaplan"),
+    (r'noises=\["normal", \.\.\.\]', "--noise normal,student_t"),
+    (r"\bby=\.\.\.", "--by ..."),
     (r"counting=None", "--derive none"),
     (r'batch="critical"', "--input batch=critical"),
     (r"\n +to be built: .*", ""),
