@@ -14,7 +14,7 @@ from scalingfit.inference.fit import posterior_of
 from scalingfit.inference.formula import declaration, exactly
 from scalingfit.inference.model import Model, Prior
 from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.programs import bucket, group_size
+from scalingfit.inference.programs import group_size, padded
 from scalingfit.inference.sampler import sample
 from scalingfit.inference.settings import Settings
 from scalingfit.law import Law
@@ -79,11 +79,11 @@ def tasks(
         Fits to a task; by default an eighth of them all, where that keeps the devices busy.
     """
     # Tables of one padded length share programs; the stable sort keeps the order otherwise.
-    by_program = sorted(orders, key=lambda order: (id(order.model), bucket(len(order.runs))))
+    by_program = sorted(orders, key=lambda order: (id(order.model), padded(order.runs)))
     for _, same in itertools.groupby(by_program, key=lambda order: id(order.model)):
         rest = list(same)
         while rest:
-            size = group_size(bucket(len(rest[0].runs)))
+            size = group_size(padded(rest[0].runs))
             share = max(devices * size, math.ceil(len(by_program) / PARTS))
             count = most or min(max(MOST, devices * size), GROUPS * devices * size, share)
             model, part, rest = rest[0].model, rest[:count], rest[count:]

@@ -20,9 +20,9 @@ from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import (
     STARTS,
-    bucket,
     group_size,
     pack_group,
+    padded,
     programs,
     starts,
 )
@@ -96,7 +96,7 @@ class Group:
         self, model: Model, tables: Sequence[Runs], settings: Settings, attempt: int
     ) -> None:
         self.model, self.settings, self.attempt, self.count = model, settings, attempt, len(tables)
-        rows = bucket(len(tables[0]))
+        rows = padded(tables[0])
         full = [*tables, *[tables[0]] * (group_size(rows) - len(tables))]
         self.generators = [_generator(model, runs, settings, attempt) for runs in full]
         self.data: Data = pack_group(model, full, rows, settings.precision)

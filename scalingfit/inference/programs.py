@@ -32,6 +32,7 @@ __all__ = [
     "group_size",
     "pack",
     "pack_group",
+    "padded",
     "prior_values",
     "programs",
     "starts",
@@ -54,6 +55,11 @@ def bucket(rows: int) -> int:
             return size
     power = 1 << (rows - 1).bit_length()
     return power * 3 // 4 if rows <= power * 3 // 4 else power
+
+
+def padded(runs: Runs) -> int:
+    """The padded number of rows of a fit, which sees no runs of weight zero."""
+    return bucket(np.count_nonzero(runs.weight) or len(runs))
 
 
 def group_size(rows: int) -> int:

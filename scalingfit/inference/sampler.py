@@ -19,7 +19,7 @@ import jax
 from scalingfit._cores import core_count
 from scalingfit.inference.group import Draws, Group
 from scalingfit.inference.model import Model
-from scalingfit.inference.programs import bucket, group_size
+from scalingfit.inference.programs import group_size, padded
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
@@ -81,7 +81,7 @@ def _attempt(
     Whole groups are placed on devices, rather than one program spread over all of them, so that no
     device waits for another.
     """
-    shapes = {i: (bucket(len(tables[i])), "loss_se" in tables[i].columns) for i in waiting}
+    shapes = {i: (padded(tables[i]), "loss_se" in tables[i].columns) for i in waiting}
     groups: list[tuple[list[int], bool]] = []  # and whether it is the first of its shape
     for shape in sorted(set(shapes.values())):
         members = [i for i in waiting if shapes[i] == shape]

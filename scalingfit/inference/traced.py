@@ -78,7 +78,6 @@ def traced(name: str, model: Model, function: Callable[..., Any]) -> Callable[..
     def program(*arguments: Any) -> Any:
         device = _device()
         kind = _kind(arguments, device)
-        placed = jax.device_put(arguments, device)
         with lock:
             first = (kind, device) not in known
             ready = known.setdefault((kind, device), Future())
@@ -86,12 +85,13 @@ def traced(name: str, model: Model, function: Callable[..., Any]) -> Callable[..
             try:
                 found = jax.jit(_find(name, model, function, arguments, kind).call)
                 options = COMPILING if device.platform == "cpu" else None
-                ready.set_result(found.lower(*placed).compile(compiler_options=options))
+                here = jax.device_put(arguments, device)
+                ready.set_result(found.lower(*here).compile(compiler_options=options))
             except BaseException as error:
                 del known[kind, device]
                 ready.set_exception(error)
                 raise
-        return ready.result()(*placed)
+        return ready.result()(*arguments)
 
     return program
 
