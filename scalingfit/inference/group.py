@@ -19,7 +19,6 @@ from scalingfit.inference.importance import BLOCK, Proposal, weigh
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import (
-    STARTS,
     group_size,
     pack_group,
     padded,
@@ -31,6 +30,8 @@ from scalingfit.inference.walk import rehearse, walk
 from scalingfit.runs import Runs
 
 __all__ = ["Draws", "Group"]
+
+ALIKE = 1e-3  # relative distance of parameters within which climbs ended at one mode
 
 Floats = NDArray[np.float64]
 
@@ -73,10 +74,7 @@ class _Unweighted:
 
 
 def _modes_of(model: Model, runs: Runs, settings: Settings) -> dict[str, Floats] | None:
-    """Modes of the table without its weights, where it has some: those with them are near.
-
-    They stand among the prior draws from which the search begins, and are mostly the highest.
-    """
+    """Modes of the table without its weights, where it has some: those with them are near."""
     if "weight" not in runs.columns:
         return None
     plain = runs.without_weight()
@@ -86,7 +84,14 @@ def _modes_of(model: Model, runs: Runs, settings: Settings) -> dict[str, Floats]
 @functools.lru_cache(maxsize=64)
 def _unweighted_modes(table: _Unweighted) -> dict[str, Floats]:
     group = Group(table.model, [table.runs], Settings(precision=table.precision), attempt=0)
-    return {name: np.asarray(ends[0, : STARTS - 1]) for name, ends in group.climbed[1].items()}
+    ends = {name: np.asarray(values[0]) for name, values in group.climbed[1].items()}
+    places = np.stack(list(ends.values()), axis=1)
+    distinct = [
+        number
+        for number, place in enumerate(places)
+        if not np.isclose(places[:number], place, rtol=ALIKE, atol=0).all(axis=1).any()
+    ]
+    return {name: values[distinct] for name, values in ends.items()}
 
 
 class Group:
@@ -121,9 +126,7 @@ class Group:
         fits, dim, real = len(self.generators), self.model.dim, np.dtype(self.settings.precision)
         nowhere = Whitening.nowhere(fits, dim, real)
         if by_weights:
-            nothing = jax.tree.map(
-                self._full, jax.tree.map(lambda leaf: leaf[None], Proposal.laplace(dim))
-            )
+            nothing = jax.tree.map(lambda leaf: self._full(leaf[None]), Proposal.laplace(dim))
             self.programs.weigh(np.zeros((fits, BLOCK, dim), real), nothing, (self.data, nowhere))
         else:
             rehearse(self.model, self.data, nowhere, self.settings.chains)
@@ -210,7 +213,9 @@ class Group:
 
     def _full(self, leaf: Floats) -> NDArray[Any]:
         """An array (fit, ...) as a program takes it: for all its fits, in its precision."""
-        full = np.zeros((len(self.generators), *leaf.shape[1:]), self.settings.precision)
+        real = np.issubdtype(leaf.dtype, np.floating)
+        kind = self.settings.precision if real else leaf.dtype
+        full = np.zeros((len(self.generators), *leaf.shape[1:]), kind)
         full[: len(leaf)] = leaf
         return full
 

@@ -29,7 +29,6 @@ __all__ = [
     "ROUNDS",
     "Proposal",
     "Weighted",
-    "evaluate",
     "smooth",
     "weigh",
 ]
@@ -107,15 +106,18 @@ class Proposal:
         In units of the shape.
     factor : array, shape (dim, dim)
         From these to whitened coordinates.
+    components : array, scalar
+        How many of the centres differ, the first ones.
     """
 
     centres: Any
     factor: Any
+    components: Any
 
     @classmethod
     def laplace(cls, dim: int) -> Proposal:
         """Around the mode, of the posterior's shape there."""
-        return cls(np.zeros((CENTRES, dim)), np.eye(dim))
+        return cls(np.zeros((CENTRES, dim)), np.eye(dim), np.array(1))
 
     @classmethod
     def around(cls, weighted: Weighted, rng: np.random.Generator) -> Proposal:
@@ -124,7 +126,7 @@ class Proposal:
         covariance = (offset * weighted.weight[:, None]).T @ offset
         factor = WIDTH * np.linalg.cholesky(covariance + 1e-3 * np.eye(offset.shape[1]))
         chosen = weighted.position[weighted.choose(rng, CENTRES)]
-        return cls(np.linalg.solve(factor, chosen.T).T, factor)
+        return cls(np.linalg.solve(factor, chosen.T).T, factor, np.array(CENTRES))
 
     def draw(self, rng: np.random.Generator, count: int) -> Floats:
         """Places in units of the shape, (count, dim); as many around each centre."""
@@ -133,32 +135,22 @@ class Proposal:
         centres = np.repeat(self.centres, count // CENTRES, axis=0)
         return np.asarray(centres + normal * stretch[:, None])
 
+    def placed(self, places: Array) -> tuple[Array, Array]:
+        """What `draw` returned as whitened positions, and the log density of drawing each.
 
-def evaluate(
-    log_densities: Callable[[Array], Array], places: Array, proposal: Proposal
-) -> tuple[Array, Array, Array]:
-    """Whitened positions, log densities there, and log weights up to a constant.
+        Up to a constant; inside a traced function.
+        """
+        count, dim = places.shape
+        along, centres = places.T, jnp.asarray(self.centres)
 
-    Parameters
-    ----------
-    log_densities : callable
-        Of whitened positions, (proposal, dim) -> (proposal,).
-    places : array, shape (proposal, dim)
-        What `Proposal.draw` returned.
-    proposal : Proposal
-    """
-    count, dim = places.shape
-    along, centres = places.T, jnp.asarray(proposal.centres)
+        def add(number: Any, sum_so_far: Array) -> Array:
+            apart = jnp.sum((along - centres[number][:, None]) ** 2, axis=0)
+            return sum_so_far + jax.lax.integer_pow(jax.lax.rsqrt(1 + apart / TAIL), TAIL + dim)
 
-    def add(number: Any, sum_so_far: Array) -> Array:
-        apart = jnp.sum((along - centres[number][:, None]) ** 2, axis=0)
-        return sum_so_far + jax.lax.integer_pow(jax.lax.rsqrt(1 + apart / TAIL), TAIL + dim)
-
-    # Centre by centre, the sum stays in cache and is made of vectors.
-    proposed = jax.lax.fori_loop(0, CENTRES, add, jnp.zeros(count, places.dtype))
-    position = jax.vmap(lambda place: jnp.sum(proposal.factor * place, axis=-1))(places)
-    heights = log_densities(position)
-    return position, heights, heights - jnp.log(proposed)
+        # Centre by centre, the sum stays in cache and is made of vectors.
+        density = jax.lax.fori_loop(0, self.components, add, jnp.zeros(count, places.dtype))
+        position = jax.vmap(lambda place: jnp.sum(self.factor * place, axis=-1))(places)
+        return position, jnp.log(density)
 
 
 def weigh(
@@ -172,8 +164,9 @@ def weigh(
     Parameters
     ----------
     evaluate : callable
-        `evaluate` of all fits, with the parameters after the positions: (fit, proposal, dim) and
-        proposals with a leading axis (fit,) to (fit, proposal, dim) and thrice (fit, proposal).
+        Of what all fits' proposals drew, (fit, proposal, dim), and of these with a leading axis
+        (fit,): whitened positions, of that shape; parameters, log densities and log weights there,
+        each (fit, proposal).
     dim : int
     generators : list of Generator
         One a fit.

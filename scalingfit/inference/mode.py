@@ -32,7 +32,7 @@ class Whitening:
     log_density : scalar
         At the mode.
     agreeing : scalar
-        Share of the starts that reached this mode.
+        Share of the climbs that reached this mode.
     repaired : scalar bool
         Whether the curvature had to be made positive definite.
     """
@@ -67,6 +67,7 @@ def find_mode(log_density: Callable[[Array], Array], starts: Array) -> tuple[Whi
     log_density : callable
         ``(dim,) -> scalar``.
     starts : array, shape (start, dim)
+        From one that is not finite no climb begins.
 
     Returns
     -------
@@ -76,6 +77,7 @@ def find_mode(log_density: Callable[[Array], Array], starts: Array) -> tuple[Whi
     """
     tops = climb_each(functools.partial(climb, log_density), starts)
     heights = jnp.where(jnp.isnan(tops.height), -jnp.inf, tops.height)
+    begun = jnp.isfinite(starts).all(axis=1)
     order = jnp.argsort(-heights)
     best = order[0]
     curvatures, directions = tops.curvatures[best], tops.directions[best]
@@ -85,7 +87,7 @@ def find_mode(log_density: Callable[[Array], Array], starts: Array) -> tuple[Whi
         mode=tops.place[best],
         factor=directions * spread,
         log_density=heights[best],
-        agreeing=jnp.mean(heights > heights[best] - 0.1, dtype=heights.dtype),
+        agreeing=jnp.mean(heights > heights[best] - 0.1, dtype=heights.dtype, where=begun),
         repaired=jnp.any(curvatures <= 0),
     )
     return white, tops.place[order]
@@ -187,7 +189,7 @@ def climb(function: Callable[[Array], Array], start: Array) -> Ascent:
         directions=jnp.eye(dim, dtype=start.dtype),
         along=jnp.zeros(dim, start.dtype),
         damping=one,
-        decrement=jnp.inf * one,
+        decrement=jnp.where(jnp.isfinite(start).all(), jnp.inf * one, 0.0),
         turn=jnp.zeros((), jnp.int32),
     )
     return jax.lax.while_loop(unfinished, ascend, begin)

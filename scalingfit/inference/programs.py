@@ -40,7 +40,7 @@ __all__ = [
 
 PRIOR_DRAWS = 1000
 RANDOM = "threefry2x32"  # whatever JAX's default: equal seeds give equal draws
-POOL, STARTS = 256, 4  # prior draws looked at, and how many of the best are climbed from
+POOL, STARTS = 256, 4  # places looked at, and how many of the best are climbed from
 ROWS = (8, 16, 32, 64, 128, 192, 256)
 ACCELERATOR_WORK, ACCELERATOR_LANES = 65536, 4096  # rows, and fits, to a program
 CACHED_WORK = 16384  # rows to an evaluation: 128 KiB
@@ -129,13 +129,19 @@ def programs(model: Model) -> Programs:
         data, whitening = given
         return model.log_density(whitening.colour(white), data)
 
-    def whiten(starts: dict[str, Array], data: Data) -> tuple[Whitening, dict[str, Array]]:
+    def whiten(
+        starts: tuple[dict[str, Array], Array], data: Data
+    ) -> tuple[Whitening, dict[str, Array]]:
         def density(place: Array) -> Array:
             return model.log_density(place, data)
 
-        places = jax.vmap(lambda values: model.unconstrain(values, data.centre))(starts)
+        pool, known = starts
+        places = jax.vmap(lambda values: model.unconstrain(values, data.centre))(pool)
         heights = jax.vmap(density)(places)
-        order = jnp.argsort(jnp.where(jnp.isnan(heights), jnp.inf, -heights))
+        drawn = jnp.arange(POOL) >= known
+        spared = drawn & (heights < jnp.max(jnp.where(drawn, -jnp.inf, heights)))
+        places = jnp.where(spared[:, None], jnp.nan, places)
+        order = jnp.argsort(jnp.where(spared | jnp.isnan(heights), jnp.inf, -heights))
         white, tops = find_mode(density, places[order[:STARTS]])
         return white, jax.vmap(lambda top: model.constrain(top, data.centre)[0])(tops)
 
@@ -143,24 +149,20 @@ def programs(model: Model) -> Programs:
         places: Array, proposal: importance.Proposal, given: tuple[Data, Whitening]
     ) -> tuple[Array, dict[str, Array], Array, Array]:
         data, whitening = given
+
+        def at(white: Array) -> tuple[dict[str, Array], Array]:
+            return value(whitening, data, white), target(white, given)
+
+        position, proposed = proposal.placed(places)
         lanes = cached(data.loss.shape[-1])
+        found, heights = jax.lax.map(at, position, batch_size=lanes)
+        return position, found, heights, heights - proposed
 
-        def densities(positions: Array) -> Array:
-            one = functools.partial(target, given=given)
-            found: Array = jax.lax.map(one, positions, batch_size=lanes)
-            return found
-
-        position, heights, log_weight = importance.evaluate(densities, places, proposal)
-        return position, values_at(whitening, data, position), heights, log_weight
-
-    def values_at(whitening: Whitening, data: Data, position: Array) -> dict[str, Array]:
-        def one(white: Array) -> dict[str, Array]:
-            return model.constrain(whitening.colour(white), data.centre)[0]
-
-        return jax.vmap(one)(position)
+    def value(whitening: Whitening, data: Data, white: Array) -> dict[str, Array]:
+        return model.constrain(whitening.colour(white), data.centre)[0]
 
     def values(whitening: Whitening, position: Array, data: Data) -> dict[str, Array]:
-        return jax.vmap(functools.partial(values_at, whitening, data))(position)
+        return jax.vmap(jax.vmap(functools.partial(value, whitening, data)))(position)
 
     return Programs(
         whiten=traced("whiten", model, each_fit(whiten)),
@@ -172,28 +174,34 @@ def programs(model: Model) -> Programs:
 
 def starts(
     model: Model, known: Sequence[Mapping[str, Floats] | None], precision: str
-) -> dict[str, Floats]:
+) -> tuple[dict[str, Floats], NDArray[np.int32]]:
     """Where to look for the mode of each fit: prior draws, and modes of a similar fit.
 
     Parameters
     ----------
     model : Model
     known : sequence of (mapping or None)
-        Of each fit: parameters, each of shape (start,), that take the place of prior draws.
+        Of each fit: parameters, each of shape (start,), that take the place of prior draws. From
+        draws that lie below them no climb begins.
     precision : str
 
     Returns
     -------
     dict of array, shape (fit, POOL)
+        Those that are known first.
+    array, shape (fit,)
+        How many of them are known.
     """
     found = {
         name: np.tile(value[:POOL].astype(precision), (len(known), 1))
         for name, value in prior_values(model).items()
     }
+    counts = np.zeros(len(known), np.int32)
     for fit, modes in enumerate(known):
         for name, values in (modes or {}).items():
             found[name][fit, : len(values)] = values
-    return found
+            counts[fit] = len(values)
+    return found, counts
 
 
 @functools.lru_cache(maxsize=256)
