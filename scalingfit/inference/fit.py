@@ -230,17 +230,24 @@ def default_precision() -> str:
 
 
 def _verdict(model: Model, runs: Runs, draws: Draws, limits: Limits) -> Verdict:
-    exponents = {p.power for p in model.law.parameters().values() if p.power in model.sites}
-    prior = prior_values(model)
     with np.errstate(invalid="ignore", divide="ignore"):
         widths = {
-            name: float(np.log(draws.values[name]).std() / np.log(prior[name]).std())
-            for name in model.sites
-            if name in exponents and np.all(prior[name] > 0)
+            name: float(np.log(draws.values[name]).std()) / width
+            for name, width in _prior_widths(model).items()
         }
     splits = {"N", "D"} <= set(model.law.inputs())
     design = [*(runs.design_warnings() if splits else []), *_misfit(model, runs, draws)]
     return judge(draws.diagnosis, model.sites, limits, widths, design)
+
+
+@functools.lru_cache(maxsize=256)
+def _prior_widths(model: Model) -> dict[str, float]:
+    """Standard deviations of the logarithms of exponents, by their priors."""
+    exponents = {declared.power for declared in model.law.parameters().values()}
+    drawn = {name: prior_values(model)[name] for name in model.sites if name in exponents}
+    return {
+        name: float(np.log(values).std()) for name, values in drawn.items() if np.all(values > 0)
+    }
 
 
 def _misfit(model: Model, runs: Runs, draws: Draws) -> list[str]:
@@ -252,11 +259,11 @@ def _misfit(model: Model, runs: Runs, draws: Draws) -> list[str]:
     """
     runs = runs.used()
     inputs = np.stack(list(runs.input(model.law.inputs()).values()), axis=1)
-    _, cell = np.unique(inputs, axis=0, return_inverse=True)
-    observed = np.log(runs["L"]) if model.noise.on_log else runs["L"]
-    freedom = len(cell) - len(np.unique(cell))
+    freedom = len(inputs) - len(set(map(tuple, inputs.tolist())))
     if freedom < 5 or "sigma" not in draws.values:
         return []
+    _, cell = np.unique(inputs, axis=0, return_inverse=True)
+    observed = np.log(runs["L"]) if model.noise.on_log else runs["L"]
     mean = np.bincount(cell, observed) / np.bincount(cell)
     pure = float(np.sqrt(np.sum((observed - mean[cell]) ** 2) / freedom))
     highest = pure * np.sqrt(freedom / chdtri(freedom, 0.95))

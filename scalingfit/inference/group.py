@@ -19,6 +19,7 @@ from scalingfit.inference.importance import BLOCK, Proposal, weigh
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import (
+    STARTS,
     group_size,
     pack_group,
     padded,
@@ -91,7 +92,7 @@ def _unweighted_modes(table: _Unweighted) -> dict[str, Floats]:
         for number, place in enumerate(places)
         if not np.isclose(places[:number], place, rtol=ALIKE, atol=0).all(axis=1).any()
     ]
-    return {name: values[distinct] for name, values in ends.items()}
+    return {name: values[distinct[: STARTS - 1]] for name, values in ends.items()}
 
 
 class Group:

@@ -83,8 +83,10 @@ class Weighted:
 
     def choose(self, rng: np.random.Generator, count: int) -> NDArray[np.intp]:
         """Indices of draws in proportion to their weights, by systematic resampling."""
-        places = (np.arange(count) + rng.uniform()) / count
-        return np.minimum(np.searchsorted(np.cumsum(self.weight), places), len(self.weight) - 1)
+        # Of places 0, 1, ... a draw gets those between the sums of weights before and with it.
+        before = np.ceil(np.cumsum(self.weight[:-1]) * count - rng.uniform())
+        times = np.diff(np.clip(before, 0, count), prepend=0, append=count)
+        return np.repeat(np.arange(len(times)), times.astype(np.intp))
 
     def resample(
         self, rng: np.random.Generator, shape: tuple[int, int]
@@ -199,8 +201,8 @@ def _weighted(
 ) -> Weighted:
     usable = np.isfinite(log_weight)
     if usable.mean() < 0.5:
-        nothing = np.full(len(log_weight), np.nan)
-        return Weighted(position, values, log_density, nothing, np.nan, np.nan)
+        equal = np.full(len(log_weight), 1 / len(log_weight))
+        return Weighted(position, values, log_density, equal, np.nan, np.nan)
     weight, khat = smooth(np.where(usable, log_weight, -np.inf))
     return Weighted(position, values, log_density, weight, khat, float(1 / np.sum(weight**2)))
 
@@ -225,8 +227,9 @@ def smooth(log_weight: Floats) -> tuple[Floats, float]:
     """
     weight = np.exp(log_weight - np.max(log_weight))
     size = math.floor(min(0.2 * len(weight), 3 * math.sqrt(len(weight))))
-    order = np.argsort(weight)
-    tail, below = order[-size:], weight[order[-size - 1]]
+    order = np.argpartition(weight, -size - 1)[-size - 1 :]
+    order = order[np.argsort(weight[order])]
+    tail, below = order[1:], weight[order[0]]
     excess = weight[tail] - below
     khat, scale = _pareto(excess)
     if np.isfinite(khat):

@@ -40,7 +40,7 @@ __all__ = [
 
 PRIOR_DRAWS = 1000
 RANDOM = "threefry2x32"  # whatever JAX's default: equal seeds give equal draws
-POOL, STARTS = 256, 4  # places looked at, and how many of the best are climbed from
+POOL, STARTS = 256, 4  # prior draws looked at, and how many of the best are climbed from
 ROWS = (8, 16, 32, 64, 128, 192, 256)
 ACCELERATOR_WORK, ACCELERATOR_LANES = 65536, 4096  # rows, and fits, to a program
 CACHED_WORK = 16384  # rows to an evaluation: 128 KiB
@@ -138,11 +138,11 @@ def programs(model: Model) -> Programs:
         pool, known = starts
         places = jax.vmap(lambda values: model.unconstrain(values, data.centre))(pool)
         heights = jax.vmap(density)(places)
-        drawn = jnp.arange(POOL) >= known
-        spared = drawn & (heights < jnp.max(jnp.where(drawn, -jnp.inf, heights)))
-        places = jnp.where(spared[:, None], jnp.nan, places)
-        order = jnp.argsort(jnp.where(spared | jnp.isnan(heights), jnp.inf, -heights))
-        white, tops = find_mode(density, places[order[:STARTS]])
+        preferred = jnp.where(jnp.arange(POOL) < known, jnp.inf, heights)
+        order = jnp.argsort(jnp.where(jnp.isnan(heights), jnp.inf, -preferred))[:STARTS]
+        climbs = jnp.where(known > 0, known + 1, STARTS)
+        begin = jnp.where(jnp.arange(STARTS)[:, None] < climbs, places[order], jnp.nan)
+        white, tops = find_mode(density, begin)
         return white, jax.vmap(lambda top: model.constrain(top, data.centre)[0])(tops)
 
     def weigh(
@@ -181,8 +181,8 @@ def starts(
     ----------
     model : Model
     known : sequence of (mapping or None)
-        Of each fit: parameters, each of shape (start,), that take the place of prior draws. From
-        draws that lie below them no climb begins.
+        Of each fit: parameters, each of shape (mode,) with fewer than `STARTS` modes. Climbs begin
+        from these, and from the best prior draw alone.
     precision : str
 
     Returns

@@ -119,11 +119,14 @@ def failures(fits: Iterable[Draws], settings: Settings) -> int:
 
 
 def workplaces() -> list[jax.Device]:
-    """Where groups are sampled at once: a CPU is there once for each core the process may use."""
+    """Where groups are sampled at once: on CPUs as many as there are cores, and one more.
+
+    So no core is idle while a thread waits for Python, which judges one group after the other.
+    """
     devices: list[jax.Device] = jax.local_devices()
-    if devices[0].platform == "cpu":
-        devices = devices * max(1, core_count() // len(devices))
-    return devices
+    if devices[0].platform != "cpu" or core_count() == 1:
+        return devices
+    return list(itertools.islice(itertools.cycle(devices), max(len(devices), core_count()) + 1))
 
 
 @contextlib.contextmanager
