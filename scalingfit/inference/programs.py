@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import jax
@@ -43,7 +44,7 @@ RANDOM = "threefry2x32"  # whatever JAX's default: equal seeds give equal draws
 POOL, STARTS = 256, 4  # prior draws looked at, and how many of the best are climbed from
 ROWS = (8, 16, 32, 64, 128, 192, 256)
 ACCELERATOR_WORK, ACCELERATOR_LANES = 65536, 4096  # rows, and fits, to a program
-CACHED_WORK = 16384  # rows to an evaluation: 128 KiB
+VECTORISED = 4096  # numbers to a sum from which on XLA makes it of vectors on a CPU
 
 Floats = NDArray[np.float64]
 
@@ -59,7 +60,7 @@ def bucket(rows: int) -> int:
 
 def padded(runs: Runs) -> int:
     """The padded number of rows of a fit, which sees no runs of weight zero."""
-    return bucket(np.count_nonzero(runs.weight) or len(runs))
+    return bucket(int(np.count_nonzero(runs.weight)) or len(runs))
 
 
 def group_size(rows: int) -> int:
@@ -74,11 +75,14 @@ def group_size(rows: int) -> int:
 
 
 def cached(rows: int) -> int:
-    """Densities to evaluate at a time: on a CPU as many as stay in a core's cache."""
+    """Densities to evaluate at a time: on a CPU no more than it takes to do so fast.
+
+    More would leave the core's cache.
+    """
     if jax.default_backend() != "cpu":
         return importance.BLOCK
-    fitting = max(8, min(importance.BLOCK, CACHED_WORK // rows))
-    return 1 << fitting.bit_length() - 1  # a power of two divides a block
+    needed = math.ceil(VECTORISED / rows)
+    return min(importance.BLOCK, 1 << (needed - 1).bit_length())  # a power of two divides a block
 
 
 def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:
