@@ -15,7 +15,7 @@ from scalingfit.inference.formula import declaration, exactly
 from scalingfit.inference.model import Model, Prior
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.programs import group_size, padded
-from scalingfit.inference.sampler import sample
+from scalingfit.inference.sampler import sampled
 from scalingfit.inference.settings import Settings
 from scalingfit.law import Law
 from scalingfit.noise import Noise
@@ -23,7 +23,7 @@ from scalingfit.runs import Runs
 
 __all__ = ["Order", "Task", "identifier", "tasks"]
 
-FORMAT = 9  # of what is identified; raised where equal settings come to mean other draws
+FORMAT = 10  # of what is identified; raised where equal settings come to mean other draws
 GROUPS = 32  # of fits that share a program, per device: a task's devices then end nearly together
 PARTS = 8  # of all fits: what is killed keeps most of them, and an executor has tasks to share out
 MOST = 4096  # fits to a task, so that their draws take less than a gigabyte
@@ -60,8 +60,12 @@ class Task:
     def run(self, report: Callable[[int], None] | None = None) -> dict[str, Posterior]:
         """Make the fits; `report` is told how many are finished since it was last called."""
         model, tables = build(self.law, self.noise, self.priors), list(self.tables.values())
-        made = zip(self.tables, tables, sample(model, tables, self.settings, report), strict=True)
-        return {key: posterior_of(model, runs, draws, self.settings) for key, runs, draws in made}
+        made: dict[int, Posterior] = {}
+        for number, draws in sampled(model, tables, self.settings):
+            made[number] = posterior_of(model, tables[number], draws, self.settings)
+            if report is not None:
+                report(1)
+        return {key: made[number] for number, key in enumerate(self.tables)}
 
 
 def tasks(

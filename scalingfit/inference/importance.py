@@ -119,7 +119,7 @@ class Proposal:
     @classmethod
     def laplace(cls, dim: int) -> Proposal:
         """Around the mode, of the posterior's shape there."""
-        return cls(np.zeros((CENTRES, dim)), np.eye(dim), np.array(1))
+        return cls(np.zeros((CENTRES, dim)), np.eye(dim), np.array(1, np.int32))
 
     @classmethod
     def around(cls, weighted: Weighted, rng: np.random.Generator) -> Proposal:
@@ -128,7 +128,7 @@ class Proposal:
         covariance = (offset * weighted.weight[:, None]).T @ offset
         factor = WIDTH * np.linalg.cholesky(covariance + 1e-3 * np.eye(offset.shape[1]))
         chosen = weighted.position[weighted.choose(rng, CENTRES)]
-        return cls(np.linalg.solve(factor, chosen.T).T, factor, np.array(CENTRES))
+        return cls(np.linalg.solve(factor, chosen.T).T, factor, np.array(CENTRES, np.int32))
 
     def draw(self, rng: np.random.Generator, count: int) -> Floats:
         """Places in units of the shape, (count, dim); as many around each centre."""

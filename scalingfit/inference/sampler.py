@@ -11,7 +11,7 @@ import contextlib
 import functools
 import itertools
 import queue
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
@@ -23,15 +23,11 @@ from scalingfit.inference.programs import group_size, padded
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
-__all__ = ["failures", "sample", "workplaces"]
-
-Report = Callable[[int], None]
+__all__ = ["failures", "sample", "sampled", "workplaces"]
 
 
-def sample(
-    model: Model, tables: Sequence[Runs], settings: Settings, report: Report | None = None
-) -> list[Draws]:
-    """Sample the posterior of every table.
+def sample(model: Model, tables: Sequence[Runs], settings: Settings) -> list[Draws]:
+    """Sample the posterior of every table; the draws are in the order of the tables.
 
     Parameters
     ----------
@@ -39,15 +35,18 @@ def sample(
     tables : sequence of Runs
         Of any lengths.
     settings : Settings
-    report : callable, optional
-        Called with the number of fits that have been finished since the last call.
-
-    Returns
-    -------
-    list of Draws
-        In the order of the tables.
     """
-    made: dict[int, Draws] = {}
+    made = dict(sampled(model, tables, settings))
+    return [made[i] for i in range(len(tables))]
+
+
+def sampled(
+    model: Model, tables: Sequence[Runs], settings: Settings
+) -> Iterator[tuple[int, Draws]]:
+    """As `sample`, but every fit when it is made, behind the number of its table.
+
+    Others are at work meanwhile.
+    """
     waiting = list(range(len(tables)))
     attempts = [settings.harder(attempt) for attempt in range(settings.retries + 1)]
     if settings.method == "auto":
@@ -57,15 +56,15 @@ def sample(
         by_weights = settings.method == "auto" and attempt == 0
         if by_weights and settings.chains * settings.draws <= settings.limits.ess:
             continue  # so few draws would not be worth what is asked, whatever the weights
+        again = []
         for members, draws in _attempt(model, tables, waiting, tried, attempt, by_weights):
-            made |= dict(zip(members, draws, strict=True))
-            done = [last or bool(one.diagnosis.passes(settings.limits)) for one in draws]
-            if report is not None:
-                report(sum(done))
-        waiting = [i for i in waiting if not made[i].diagnosis.passes(settings.limits)]
-        if not waiting:
-            break
-    return [made[i] for i in range(len(tables))]
+            for i, one in zip(members, draws, strict=True):
+                if last or one.diagnosis.passes(settings.limits):
+                    yield i, one
+                else:
+                    again.append(i)
+        if not (waiting := sorted(again)):
+            return
 
 
 def _attempt(

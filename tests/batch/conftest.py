@@ -40,4 +40,4 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
 @pytest.fixture
 def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put shuffled prior draws in the place of the sampler, where draws do not matter."""
-    monkeypatch.setattr(tasks, "sample", pretend)
+    monkeypatch.setattr(tasks, "sampled", pretend)

@@ -1,6 +1,6 @@
 """Small tables, quick settings, and a sampler that does not sample."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -52,16 +52,9 @@ def same_bits(first: Refits, second: Refits) -> bool:
     )
 
 
-def pretend(
-    model: Model,
-    tables: list[Runs],
-    settings: Settings,
-    report: Callable[[int], None] | None = None,
-) -> list[Draws]:
+def pretend(model: Model, tables: list[Runs], settings: Settings) -> Iterator[tuple[int, Draws]]:
     """In the sampler's place: shuffled prior draws."""
-    if report is not None:
-        report(len(tables))
-    return [_prior_draws(model, runs, settings) for runs in tables]
+    return enumerate(_prior_draws(model, runs, settings) for runs in tables)
 
 
 def _prior_draws(model: Model, runs: Runs, settings: Settings) -> Draws:

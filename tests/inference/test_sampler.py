@@ -16,7 +16,7 @@ from scalingfit.inference import programs as engine
 from scalingfit.inference.build import build
 from scalingfit.inference.group import Draws, Group
 from scalingfit.inference.model import Model
-from scalingfit.inference.sampler import sample
+from scalingfit.inference.sampler import sample, sampled
 from scalingfit.inference.settings import Settings
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
@@ -201,11 +201,16 @@ def test_tables_with_and_without_standard_errors_go_in_one_call(
     assert_same_bits(together[1], sample(MODEL, [known], FAST)[0])
 
 
-def test_progress_counts_every_fit_once(simulated: Callable[..., Runs]) -> None:
-    told: list[int] = []
-    tables = [simulated(10 + i % 4, seed=i) for i in range(10)]
-    made = sample(MODEL, tables, dataclasses.replace(FAST, retries=1), told.append)
-    assert sum(told) == len(made) == 10
+def test_every_fit_comes_once_with_the_number_of_its_table(
+    simulated: Callable[..., Runs],
+) -> None:
+    """Fits of several programs, made in any order, some of them twice."""
+    tables = [simulated(25 if i % 4 else 12, seed=i) for i in range(10)]
+    settings = dataclasses.replace(FAST, method="auto", draws=250, retries=1)
+    made = list(sampled(MODEL, tables, settings))
+    assert sorted(number for number, _ in made) == list(range(10))
+    for number, draws in made[:2]:
+        assert_same_bits(draws, sample(MODEL, [tables[number]], settings)[0])
 
 
 def test_a_dead_fit_is_told_and_does_not_touch_its_neighbours(

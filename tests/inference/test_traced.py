@@ -235,7 +235,8 @@ def test_programs_can_be_written_for_accelerators(
     white = Whitening.nowhere(fits, dim, real)
     keys = jax.random.split(jax.random.key(0), (fits, chains))
     proposal = jax.tree.map(
-        lambda leaf: np.stack([leaf.astype(real)] * fits), Proposal.laplace(dim)
+        lambda leaf: np.stack([leaf.astype(leaf.dtype if leaf.dtype == np.int32 else real)] * fits),
+        Proposal.laplace(dim),
     )
     chain = nuts.begin(np.zeros((fits, chains, dim), real), np.zeros((fits, chains), real))
     number = np.int32(0)
