@@ -92,7 +92,7 @@ def sampling_rate(post: Any) -> tuple[float, float]:
         run()
         walked, seconds = timed(run)
     needed = float(walked.leapfrogs.sum())
-    return needed / seconds, walked.turns * CHAINS / needed
+    return needed / seconds, walked.steps / needed
 
 
 def bare(runs: Runs, lanes: int) -> float:

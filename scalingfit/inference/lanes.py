@@ -1,13 +1,21 @@
-"""How programs are laid out: the axis of fits, and what is computed once."""
+"""How programs are laid out: where they run, the axis of fits, and what is computed once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 
-__all__ = ["each_fit", "once"]
+__all__ = ["each_fit", "once", "placed"]
+
+
+@contextlib.contextmanager
+def placed(device: Any, precision: str) -> Iterator[None]:
+    """Where and how precisely the programs of this thread run."""
+    with jax.enable_x64(precision == "float64"), jax.default_device(device):
+        yield
 
 
 def each_fit(function: Callable[..., Any]) -> Any:

@@ -7,7 +7,6 @@ among thousands, so its draws are the same bit for bit.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
 import queue
@@ -18,6 +17,7 @@ import jax
 
 from scalingfit._cores import core_count
 from scalingfit.inference.group import Draws, Group
+from scalingfit.inference.lanes import placed
 from scalingfit.inference.model import Model
 from scalingfit.inference.programs import group_size, padded
 from scalingfit.inference.settings import Settings
@@ -93,7 +93,7 @@ def _attempt(
     def work(members: list[int], first: bool) -> tuple[list[int], list[Draws]]:
         device = free.get()
         try:
-            here = functools.partial(_place, device, settings)
+            here = functools.partial(placed, device, settings.precision)
             with here():
                 group = Group(model, [tables[i] for i in members], settings, attempt)
                 if first and attempt == 0:
@@ -126,10 +126,3 @@ def workplaces() -> list[jax.Device]:
     if devices[0].platform != "cpu" or core_count() == 1:
         return devices
     return list(itertools.islice(itertools.cycle(devices), max(len(devices), core_count()) + 1))
-
-
-@contextlib.contextmanager
-def _place(device: jax.Device, settings: Settings) -> Iterator[None]:
-    """Where and how precisely the programs of this thread run."""
-    with jax.enable_x64(settings.precision == "float64"), jax.default_device(device):
-        yield

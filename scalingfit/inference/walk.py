@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalingfit.inference import nuts
+from scalingfit.inference.lanes import placed
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import RANDOM, programs
@@ -41,8 +43,8 @@ class Walked:
         Whether the Laplace shape was replaced.
     leapfrogs : array of int, shape (fit,)
         Of the transitions that were asked for, in all chains and phases.
-    turns : int
-        Turns of the loop that the group took, in each of which every chain could make one.
+    steps : int
+        What the loops had room for in each fit: in each turn every chain could make one.
     """
 
     white: Whitening
@@ -50,7 +52,7 @@ class Walked:
     log_step: Floats
     reshaped: NDArray[np.bool_]
     leapfrogs: NDArray[np.int64]
-    turns: int
+    steps: int
 
 
 def walk(
@@ -78,7 +80,7 @@ def walk(
     made, log_step = steps.run(white, position, begin, warmup, warmup)
     log_step = _pooled(log_step)
     made, _ = steps.run(white, made[:, :, -1, : model.dim], log_step, 0, draws)
-    return Walked(white, made, log_step, reshaped, steps.leapfrogs, steps.turns)
+    return Walked(white, made, log_step, reshaped, steps.leapfrogs, steps.steps)
 
 
 def rehearse(model: Model, data: Data, white: Whitening, chains: int) -> None:
@@ -88,6 +90,11 @@ def rehearse(model: Model, data: Data, white: Whitening, chains: int) -> None:
     steps = _Walk(model, data, generators, chains, 1.0, white.mode.dtype)
     start = np.zeros((fits, chains, dim))
     steps.run(white, start, start[..., 0], 0, 0)
+
+
+def chains_together(chains: int) -> int:
+    """Chains of a fit to a program: on a CPU two, so that one fit has work for two cores."""
+    return 2 if jax.default_backend() == "cpu" and chains % 2 == 0 else chains
 
 
 class _Walk:
@@ -105,12 +112,12 @@ class _Walk:
         self.programs, self.data, self.generators = programs(model), data, generators
         self.chains, self.real = chains, real
         self.aim = jnp.full(len(generators), acceptance, real)
-        self.leapfrogs, self.turns = np.zeros(len(generators), np.int64), 0
+        self.leapfrogs, self.steps = np.zeros(len(generators), np.int64), 0
 
     def run(
         self, white: Whitening, start: Floats, log_step: Floats, adapt: int, stop: int
     ) -> tuple[Floats, Floats]:
-        """Let every chain make `stop` transitions.
+        """Let every chain make `stop` transitions, a few chains beside others.
 
         Returns
         -------
@@ -118,31 +125,51 @@ class _Walk:
             See `nuts.Row`.
         log_step : array, shape (fit, chain)
         """
-        real, generators = self.real, self.generators
-        words = np.stack([g.integers(0, 2**32, (self.chains, 2), np.uint32) for g in generators])
+        words = np.stack(
+            [g.integers(0, 2**32, (self.chains, 2), np.uint32) for g in self.generators]
+        )
+        size, device = chains_together(self.chains), jax.config.jax_default_device
+
+        def part(first: int) -> tuple[Floats, Floats, int]:
+            some = slice(first, first + size)
+            with placed(device, self.real.name):
+                begin = nuts.begin(*(x[:, some].astype(self.real) for x in (start, log_step)))
+                return self._run(white, begin, words[:, some], adapt, stop)
+
+        firsts = range(0, self.chains, size)
+        with ThreadPoolExecutor(len(firsts)) as threads:
+            made, steps, turns = zip(*threads.map(part, firsts), strict=True)
+        rows = np.concatenate(made, axis=1)
+        self.leapfrogs += rows[..., nuts.Row.leapfrogs].astype(np.int64).sum(axis=(1, 2))
+        self.steps += size * sum(turns)
+        return rows, np.concatenate(steps, axis=1)
+
+    def _run(
+        self, white: Whitening, state: nuts.Chain, words: NDArray[Any], adapt: int, stop: int
+    ) -> tuple[Floats, Floats, int]:
+        """As `run`, of chains that share a program, and how many turns they took."""
+        made = np.zeros((*words.shape[:2], stop, white.mode.shape[1] + nuts.Row.count), self.real)
+        count, taken = np.zeros(words.shape[:2], np.int64), 0
         keys = jax.random.wrap_key_data(jnp.asarray(words), impl=RANDOM)
-        target = self.data, white
-        state = nuts.begin(start.astype(real), log_step.astype(real))
-        made = np.zeros((*start.shape[:2], stop, white.mode.shape[1] + nuts.Row.count), real)
-        count = np.zeros(start.shape[:2], np.int64)
-        for number in itertools.count():
+        stops = np.int32(adapt), np.int32(stop), self.aim
+        for number in map(np.int32, itertools.count()):
             state, rows, turns = self.programs.segment(
-                state, target, keys, np.int32(number), np.int32(adapt), np.int32(stop), self.aim
+                state, (self.data, white), keys, number, *stops
             )
-            self.turns += int(turns)
-            self._keep(np.asarray(rows)[: int(turns)], made, count)
+            taken += int(turns)
+            _keep(np.asarray(rows)[: int(turns)], made, count)
             if np.all(np.asarray(state.counters)[..., 4] >= stop):
                 break
-        return made, np.asarray(state.adaptation[..., 1])
+        return made, np.asarray(state.adaptation[..., 1]), taken
 
-    def _keep(self, rows: Floats, made: Floats, count: NDArray[np.int64]) -> None:
-        """Put the rows, (turn, fit, chain, ...), that end a transition behind those before."""
-        ended = rows[..., nuts.Row.leapfrogs] > 0
-        place = count + np.cumsum(ended, axis=0) - 1
-        turn, fit, chain = np.nonzero(ended & (place < made.shape[2]))
-        made[fit, chain, place[turn, fit, chain]] = kept = rows[turn, fit, chain]
-        np.add.at(self.leapfrogs, fit, kept[:, nuts.Row.leapfrogs].astype(np.int64))
-        count += ended.sum(axis=0)
+
+def _keep(rows: Floats, made: Floats, count: NDArray[np.int64]) -> None:
+    """Put the rows, (turn, fit, chain, ...), that end a transition behind those before."""
+    ended = rows[..., nuts.Row.leapfrogs] > 0
+    place = count + np.cumsum(ended, axis=0) - 1
+    turn, fit, chain = np.nonzero(ended & (place < made.shape[2]))
+    made[fit, chain, place[turn, fit, chain]] = rows[turn, fit, chain]
+    count += ended.sum(axis=0)
 
 
 def _pooled(log_step: Floats) -> Floats:

@@ -201,6 +201,18 @@ def test_tables_with_and_without_standard_errors_go_in_one_call(
     assert_same_bits(together[1], sample(MODEL, [known], FAST)[0])
 
 
+@pytest.mark.parametrize("chains", [3, 4])
+def test_each_chain_goes_its_own_way(simulated: Callable[..., Runs], chains: int) -> None:
+    """Four chains are walked by two programs, three by one."""
+    (draws,) = sample(MODEL, [simulated(12)], dataclasses.replace(FAST, chains=chains))
+    assert draws.log_density.shape == draws.leapfrogs.shape == (chains, FAST.draws)
+    assert draws.step_size.shape == (chains,)
+    assert len({chain.tobytes() for chain in draws.log_density}) == chains
+    walked = draws.record["leapfrogs"]
+    assert walked > draws.leapfrogs.sum() >= draws.log_density.size
+    assert draws.diagnosis.rhat.max() < 1.2
+
+
 def test_every_fit_comes_once_with_the_number_of_its_table(
     simulated: Callable[..., Runs],
 ) -> None:
