@@ -357,10 +357,9 @@ def main(names: list[str]) -> None:
         if "failed" in rounds[0]:
             rows.append([title, f"failed: {rounds[0]['failed']}", *[""] * 7])
             continue
-        reference = found[
-            "points" if name in ("scipy", "points", "simple", "chinchilla") else "auto"
-        ]
-        ratio = [a["rate"] / b["rate"] for a, b in zip(reference, rounds, strict=True)]
+        of = "points" if name in ("scipy", "points", "simple", "chinchilla") else "auto"
+        pairs = zip(found.get(of, []), rounds, strict=False)  # none, where it was not asked for
+        ratio = [one["rate"] / other["rate"] for one, other in pairs]
         last = rounds[-1]
         rows.append(
             [
@@ -372,7 +371,7 @@ def main(names: list[str]) -> None:
                 "{:.0f}, {:.0f}".format(*last["ess"]) if "ess" in last else "",
                 f"{last['lockstep']:.2f}" if last.get("lockstep") else "",
                 f"{last['excess']:.1e}" if "excess" in last else "",
-                apart(last, found["auto"][-1]) if name in COMPARED else "",
+                apart(last, found["auto"][-1]) if name in COMPARED and "auto" in found else "",
             ]
         )
     print(

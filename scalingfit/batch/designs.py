@@ -20,7 +20,7 @@ def bootstraps(
 ) -> dict[int, Runs]:
     """Resample runs with replacement (Efron 1979, Annals of Statistics 7, 1).
 
-    The resamples are weights, so that all tables keep their rows and share one compiled program.
+    The resamples are weights: tables keep their rows, and nearly all share one compiled program.
 
     Parameters
     ----------

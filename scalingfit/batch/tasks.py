@@ -58,7 +58,7 @@ class Task:
     tables: Mapping[str, Runs]
 
     def run(self, report: Callable[[int], None] | None = None) -> dict[str, Posterior]:
-        """Make the fits; `report` is told how many are finished since it was last called."""
+        """Make the fits; `report` is told how many more are finished."""
         model, tables = build(self.law, self.noise, self.priors), list(self.tables.values())
         made: dict[int, Posterior] = {}
         for number, draws in sampled(model, tables, self.settings):

@@ -232,7 +232,7 @@ def default_precision() -> str:
 def _verdict(model: Model, runs: Runs, draws: Draws, limits: Limits) -> Verdict:
     with np.errstate(invalid="ignore", divide="ignore"):
         widths = {
-            name: float(np.log(draws.values[name]).std()) / width
+            name: float(np.log(draws.values[name]).std() / width)
             for name, width in _prior_widths(model).items()
         }
     splits = {"N", "D"} <= set(model.law.inputs())
@@ -241,12 +241,14 @@ def _verdict(model: Model, runs: Runs, draws: Draws, limits: Limits) -> Verdict:
 
 
 @functools.lru_cache(maxsize=256)
-def _prior_widths(model: Model) -> dict[str, float]:
+def _prior_widths(model: Model) -> dict[str, np.float64]:
     """Standard deviations of the logarithms of exponents, by their priors."""
     exponents = {declared.power for declared in model.law.parameters().values()}
     drawn = {name: prior_values(model)[name] for name in model.sites if name in exponents}
     return {
-        name: float(np.log(values).std()) for name, values in drawn.items() if np.all(values > 0)
+        name: np.float64(np.log(values).std())
+        for name, values in drawn.items()
+        if np.all(values > 0)
     }
 
 

@@ -188,7 +188,6 @@ class Group:
 
         settings, generators = self.settings, self.generators[: self.count]
         shape, sites = (settings.chains, settings.draws), len(self.model.sites)
-        blank = np.zeros(shape)
         made = []
         ess, kept = settings.limits.ess, math.prod(shape)
         needed = ess / (1 - ess / kept)  # so that draws chosen by weight are worth `ess` (`worth`)
@@ -201,9 +200,9 @@ class Group:
                     values={name: values[name] for name in self.model.sites},
                     log_density=log_density,
                     energy=-log_density,
-                    acceptance=blank + 1.0,
-                    leapfrogs=blank.astype(np.int64),
-                    diverging=blank > 0,
+                    acceptance=np.broadcast_to(1.0, shape),  # one number, whatever the shape
+                    leapfrogs=np.broadcast_to(np.int64(0), shape),
+                    diverging=np.broadcast_to(np.False_, shape),
                     step_size=np.full(shape[0], np.nan),
                     diagnosis=Diagnosis.of_weights(worth, sites, shape[0]),
                     record=self._record(fit)

@@ -43,10 +43,7 @@ def sample(model: Model, tables: Sequence[Runs], settings: Settings) -> list[Dra
 def sampled(
     model: Model, tables: Sequence[Runs], settings: Settings
 ) -> Iterator[tuple[int, Draws]]:
-    """As `sample`, but every fit when it is made, behind the number of its table.
-
-    Others are at work meanwhile.
-    """
+    """As `sample`, but fit by fit behind the number of its table, while others are at work."""
     waiting = list(range(len(tables)))
     attempts = [settings.harder(attempt) for attempt in range(settings.retries + 1)]
     if settings.method == "auto":

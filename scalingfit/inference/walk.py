@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from scalingfit._cores import core_count
 from scalingfit.inference import nuts
 from scalingfit.inference.lanes import placed
 from scalingfit.inference.mode import Whitening
@@ -111,6 +113,7 @@ class _Walk:
     ) -> None:
         self.programs, self.data, self.generators = programs(model), data, generators
         self.chains, self.real = chains, real
+        self.stopped = threading.Event()
         self.aim = jnp.full(len(generators), acceptance, real)
         self.leapfrogs, self.steps = np.zeros(len(generators), np.int64), 0
 
@@ -137,12 +140,23 @@ class _Walk:
                 return self._run(white, begin, words[:, some], adapt, stop)
 
         firsts = range(0, self.chains, size)
-        with ThreadPoolExecutor(len(firsts)) as threads:
-            made, steps, turns = zip(*threads.map(part, firsts), strict=True)
+        made, steps, turns = zip(*self._beside(part, firsts), strict=True)
         rows = np.concatenate(made, axis=1)
         self.leapfrogs += rows[..., nuts.Row.leapfrogs].astype(np.int64).sum(axis=(1, 2))
         self.steps += size * sum(turns)
         return rows, np.concatenate(steps, axis=1)
+
+    def _beside[Made](self, part: Callable[[int], Made], firsts: range) -> list[Made]:
+        """Every part, in threads where there are cores for them; all stop where this one does."""
+        count = min(len(firsts), core_count())
+        if count == 1:
+            return list(map(part, firsts))
+        with ThreadPoolExecutor(count) as threads:
+            try:
+                return list(threads.map(part, firsts))
+            except BaseException:
+                self.stopped.set()
+                raise
 
     def _run(
         self, white: Whitening, state: nuts.Chain, words: NDArray[Any], adapt: int, stop: int
@@ -153,6 +167,8 @@ class _Walk:
         keys = jax.random.wrap_key_data(jnp.asarray(words), impl=RANDOM)
         stops = np.int32(adapt), np.int32(stop), self.aim
         for number in map(np.int32, itertools.count()):
+            if self.stopped.is_set():
+                raise InterruptedError
             state, rows, turns = self.programs.segment(
                 state, (self.data, white), keys, number, *stops
             )

@@ -105,15 +105,15 @@ def test_dask_makes_again_what_a_killed_worker_loses(
 def test_a_task_that_fails_is_tried_again(
     tables: dict[str, Runs], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sample, trials = work.sample, []
+    sampled, trials = work.sampled, []
 
     def unreliable(*arguments: object) -> object:
         trials.append(1)
         if len(trials) <= TASKS:
             raise MemoryError("out of memory")
-        return sample(*arguments)  # type: ignore[arg-type]
+        return sampled(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(work, "sample", unreliable)
+    monkeypatch.setattr(work, "sampled", unreliable)
     with ThreadPoolExecutor(1) as executor:
         refits = refit(tables, tmp_path, executor)
     assert refits.fitted == tuple(tables)
@@ -127,7 +127,7 @@ def test_a_task_that_always_fails_is_reported(
     def broken(*_: object) -> None:
         raise MemoryError("out of memory")
 
-    monkeypatch.setattr(work, "sample", broken)
+    monkeypatch.setattr(work, "sampled", broken)
     with ThreadPoolExecutor(1) as executor:
         refits = refit(tables, tmp_path, executor)
     assert refits.counts == {"lost": 12}

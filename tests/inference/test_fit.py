@@ -21,10 +21,12 @@ from benchmarks import choices
 from scalingfit._errors import InputError
 from scalingfit.inference import Posterior
 from scalingfit.inference.build import build
-from scalingfit.inference.fit import _misfit
+from scalingfit.inference.fit import _misfit, posterior_of
 from scalingfit.inference.programs import pack
+from scalingfit.inference.settings import Settings
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
+from tests.batch.small import pretend
 
 QUANTILES = (0.05, 0.5, 0.95)
 
@@ -470,3 +472,10 @@ def test_runs_without_weight_do_not_count_as_repeated_runs() -> None:
     assert "misses the runs by 5 %, while repeated runs agree to 0.092 %" in said
     assert _misfit(model, runs.with_weight(kept), draws) == [said]
     assert _misfit(model, runs, draws) == []
+
+
+def test_a_prior_too_narrow_for_floats_is_no_error(simulated: Callable[..., Runs]) -> None:
+    model = build(sf.law("chinchilla"), Normal, {"alpha": dist.LogNormal(0.0, 1e-17)})
+    settings, runs = Settings(chains=2, draws=10), simulated(20)
+    ((_, draws),) = pretend(model, [runs], settings)
+    assert posterior_of(model, runs, draws, settings).verdict.status == "not converged"
