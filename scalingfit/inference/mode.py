@@ -77,7 +77,6 @@ def find_mode(log_density: Callable[[Array], Array], starts: Array) -> tuple[Whi
     """
     tops = climb_each(functools.partial(climb, log_density), starts)
     heights = jnp.where(jnp.isnan(tops.height), -jnp.inf, tops.height)
-    begun = jnp.isfinite(starts).all(axis=1)
     order = jnp.argsort(-heights)
     best = order[0]
     curvatures, directions = tops.curvatures[best], tops.directions[best]
@@ -87,7 +86,7 @@ def find_mode(log_density: Callable[[Array], Array], starts: Array) -> tuple[Whi
         mode=tops.place[best],
         factor=directions * spread,
         log_density=heights[best],
-        agreeing=jnp.mean(heights > heights[best] - 0.1, dtype=heights.dtype, where=begun),
+        agreeing=jnp.mean(heights > heights[best] - 0.1, dtype=heights.dtype, where=tops.turn > 0),
         repaired=jnp.any(curvatures <= 0),
     )
     return white, tops.place[order]
