@@ -5,6 +5,8 @@ import operator
 from collections.abc import Iterable
 from typing import Any
 
+from scalingfit._messages import PYTHON, Argument, Face, Message, Text, spelled
+
 
 class ScalingfitError(Exception):
     """Base of every error that scalingfit raises on purpose."""
@@ -20,7 +22,8 @@ class InputError(ScalingfitError, ValueError):
     where
         Places (rows, columns, files, addresses), one line each.
     remedy
-        What to write or do instead.
+        What to write or do instead. A `Message` names arguments and values, which the face that
+        speaks spells as Python or as options.
 
     Examples
     --------
@@ -31,11 +34,18 @@ class InputError(ScalingfitError, ValueError):
     What to do: correct the row, or read with bad_rows='drop'.
     """
 
-    def __init__(self, what: str, where: Iterable[str] = (), *, remedy: str | None = None) -> None:
-        lines = [what, *(f"  {place}" for place in where)]
-        if remedy is not None:
-            lines.append(f"What to do: {remedy}")
-        super().__init__("\n".join(lines))
+    def __init__(
+        self, what: Text, where: Iterable[Text] = (), *, remedy: Text | None = None
+    ) -> None:
+        self.what, self.where, self.remedy = what, tuple(where), remedy
+        super().__init__(self.spelled(PYTHON))
+
+    def spelled(self, face: Face) -> str:
+        """The whole message for the reader of a face."""
+        lines = [spelled(self.what, face), *(f"  {spelled(place, face)}" for place in self.where)]
+        if self.remedy is not None:
+            lines.append(f"What to do: {spelled(self.remedy, face)}")
+        return "\n".join(line for line in lines if line.strip())
 
 
 def listed(names: Iterable[str], limit: int = 12) -> str:
@@ -61,7 +71,7 @@ def whole(name: str, value: Any, least: int | None = None) -> int:
     except TypeError:
         raise InputError(
             f"{name}={value!r} is no whole number",
-            remedy=f"write one, such as {name}={least or 1}.",
+            remedy=Message("write one, such as ", Argument(name, least or 1), "."),
         ) from None
     if least is not None and number < least:
         raise InputError(f"{name}={number} is too few; at least {least}")

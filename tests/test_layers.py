@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 # A module may use its own room and what stands to its left, never what stands to its right.
 ROOMS = (
+    "result",
     "law",
     "noise",
     "runs",

@@ -11,6 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
+from scalingfit._errors import InputError
+from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._words import as_typed
 
 __all__ = ["Reply", "answer", "jsonable", "refuse", "warn"]
@@ -55,7 +57,8 @@ def answer(reply: Reply, *, as_json: bool) -> None:
 
 def refuse(error: BaseException, *, as_json: bool) -> None:
     """Say why a command was refused: on standard error, or as a JSON object."""
-    message = as_typed(str(error))
+    said = error.spelled(COMMAND_LINE) if isinstance(error, InputError) else str(error)
+    message = as_typed(said)
     if as_json:
         print(json.dumps({"error": message}))
     else:
