@@ -33,8 +33,7 @@ from scalingfit.inference.sampler import sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 from scalingfit.runs.budgets import clusters
-
-from .conftest import BOTH, QUICK, SETTINGS, simulated, too_sure
+from tests.evidence.conftest import BOTH, QUICK, SETTINGS, simulated, too_sure
 
 
 def ahead_of(comparison: Comparison, name: str) -> ScoredForecasts:

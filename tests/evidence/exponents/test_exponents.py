@@ -28,8 +28,7 @@ from scalingfit.evidence.exponents.without_embeddings import (
 )
 from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
-
-from .conftest import QUICK
+from tests.evidence.conftest import QUICK
 
 POINT = law("chinchilla").published["besiroglu-2024"].law
 EXPONENT = POINT.beta / (POINT.alpha + POINT.beta)
