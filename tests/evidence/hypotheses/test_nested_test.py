@@ -13,13 +13,16 @@ from scipy.stats import lognorm
 
 from scalingfit import law
 from scalingfit._errors import InputError
-from scalingfit.evidence import Comparison, Evidence, NestedFamily, NestedTest, evidence
-from scalingfit.evidence.hypotheses import nested_test
+from scalingfit.evidence import (
+    Comparison,
+    Evidence,
+    NestedFamily,
+    NestedTest,
+    evidence,
+    nested_test,
+)
 from scalingfit.evidence.hypotheses.nested_test import STRONG
-from scalingfit.inference.build import build
-from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.sampler import sample
-from scalingfit.inference.settings import Settings
+from scalingfit.inference import Settings, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 from tests.evidence.conftest import QUICK, SETTINGS, simulated
