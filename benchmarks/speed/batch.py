@@ -42,8 +42,7 @@ from benchmarks.speed.problem import (
     natural,
     timed,
 )
-from scalingfit.inference import group
-from scalingfit.inference.diagnostics import Limits
+from scalingfit.inference import Limits, group
 from scalingfit.inference.model import Data
 from scalingfit.inference.programs import pack_group, programs, starts
 from scalingfit.inference.schedule import walk

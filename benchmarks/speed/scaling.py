@@ -21,7 +21,8 @@ from benchmarks.speed.batch import tables
 from benchmarks.speed.peers import model
 from benchmarks.speed.problem import CHAINS, elsewhere, environment, epoch, markdown, timed
 from scalingfit._cores import core_count
-from scalingfit.inference.programs import bucket, pack
+from scalingfit.inference import pack
+from scalingfit.inference.programs import bucket
 from scalingfit.runs import Runs
 
 FITS = (1, 10, 100, 1000, 10_000, 100_000)
