@@ -3,6 +3,9 @@
 from scalingfit.allocation.answer import QUANTILES, Answer, FloatArray, quantiles_of
 from scalingfit.allocation.cheapest import Cheapest, cheapest
 from scalingfit.allocation.choose import Choice, choose
+from scalingfit.allocation.costs import ACCELERATORS, Accelerator, Costs, flop
+from scalingfit.allocation.decide import decide
+from scalingfit.allocation.decision import Decision, percent
 from scalingfit.allocation.embedding import (
     CHINCHILLA_OMEGA,
     NonEmbedding,
@@ -25,14 +28,18 @@ from scalingfit.allocation.shapes import (
 from scalingfit.allocation.terms import Rule, counting, terms
 
 __all__ = [
+    "ACCELERATORS",
     "CHINCHILLA_OMEGA",
     "QUANTILES",
+    "Accelerator",
     "Answer",
     "AspectRatio",
     "Cheapest",
     "Choice",
+    "Costs",
     "Counting",
     "Custom",
+    "Decision",
     "FloatArray",
     "Forecast",
     "Frontier",
@@ -48,10 +55,13 @@ __all__ = [
     "choose",
     "cost",
     "counting",
+    "decide",
     "exact_flops",
+    "flop",
     "forecast",
     "frontier",
     "non_embedding",
+    "percent",
     "quantiles_of",
     "splits",
     "subject",
