@@ -17,7 +17,9 @@ from scalingfit.allocation.extras import splits
 from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
+from scalingfit.allocation.multiplier import Multiplier, multiplier
 from scalingfit.allocation.question import cost, subject
+from scalingfit.allocation.returns import BudgetReturns, returns
 from scalingfit.allocation.shapes import (
     AspectRatio,
     ListedShapes,
@@ -34,6 +36,7 @@ __all__ = [
     "Accelerator",
     "Answer",
     "AspectRatio",
+    "BudgetReturns",
     "Cheapest",
     "Choice",
     "Costs",
@@ -44,6 +47,7 @@ __all__ = [
     "Forecast",
     "Frontier",
     "ListedShapes",
+    "Multiplier",
     "NonEmbedding",
     "Rule",
     "Shape",
@@ -60,9 +64,11 @@ __all__ = [
     "flop",
     "forecast",
     "frontier",
+    "multiplier",
     "non_embedding",
     "percent",
     "quantiles_of",
+    "returns",
     "splits",
     "subject",
     "terms",

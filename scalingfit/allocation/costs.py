@@ -8,11 +8,10 @@ from typing import Any, Self, final
 
 import numpy as np
 
-from scalingfit._arguments import nearest, number, numbers
+from scalingfit._arguments import measured, nearest, number, numbers
 from scalingfit._errors import InputError
 from scalingfit._messages import PYTHON, Argument, Call, Message, OnlyIn
 from scalingfit._text import engineering
-from scalingfit._units import measured
 from scalingfit.allocation.answer import FloatArray
 
 __all__ = ["ACCELERATORS", "Accelerator", "Costs", "flop"]

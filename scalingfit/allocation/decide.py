@@ -20,7 +20,7 @@ from scalingfit.allocation.plans import Plan, plans_of
 from scalingfit.allocation.question import Subject, cost, reach, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
-from scalingfit.allocation.worth import Budgets, Risk, best_size, worth
+from scalingfit.allocation.worth import Budgets, Risk, best_size, require_finite, worth
 from scalingfit.result import Note
 
 __all__ = ["decide", "first_order"]
@@ -89,7 +89,7 @@ def decide(
     listed = plans_of(plans, getattr(posterior, "runs", None))
     budgets, rows, left_out = _rows(asked, asked_C, listed, stated, extras)
     optimum = budgets.solve(asked.law)
-    _require_finite(optimum, budgets)
+    require_finite(optimum, budgets)
     count = len(asked_C)
     wanted: Optimum = jax.tree.map(lambda values: values[..., :count], optimum)
     sizes = best_size(asked.law, budgets.at(np.arange(count)), wanted, risk, level)
@@ -169,20 +169,6 @@ def _refused(N: float, C: float, stated: Terms) -> str:
 def _tokens(stated: Terms, N: FloatArray, C: FloatArray) -> FloatArray:
     with jax.enable_x64(True):
         return np.asarray(stated.rule.tokens(N, C), np.float64)
-
-
-def _require_finite(optimum: Optimum, budgets: Budgets) -> None:
-    lost = share(~np.isfinite(optimum.L))
-    if np.any(lost):
-        raise InputError(
-            "no split of the budget has a finite loss",
-            [
-                f"C = {quantity('C', C)}: {100 * part:.3g} % of the draws"
-                for C, part in zip(budgets.C, lost, strict=True)
-                if part > 0
-            ],
-            remedy="ask for a larger budget; N and D are both at least 1.",
-        )
 
 
 def _hinge(overspend: FloatArray, asked: Subject) -> tuple[str, float] | None:

@@ -16,10 +16,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scalingfit._arguments import nearest, number
+from scalingfit._arguments import nearest, number, suffixed
 from scalingfit._errors import InputError
 from scalingfit._text import engineering
-from scalingfit._units import suffixed
 from scalingfit.allocation.answer import FloatArray
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.roots import last_true

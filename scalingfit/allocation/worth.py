@@ -16,12 +16,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from scalingfit.allocation.answer import FloatArray
+from scalingfit._errors import InputError
+from scalingfit._text import quantity
+from scalingfit.allocation.answer import FloatArray, share
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.solver import Optimum, budget_loss, solve
 from scalingfit.declare import Law
 
-__all__ = ["Budgets", "Risk", "Worth", "best_size", "equal_budget", "worth"]
+__all__ = ["Budgets", "Risk", "Worth", "best_size", "equal_budget", "require_finite", "worth"]
 
 Risk = Literal["mean", "quantile", "cvar"]
 """What of the regret over the draws a plan is to make least."""
@@ -157,6 +159,21 @@ def _inverse_hermite(
     return np.where(inside, cubic, x0 + t * (x1 - x0))
 
 
+def require_finite(optimum: Optimum, budgets: Budgets) -> None:
+    """Refuse budgets that in some draws buy nothing finite."""
+    lost = share(~np.isfinite(optimum.L))
+    if np.any(lost):
+        raise InputError(
+            "no split of the budget has a finite loss",
+            [
+                f"C = {quantity('C', C)}: {100 * part:.3g} % of the draws"
+                for C, part in zip(budgets.C, lost, strict=True)
+                if part > 0
+            ],
+            remedy="ask for a larger budget; N and D are both at least 1.",
+        )
+
+
 def best_size(
     law: Law, budgets: Budgets, optimum: Optimum, risk: Risk = "mean", level: float = 0.9
 ) -> FloatArray:
@@ -181,10 +198,10 @@ def best_size(
     """
     flat = np.log(optimum.N.reshape(-1, len(budgets.C)))
     low, high = flat.min(axis=0), flat.max(axis=0)
-    share = np.linspace(0.0, 1.0, SIZES)[:, None]
+    steps = np.linspace(0.0, 1.0, SIZES)[:, None]
     measure = {"mean": _mean, "quantile": _quantile, "cvar": _cvar}[risk]
     for _ in range(ZOOMS):
-        sizes = low + share * (high - low)
+        sizes = low + steps * (high - low)
         with jax.enable_x64(True):
             found = _risks(
                 law,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scalingfit._arguments import suffixed
 from scalingfit._errors import InputError
-from scalingfit._units import suffixed
 
 if TYPE_CHECKING:
     from scalingfit.allocation import Counting

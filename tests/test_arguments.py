@@ -2,8 +2,8 @@
 
 import pytest
 
+from scalingfit._arguments import measured, suffixed
 from scalingfit._errors import InputError
-from scalingfit._units import measured, suffixed
 
 
 @pytest.mark.parametrize(
