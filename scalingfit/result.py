@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalingfit._messages import PYTHON, Face, Text, spelled
+from scalingfit._text import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,8 @@ type Value = object
 
 NOTES = 5
 """Notes that are shown; `Result.text` shows all where it is asked to."""
+NAMED = 8
+"""Rows or parts that a note names; the others are counted."""
 
 
 class Interval(NamedTuple):
@@ -55,7 +58,7 @@ class Axes(NamedTuple):
     """An array and the names of its axes."""
 
     names: tuple[str, ...]
-    values: NDArray[np.float64]
+    values: NDArray[np.generic]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +105,9 @@ class Table:
         A line or two above it.
     labels : int
         How many columns, the first ones, are texts: aligned to the left.
+    limit : int, optional
+        How many rows people get, and how many more there are is said; machines get all. A table
+        of limit 0 is for machines alone.
     """
 
     name: str
@@ -109,9 +115,16 @@ class Table:
     columns: Mapping[str, Column]
     title: str = ""
     labels: int = 0
+    limit: int | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())).values)
+
+    @property
+    def more(self) -> str:
+        """How many rows people do not get, in words; nothing where they get all."""
+        rest = 0 if self.limit is None else len(self) - self.limit
+        return f"and {rest} more" if rest > 0 else ""
 
     def records(self) -> list[dict[str, Json]]:
         """One dictionary a row, ready for JSON: an interval is ``{"q5", "q50", "q95"}``."""
@@ -151,7 +164,7 @@ class Table:
         kept = {name: column for name, column in self.columns.items() if not column.hidden}
         head = [name if column.heading is None else column.heading for name, column in kept.items()]
         texts = [column.texts() for column in kept.values()]
-        return [head, *map(list, zip(*texts, strict=True))]
+        return [head, *map(list, itertools.islice(zip(*texts, strict=True), self.limit))]
 
     def __rich__(self) -> RenderableType:
         return self.rich()
@@ -180,6 +193,8 @@ class Table:
                 for cell, mark in zip(row, marks, strict=True)
             ]
             look.add_row(*cells)
+        if self.more:
+            look.add_row(RichText(self.more))
         return look
 
     def text(self) -> str:
@@ -192,6 +207,7 @@ class Table:
         head, *rows = [[html.escape(cell) for cell in row] for row in self.shown()]
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
         above = f"<thead><tr>{_tagged('th', head)}</tr></thead>" if any(head) else ""
+        rows += [[self.more]] if self.more else []
         body = "".join(f"<tr>{_tagged('td', row)}</tr>" for row in rows)
         return f"<table>{caption}{above}<tbody>{body}</tbody></table>"
 
@@ -243,7 +259,7 @@ class Result(abc.ABC):
 
     def text(self, face: Face = PYTHON, *, verbose: bool = True) -> str:
         """Everything as text, with arguments as the face spells them."""
-        parts = ["\n\n".join(table.text() for table in self.tables), *self._said(face, verbose)]
+        parts = ["\n\n".join(table.text() for table in self._shown()), *self._said(face, verbose)]
         return "\n".join(part for part in parts if part)
 
     def rich(self, face: Face = PYTHON, *, verbose: bool = True) -> RenderableType:
@@ -255,7 +271,7 @@ class Result(abc.ABC):
         styled = [
             RichText(line, style="yellow" if line.startswith("!") else "") for line in said if line
         ]
-        return Group(*(table.rich() for table in self.tables), *styled)
+        return Group(*(table.rich() for table in self._shown()), *styled)
 
     def as_json(self) -> dict[str, Json]:
         """Everything but draws, in JSON's own types; infinities and NaN become null."""
@@ -292,6 +308,10 @@ class Result(abc.ABC):
         found = [label if isinstance(label, int | float | str) else str(label) for label in labels]
         return {main.row: found, "quantile": QUANTILE_SHARES}
 
+    def _shown(self) -> list[Table]:
+        """The tables that people get."""
+        return [table for table in self.tables if table.limit != 0 and len(table)]
+
     def _said(self, face: Face, verbose: bool) -> list[str]:
         """Notes and conclusion as lines."""
         lines = _grouped(self.notes, face)
@@ -307,7 +327,7 @@ class Result(abc.ABC):
 
     def _repr_html_(self) -> str:
         said = "".join(f"<p>{html.escape(line)}</p>" for line in self._said(PYTHON, True) if line)
-        return "".join(table.html() for table in self.tables) + said
+        return "".join(table.html() for table in self._shown()) + said
 
 
 QUANTILES = ("q5", "q50", "q95")
@@ -339,7 +359,7 @@ def _grouped(notes: Sequence[Note], face: Face) -> list[str]:
     for note in notes:
         said.setdefault(spelled(note.text, face), []).append(note.of)
     return [
-        f"{', '.join(of)}: {text}" if any(of) else text
+        f"{listed(of, limit=NAMED)}: {text}" if of else text
         for text, of in ((text, [one for one in of if one]) for text, of in said.items())
     ]
 

@@ -100,6 +100,25 @@ def test_few_notes_are_shown_unless_all_are_asked_for() -> None:
     assert "3 more" in brief
 
 
+def test_people_get_as_many_rows_as_a_table_allows_and_machines_all() -> None:
+    class Long(Answer):
+        tables = (
+            Table("rows", "row", {"x": Column(["a", "b", "c"])}, "Three", limit=2),
+            Table("unseen", "row", {"y": Column([1])}, "Unseen", limit=0),
+            Table("none", "row", {"z": Column([])}, "Empty"),
+        )
+        notes = tuple(Note("n", "odd", str(row)) for row in range(10))
+
+    lines = str(Long()).splitlines()
+    assert [line.strip() for line in lines[:5]] == ["Three", "x", "a", "b", "and 1 more"]
+    assert lines[5] == "! 0, 1, 2, 3, 4, 5, 6, 7, and 2 more: odd"
+    assert "<td>c</td>" not in Long()._repr_html_()
+    found = Long().as_json()
+    assert found["rows"] == [{"x": "a"}, {"x": "b"}, {"x": "c"}]
+    assert (found["unseen"], found["none"]) == ([{"y": 1}], [])
+    assert len(found["notes"]) == 10  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

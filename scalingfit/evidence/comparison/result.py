@@ -152,7 +152,7 @@ class Comparison:
         nested = self._nested()
         noise = (self.posteriors[self.best] if nested is None else nested).model.noise
         priors = None if nested is None else nested.model.priors
-        sampling = {name: getattr(self.settings, name) for name in SAMPLING}
+        sampling: Any = {name: getattr(self.settings, name) for name in SAMPLING}
         fits = self.posteriors.values()
         return nested_test(self.runs, noise, priors=priors, fitted=fits, **sampling)
 
