@@ -11,7 +11,7 @@ import numpy as np
 from scalingfit._text import engineering, quantity
 from scalingfit.allocation.answer import FloatArray, quantiles_of
 from scalingfit.allocation.costs import Costs
-from scalingfit.result import Axes, Column, Interval, Note, Result, Table
+from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 
 __all__ = ["Decision", "intervals", "percent"]
 
@@ -135,8 +135,8 @@ class Decision(Result):
 
     @property
     @override
-    def coordinates(self) -> Mapping[str, Sequence[Any]]:
-        return {"plan": [*self.plans]}
+    def coordinates(self) -> Mapping[str, Labels]:
+        return {"plan": Labels("plan", self.plans)}
 
     def _waste(self, row: int) -> str:
         """FLOP wasted, and the same in money."""
