@@ -34,12 +34,25 @@ if TYPE_CHECKING:
     import xarray as xr
     from rich.console import RenderableType
 
-__all__ = ["Axes", "Column", "Interval", "Json", "Note", "Result", "Table", "jsonable"]
+__all__ = [
+    "SCHEMA",
+    "Axes",
+    "Column",
+    "Interval",
+    "Json",
+    "Labels",
+    "Note",
+    "Result",
+    "Table",
+    "jsonable",
+]
 
 type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
 type Value = object
 """Of a cell: a number, a text, an `Interval`, or None where there is none."""
 
+SCHEMA = 1
+"""Of the JSON that results become: a number that rises where a key changes its meaning."""
 NOTES = 5
 """Notes that are shown; `Result.text` shows all where it is asked to."""
 NAMED = 8
@@ -59,6 +72,13 @@ class Axes(NamedTuple):
 
     names: tuple[str, ...]
     values: NDArray[np.generic]
+
+
+class Labels(NamedTuple):
+    """Coordinates along an axis."""
+
+    along: str
+    values: Sequence[Hashable]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,8 +248,7 @@ class Table:
 class Note:
     """Something to know before acting on a result.
 
-    Notes of one `code` say one thing of several places; where only the places differ, they are
-    told as one.
+    Notes that say the same of several places are shown as one.
 
     Attributes
     ----------
@@ -239,11 +258,14 @@ class Note:
         What it is, and what to do about it.
     of : str
         Which row or part of the result it is about; nothing where it is about all of it.
+    share : float, optional
+        Of the draws, where it holds in some of them.
     """
 
     code: str
     text: Text
     of: str = ""
+    share: float | None = None
 
 
 class Result(abc.ABC):
@@ -252,7 +274,7 @@ class Result(abc.ABC):
     @property
     @abc.abstractmethod
     def tables(self) -> Sequence[Table]:
-        """What was found; the first table is the main one."""
+        """What was found; the first table is the main one. There may be none."""
 
     @property
     def notes(self) -> Sequence[Note]:
@@ -285,40 +307,67 @@ class Result(abc.ABC):
         ]
         return Group(*(table.rich() for table in self._shown()), *styled)
 
-    def as_json(self) -> dict[str, Json]:
+    def as_json(self, face: Face = PYTHON) -> dict[str, Json]:
         """Everything but draws, in JSON's own types; infinities and NaN become null."""
-        found: dict[str, Json] = {table.name: jsonable(table.records()) for table in self.tables}
-        found["notes"] = [
-            {"code": note.code, "of": note.of, "text": spelled(note.text)} for note in self.notes
-        ]
-        found["conclusion"] = spelled(self.conclusion)
-        return found | {name: jsonable(value) for name, value in self.details.items()}
+        tables = (*self.tables, self._noted(face))
+        return {
+            "schema": SCHEMA,
+            **{table.name: jsonable(table.records()) for table in tables},
+            "conclusion": spelled(self.conclusion, face),
+            **{name: jsonable(value) for name, value in self.details.items()},
+        }
 
     def to_pandas(self) -> pd.DataFrame:
-        """The main table as a frame."""
-        return self.tables[0].to_pandas()
+        """The main table as a frame; the notes, where there is none."""
+        return self._main().to_pandas()
 
     def to_xarray(self) -> xr.Dataset:
         """Arrays with named dimensions and coordinates: draws where there are any."""
         import xarray as xr
 
-        arrays = {name: (axes.names, axes.values) for name, axes in self.arrays.items()}
-        used = {name for names, _ in arrays.values() for name in names}
-        coords = {name: [*at] for name, at in self.coordinates.items() if name in used}
-        return xr.Dataset(arrays, coords)
+        found = xr.Dataset({name: (names, array) for name, (names, array) in self.arrays.items()})
+        counted = {name: range(size) for name, size in found.sizes.items()}
+        labels = {
+            name: (along, [*values])
+            for name, (along, values) in self.coordinates.items()
+            if along in counted
+        }
+        return found.assign_coords(counted | labels)
 
     @property
     def arrays(self) -> Mapping[str, Axes]:
         """What `to_xarray` holds; here the numbers of the main table."""
-        return self.tables[0].arrays()
+        return self._main().arrays()
 
     @property
-    def coordinates(self) -> Mapping[str, Sequence[Hashable]]:
-        """The labels along the dimensions of `arrays`; here the first column of the main table."""
-        main = self.tables[0]
+    def coordinates(self) -> Mapping[str, Labels]:
+        """The labels along the dimensions of `arrays`; here the first column of the main table.
+
+        A dimension without labels is counted from 0.
+        """
+        main = self._main()
         labels = next(iter(main.columns.values())).values
         found = [label if isinstance(label, int | float | str) else str(label) for label in labels]
-        return {main.row: found, "quantile": QUANTILE_SHARES}
+        return {
+            main.row: Labels(main.row, found),
+            "quantile": Labels("quantile", QUANTILE_SHARES),
+        }
+
+    def _noted(self, face: Face = PYTHON) -> Table:
+        """The notes as a table, as machines get them."""
+        return Table(
+            "notes",
+            "note",
+            {
+                "code": Column([note.code for note in self.notes]),
+                "of": Column([note.of for note in self.notes]),
+                "share": Column([note.share for note in self.notes]),
+                "text": Column([spelled(note.text, face) for note in self.notes]),
+            },
+        )
+
+    def _main(self) -> Table:
+        return self.tables[0] if self.tables else self._noted()
 
     def _shown(self) -> list[Table]:
         """The tables that people get."""
@@ -367,13 +416,30 @@ def jsonable(value: object) -> Json:
 
 def _grouped(notes: Sequence[Note], face: Face) -> list[str]:
     """Each thing that is said, once, with all that it is said of."""
-    said: dict[str, list[str]] = {}
+    groups: dict[str, list[Note]] = {}
     for note in notes:
-        said.setdefault(spelled(note.text, face), []).append(note.of)
-    return [
-        f"{listed(of, limit=NAMED)}: {text}" if of else text
-        for text, of in ((text, [one for one in of if one]) for text, of in said.items())
-    ]
+        groups.setdefault(spelled(note.text, face), []).append(note)
+    return [f"{_places(same)}{_shares(same)}{text}" for text, same in groups.items()]
+
+
+def _places(notes: Sequence[Note]) -> str:
+    """What notes are about; a word that all of them begin with is written once."""
+    of = [note.of for note in notes if note.of]
+    if not of:
+        return ""
+    heads, _, tails = zip(*(place.partition(" ") for place in of), strict=True)
+    if len(set(heads)) == 1 and all(tails):
+        return f"{heads[0]} {listed(tails, NAMED)}: "
+    return f"{listed(of, NAMED)}: "
+
+
+def _shares(notes: Sequence[Note]) -> str:
+    """In how many of the draws it holds."""
+    shares = [note.share for note in notes if note.share is not None]
+    if not shares:
+        return ""
+    ends = dict.fromkeys(f"{100 * end:.3g}" for end in (min(shares), max(shares)))
+    return f"in {' to '.join(ends)} % of the draws "
 
 
 def _lines(renderable: RenderableType) -> list[str]:
