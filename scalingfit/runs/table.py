@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._arguments import nearest
 from scalingfit._errors import InputError
+from scalingfit._messages import Text
 from scalingfit._text import listed
 from scalingfit.runs._describe import describe, design_warnings, run_label
 from scalingfit.runs._values import (
@@ -216,7 +217,7 @@ class Runs:
             row_numbers=self.row_numbers[index],
         )
 
-    def named(self, name: str, purpose: str, remedy: str) -> NDArray[Any]:
+    def named(self, name: str, purpose: str, remedy: Text) -> NDArray[Any]:
         """A numeric column or label, shape ``(run,)``; where there is none, why it was wanted.
 
         Raises
