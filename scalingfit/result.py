@@ -20,7 +20,7 @@ import html
 import io
 import itertools
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -104,6 +104,18 @@ class Column:
     heading: str | None = None
     doubtful: Sequence[bool] = ()
     hidden: bool = False
+
+    @classmethod
+    def of(
+        cls, values: Iterable[float | Interval | None], spec: str, heading: str | None = None
+    ) -> Column:
+        """Numbers and intervals as a format specification writes them; a dash for None.
+
+        >>> Column.of([0.5, Interval(1.0, 2.0, 3.0), None], ".1f").texts()
+        ['0.5', '2.0 [1.0, 3.0]', '-']
+        """
+        every = [*values]
+        return cls(every, [_written(value, spec) for value in every], heading)
 
     def texts(self) -> list[str]:
         """The cells as people get them."""
@@ -452,6 +464,16 @@ def _plain(value: Value) -> str:
     if isinstance(value, Interval):
         return f"{value.median:.4g} [{value.low:.4g}, {value.high:.4g}]"
     return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def _written(value: float | Interval | None, spec: str) -> str:
+    match value:
+        case None:
+            return "-"
+        case Interval(low, median, high):
+            return f"{median:{spec}} [{low:{spec}}, {high:{spec}}]"
+        case _:
+            return f"{value:{spec}}"
 
 
 def _is_number(value: Value) -> bool:

@@ -177,6 +177,12 @@ def test_people_get_as_many_rows_as_a_table_allows_and_machines_all() -> None:
     assert len(found["notes"]) == 10  # type: ignore[arg-type]
 
 
+def test_numbers_are_written_as_specified() -> None:
+    column = Column.of([0.5, Interval(0.1, 0.25, 0.5), None], ".0%", "share")
+    assert column.texts() == ["50%", "25% [10%, 50%]", "-"]
+    assert (column.heading, column.values[0]) == ("share", 0.5)
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
