@@ -174,9 +174,9 @@ class _Walk:
             )
             taken += int(turns)
             _keep(np.asarray(rows)[: int(turns)], made, count)
-            if np.all(np.asarray(state.counters)[..., 4] >= stop):
+            if np.all((here := jax.device_get(state)).finished >= stop):
                 break
-        return made, np.asarray(state.adaptation[..., 1]), taken
+        return made, here.average_log_step, taken
 
 
 def _keep(rows: Floats, made: Floats, count: NDArray[np.int64]) -> None:

@@ -78,7 +78,7 @@ def walk(
     keys = jax.random.split(jax.random.key(seed), position.shape[:2])
     chains = nuts.begin(position, log_step)
     parts, aim = [], np.full(len(which), AIM)
-    while not parts or np.any(np.asarray(chains.counters)[..., 4] < stop):
+    while not parts or np.any(np.asarray(chains.finished) < stop):
         number, limits = np.int32(len(parts)), (np.int32(adapt), np.int32(stop))
         chains, rows, turns = segment(chains, which, keys, number, *limits, aim)
         parts.append(np.asarray(rows)[: int(turns)])
@@ -104,7 +104,7 @@ def made() -> dict[str, np.ndarray]:
     which = np.array([number_of(name) for name in names], np.int32)
     position = np.random.default_rng(1).uniform(-1, 0.4, (len(which), CHAINS, 2))
     warm, chains = walk(which, position, np.zeros(position.shape[:2]), 300, 300, seed=2)
-    step = np.array(chains.adaptation[..., 1])
+    step = np.array(chains.average_log_step)
     rows, _ = walk(which, warm[:, :, -1, :2], step, 0, DRAWS, seed=3)
     return dict(zip(names, rows, strict=True))
 
