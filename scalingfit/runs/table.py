@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError, listed, nearest
-from scalingfit.runs._describe import describe, design_warnings, run_label
+from scalingfit._messages import PYTHON, Argument, Call, Face, Message
+from scalingfit.runs._describe import describe, design_warnings
+from scalingfit.runs._findings import Finding, findings, run_label
 from scalingfit.runs._values import (
     NOT_INPUTS,
     FloatArray,
@@ -126,8 +128,14 @@ class Runs:
 
     @property
     def L(self) -> FloatArray:
-        """Final loss, shape ``(run,)``; nats per token unless the source says otherwise."""
+        """Final loss, shape ``(run,)``, in `loss_unit`."""
         return self["L"]
+
+    @property
+    def loss_unit(self) -> str | None:
+        """What L is measured in, such as "nats" or "bits per byte"; None where nothing says."""
+        unit: str | None = self.provenance.get("loss_unit")
+        return unit
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -152,9 +160,14 @@ class Runs:
                 f"these runs lack {listed(missing)}, while {purpose or 'this'} needs "
                 f"{listed(wanted)}",
                 where,
-                remedy="name what is missing when reading: read(..., "
-                + ", ".join(f'{name}="column in your file"' for name in missing)
-                + ").",
+                remedy=Message(
+                    "name what is missing when reading: ",
+                    Call(
+                        "read",
+                        tuple(Argument(n, "column in your file", "column") for n in missing),
+                    ),
+                    ".",
+                ),
             )
         return {name: self.columns[name] for name in wanted}
 
@@ -261,14 +274,19 @@ class Runs:
         """Say what the runs that are used cannot tell apart, whatever the law, and what to do."""
         return design_warnings(self.used().columns)
 
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is doubtful about the table itself, the gravest first: what rows and losses are."""
+        return tuple(findings(self.columns, self.labels, self.provenance))
+
     @property
     def run_label(self) -> str | None:
         """The label that names runs, such as run_id, where there are several rows of one."""
         return run_label(self.labels)
 
-    def describe(self) -> str:
-        """Write two lines: the runs and their ranges; which column came from where."""
-        return describe(self.columns, self.labels, self.provenance)
+    def describe(self, face: Face = PYTHON) -> str:
+        """Write the runs and their ranges, which column came from where, and what is doubtful."""
+        return describe(self.columns, self.labels, self.provenance, self.findings, face)
 
     def to_pandas(self) -> "pd.DataFrame":
         """Numeric columns by symbol, then labels, as a new data frame."""
