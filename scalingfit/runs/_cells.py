@@ -62,6 +62,7 @@ _WRITTEN = re.compile(
 _NOUN = re.compile(r" ?(?:params?|parameters?|tokens?|toks?|nats?|bits?)$", re.I)
 _FLOP = re.compile(r"([kmgtpezy]?)flops?", re.I)
 _PF_DAYS = re.compile(r"p(?:eta)?f(?:lop)?(?:s|/s)?[ -]?days?", re.I)
+_BARE = re.compile(r"[+-]?\d[\d.]{0,30}(?:e[+-]?\d{1,4})?", re.I)
 _NOT_FINITE = re.compile(r"[+-]?inf(?:inity)?", re.I)
 _GROUPED = re.compile(r"\d{1,3}([.,'_ ])\d{3}(?:\1\d{3})*")
 
@@ -97,7 +98,12 @@ class Numbers:
 
 def shown(cell: object) -> str:
     """A cell as a message quotes it."""
-    text = repr(cell) if not isinstance(cell, int) or isinstance(cell, bool) else f"{cell:.20g}"
+    if isinstance(cell, str) and _BARE.fullmatch(cell):
+        text = cell
+    elif isinstance(cell, int) and abs(cell) > 10**QUOTED:
+        text = "a whole number of very many digits"  # whose text Python may refuse to make
+    else:
+        text = repr(cell)
     return text if len(text) <= QUOTED else f"{text[: QUOTED - 3]}..."
 
 

@@ -46,6 +46,10 @@ def describe(
         said.append(f"labels {listed(labels)}")
     lines = ["; ".join(said)] if said else []
     lines += provenance.get("kept", [])
+    about = provenance.get("dataset", {})
+    lines += about.get("notes", [])
+    if about.get("views"):
+        lines.append(f"views: {listed(about['views'])}")
     lines += [finding.sentence.spelled(face) for finding in found]
     return "\n  ".join([first, *lines])
 

@@ -121,7 +121,7 @@ def trend(columns: Columns) -> tuple[list[float], float] | None:
     """
     names = [name for name in "ND" if name in columns] or [n for n in "C" if n in columns]
     L = columns["L"]
-    if len(L) < 5 or not names or np.ptp(L) == 0:
+    if len(L) < 6 or not names or np.ptp(L) == 0:
         return None
     ranks = [pd.Series(columns[name]).rank().to_numpy(dtype=np.float64) for name in names]
     ranks = [(rank - rank.mean()) / rank.std() for rank in ranks if rank.std() > 0]
@@ -137,7 +137,7 @@ def trend(columns: Columns) -> tuple[list[float], float] | None:
 def rises(columns: Columns) -> bool:
     """Whether the loss rises with everything that is scaled."""
     found = trend(columns)
-    return found is not None and min(found[0]) > 0.1 and found[1] > 0.5
+    return found is not None and min(found[0]) > 0.1 and found[1] > 0.6
 
 
 def falls(columns: Columns) -> bool:

@@ -214,9 +214,12 @@ class Raw:
                 [f"columns: {listed(present)}"],
                 remedy="name one of these.",
             )
-        return pd.DataFrame(
-            {name: _typed(self.frame[name]) for name in names}, index=self.frame.index
-        )
+        return typed(self.frame[names])
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with numbers in the columns of text that hold nothing else."""
+    return pd.DataFrame({name: _typed(frame[name]) for name in frame.columns}, index=frame.index)
 
 
 def _typed(cells: "pd.Series[Any]") -> "pd.Series[Any]":

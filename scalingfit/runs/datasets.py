@@ -21,7 +21,9 @@ import pandas as pd
 import pooch
 
 from scalingfit._errors import InputError, listed
+from scalingfit._messages import Argument, Message
 from scalingfit.runs._published import PUBLISHED, Published
+from scalingfit.runs._raw import typed
 from scalingfit.runs._sources import load_source
 from scalingfit.runs.read import read
 from scalingfit.runs.table import Runs
@@ -34,6 +36,9 @@ LADDER_ABOUT = {
     "title": "small language models on a grid of sizes and bytes of text, trained for scalingfit",
     "licence": "Apache-2.0",
     "citation": "scalingfit, benchmarks/ladder",
+    "loss": "nats per byte",
+    "notes": [],
+    "views": [],
 }
 
 _BY_NAME: Mapping[str, Published] = {entry.name: entry for entry in PUBLISHED}
@@ -44,13 +49,15 @@ def names() -> list[str]:
     return ["ladder", *_BY_NAME]
 
 
-def load(name: str, **read_options: Any) -> Runs:
+def load(name: str, *, view: str | None = None, **read_options: Any) -> Runs:
     """Load a table by name.
 
     Parameters
     ----------
     name
         One of `names`.
+    view
+        A part of it that is usually fitted, such as "finals"; `info` lists them.
     **read_options
         Arguments of `read` that replace the ones the table comes with, such as ``N=...`` for
         another count of parameters or ``labels=[...]``.
@@ -64,18 +71,21 @@ def load(name: str, **read_options: Any) -> Runs:
     Raises
     ------
     InputError
-        The name is unknown, the file is not the published one, or it cannot be had from here.
+        The name or the view is unknown, the file is not the published one, or it cannot be had
+        from here.
     """
     if name == "ladder":
-        runs = read(LADDER, **{**LADDER_COLUMNS, **read_options})
-        return _with_about(runs, name, LADDER_ABOUT)
+        chosen = _view(name, view, {})
+        runs = read(LADDER, **{**LADDER_COLUMNS, **chosen, **read_options})
+        return _with_about(runs, name, info(name))
     entry = _entry(name)
-    options = {**entry.columns, **entry.options, **read_options}
+    chosen = _view(name, view, entry.views)
+    options = {**entry.columns, **entry.options, **chosen, **read_options}
     local = _local(entry)
     if local is not None:
         runs = read(local, **options)
     elif entry.fetchable:
-        runs = read(entry.tidy(load_source(_fetch(entry)).frame), **options)
+        runs = read(entry.tidy(typed(load_source(_fetch(entry)).frame)), **options)
         runs = replace(
             runs,
             provenance={**runs.provenance, "source": entry.address, "sha256": entry.address_sha256},
@@ -83,6 +93,20 @@ def load(name: str, **read_options: Any) -> Runs:
     else:
         raise _only_local(entry)
     return _with_about(runs, name, info(name))
+
+
+def _view(name: str, view: str | None, views: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    if view is None:
+        return {}
+    if view not in views:
+        raise InputError(
+            f"{name} has no view {view!r}",
+            [f"views: {listed(views)}"],
+            remedy=Message("write ", Argument("view", next(iter(views))), ", say.")
+            if views
+            else "read it whole, or choose rows by conditions.",
+        )
+    return views[view]
 
 
 def info(name: str) -> dict[str, Any]:
@@ -101,13 +125,19 @@ def info(name: str) -> dict[str, Any]:
         "licence": entry.licence,
         "citation": entry.citation,
         "address": entry.address,
+        "loss": entry.loss,
+        "notes": list(entry.notes),
+        "views": list(entry.views),
         "available": _availability(entry),
     }
 
 
 def describe(name: str) -> str:
     """Say in words what one table is, whose, and how to get it."""
-    return "\n".join(f"{key}: {value}" for key, value in info(name).items())
+    return "\n".join(
+        f"{key}: {'; '.join(value) or 'none' if isinstance(value, list) else value}"
+        for key, value in info(name).items()
+    )
 
 
 def table() -> list[dict[str, Any]]:
@@ -136,9 +166,12 @@ def _inputs(columns: Mapping[str, Any]) -> str:
 
 def _with_about(runs: Runs, name: str, about: Mapping[str, Any]) -> Runs:
     dataset = {"name": name} | {
-        key: about[key] for key in ("title", "licence", "citation", "address") if key in about
+        key: about[key]
+        for key in ("title", "licence", "citation", "address", "notes", "views")
+        if key in about
     }
-    return replace(runs, provenance={**runs.provenance, "dataset": dataset})
+    provenance = {**runs.provenance, "dataset": dataset, "loss_unit": about["loss"]}
+    return replace(runs, provenance=provenance)
 
 
 def _local(entry: Published) -> Path | None:

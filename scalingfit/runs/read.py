@@ -238,25 +238,23 @@ def _require_a_loss(values: Mapping[str, FloatArray], found: Column) -> None:
     """Refuse what rises with scale, unless its unit was stated."""
     if found.unit_stated or not rises(values):
         return
-    L = values["L"]
-    if np.all(L < 0):
-        better, what = f"-({quoted(found.name)})", "a logarithm of a likelihood"
-    else:
-        percent = "% " if L.max() > 1 else ""
-        better, what = f"{found.name} in {percent}accuracy", "an accuracy or a score"
-    if L.max() > 100:
-        better = f"{found.name} in nats"
+    low, high = float(values["L"].min()), float(values["L"].max())
+    remedy = Message("name another column, or, if it is a loss, say so: ", _loss_is(found, "nats"))
+    if high < 0:
+        falling = Call("read", (column("L", f"-({quoted(found.name)})"),))
+        remedy = Message("if it is the logarithm of a likelihood, read ", falling)
+    elif high <= 1 or (low >= 0 and 20 < high <= 100):
+        unit = "accuracy" if high <= 1 else "% accuracy"
+        remedy = Message("if it is an accuracy, read ", _loss_is(found, unit), "; else ", remedy)
     raise InputError(
-        f"{found.name} rises with scale, while every law falls: it looks like {what}",
-        [f"its values: {L.min():.4g} to {L.max():.4g}"],
-        remedy=Message(
-            "read what falls: ",
-            Call("read", (column("L", better),)),
-            "; or name another column; or, if it is a loss, say so: ",
-            Call("read", (column("L", f"{found.name} in nats"),)),
-            ".",
-        ),
+        f"{found.name} rises with scale, while every law falls: it is no loss as it stands",
+        [f"its values: {low:.4g} to {high:.4g}"],
+        remedy=Message(remedy, "."),
     )
+
+
+def _loss_is(found: Column, unit: str) -> Call:
+    return Call("read", (column("L", f"{found.name} in {unit}"),))
 
 
 def _require_two_runs(source: Source, count: int) -> None:

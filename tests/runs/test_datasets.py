@@ -49,6 +49,7 @@ def test_the_registry_agrees_with_the_published_record(data_dir, name):
 
 
 DROPPED = {"misfitting_checkpoints": 2, "clark_routing_moe": 8, "alabdulmohsin_curves": 687}
+DROPPED |= {"xlstm_isoflop": 1}
 
 
 @pytest.mark.parametrize("name", ENTRIES)
