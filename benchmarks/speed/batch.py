@@ -42,11 +42,10 @@ from benchmarks.speed.problem import (
     natural,
     timed,
 )
-from scalingfit.inference import group
-from scalingfit.inference.diagnostics import Limits
+from scalingfit.inference import Limits, group
 from scalingfit.inference.model import Data
 from scalingfit.inference.programs import pack_group, programs, starts
-from scalingfit.inference.walk import walk
+from scalingfit.inference.schedule import walk
 from scalingfit.runs import Runs
 
 ROUNDS = 2

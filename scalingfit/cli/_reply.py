@@ -14,6 +14,7 @@ from rich.console import Console
 from scalingfit._errors import InputError
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._words import as_typed
+from scalingfit.result import Result
 
 __all__ = ["Reply", "answer", "jsonable", "refuse", "warn"]
 
@@ -42,14 +43,17 @@ def answer(reply: Reply, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(jsonable(reply.data), allow_nan=False))
         return
-    from scalingfit.report.tables import laid_out
+    from scalingfit.report import tables
 
     console = Console(highlight=False)
     for position, item in enumerate(reply.shown):
         if position:
             print()
-        if console.is_terminal:
-            console.print(laid_out(item, as_typed))
+        if isinstance(item, Result):
+            whole = item.rich(COMMAND_LINE) if console.is_terminal else item.text(COMMAND_LINE)
+            console.print(whole, soft_wrap=not console.is_terminal)
+        elif console.is_terminal:
+            console.print(tables.laid_out(item, as_typed))
         else:  # never wrapped: other programs and the next reader cut it as they like
             print(as_typed(str(item)))
     sys.stdout.flush()

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
-from scalingfit._messages import Argument, Call, Message
+from scalingfit._messages import Argument, Call, Message, OnlyIn
 from scalingfit.runs._cells import PF_DAY, Numbers, shown
 from scalingfit.runs._columns import Column, column
 from scalingfit.runs._names import RUN_NAMES, logarithms, normal
@@ -42,6 +42,11 @@ COMPUTE_UNITS: Mapping[str, float] = {
     "ZFLOP": 1e21,
 }
 """What compute is also counted in, in FLOP."""
+
+UNCHECKED = Message(
+    OnlyIn("python", ("counting=None",)), OnlyIn("command line", ("--derive none",))
+)
+"""How C is kept from being compared with 6 N D."""
 
 REPEATS = "repeats an earlier row"
 
@@ -215,7 +220,7 @@ def _other_unit(symbol: str, known: str, ratio: float, chosen: Mapping[str, Colu
     ]
     if symbol == "C":
         parts.append("C is not meant to be 6 N D, read with ")
-    return Message(*parts, Argument("counting", None), ".")
+    return Message(*parts, UNCHECKED, ".")
 
 
 def _scaled(chosen: Column, scale: float) -> object:

@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scalingfit._errors import InputError, listed, nearest
+from scalingfit._arguments import nearest
+from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message
+from scalingfit._text import listed
 from scalingfit.runs import _loss
 from scalingfit.runs._cells import UNITS
 from scalingfit.runs._formulas import Formula, parse_formula
@@ -203,7 +205,7 @@ def not_found(
     if arguments:
         remedy = Message("name it: ", Call("read", tuple(arguments)), ".")
     elif numeric:
-        remedy = Message(f"name it, if it is one of {listed(numeric)}.")
+        remedy = Message(f"name it, if one of these holds it: {listed(numeric)}.")
     else:
         remedy = Message("add a column that holds it: no other column holds numbers.")
     return InputError(f"no column of {source} was recognised as {what}", where, remedy=remedy)

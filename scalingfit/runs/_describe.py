@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit._errors import listed
 from scalingfit._messages import PYTHON, Face
+from scalingfit._text import listed
 from scalingfit.runs._findings import HIGHEST, Finding, compute_ratio
 from scalingfit.runs._values import FloatArray
 

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError
 from scalingfit._messages import Call, Message, OnlyIn
+from scalingfit._text import listed
 from scalingfit.runs._delimited import MOST_CELLS, delimited, markdown
 
 MOST_BYTES = 200_000_000

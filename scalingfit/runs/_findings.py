@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalingfit._errors import listed
 from scalingfit._messages import Argument, Call, Message
+from scalingfit._text import listed
 from scalingfit.runs._names import RUN_NAMES, normal
 from scalingfit.runs._rows import STEPS, SWEPT
 from scalingfit.runs._values import FloatArray, group_key, words

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from scalingfit._errors import InputError, listed, nearest
+from scalingfit._arguments import nearest
+from scalingfit._errors import InputError
+from scalingfit._text import listed
 from scalingfit.runs._values import FloatArray
 
 LONGEST = 300

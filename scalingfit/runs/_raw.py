@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError
 from scalingfit._messages import Call, Message
+from scalingfit._text import listed
 from scalingfit.runs import _loss
 from scalingfit.runs._cells import Decimals, Numbers, find_marks, is_missing, to_numbers
 from scalingfit.runs._checks import Measured

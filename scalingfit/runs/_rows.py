@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message
+from scalingfit._text import listed
 from scalingfit.runs._formulas import COMPARISONS, Condition, parse_condition, parse_formula
 from scalingfit.runs._names import normal
 from scalingfit.runs._values import FloatArray, words

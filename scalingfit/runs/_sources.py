@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message
+from scalingfit._text import listed
 from scalingfit.runs._delimited import refuse_repeated
 from scalingfit.runs._files import load_file
 from scalingfit.runs._logs import Log, find_log, run_names

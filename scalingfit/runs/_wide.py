@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message
+from scalingfit._text import listed
 from scalingfit.runs._cells import Marks, is_missing, to_numbers
 from scalingfit.runs._names import symbol_of
 from scalingfit.runs._sources import Source

@@ -20,8 +20,9 @@ from typing import Any
 import pandas as pd
 import pooch
 
-from scalingfit._errors import InputError, listed
-from scalingfit._messages import Argument, Message
+from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Call, Message, OnlyIn
+from scalingfit._text import listed
 from scalingfit.runs._published import PUBLISHED, Published
 from scalingfit.runs._raw import typed
 from scalingfit.runs._sources import load_source
@@ -155,7 +156,11 @@ def _entry(name: str) -> Published:
         raise InputError(
             f"there is no table called {name!r}",
             [f"closest: {listed(close)}"] if close else [f"tables: {listed(names(), limit=30)}"],
-            remedy="take one of these; a file of your own is read with read(path).",
+            remedy=Message(
+                "take one of these; a file of your own is read with ",
+                OnlyIn("python", ("read(path).",)),
+                OnlyIn("command line", ("scalingfit read FILE.",)),
+            ),
         )
     return _BY_NAME[name]
 
@@ -187,8 +192,7 @@ def _local(entry: Published) -> Path | None:
         raise InputError(
             f"{path.name} in the folder of {FOLDER_VARIABLE} is not the published table",
             [f"sha256 expected: {entry.sha256}", f"sha256 found: {found}"],
-            remedy="put the original back, or read yours as a file: "
-            f"read(path, {_arguments(entry)}).",
+            remedy=Message("put the original back, or read yours as a file: ", _read(entry), "."),
         )
     return path
 
@@ -225,13 +229,18 @@ def _only_local(entry: Published) -> InputError:
     return InputError(
         f"{entry.name} is not on this machine, and its source is not a table that is read here",
         [f"source: {entry.address}", f"citation: {entry.citation}"],
-        remedy=f"put the tidy {entry.file} into a folder and name that folder in "
-        f"{FOLDER_VARIABLE}; or make a CSV from the source and read(path, {_arguments(entry)}).",
+        remedy=Message(
+            f"put the tidy {entry.file} into a folder and name that folder in {FOLDER_VARIABLE}; or "
+            "make a CSV from the source and ",
+            _read(entry),
+            ".",
+        ),
     )
 
 
-def _arguments(entry: Published) -> str:
-    return ", ".join(f"{symbol}={spec!r}" for symbol, spec in entry.columns.items())
+def _read(entry: Published) -> Call:
+    columns = (Argument(symbol, spec, "column") for symbol, spec in entry.columns.items())
+    return Call("read", tuple(columns), other=True)
 
 
 def _availability(entry: Published) -> str:

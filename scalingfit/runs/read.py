@@ -7,8 +7,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message, OnlyIn
+from scalingfit._text import listed
 from scalingfit.runs import _rows
 from scalingfit.runs._cells import Decimals
 from scalingfit.runs._checks import Faults, find_faults, refuse, require_units

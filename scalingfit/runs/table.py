@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit._errors import InputError, listed, nearest
-from scalingfit._messages import PYTHON, Argument, Call, Face, Message
+from scalingfit._arguments import nearest
+from scalingfit._errors import InputError
+from scalingfit._messages import PYTHON, Argument, Call, Face, Message, OnlyIn, Text
+from scalingfit._text import listed
 from scalingfit.runs._describe import describe, design_warnings
 from scalingfit.runs._findings import Finding, findings, run_label
 from scalingfit.runs._values import (
@@ -24,6 +26,7 @@ from scalingfit.runs._values import (
     require_loss_and_input,
     require_range,
 )
+from scalingfit.runs.budgets import Budgets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,8 +145,21 @@ class Runs:
         """Names of the columns a law can use."""
         return tuple(name for name in self.columns if name not in NOT_INPUTS)
 
+    @cached_property
+    def budgets(self) -> Budgets:
+        """How large the runs are, and which of them are of one budget.
+
+        Raises
+        ------
+        InputError
+            There are several inputs, and none of them is compute.
+        """
+        return Budgets.of(self.columns, self.labels)
+
     def input(self, names: Iterable[str], purpose: str = "") -> dict[str, FloatArray]:
         """Columns by name, in the order asked for, for a law or whatever the purpose is.
+
+        X, the one input of a law of whatever is scaled, is the table's one input.
 
         Raises
         ------
@@ -151,7 +167,9 @@ class Runs:
             A column is not there; the message says which ones are and how to name one in `read`.
         """
         wanted = list(names)
-        missing = [name for name in wanted if name not in self.columns]
+        one = {"X": self.columns[self.inputs[0]]} if len(self.inputs) == 1 else {}
+        columns = {**one, **self.columns}
+        missing = [name for name in wanted if name not in columns]
         if missing:
             where = [f"they have: {listed(self.columns)}"]
             if self.labels:
@@ -169,7 +187,7 @@ class Runs:
                     ".",
                 ),
             )
-        return {name: self.columns[name] for name in wanted}
+        return {name: columns[name] for name in wanted}
 
     @cached_property
     def digest(self) -> str:
@@ -215,7 +233,7 @@ class Runs:
             row_numbers=self.row_numbers[index],
         )
 
-    def named(self, name: str, purpose: str, remedy: str) -> NDArray[Any]:
+    def named(self, name: str, purpose: str, remedy: Text) -> NDArray[Any]:
         """A numeric column or label, shape ``(run,)``; where there is none, why it was wanted.
 
         Raises
@@ -238,7 +256,13 @@ class Runs:
         Runs without a value form the group "(missing)", so no run is lost.
         """
         values = self.named(
-            by, "to split by", "choose one of these, or keep it when reading with labels=[...]."
+            by,
+            "to split by",
+            Message(
+                "choose one of these",
+                OnlyIn("python", (", or keep it when reading with labels=[...]",)),
+                ".",
+            ),
         )
         keys = [group_key(value) for value in values.tolist()]
         positions: dict[Any, list[int]] = {}

@@ -7,11 +7,7 @@ import pytest
 
 from scalingfit import backtest, compare, law
 from scalingfit.evidence import Backtest, Comparison, Discrepancy
-from scalingfit.inference import Limits, Posterior
-from scalingfit.inference.build import build
-from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.sampler import sample
-from scalingfit.inference.settings import Settings
+from scalingfit.inference import Limits, Posterior, Settings, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 
@@ -37,14 +33,14 @@ def simulated(name: str, count: int = 36, *, scatter: float = 0.005, seed: int =
 
 def too_sure(comparison: Comparison, rate: float) -> Comparison:
     """The comparison with forecasts by Chinchilla's law that no larger run lay in."""
-    heavy = comparison.standings["chinchilla"]
+    heavy = comparison.candidates["chinchilla"]
     assert heavy.future is not None
     missed = dataclasses.replace(
         heavy.future, ends=heavy.future.ends * 1.5, discrepancy=Discrepancy(rate, 30.0)
     )
-    standing = dataclasses.replace(heavy, future=missed)
+    candidate = dataclasses.replace(heavy, future=missed)
     return dataclasses.replace(
-        comparison, standings={**comparison.standings, "chinchilla": standing}
+        comparison, candidates={**comparison.candidates, "chinchilla": candidate}
     )
 
 

@@ -11,13 +11,9 @@ import numpyro.distributions as dist
 import pytest
 
 import scalingfit as sf
-from scalingfit.inference import group, sampler
+from scalingfit.inference import Draws, Model, Settings, build, group, sample, sampled, sampler
 from scalingfit.inference import programs as engine
-from scalingfit.inference.build import build
-from scalingfit.inference.group import Draws, Group
-from scalingfit.inference.model import Model
-from scalingfit.inference.sampler import sample, sampled
-from scalingfit.inference.settings import Settings
+from scalingfit.inference.group import Group
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 

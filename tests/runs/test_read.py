@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scalingfit._errors import InputError
-from scalingfit.law import SYMBOLS
+from scalingfit.declare import SYMBOLS
 from scalingfit.runs import Runs, read
 from scalingfit.runs._columns import PLAIN, SPELLINGS
 
@@ -307,7 +307,7 @@ def test_bad_rows_are_refused_with_line_column_value_and_reason(write):
         "  line 6, loss: -2.9 is not positive",
         "  line 7, tokens: 0 is not positive",
         "  line 8, params: 'inf' is not finite",
-        'What to do: correct them, or leave them out with a record of it: '
+        "What to do: correct them, or leave them out with a record of it: "
         'read(..., bad_rows="drop").',
     ]
 
@@ -411,7 +411,12 @@ BAD_FILES = [
     ("blank.csv", "\n\n", {}, ["blank.csv is empty"]),
     ("header.csv", "params,tokens,loss\n", {}, ["no run", "header and no rows", "params"]),
     ("one.csv", "params,tokens,loss\n1e7,1e9,3\n", {}, ["1 of 1 rows", "2 or more"]),
-    ("noloss.csv", "params,tokens\n1e7,1e9\n", {}, ["the loss L", "params, tokens", "no other column holds numbers"]),
+    (
+        "noloss.csv",
+        "params,tokens\n1e7,1e9\n",
+        {},
+        ["the loss L", "params, tokens", "no other column holds numbers"],
+    ),
     ("only.csv", "loss,seed\n3,1\n2,2\n", {}, ["any input", "loss, seed", "one of seed"]),
     ("twice.csv", "params,params,loss\n1,2,3\n", {}, ["more than one column", "'params'"]),
     ("both.csv", "params,model_size,loss\n1,2,3\n", {}, ["could be N", 'N="params"']),
@@ -439,7 +444,12 @@ BAD_FILES = [
     ("asked.csv", GOOD, {"label": ["run"]}, ["no argument 'label'", "write labels"]),
     ("asked.csv", GOOD, {"U": 3}, ["U=3 names no column"]),
     ("asked.csv", GOOD, {"N": ("params", 1, 2)}, ["names no column", 'N=("column", factor)']),
-    ("comma.csv", 'tokens,loss\n1e9,"3,141"\n2e9,2\n', {}, ["3141 or 3.141", 'decimal=","', 'decimal="."']),
+    (
+        "comma.csv",
+        'tokens,loss\n1e9,"3,141"\n2e9,2\n',
+        {},
+        ["3141 or 3.141", 'decimal=","', 'decimal="."'],
+    ),
     ("text.csv", "tokens,loss\n1e9,n/a.\n2e9,2\n", {}, ["line 2, loss: 'n/a.'"]),
     ("half.csv", "tokens,loss\n1Q,3\n2B,2\n", {}, ["1 of 2 rows", "'1Q' is not a number"]),
     ("neg.csv", "tokens,loss\n1e9,-3\n2e9,-2\n", {}, ["-3", "allow_negative_loss=True"]),
@@ -448,7 +458,12 @@ BAD_FILES = [
     ("m.csv", "N,D,loss\n125,2e9,2\n350,7e9,2\n", {}, ["N looks like millions", "1e+06"]),
     ("d.csv", "N,D,loss\n7e9,140,2\n7e10,1400,1.9\n", {}, ["D looks like billions", "1e+09"]),
     ("n.csv", "N,D,C,loss\n7,1e11,4e21,2\n70,1e12,4e23,1\n", {}, ["N looks like billions"]),
-    ("c.csv", "N,D,C,loss\n1e9,1e9,6,2\n1e9,2e9,12,1\n", {}, ["1.0e-18 times 6 N D", "C (C) is in EFLOP", 'C=("C", 1e+18)']),
+    (
+        "c.csv",
+        "N,D,C,loss\n1e9,1e9,6,2\n1e9,2e9,12,1\n",
+        {},
+        ["1.0e-18 times 6 N D", "C (C) is in EFLOP", 'C=("C", 1e+18)'],
+    ),
     (
         "c1.csv",
         "N,D,C,loss\n1e7,1e9,6e16,4\n1e8,1e9,6e17,3\n1e8,2e9,6,2\n",
