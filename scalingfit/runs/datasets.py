@@ -230,8 +230,8 @@ def _only_local(entry: Published) -> InputError:
         f"{entry.name} is not on this machine, and its source is not a table that is read here",
         [f"source: {entry.address}", f"citation: {entry.citation}"],
         remedy=Message(
-            f"put the tidy {entry.file} into a folder and name that folder in {FOLDER_VARIABLE}; or "
-            "make a CSV from the source and ",
+            f"put the tidy {entry.file} into a folder and name that folder in {FOLDER_VARIABLE}; "
+            "or make a CSV from the source and ",
             _read(entry),
             ".",
         ),

@@ -417,7 +417,7 @@ BAD_FILES = [
         {},
         ["the loss L", "params, tokens", "no other column holds numbers"],
     ),
-    ("only.csv", "loss,seed\n3,1\n2,2\n", {}, ["any input", "loss, seed", "one of seed"]),
+    ("only.csv", "loss,seed\n3,1\n2,2\n", {}, ["any input", "loss, seed", "holds it: seed"]),
     ("twice.csv", "params,params,loss\n1,2,3\n", {}, ["more than one column", "'params'"]),
     ("both.csv", "params,model_size,loss\n1,2,3\n", {}, ["could be N", 'N="params"']),
     ("losses.csv", "N,loss,val_loss\n1,2,3\n", {}, ["could be L: loss, val_loss"]),
