@@ -78,7 +78,7 @@ class Labels(NamedTuple):
     """Coordinates along an axis."""
 
     along: str
-    values: Sequence[Hashable]
+    values: Sequence[Hashable] | NDArray[np.generic]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -332,7 +332,7 @@ class Result(abc.ABC):
         found = xr.Dataset({name: (names, array) for name, (names, array) in self.arrays.items()})
         counted = {name: range(size) for name, size in found.sizes.items()}
         labels = {
-            name: (along, [*values])
+            name: (along, [*map(_label, values)])
             for name, (along, values) in self.coordinates.items()
             if along in counted
         }
@@ -351,9 +351,8 @@ class Result(abc.ABC):
         """
         main = self._main()
         labels = next(iter(main.columns.values())).values
-        found = [label if isinstance(label, int | float | str) else str(label) for label in labels]
         return {
-            main.row: Labels(main.row, found),
+            main.row: Labels(main.row, [*map(_label, labels)]),
             "quantile": Labels("quantile", QUANTILE_SHARES),
         }
 
@@ -483,6 +482,11 @@ def _written(value: float | Interval | None, spec: str) -> str:
 
 def _is_number(value: Value) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def _label(value: object) -> str | int | float | np.generic:
+    """A label as indexes can hold it."""
+    return value if isinstance(value, str | int | float | np.generic) else str(value)
 
 
 def _wide(value: Value) -> Interval:
