@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class Answers[Kind: Answer](Result):
                 [f"fits: {listed_of(self.labels)}"],
                 remedy="name one of these.",
             )
-        return self.pooled.fits[label]
+        return cast(Kind, self.pooled.fits[label])
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -54,11 +54,7 @@ def bootstraps(
         raise InputError(
             f"there is one group of runs{f' in {cluster!r}' if cluster else ''}: resampled, it is "
             "always the same",
-            remedy=Message(
-                "choose a column with several values",
-                *([": ", Argument("cluster")] if cluster else []),
-                ".",
-            ),
+            remedy=Message("choose a column with several values: ", Argument("cluster"), "."),
         )
     given = runs.weight
     made = {}

@@ -32,14 +32,14 @@ from scalingfit.runs import Runs
 
 __all__ = ["refit"]
 
-type Tables = Mapping[Hashable, Runs] | Iterable[Runs]
+type Tables[Label: Hashable] = Mapping[Label, Runs] | Iterable[Runs]
 type Priors = Mapping[str, Prior] | Mapping[str, Mapping[str, Prior]] | None
 
 USUAL: Sampling = {"draws": 500, "retries": 2}
 
 
-def refit(
-    tables: Tables,
+def refit[Label: Hashable](
+    tables: Tables[Label],
     laws: Laws = "chinchilla",
     noises: Noises = None,
     priors: Priors = None,
@@ -146,7 +146,7 @@ def refit(
     )
 
 
-def _labelled(given: Tables) -> dict[Hashable, Runs]:
+def _labelled[Label: Hashable](given: Tables[Label]) -> dict[Hashable, Runs]:
     """The tables by label."""
     if isinstance(given, Runs):
         raise InputError(
@@ -159,7 +159,8 @@ def _labelled(given: Tables) -> dict[Hashable, Runs]:
             f"refit takes tables of runs, not {type(given).__name__}",
             remedy='write refit(runs.split("family")), or refit([read(...), read(...)]).',
         )
-    tables = dict(given) if isinstance(given, Mapping) else dict(enumerate(given))
+    pairs = given.items() if isinstance(given, Mapping) else enumerate(given)
+    tables: dict[Hashable, Runs] = dict(pairs)
     for label, runs in tables.items():
         if not isinstance(runs, Runs):
             raise InputError(

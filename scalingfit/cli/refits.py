@@ -118,13 +118,13 @@ def _designed(
         raise InputError("--cluster goes with --bootstrap", remedy="add --bootstrap 1000.")
     match chosen[0], asked[chosen[0]]:
         case "bootstrap", int(count):
-            return dict(sf.designs.bootstraps(runs, count, cluster=cluster, seed=seed))
+            return dict(sf.designs.bootstraps(runs, count, cluster=cluster, seed=seed).items())
         case "by", str(column):
-            return dict(runs.split(column))
+            return dict(runs.split(column).items())
         case "leave_out", str(column):
             return sf.designs.leave_out(runs, column)
         case _, value:
-            return dict(sf.designs.horizons(runs, numbers("--horizons", str(value))))
+            return dict(sf.designs.horizons(runs, numbers("--horizons", str(value))).items())
 
 
 def _part(tables: dict[Hashable, Runs], part: str | None) -> dict[Hashable, Runs]:

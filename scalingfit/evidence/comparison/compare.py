@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -158,7 +158,8 @@ def rank(left: Mapping[str, LeaveOut]) -> dict[str, dict[str, float]]:
         )
         for name, item in left.items()
     }
-    table = arviz_stats.compare(shifted, round_to="none")
+    stats: Any = arviz_stats
+    table = stats.compare(shifted, round_to="none")
     rows = table[["weight", "elpd_diff", "dse"]].astype(float).to_dict(orient="index")
     return {str(name): row for name, row in rows.items()}
 

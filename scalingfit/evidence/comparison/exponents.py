@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
 from scalingfit._text import quantity
@@ -28,7 +29,7 @@ __all__ = ["RULES", "Exponents", "exponents_by_law"]
 
 PLAIN = {"N", "D"}
 """Inputs of a law that splits a budget without further ones."""
-RULES = ("6ND", "6ND-non-embedding", "6ND-with-embedding")
+RULES: tuple[str, ...] = ("6ND", "6ND-non-embedding", "6ND-with-embedding")
 PUBLISHED = (0.73, 0.50)
 """Kaplan et al. 2020, arXiv 2001.08361; Hoffmann et al. 2022, arXiv 2203.15556."""
 TIE = 1e-9
@@ -105,10 +106,15 @@ class Exponents(Result):
     def arrays(self) -> Mapping[str, Axes]:
         """The columns over (law, counting), and the quantiles of a beside them."""
         laws, rules = (self.coordinates[name].values for name in ("law", "counting"))
-        at = {(row.law, row.counting): place for place, row in enumerate(self.rows)}
+        at: dict[tuple[Hashable, Hashable], int] = {
+            (row.law, row.counting): place for place, row in enumerate(self.rows)
+        }
         places = [[at.get((law, rule), len(self.rows)) for rule in rules] for law in laws]
         return {
-            name: Axes(("law", "counting", *axes.names[1:]), _padded(axes.values)[places])
+            name: Axes(
+                ("law", "counting", *axes.names[1:]),
+                _padded(np.asarray(axes.values, np.float64))[places],
+            )
             for name, axes in self.tables[0].arrays().items()
         }
 
@@ -122,9 +128,9 @@ class Exponents(Result):
         }
 
 
-def _padded(values: FloatArray) -> FloatArray:
+def _padded(values: NDArray[np.generic]) -> FloatArray:
     """With NaN in a last row."""
-    return np.concatenate([values, np.full((1, *values.shape[1:]), np.nan)])
+    return np.concatenate([np.asarray(values, np.float64), np.full((1, *values.shape[1:]), np.nan)])
 
 
 def exponents_by_law(

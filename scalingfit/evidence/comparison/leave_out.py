@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -212,7 +212,9 @@ def _psis(posterior: Posterior, log_likelihoods: Floats) -> ELPDData:
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return arviz_stats.loo(tree, pointwise=True)
+        stats: Any = arviz_stats
+        found: ELPDData = stats.loo(tree, pointwise=True)
+        return found
 
 
 def _log_mean(densities: Floats) -> Floats:

@@ -114,7 +114,7 @@ def stack(
     shares = {name: weight / sum(asked.values()) for name, weight in asked.items()}
     each = {name: ask(name) for name in asked}
     left_out = [
-        Note("no_part", f"takes no part: its weight is {weight:.2g}", name)
+        Note("no_part", f"takes no part, at a weight of {weight:.2g}", name)
         for name, weight in weights.items()
         if name not in asked
     ]

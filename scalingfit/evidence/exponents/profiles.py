@@ -300,7 +300,7 @@ def lowest(curves: Floats, ends: Floats) -> tuple[Floats, Floats, NDArray[np.boo
     c0, c1, c2, c3 = np.moveaxis(curves, -1, 0)
 
     def height(at: Floats) -> Floats:
-        return c0 + at * (c1 + at * (c2 + at * c3))
+        return np.asarray(c0 + at * (c1 + at * (c2 + at * c3)))
 
     with np.errstate(invalid="ignore", divide="ignore"):
         # The root of the derivative at which the cubic curves upwards.

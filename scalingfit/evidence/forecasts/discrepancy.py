@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message, OnlyIn
-from scalingfit.allocation import Answer, Forecast, forecast
+from scalingfit.allocation import Answer, Forecast, Rule, forecast
 from scalingfit.evidence.forecasts.held_out import RATES, Forecasts, beyond
 from scalingfit.inference import Posterior
 from scalingfit.result import Note
@@ -67,7 +67,9 @@ class Discrepancy:
         """Standard deviation of log loss, at distances of any shape."""
         return self.rate * beyond(distance)
 
-    def forecast(self, posterior: Posterior, seed: int = 0, **inputs: ArrayLike) -> Forecast:
+    def forecast(
+        self, posterior: Posterior, *, counting: Rule = "6ND", seed: int = 0, **inputs: ArrayLike
+    ) -> Forecast:
         """Forecast losses with it; arguments as of `scalingfit.allocation.forecast`.
 
         Raises
@@ -75,7 +77,7 @@ class Discrepancy:
         InputError
             Also where the points do not tell how much larger they are than the runs.
         """
-        plain = forecast(posterior, seed=seed, **inputs)
+        plain = forecast(posterior, counting=counting, seed=seed, **inputs)
         distance = distance_of(plain.asked, posterior.runs)
         if distance is None:
             name = posterior.runs.budgets.measure
