@@ -267,6 +267,10 @@ class Note:
     of: str = ""
     share: float | None = None
 
+    def within(self, part: str) -> Note:
+        """The note as one of a larger result, of which this is a part."""
+        return dataclasses.replace(self, of=f"{part}, {self.of}" if self.of else part)
+
 
 class Result(abc.ABC):
     """Base of every answer: ``print`` it, or take it as JSON, pandas or xarray."""

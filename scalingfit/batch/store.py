@@ -26,6 +26,7 @@ from scalingfit._errors import InputError
 from scalingfit._files import replacing
 from scalingfit.batch.tasks import Order
 from scalingfit.inference import Diagnosis, Draws, Posterior, Verdict
+from scalingfit.result import Note
 
 __all__ = ["Store"]
 
@@ -47,7 +48,7 @@ class Store:
 
     Attributes
     ----------
-    messages : list of str
+    damage : list of Note
         What was found damaged.
 
     Raises
@@ -58,7 +59,7 @@ class Store:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder).absolute()
-        self.messages: list[str] = []
+        self.damage: list[Note] = []
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
@@ -115,7 +116,7 @@ class Store:
         """The fits among those ordered that are here, by identity.
 
         A damaged chunk is put aside, under a name that ends in ``.damaged``, and reported in
-        `messages`; its fits count as missing.
+        `damage`; its fits count as missing.
         """
         wanted = {order.identity: order for order in orders}
         found: dict[str, Posterior] = {}
@@ -147,10 +148,11 @@ class Store:
             part.write_text(json.dumps(said, indent=1) + "\n", "utf-8")
 
     def _put_aside(self, path: Path) -> None:
-        self.messages.append(
+        text = (
             f"{path} is damaged (its content does not match its checksum): the fits in it are "
             "made again, and the file is kept as .damaged"
         )
+        self.damage.append(Note("damaged_store", text))
         with contextlib.suppress(OSError):
             path.rename(path.with_name(f"{path.name}.damaged"))
 

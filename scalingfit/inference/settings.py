@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 import jax
 
@@ -73,6 +73,11 @@ class Settings:
     seed: int = 0
     limits: Limits = dataclasses.field(default_factory=Limits)
 
+    @property
+    def sampling(self) -> Sampling:
+        """What a caller may set of them, as keywords."""
+        return cast(Sampling, {name: getattr(self, name) for name in SAMPLING})
+
     def harder(self, attempt: int) -> Settings:
         """The settings of a further attempt."""
         return dataclasses.replace(
@@ -104,12 +109,19 @@ def checked(settings: Settings) -> Settings:
     return dataclasses.replace(settings, **numbers)
 
 
-def settings_of(sampling: Sampling) -> Settings:
+def settings_of(sampling: Sampling, usual: Sampling | None = None) -> Settings:
     """The sampler's settings from keywords, as `fit` takes them.
 
     Many fits are for predictions alone, so importance sampling comes first where it will do, and
     one that fails twice is not tried a third time: that is the longest of all, it rarely helps
-    where few runs do not identify a law, and the failure is told.
+    where few runs do not identify a law, and the failure is reported.
+
+    Parameters
+    ----------
+    sampling : mapping
+        What the caller sets.
+    usual : mapping, optional
+        What a verb sets where the caller does not.
 
     Raises
     ------
@@ -122,9 +134,9 @@ def settings_of(sampling: Sampling) -> Settings:
             f"unknown argument {listed(unknown)}",
             remedy=f"the sampler takes {listed(SAMPLING)}.",
         )
-    given: dict[str, Any] = {name: v for name, v in sampling.items() if v is not None}
-    usual: dict[str, Any] = {"precision": default_precision(), "method": "auto", "retries": 1}
-    return checked(Settings(**{**usual, **given}))
+    default = {"precision": default_precision(), "method": "auto", "retries": 1}
+    given: dict[str, Any] = {name: value for name, value in sampling.items() if value is not None}
+    return checked(Settings(**{**default, **(usual or {}), **given}))
 
 
 def default_precision() -> str:
