@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "STATS", "prior_text", "save", "to_arviz"]
 
-FORMAT = 2
+FORMAT = 3
 STATS = {  # our names and ArviZ's
     "log_density": "lp",
     "energy": "energy",
