@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit._messages import PYTHON, Face, Text, spelled
+from scalingfit._messages import PYTHON, Face, Message, Text, spelled
 from scalingfit._text import listed
 
 if TYPE_CHECKING:
@@ -266,6 +266,11 @@ class Note:
     text: Text
     of: str = ""
     share: float | None = None
+
+    @property
+    def said(self) -> Message:
+        """What it is about, and what it is, as one sentence."""
+        return Message(f"{self.of}: " if self.of else "", self.text)
 
     def within(self, part: str) -> Note:
         """The note as one of a larger result, of which this is a part."""

@@ -119,15 +119,16 @@ def fit_each(models: Mapping[str, Model], runs: Runs, settings: Settings) -> dic
 
 
 def doubts(fits: Mapping[str, Posterior]) -> list[Note]:
-    """A note for every fit whose verdict is not ok."""
+    """A note for every fit whose verdict is not ok: its status, and the worst of its notes."""
     return [
         Note(
             fit.verdict.status.replace(" ", "_"),
-            f"{fit.verdict.status}; {fit.verdict.messages[0]}",
+            Message(f"{fit.verdict.status}; ", worst.said),
             name,
         )
         for name, fit in fits.items()
         if not fit.verdict.ok
+        for worst in fit.verdict.notes[:1]
     ]
 
 
