@@ -31,7 +31,7 @@ from scalingfit.result import Note
 __all__ = ["Store"]
 
 MANIFEST = "scalingfit.json"
-FORMAT = 1
+FORMAT = 2
 SUFFIX = ".fits.npz"
 STATS = ("log_density", "energy", "acceptance", "leapfrogs", "diverging", "step_size")
 DIAGNOSES = tuple(field.name for field in dataclasses.fields(Diagnosis))
@@ -184,7 +184,7 @@ def _posterior(arrays: Arrays, index: Mapping[str, Any], place: int, order: Orde
         law=law,
         noise=noise,
         runs=order.runs,
-        verdict=Verdict(entry["verdict"]["status"], tuple(entry["verdict"]["messages"])),
+        verdict=Verdict.of(entry["verdict"]),
         provenance=entry["provenance"],
         model=order.model,
         sampled=sampled,

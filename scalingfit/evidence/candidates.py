@@ -123,7 +123,7 @@ def doubts(fits: Mapping[str, Posterior]) -> list[Note]:
     return [
         Note(
             fit.verdict.status.replace(" ", "_"),
-            f"{fit.verdict.status}; {fit.verdict.messages[0]}",
+            Message(f"{fit.verdict.status}; ", fit.verdict.notes[0].sentence),
             name,
         )
         for name, fit in fits.items()
