@@ -248,7 +248,7 @@ class Refits(Result):
     def _why(self, label: Hashable) -> str:
         """What is said of a fit that is not ok; nothing of others."""
         if label in self.fits:
-            return "; ".join(str(note.said) for note in self.fits[label].verdict.notes)
+            return "; ".join(map(str, self.fits[label].verdict.notes))
         return self.unfitted[label].partition(": ")[2]
 
     def _title(self) -> str:

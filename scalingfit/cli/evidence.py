@@ -124,7 +124,7 @@ def compare(
     data |= {name: part.as_json(COMMAND_LINE) for name, part in made.items()}
     if hypothesis:
         data["hypotheses"] = [each.as_json(COMMAND_LINE) for each in answered]
-    shown = [understood(loaded), found, *made.values(), *answered]
+    shown: list[Result | str] = [understood(loaded), found, *made.values(), *answered]
     return Reply(data, shown, warned=bool(found.notes) or bool(refused) or not drawn)
 
 
@@ -317,5 +317,7 @@ def _stacked(found: Comparison, budgets: list[float] | None, counting: Counting)
             spent = subject(next(iter(found.posteriors.values()))).counted(counting)["C"]
             return found.frontier(within_and_beyond(spent), counting=counting)
         case [(name,)]:
-            return found.forecast(**{name: within_and_beyond(columns[name])})
+            return found.forecast(
+                counting=counting, seed=0, **{name: within_and_beyond(columns[name])}
+            )
     return None

@@ -119,16 +119,15 @@ def fit_each(models: Mapping[str, Model], runs: Runs, settings: Settings) -> dic
 
 
 def doubts(fits: Mapping[str, Posterior]) -> list[Note]:
-    """A note for every fit whose verdict is not ok: its status, and the worst of its notes."""
+    """A note for every fit whose verdict is not ok."""
     return [
         Note(
             fit.verdict.status.replace(" ", "_"),
-            Message(f"{fit.verdict.status}; ", worst.said),
+            Message(f"{fit.verdict.status}; ", fit.verdict.notes[0].sentence),
             name,
         )
         for name, fit in fits.items()
         if not fit.verdict.ok
-        for worst in fit.verdict.notes[:1]
     ]
 
 

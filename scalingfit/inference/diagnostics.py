@@ -136,16 +136,20 @@ class Diagnosis:
             **{item.name: getattr(self, item.name)[fit] for item in dataclasses.fields(self)}
         )
 
+    def reached(self, limits: Limits) -> dict[str, NDArray[np.bool_]]:
+        """Whether each parameter, and each chain, reaches the limits; a NaN never does."""
+        return {
+            "rhat": self.rhat <= limits.rhat,
+            "ess_bulk": self.ess_bulk >= limits.ess,
+            "ess_tail": self.ess_tail >= limits.ess,
+            "e_bfmi": self.e_bfmi >= limits.energy,
+        }
+
     def passes(self, limits: Limits) -> NDArray[np.bool_]:
         """Which fits reach the limits; written so that a NaN never passes."""
-        return np.asarray(
-            (self.stuck == 0)
-            & (self.divergences <= limits.divergences)
-            & np.all(self.rhat <= limits.rhat, axis=-1)
-            & np.all(self.ess_bulk >= limits.ess, axis=-1)
-            & np.all(self.ess_tail >= limits.ess, axis=-1)
-            & np.all(self.e_bfmi >= limits.energy, axis=-1)
-        )
+        whole = (self.stuck == 0) & (self.divergences <= limits.divergences)
+        parts = [np.all(good, axis=-1) for good in self.reached(limits).values()]
+        return np.asarray(np.logical_and.reduce([whole, *parts]))
 
 
 def diagnose(draws: Floats, energy: Floats, diverging: NDArray[np.bool_]) -> Diagnosis:
@@ -270,9 +274,9 @@ def _failures(diagnosis: Diagnosis, names: Sequence[str], limits: Limits) -> lis
             "parameter, or add runs"
         )
         found.append(Note("divergences", text))
+    reached = diagnosis.reached(limits)
     for code, label in (("rhat", "R-hat"), ("ess_bulk", "bulk ESS"), ("ess_tail", "tail ESS")):
-        values = getattr(diagnosis, code)
-        good = values <= limits.rhat if code == "rhat" else values >= limits.ess
+        values, good = getattr(diagnosis, code), reached[code]
         bound = f"at most {limits.rhat:g}" if code == "rhat" else f"at least {limits.ess:g}"
         bad = [
             f"{name} {value:.4g}"
@@ -285,7 +289,7 @@ def _failures(diagnosis: Diagnosis, names: Sequence[str], limits: Limits) -> lis
                 "does not help, the runs leave several explanations open"
             )
             found.append(Note(code, text))
-    if not np.all(diagnosis.e_bfmi >= limits.energy):
+    if not np.all(reached["e_bfmi"]):
         text = (
             f"E-BFMI {np.min(diagnosis.e_bfmi):.2f} (must be at least {limits.energy:g}): the "
             "tails were explored slowly; choose narrower priors"

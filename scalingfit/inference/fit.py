@@ -87,7 +87,7 @@ def fit(
     """
     if not isinstance(runs, Runs):
         raise InputError(
-            f"fit takes runs, not {type(runs).__name__}", remedy="write fit(read(...), ...)."
+            f"fit takes runs, not {type(runs).__name__}", remedy="read them first, with read."
         )
     chosen = find_law(law)
     model = build(chosen, find_noise(noise or chosen.default_noise), priors)

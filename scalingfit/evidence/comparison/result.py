@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit.allocation import Answer, Rule, cost, subject, terms
+from scalingfit.allocation import Answer, Forecast, Rule, cost, subject, terms
 from scalingfit.evidence.comparison.candidate import Candidate
 from scalingfit.evidence.comparison.conclusion import conclude, far_from_priors, over_confident
 from scalingfit.evidence.comparison.exponents import RULES, Exponents, exponents_by_law
@@ -213,7 +213,7 @@ class Comparison(Result):
         }
         return Table("cuts", "cut", columns, limit=0)
 
-    def forecast(self, **inputs: ArrayLike) -> Stacked:
+    def forecast(self, *, counting: Rule = "6ND", seed: int = 0, **inputs: ArrayLike) -> Stacked:
         """Forecast losses, averaged over the laws; see `scalingfit.allocation.forecast`.
 
         Those of a law in `over_confident` are widened by the discrepancy that its own forecasts of
@@ -223,7 +223,10 @@ class Comparison(Result):
         def distance(fit: Posterior, found: Answer) -> Floats | None:
             return distance_of(found.asked, fit.runs)
 
-        return self._stacked(lambda fit: fit.forecast(**inputs), distance)
+        def ask(fit: Posterior) -> Forecast:
+            return fit.forecast(counting=counting, seed=seed, **inputs)
+
+        return self._stacked(ask, distance)
 
     def frontier(
         self,
