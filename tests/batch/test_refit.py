@@ -1,5 +1,6 @@
 """Real draws: the same bits whatever stands beside a fit, and whatever interrupts it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -122,7 +123,7 @@ def start(compiled: dict[str, str]) -> Callable[..., subprocess.Popen[bytes]]:
 
     def launch(folder: Path, chunk: int, **more: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", WORK, str(folder), str(chunk)]  # and its own hash seed
-        return subprocess.Popen(command, env={"PATH": "", **compiled, **more})
+        return subprocess.Popen(command, env={**os.environ, **compiled, **more})
 
     return launch
 
