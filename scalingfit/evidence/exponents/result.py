@@ -100,15 +100,15 @@ class Reconciliation(Result):
 
     @property
     def arrays(self) -> Mapping[str, Axes]:
-        """Quantiles of a over (stage, method, quantile), and how many runs each stage has."""
+        """Quantiles of a over (stage, approach, quantile), and how many runs each stage has."""
         main = self.tables[0].arrays()
         a = np.stack([main[method].values for method in METHODS], axis=1)
-        return {"a": Axes(("stage", "method", "quantile"), a), "runs": main["runs"]}
+        return {"a": Axes(("stage", "approach", "quantile"), a), "runs": main["runs"]}
 
     @property
     def coordinates(self) -> Mapping[str, Labels]:
         """The stages and the methods."""
-        return {**super().coordinates, "method": Labels("method", METHODS)}
+        return {**super().coordinates, "approach": Labels("approach", METHODS)}
 
 
 def _intervals(stages: Sequence[Stage], method: str) -> list[Interval | None]:
