@@ -8,11 +8,11 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console, RenderableType
+from rich.text import Text as RichText
 
 from scalingfit._errors import InputError
 from scalingfit._messages import Text, spelled
 from scalingfit.cli._spelling import COMMAND_LINE
-from scalingfit.cli._words import as_typed
 from scalingfit.result import SCHEMA, Result, Table, jsonable
 
 __all__ = ["Reply", "answer", "refuse", "warn"]
@@ -56,16 +56,15 @@ def answer(reply: Reply, *, as_json: bool, verbose: bool) -> None:
 def refuse(error: BaseException, *, as_json: bool) -> None:
     """Say why a command was refused: on standard error, or as a JSON object."""
     said = error.spelled(COMMAND_LINE) if isinstance(error, InputError) else str(error)
-    message = as_typed(said)
     if as_json:
-        print(json.dumps({"schema": SCHEMA, "error": message}))
+        print(json.dumps({"schema": SCHEMA, "error": said}))
     else:
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {said}", file=sys.stderr)
 
 
 def warn(message: Text) -> None:
     """Print a warning to standard error."""
-    print(f"warning: {as_typed(spelled(message, COMMAND_LINE))}", file=sys.stderr)
+    print(f"warning: {spelled(message, COMMAND_LINE)}", file=sys.stderr)
 
 
 def _object(data: Result | Mapping[str, object]) -> Mapping[str, object]:
@@ -85,7 +84,7 @@ def _drawn(item: Result | Table | str, verbose: bool) -> RenderableType:
         case Table():
             return item.rich()
         case str():
-            return as_typed(item)
+            return RichText(item)
 
 
 def _written(item: Result | Table | str, verbose: bool) -> str:
@@ -95,4 +94,4 @@ def _written(item: Result | Table | str, verbose: bool) -> str:
         case Table():
             return item.text()
         case str():
-            return as_typed(item)
+            return item

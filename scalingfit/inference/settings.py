@@ -101,7 +101,7 @@ def checked(settings: Settings) -> Settings:
     if not isinstance(settings.limits, Limits):
         raise InputError(
             f"limits must be Limits, not {type(settings.limits).__name__}",
-            remedy="write limits=Limits(rhat=1.02).",
+            remedy="make them with Limits.",
         )
     numbers: dict[str, Any] = {
         name: whole(name, getattr(settings, name), least) for name, least in LEAST.items()
