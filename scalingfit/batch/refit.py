@@ -10,7 +10,7 @@ from typing import Unpack, cast
 
 from scalingfit._arguments import whole
 from scalingfit._errors import InputError
-from scalingfit._messages import Argument, Message
+from scalingfit._messages import Argument, Message, OnlyIn, spelled
 from scalingfit.batch.progress import counting
 from scalingfit.batch.result import Refits
 from scalingfit.batch.store import Store
@@ -35,6 +35,11 @@ __all__ = ["refit"]
 type Tables[Label: Hashable] = Mapping[Label, Runs] | Iterable[Runs]
 type Priors = Mapping[str, Prior] | Mapping[str, Mapping[str, Prior]] | None
 
+TABLES = Message(
+    "give tables of runs",
+    OnlyIn("python", (", as read(...) and Runs.from_columns(...) make them",)),
+    ".",
+)
 USUAL: Sampling = {"draws": 500, "retries": 2}
 
 
@@ -151,13 +156,22 @@ def _labelled[Label: Hashable](given: Tables[Label]) -> dict[Hashable, Runs]:
     if isinstance(given, Runs):
         raise InputError(
             "refit takes many tables, not one",
-            remedy='write refit(runs.split("family")), or refit(designs.bootstraps(runs, 1000)); '
-            "one table is fitted by fit(runs).",
+            remedy=Message(
+                "make several of it",
+                OnlyIn(
+                    "python",
+                    (
+                        ', as runs.split("family") and designs.bootstraps(runs, 1000) do; one table '
+                        "is fitted by fit(runs)",
+                    ),
+                ),
+                ".",
+            ),
         )
     if not isinstance(given, Iterable):
         raise InputError(
             f"refit takes tables of runs, not {type(given).__name__}",
-            remedy='write refit(runs.split("family")), or refit([read(...), read(...)]).',
+            remedy=TABLES,
         )
     pairs = given.items() if isinstance(given, Mapping) else enumerate(given)
     tables: dict[Hashable, Runs] = dict(pairs)
@@ -165,7 +179,7 @@ def _labelled[Label: Hashable](given: Tables[Label]) -> dict[Hashable, Runs]:
         if not isinstance(runs, Runs):
             raise InputError(
                 f"table {label!r} is no Runs but {type(runs).__name__}",
-                remedy="make it with read(...) or Runs.from_columns(...).",
+                remedy=TABLES,
             )
     if not tables:
         raise InputError("there is no table to fit", remedy="give one or more.")
@@ -199,7 +213,7 @@ def _orders(
                 check(model, runs)
             except InputError as error:
                 first = first or error
-                refused[label] = f"refused: {error}"
+                refused[label] = f"refused: {spelled(error.what)}"
             else:
                 wanted[label] = Order(identity(runs), model, runs)
     if first is not None and not wanted:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Message, OnlyIn
 from scalingfit._text import listed
 from scalingfit.allocation import Answer, Forecast, Frontier, Rule, forecast, frontier
 from scalingfit.batch.answers import FEW, Answers, listed_of
@@ -337,7 +338,9 @@ class Refits(Result):
                 raise InputError("no fit was made", remedy="print the refits: they say why.")
             raise InputError(
                 f"these are fits of {listed_of(names)}: their draws are no one array",
-                remedy=f"choose one: .of({names[0]!r}).",
+                remedy=Message(
+                    "choose one", OnlyIn("python", (f": refits.of({names[0]!r})",)), "."
+                ),
             )
         return list(self.fits.values())
 

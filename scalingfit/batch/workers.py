@@ -18,7 +18,7 @@ from concurrent.futures import (
 )
 
 from scalingfit._errors import InputError
-from scalingfit._messages import Argument, Message
+from scalingfit._messages import Argument, Message, OnlyIn
 from scalingfit.batch.store import Store
 from scalingfit.batch.tasks import Task
 
@@ -37,7 +37,11 @@ def check_executor(executor: Executor, store: str | os.PathLike[str] | None) -> 
     if not isinstance(executor, Executor):
         raise InputError(
             f"an executor is needed, not {type(executor).__name__}",
-            remedy="use one of PEP 3148; a client of dask gives one by client.get_executor().",
+            remedy=Message(
+                "use one of PEP 3148",
+                OnlyIn("python", ("; a client of dask gives one by client.get_executor()",)),
+                ".",
+            ),
         )
     if store is None:
         raise InputError(
@@ -49,7 +53,14 @@ def check_executor(executor: Executor, store: str | os.PathLike[str] | None) -> 
         raise InputError(
             "the executor forks this process, whose threads hold locks of JAX: its workers would "
             "wait for ever",
-            remedy='use ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")).',
+            remedy=Message(
+                "let it spawn processes",
+                OnlyIn(
+                    "python",
+                    (': ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))',),
+                ),
+                ".",
+            ),
         )
 
 

@@ -92,7 +92,8 @@ def unweighted(runs: Runs) -> Runs:
     """
     if not isinstance(runs, Runs):
         raise InputError(
-            f"runs are needed, not {type(runs).__name__}", remedy="pass what read(...) returns."
+            f"runs are needed, not {type(runs).__name__}",
+            remedy=Message("give a table of runs", OnlyIn("python", (" as read makes it",)), "."),
         )
     if np.any(runs.columns.get("weight", np.ones(1)) != 1):
         raise InputError(
