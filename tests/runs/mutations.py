@@ -122,7 +122,19 @@ SPELLINGS = (millions, billions_in_the_header, powers, thousands, decimal_commas
 
 # --- faults, each of which spoils a row ----------------------------------------------------------
 
-BAD: tuple[Any, ...] = (None, "", "n/a", "oops", True, False, [1, 2], "-5", "0", "inf", float("nan"))
+BAD: tuple[Any, ...] = (
+    None,
+    "",
+    "n/a",
+    "oops",
+    True,
+    False,
+    [1, 2],
+    "-5",
+    "0",
+    "inf",
+    float("nan"),
+)
 BAD += ("-inf", 10**400, "9" * 500, "1.2.3.4", "12 apples", "1Q", "0x10", [[[]]], "—", "1e", "e5")
 
 
@@ -159,7 +171,7 @@ def crashed(t: Table, random: np.random.Generator) -> None:
     name = ["State", "status", "outcome"][int(random.integers(3))]
     words = ["crashed", "diverged", "OOM", "running", "failed"]
     row = int(random.integers(len(t)))
-    t.cells[name] = ["finished"] * len(t)
+    t.cells[name] = [*t.cells.get(name, ["finished"] * len(t))]
     t.cells[name][row] = words[int(random.integers(len(words)))]
     t.spoiled[row], t.plain = True, False
 
@@ -248,7 +260,9 @@ OBJECTS: dict[str, Callable[[Table], Any]] = {
     "indexed frame": lambda t: pd.DataFrame(t.cells).set_index(next(iter(t.cells))),
     "mapping": lambda t: t.cells,
     "records": _records,
-    "polars": lambda t: pl.DataFrame({k: [_text(v) for v in values] for k, values in t.cells.items()}),
+    "polars": lambda t: pl.DataFrame(
+        {k: [_text(v) for v in values] for k, values in t.cells.items()}
+    ),
     "dictionaries": lambda t: pd.DataFrame(
         {"config": [{"seed": i} for i in range(len(t))], "summary": _records(t)}
     ),
