@@ -5,11 +5,13 @@ comma or a point is, a decimal mark or one between thousands, is told by all cel
 they leave it open, it is asked, not guessed.
 """
 
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from types import NoneType
 from typing import Any, Literal
 
 import numpy as np
@@ -129,36 +131,34 @@ def to_numbers(
         values = np.asarray(cells.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
         values = values * unit
         return Numbers(values, np.isnan(values))
-    objects = cells.to_numpy(dtype=object)
+    objects = cells.tolist()
     missing = np.array([is_missing(cell) for cell in objects], dtype=bool)
-    plain = _all_plain(objects, missing) if marks.point != "thousands" else None
-    if plain is not None:
-        return Numbers(plain * unit, missing)
+    if marks.point != "thousands" and set(map(type, objects)) <= {str, NoneType}:
+        plain = floats(["nan" if none else c for c, none in zip(objects, missing, strict=True)])
+        if plain is not None:
+            return Numbers(plain * unit, missing)
     return _written_out(objects, missing, marks, counts, unit)
 
 
 def is_missing(cell: object) -> bool:
     """Whether a cell says that there is no value."""
     if isinstance(cell, str):
-        return not cell[:1].isdigit() and len(cell) < LONGEST and _stripped(cell).lower() in MISSING
+        return len(cell) < 10 and (cell in MISSING or _stripped(cell).lower() in MISSING)
     return cell is None or cell is pd.NA or cell is pd.NaT or (_is_real(cell) and cell != cell)
 
 
-def _all_plain(objects: NDArray[np.object_], missing: NDArray[np.bool_]) -> FloatArray | None:
-    """The numbers where Python itself reads every cell; exact to the last bit."""
-    values = np.full(len(objects), np.nan)
-    present = objects[~missing]
-    if not all(isinstance(cell, str) and len(cell) < LONGEST for cell in present):
+def floats(texts: list[str]) -> FloatArray | None:
+    """Texts as Python reads them, exact to the last bit; None where it cannot read one."""
+    if max(map(len, texts), default=0) > LONGEST:
         return None
     try:
-        values[~missing] = present.astype(str).astype(np.float64)
+        return np.array(texts, dtype=str).astype(np.float64)
     except ValueError:
         return None
-    return values
 
 
 def _written_out(
-    objects: NDArray[np.object_],
+    objects: list[Any],
     missing: NDArray[np.bool_],
     marks: Marks,
     counts: bool,
@@ -204,7 +204,8 @@ def _real(cell: object) -> float:
 
 
 def _stripped(cell: str) -> str:
-    text = cell.strip().translate(_PLAIN).strip("*_` \t")
+    text = cell if cell.isascii() else cell.translate(_PLAIN)
+    text = text.strip("*_` \t\n")
     return text[1:].lstrip() if text[:1] in ("~", "≈") else text
 
 
@@ -284,6 +285,9 @@ _GROUPS = {mark: re.compile(rf"\d{{1,3}}(?:\{mark}\d{{3}}){{2,}}").fullmatch for
 _OPEN = {mark: re.compile(rf"[1-9]\d{{0,2}}\{mark}\d{{3}}").fullmatch for mark in ",."}
 
 
+_points = operator.methodcaller("count", ".")
+
+
 def find_marks(columns: Mapping[str, Iterable[object]], decimal: Decimals | None) -> Marks:
     """What comma and point are, from every cell with a comma or several points.
 
@@ -294,9 +298,12 @@ def find_marks(columns: Mapping[str, Iterable[object]], decimal: Decimals | None
     """
     if decimal is not None:
         return Marks("decimal", "thousands") if decimal == "," else Marks("thousands", "decimal")
-    texts = {name: _with_marks(cells) for name, cells in columns.items()}
-    if not any("," in cell or cell.count(".") > 1 for cells in texts.values() for cell in cells):
+    every = {name: [cell for cell in cells if type(cell) is str] for name, cells in columns.items()}
+    if not any(max(map(_points, cells), default=0) > 1 for cells in every.values()) and not any(
+        "," in "\n".join(cells) for cells in every.values()
+    ):
         return Marks()
+    texts = {name: _with_marks(cells) for name, cells in every.items()}
     said: dict[tuple[str, str], tuple[str, str]] = {}
     for name, cells in texts.items():
         for cell in _digits(cells):
@@ -319,10 +326,10 @@ def find_marks(columns: Mapping[str, Iterable[object]], decimal: Decimals | None
     return Marks(comma, point or "decimal")
 
 
-def _with_marks(cells: Iterable[object]) -> list[str]:
+def _with_marks(cells: list[str]) -> list[str]:
     """The texts with a comma or a point in them, once each."""
-    texts = (cell for cell in cells if isinstance(cell, str) and len(cell) < LONGEST)
-    return list(dict.fromkeys(text for text in texts if "," in text or "." in text))
+    short = (cell for cell in cells if len(cell) < LONGEST)
+    return list(dict.fromkeys(cell for cell in short if "," in cell or "." in cell))
 
 
 def _digits(texts: list[str]) -> list[str]:

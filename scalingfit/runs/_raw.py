@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterable, Mapping
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Call, Message
 from scalingfit._text import listed
 from scalingfit.runs import _loss
-from scalingfit.runs._cells import Decimals, Numbers, find_marks, is_missing, to_numbers
+from scalingfit.runs._cells import Decimals, Numbers, find_marks, floats, is_missing, to_numbers
 from scalingfit.runs._checks import Measured
 from scalingfit.runs._columns import Column, ColumnSpec, choose_columns, column, not_found
 from scalingfit.runs._names import RUN_NAMES, header_unit, measures, normal
@@ -33,9 +34,9 @@ class Raw:
 
     def __init__(self, source: Source, decimal: Decimals | None, across: str | None) -> None:
         texts = {
-            name: source.frame[name].tolist()
-            for name in source.frame.columns
-            if source.frame[name].dtype.kind not in "iufbcmM"
+            str(name): cells.tolist()
+            for name, cells in source.frame.items()
+            if cells.dtype.kind not in "iufbcmM"
         }
         self.marks = find_marks(texts, decimal)
         self.source = source if across is None else melted(source, across, self.marks)
@@ -227,7 +228,7 @@ class Raw:
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with numbers in the columns of text that hold nothing else."""
-    return pd.DataFrame({name: _typed(frame[name]) for name in frame.columns}, index=frame.index)
+    return pd.DataFrame({name: _typed(cells) for name, cells in frame.items()}, index=frame.index)
 
 
 def _typed(cells: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -235,20 +236,14 @@ def _typed(cells: "pd.Series[Any]") -> "pd.Series[Any]":
     if cells.dtype != object:
         return cells
     values = cells.tolist()
-    first = next((cell for cell in values if not is_missing(cell)), None)
-    if not isinstance(first, str):
+    if set(map(type, values)) - {str, NoneType}:
         return cells
-    if first[0] not in "0123456789+-.":
-        return cells.map(lambda cell: None if cell == "" else cell)
-    bare = pd.Series([None if is_missing(c) else c for c in values], index=cells.index)
-    try:
-        numbers = pd.to_numeric(bare)
-    except (ValueError, TypeError):
-        return cells.map(lambda cell: None if cell == "" else cell)
-    digits = [cell for cell in values if isinstance(cell, str) and cell.isdigit()]
-    if any(len(cell) > 15 or (cell[0] == "0" and len(cell) > 1) for cell in digits):
-        return cells  # names, of which a number would lose digits
-    if numbers.dtype.kind != "f":
-        return numbers
-    exact = [np.nan if cell is None else float(cell) for cell in bare]
-    return pd.Series(exact, index=cells.index, dtype=np.float64)
+    numbers = floats(["nan" if is_missing(cell) else cell for cell in values])
+    if numbers is None:
+        texts = [None if cell == "" else cell for cell in values]
+        return pd.Series(texts, index=cells.index, dtype=object)
+    if not all(cell is not None and cell.isdigit() for cell in values):
+        return pd.Series(numbers, index=cells.index)
+    if any(len(cell) > 15 or (cell[0] == "0" and len(cell) > 1) for cell in values):
+        return cells  # names made of digits, of which a number would lose some
+    return pd.Series(numbers.astype(np.int64), index=cells.index)

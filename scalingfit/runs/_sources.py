@@ -329,18 +329,17 @@ def _series(values: object) -> "NDArray[Any] | pd.Series[Any]":
 
 def _unpacked(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """The frame with columns of dictionaries, as Weights & Biases gives them, spread out."""
-    parts, changed = [], False
-    for column in frame.columns:
-        records = _records_in(column, frame[column])
+    found = {str(column): _records_in(str(column), cells) for column, cells in frame.items()}
+    if all(records is None for records in found.values()):
+        return frame
+    parts = []
+    for column, records in found.items():
         if records is None:
             parts.append(frame[[column]])
             continue
-        changed = True
         rows = [_flat({column: record}, name) if record else {} for record in records]
         keys = dict.fromkeys(key for row in rows for key in row)
         parts.append(_from_columns({key: [row.get(key) for row in rows] for key in keys}))
-    if not changed:
-        return frame
     spread = pd.concat(parts, axis="columns")
     names = [column.removesuffix(".value") for column in spread.columns]
     refuse_repeated(names, name)

@@ -174,7 +174,7 @@ def read(
     order = dict.fromkeys([*inputs, *NOT_INPUTS])
     return Runs.from_columns(
         {name: kept[name] for name in order if name in kept},
-        labels={name: tags.loc[rows, name].to_numpy() for name in tags.columns},
+        labels={str(name): cells.to_numpy() for name, cells in tags[rows].items()},
         row_numbers=table.source.row_numbers[rows],
         provenance={
             "source": loaded.name,
