@@ -27,11 +27,17 @@ MOST_GROUPS = 20
 RATIO = 1.1
 """C / (6 N D) within this factor is 6 N D counted in one way or another."""
 
+SAME_SIZE = 1.2
+"""Sizes within this factor are one: N that follows from C and D differs by rounding."""
+
 GROUPED = words(
     "dataset data corpus architecture arch optimizer optimiser schedule lr_schedule tokenizer "
     "family recipe experiment stage context_length seq_len sequence_length vocab_size"
 )
 """Labels that are groups also where they are numbers, and are named first."""
+
+CURVE_NAMES = words("curve curve_id")
+"""Labels that name runs where a column of steps stands beside them."""
 
 NOT_GROUPS = words("split fold file source_file state status")
 
@@ -168,8 +174,9 @@ def _accuracy() -> Argument:
 
 def run_label(labels: Labels) -> str | None:
     """The label that names runs, where there are several rows of one."""
+    curves = CURVE_NAMES if any(normal(name) in STEPS for name in labels) else frozenset()
     for name, values in labels.items():
-        if normal(name) in RUN_NAMES:
+        if normal(name) in RUN_NAMES | curves:
             named = _named(values)
             if len(set(named)) < len(named):
                 return name
@@ -267,10 +274,7 @@ def _swept(columns: Columns, labels: Labels) -> Iterator[Finding]:
 
 
 def _grouped(columns: Columns, labels: Labels) -> Iterator[Finding]:
-    groups = {name: values for name in labels if (values := _groups(name, labels[name], columns))}
-    named = [name for name in groups if normal(name) in GROUPED] or [*groups]
-    for name in named[:3]:
-        values = groups[name]
+    for name, values in group_labels(columns, labels).items():
         yield Finding(
             "groups",
             f"{name} has {len(values)} values ({listed(values, limit=5)}), which one fit "
@@ -282,6 +286,13 @@ def _grouped(columns: Columns, labels: Labels) -> Iterator[Finding]:
                 Call("refit", (Argument("by", name),), other=True),
             ),
         )
+
+
+def group_labels(columns: Columns, labels: Labels) -> dict[str, list[str]]:
+    """The labels that are groups of runs, at most three, and their values."""
+    groups = {name: values for name in labels if (values := _groups(name, labels[name], columns))}
+    named = [name for name in groups if normal(name) in GROUPED] or [*groups]
+    return {name: groups[name] for name in named[:3]}
 
 
 def _groups(name: str, values: NDArray[Any], columns: Columns) -> list[str]:
@@ -300,7 +311,7 @@ def _groups(name: str, values: NDArray[Any], columns: Columns) -> list[str]:
         return []
     # A name of a size is no group: a group has several sizes.
     size = next(columns[n] for n in ("N", "D", "C", *columns) if n in columns)
-    several = [value for value in large if len(np.unique(size[keys == value])) > 1]
+    several = [value for value in large if np.ptp(np.log(size[keys == value])) > np.log(SAME_SIZE)]
     return several if len(several) > 1 else []
 
 

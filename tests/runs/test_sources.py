@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scalingfit import cli
 from scalingfit._errors import InputError
 from scalingfit.runs import read
 from scalingfit.runs._formulas import LONGEST, parse_formula
@@ -298,5 +299,24 @@ def test_conditions_hold_before_rows_are_refused():
         read(table)
     runs = read(table, where="ok=y")
     assert runs.digest == DIGEST
-    assert "ok=y: 3 of 4 rows" in runs.describe()
+    assert "where ok=y: 3 of 4" in runs.describe()
     assert len(read(table, where=["D/N>=20", "params<4e8"])) == 2
+
+
+def test_logs_are_read_on_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for i, record in enumerate(RECORDS):
+        log = [{**record, "loss": 9.0, "step": 1}, {**record, "step": 2}]
+        written(tmp_path / f"log-{i}.jsonl", "\n".join(map(json.dumps, log)))
+    paths = [f"log-{i}.jsonl" for i in range(3)]
+    assert cli.run(["read", *paths, "--last", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["count"], found["digest"]) == (3, DIGEST)
+    assert found["findings"] == []
+    assert cli.run(["read", *paths]) == 0
+    shown = capsys.readouterr().out
+    assert "6 runs from 3 files" in shown
+    assert cli.run(["read", "ladder", "--view", "best"]) == 2
+    assert "no view 'best'" in capsys.readouterr().err
+    assert cli.run(["read", paths[0], "--view", "best"]) == 2
+    assert "only tables by name have views" in capsys.readouterr().err
