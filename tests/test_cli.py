@@ -1,6 +1,7 @@
 """The command line, called in this process: what it prints, where, and its exit code."""
 
 import dataclasses
+import errno
 import inspect
 import json
 import os
@@ -154,6 +155,34 @@ def test_a_fit_and_what_follows_from_it(type_in: Callable[..., Done]) -> None:
     assert f"{fit['parameters']['alpha']['mean']:.4g}" in shown.out
     assert "verdict: ok" in shown.out
     assert "Compute-optimal frontier" in shown.out
+
+
+@pytest.mark.fault("fit -o", "the disk fills while the fit is made", "the answer, then the reason")
+@pytest.mark.parametrize("step", ["pathlib.Path.write_bytes", "os.fsync", "pathlib.Path.replace"])
+def test_a_fit_that_cannot_be_saved_is_answered_first(
+    step: str, type_in: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    found = standin.posterior()
+    monkeypatch.setattr(sf, "fit", lambda *_, **__: found)
+    frame().to_csv("runs.csv", index=False)
+    monkeypatch.setattr(step, full)
+    shown = type_in("fit", "runs.csv", "-o", "fit.nc")
+    assert shown.code == 2
+    assert "verdict: ok" in shown.out
+    assert "Compute-optimal frontier" in shown.out
+    assert "saved to" not in shown.out
+    assert "cannot write 'fit.nc': No space left on device" in shown.err
+    assert "free space on its disk" in shown.err
+    done = type_in("fit", "runs.csv", "-o", "fit.nc", "--json")
+    answer = one_json(done.out)
+    assert done.code == 2
+    assert answer["verdict"]["status"] == "ok"
+    assert answer["saved"] is None
+    assert "No space left on device" in answer["error"]
+    assert names_here() == ["runs.csv"]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,17 @@
-"""Fits as files: ArviZ's DataTree in NetCDF, with all that is needed to go on working."""
+"""Fits as files: ArviZ's DataTree in NetCDF, with all that is needed to go on working.
+
+A file holds the draws to the last bit, what the sampler told of each, the runs and the priors.
+What follows from these, the log density and a replicate of every run by every draw, is made again.
+The digest of the whole is checked before anything is read.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +21,14 @@ from numpy.typing import NDArray
 from numpyro.distributions import Distribution
 
 from scalingfit._errors import InputError
-from scalingfit._files import replacing
+from scalingfit._files import write
 from scalingfit.catalog import law as find_law
 from scalingfit.inference.build import build
-from scalingfit.inference.diagnostics import Diagnosis, Verdict, diagnose
+from scalingfit.inference.diagnostics import Diagnosis, Limits, Verdict, diagnose
 from scalingfit.inference.formula import formula
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Model, Prior
+from scalingfit.inference.netcdf import packed, unpacked
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.priors import parse_prior
 from scalingfit.inference.programs import prior_values
@@ -35,7 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "save", "to_arviz"]
 
-FORMAT = 2
+FORMAT = 3
+STATUSES = ("ok", "warned", "unidentified", "not converged")
 STATS = {  # our names and ArviZ's
     "log_density": "lp",
     "energy": "energy",
@@ -45,30 +53,22 @@ STATS = {  # our names and ArviZ's
 }
 
 
+# What reading a file raises that is not what it should be, whatever it is instead.
+UNREADABLE = (
+    ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RecursionError,
+    RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+
+
 def to_arviz(posterior: Posterior) -> xr.DataTree:
     """The fit as a DataTree; see `Posterior.to_arviz`."""
-    import arviz_base
-
-    model, runs, sampled = posterior.model, posterior.runs, posterior.sampled
-    inputs = {name: np.asarray(values) for name, values in runs.columns.items() if name != "L"}
-    labels = {f"label_{name}": _storable(values) for name, values in runs.labels.items()}
-    stats = {theirs: getattr(sampled, ours) for ours, theirs in STATS.items()}
-    steps = np.broadcast_to(sampled.step_size[:, None], sampled.energy.shape)
-    per_run = {"L": posterior.log_likelihood()}
-    tree = arviz_base.from_dict(
-        {
-            "posterior": posterior.draws,
-            "prior": {name: value[None] for name, value in prior_values(model).items()},
-            "posterior_predictive": {"L": posterior.predictive()},
-            "log_likelihood": per_run,
-            "sample_stats": {**stats, "step_size": np.array(steps)},
-            "observed_data": {"L": np.asarray(runs["L"])},
-            "constant_data": {**inputs, **labels, "row_number": np.asarray(runs.row_numbers)},
-        },
-        dims={name: ["run"] for name in ("L", "row_number", *inputs, *labels)},
-        attrs={"/": _attributes(posterior)},
+    prior = {name: value[None] for name, value in prior_values(posterior.model).items()}
+    return _tree(
+        posterior,
+        prior=prior,
+        posterior_predictive={"L": posterior.predictive()},
+        log_likelihood={"L": posterior.log_likelihood()},
     )
-    return tree
 
 
 def save(posterior: Posterior, path: str | os.PathLike[str]) -> None:
@@ -79,8 +79,29 @@ def save(posterior: Posterior, path: str | os.PathLike[str]) -> None:
     InputError
         Where the file cannot be written.
     """
-    with replacing(path) as part:
-        posterior.to_arviz().to_netcdf(part, engine="h5netcdf")
+    write(path, packed(_tree(posterior)))
+
+
+def _tree(posterior: Posterior, **derived: Mapping[str, NDArray[Any]]) -> xr.DataTree:
+    """What a fit is, and groups of what follows from it."""
+    import arviz_base
+
+    runs, sampled = posterior.runs, posterior.sampled
+    inputs = {name: np.asarray(values) for name, values in runs.columns.items() if name != "L"}
+    labels = {f"label_{name}": _storable(values) for name, values in runs.labels.items()}
+    stats = {theirs: getattr(sampled, ours) for ours, theirs in STATS.items()}
+    steps = np.broadcast_to(sampled.step_size[:, None], sampled.energy.shape)
+    return arviz_base.from_dict(
+        {
+            "posterior": posterior.draws,
+            "sample_stats": {**stats, "step_size": np.array(steps)},
+            "observed_data": {"L": np.asarray(runs["L"])},
+            "constant_data": {**inputs, **labels, "row_number": np.asarray(runs.row_numbers)},
+            **derived,
+        },
+        dims={name: ["run"] for name in ("L", "row_number", *inputs, *labels)},
+        attrs={"/": _attributes(posterior)},
+    )
 
 
 def load(
@@ -105,36 +126,72 @@ def load(
     Raises
     ------
     InputError
-        Where the file is missing or is no fit of this package, or where its law or noise model has
-        another formula today.
+        Where the file is missing, damaged or no fit of this package, or where its law or noise
+        model has another formula today.
     """
-    import xarray as xr
-
-    if not Path(path).is_file():
+    shown = repr(os.fspath(path))
+    if not _is_file(path):
         raise InputError(
-            f"there is no file {os.fspath(path)!r}",
-            remedy="name a fit that 'scalingfit fit -o' wrote.",
+            f"there is no file {shown}", remedy="name a fit that 'scalingfit fit -o' wrote."
         )
-    try:
-        with xr.open_datatree(path, engine="h5netcdf") as opened:
-            tree = opened.load()
+    with _refusing(shown):
+        tree = unpacked(Path(path).read_bytes())
         attributes = json.loads(tree.attrs["scalingfit"])
         saved = attributes["format"]
-    except (KeyError, OSError, TypeError, ValueError):
-        raise InputError(
-            f"{os.fspath(path)!r} is not a fit saved by scalingfit",
-            remedy="name a file that 'scalingfit fit -o FIT.nc' or Posterior.save wrote.",
-        ) from None
     if saved != FORMAT:
         raise InputError(
-            f"{os.fspath(path)!r} has format {saved}, this version reads format {FORMAT}",
+            f"{shown} has format {saved}, this version reads format {FORMAT}",
             remedy="load it with the version of scalingfit that its provenance names.",
         )
-    given = {name: _read_prior(text, name, priors) for name, text in attributes["priors"].items()}
-    chosen = law or find_law(attributes["law"]), noise or find_noise(attributes["noise"])
-    model = build(*chosen, given)
-    _require_formulas(os.fspath(path), model, attributes)
-    return _restore(tree, attributes, model)
+    with _refusing(shown):
+        texts = {str(name): str(text) for name, text in attributes["priors"].items()}
+        given = {name: _read_prior(text, name, priors) for name, text in texts.items()}
+        chosen = law or find_law(attributes["law"]), noise or find_noise(attributes["noise"])
+        model = build(*chosen, given)
+        _require_formulas(shown, model, attributes)
+        restored = _restore(tree, attributes, model)
+        _require_sound(restored)
+    return restored
+
+
+def _is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a file that can be read to its end: no folder, pipe or device."""
+    with contextlib.suppress(OSError, ValueError):
+        return Path(path).is_file()
+    return False
+
+
+@contextlib.contextmanager
+def _refusing(shown: str) -> Iterator[None]:
+    """Say of a file that it is no fit, whatever it is that shows it."""
+    try:
+        yield
+    except InputError:
+        raise
+    except UNREADABLE as error:
+        raise InputError(
+            f"{shown} is not a fit saved by scalingfit, or is damaged",
+            [str(error) or type(error).__name__],
+            remedy="name a file that 'scalingfit fit -o FIT.nc' or Posterior.save wrote; one that "
+            "is damaged has to be made again.",
+        ) from error
+
+
+def _require_sound(posterior: Posterior) -> None:
+    """Refuse what contradicts itself."""
+    shape = posterior.sampled.energy.shape
+    stats = (getattr(posterior.sampled, name) for name in STATS)
+    arrays = [*posterior.sampled.values.values(), *stats]
+    if len(shape) != 2 or {array.shape[:2] for array in arrays} != {shape}:
+        raise ValueError("its draws are not one for each place in the chains")
+    if posterior.runs.digest != posterior.provenance["data"]["digest"]:
+        raise ValueError("its runs are not those that were fitted")
+    if posterior.verdict.status not in STATUSES:
+        raise ValueError(f"its verdict is {posterior.verdict.status!r}")
+    limits = Limits(**posterior.provenance["limits"])
+    finite = all(np.isfinite(array).all() for array in posterior.sampled.values.values())
+    if posterior.verdict.ok and not (finite and posterior.sampled.diagnosis.passes(limits)):
+        raise ValueError("its verdict is 'ok', and its draws do not say so")
 
 
 def _require_formulas(path: str, model: Model, attributes: Mapping[str, Any]) -> None:
@@ -147,7 +204,7 @@ def _require_formulas(path: str, model: Model, attributes: Mapping[str, Any]) ->
     for cls in (model.law, model.noise):
         if formula(cls) not in attributes["formulas"]:
             raise InputError(
-                f"{path!r} was fitted with another {cls.name} than today's",
+                f"{path} was fitted with another {cls.name} than today's",
                 remedy="fit the runs again, or give the class as it was: load(..., law=...).",
             )
 
