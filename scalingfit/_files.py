@@ -7,12 +7,13 @@ import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from scalingfit._errors import InputError
 
-__all__ = ["replacing", "require_place", "sealed", "unsealed", "write"]
+__all__ = ["distrust", "replacing", "require_place", "sealed", "unsealed", "write"]
 
 SEAL = b"\nscalingfit:sha256:"  # what stands before the digest, at the end of a file
 TAIL = len(SEAL) + 2 * hashlib.sha256().digest_size
@@ -84,6 +85,30 @@ def unsealed(content: bytes) -> bytes | None:
     """What was sealed, where it is still the same to the last bit; else None."""
     inner, tail = content[:-TAIL], content[-TAIL:]
     return inner if tail == SEAL + _digest(inner) else None
+
+
+def distrust(folder: Path) -> str | None:
+    """Why what lies in a folder is not to be run: others than this user may have put it there.
+
+    None where only this user can, and where there is no such folder.
+    """
+    try:
+        found = folder.lstat()
+    except OSError:
+        return None
+    if not hasattr(os, "geteuid"):  # Windows, whose permissions are of another kind
+        return None
+    if found.st_uid != os.geteuid():
+        return f"{folder} belongs to another user; name another folder"
+    if stat.S_ISLNK(found.st_mode):
+        return distrust(folder.resolve())
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"others may write to {folder}; write 'chmod go-w {folder}' if nobody did"
+    for above in folder.absolute().parents:
+        mode = above.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            return f"others may put another folder in the place of {folder}; name another folder"
+    return None
 
 
 def _begun(target: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from scalingfit._errors import InputError
-from scalingfit._files import replacing, require_place, sealed, unsealed, write
+from scalingfit._files import distrust, replacing, require_place, sealed, unsealed, write
 from tests.damage import damaged
 
 
@@ -160,3 +160,24 @@ def test_a_seal_is_opened_where_nothing_was_changed() -> None:
     assert unsealed(content) is None
     for kind, copy in damaged(sealed(content), 200):
         assert unsealed(copy) is None, kind
+
+
+# --- folders of code ----------------------------------------------------------------------------
+
+
+def test_a_folder_is_trusted_where_its_owner_alone_can_write(tmp_path: Path) -> None:
+    place = tmp_path / "programs"
+    assert distrust(place) is None  # there is nothing to run
+    place.mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(place)
+    assert distrust(place) is distrust(tmp_path / "link") is None
+    place.chmod(0o775)
+    assert "others may write" in str(distrust(place))
+    assert "others may write" in str(distrust(tmp_path / "link"))
+    place.chmod(0o755)
+    assert distrust(place) is None
+    tmp_path.chmod(0o777)
+    assert "in the place of" in str(distrust(place))
+    tmp_path.chmod(0o1777)  # as /tmp: who may write there cannot rename what others own
+    assert distrust(place) is None
+    tmp_path.chmod(0o700)
