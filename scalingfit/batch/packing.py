@@ -22,9 +22,7 @@ from numpy.typing import NDArray
 
 from scalingfit._files import sealed, unsealed
 from scalingfit.batch.tasks import Order
-from scalingfit.inference.diagnostics import Diagnosis, Verdict
-from scalingfit.inference.group import Draws
-from scalingfit.inference.posterior import Posterior
+from scalingfit.inference import Diagnosis, Draws, Posterior, Verdict
 
 __all__ = ["pack", "unpack"]
 

@@ -29,7 +29,7 @@ from scalingfit._errors import InputError
 from scalingfit._files import write
 from scalingfit.batch.packing import pack, unpack
 from scalingfit.batch.tasks import Order, Task
-from scalingfit.inference.posterior import Posterior
+from scalingfit.inference import Posterior
 
 __all__ = ["Store"]
 

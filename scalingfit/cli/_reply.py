@@ -11,7 +11,10 @@ from typing import Any
 
 from rich.console import Console
 
+from scalingfit._errors import InputError
+from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._words import as_typed
+from scalingfit.result import Result
 
 __all__ = ["Reply", "answer", "jsonable", "refuse", "warn"]
 
@@ -44,14 +47,17 @@ def answer(reply: Reply, *, as_json: bool) -> None:
         failure = {} if reply.failed is None else {"error": _said(reply.failed)}
         print(json.dumps(jsonable({**reply.data, **failure}), allow_nan=False), flush=True)
         return
-    from scalingfit.report.tables import laid_out
+    from scalingfit.report import tables
 
     console = Console(highlight=False)
     for position, item in enumerate(reply.shown):
         if position:
             print()
-        if console.is_terminal:
-            console.print(laid_out(item, as_typed))
+        if isinstance(item, Result):
+            whole = item.rich(COMMAND_LINE) if console.is_terminal else item.text(COMMAND_LINE)
+            console.print(whole, soft_wrap=not console.is_terminal)
+        elif console.is_terminal:
+            console.print(tables.laid_out(item, as_typed))
         else:  # never wrapped: other programs and the next reader cut it as they like
             print(as_typed(str(item)))
     sys.stdout.flush()
@@ -69,7 +75,8 @@ def refuse(error: BaseException, *, as_json: bool) -> None:
 
 
 def _said(error: BaseException) -> str:
-    return as_typed(str(error))
+    said = error.spelled(COMMAND_LINE) if isinstance(error, InputError) else str(error)
+    return as_typed(said)
 
 
 def warn(message: str) -> None:

@@ -17,10 +17,10 @@ import jax
 
 from scalingfit._cores import core_count
 from scalingfit.inference.group import Draws, Group
-from scalingfit.inference.lanes import placed
 from scalingfit.inference.model import Model
 from scalingfit.inference.programs import group_size, padded
 from scalingfit.inference.settings import Settings
+from scalingfit.inference.xla import placed
 from scalingfit.runs import Runs
 
 __all__ = ["failures", "sample", "sampled", "workplaces"]
@@ -93,10 +93,10 @@ def _attempt(
                 group = Group(model, [tables[i] for i in members], settings, attempt)
                 if first and attempt == 0:
                     with ThreadPoolExecutor(1) as beside:
-                        ready = beside.submit(here()(group.rehearse), by_weights)
+                        ready = beside.submit(here()(group.compile_ahead), by_weights)
                         jax.block_until_ready(group.white)
                         ready.result()
-                return members, group.weigh() if by_weights else group.walk()
+                return members, group.by_importance() if by_weights else group.by_nuts()
         finally:
             free.put(device)
 

@@ -6,12 +6,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError
+from scalingfit._text import listed
 
 FloatArray = NDArray[np.float64]
 
 NOT_INPUTS = ("L", "loss_se", "weight")
 """Numeric columns that describe the observed loss; every other one is an input of a law."""
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text: a set that reads better than its literal."""
+    return frozenset(text.split())
 
 
 def as_floats(name: str, values: ArrayLike) -> FloatArray:
