@@ -56,14 +56,14 @@ def describe(
 
 def design_warnings(columns: Mapping[str, FloatArray]) -> list[str]:
     """Say what the runs cannot tell apart, whatever the law, and what to do about it."""
-    warnings = _perplexity(columns["L"])
+    warnings = _perplexity(columns)
     if "N" in columns and "D" in columns:
         warnings += _weak_axes(columns["N"], columns["D"])
     return warnings
 
 
-def _perplexity(L: FloatArray) -> list[str]:
-    if not np.all(L > HIGHEST):
+def _perplexity(columns: Mapping[str, FloatArray]) -> list[str]:
+    if not columns.keys() & {"N", "D", "C"} or not np.all(columns["L"] > HIGHEST):
         return []
     return [
         f"All losses are above {HIGHEST:.0f}, which looks like perplexity: the laws are for "

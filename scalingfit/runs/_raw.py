@@ -1,6 +1,5 @@
 """A raw table under one convention of numbers: its columns as numbers, its symbols as values."""
 
-import functools
 from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import Any
@@ -15,10 +14,13 @@ from scalingfit.runs import _loss
 from scalingfit.runs._cells import Decimals, Numbers, find_marks, floats, is_missing, to_numbers
 from scalingfit.runs._checks import Measured
 from scalingfit.runs._columns import Column, ColumnSpec, choose_columns, column, not_found
-from scalingfit.runs._names import RUN_NAMES, header_unit, measures, normal
+from scalingfit.runs._names import FURTHER, RUN_NAMES, SPELLINGS, header_unit, measures, normal
 from scalingfit.runs._sources import Source
 from scalingfit.runs._values import NOT_INPUTS, FloatArray
 from scalingfit.runs._wide import FEWEST, melted, refuse_wide, wide_columns
+
+SMALLEST_BUDGET = 1e9
+"""FLOP. A column called a budget that stays below it numbers the budgets."""
 
 
 class Raw:
@@ -41,6 +43,7 @@ class Raw:
         self.marks = find_marks(texts, decimal)
         self.source = source if across is None else melted(source, across, self.marks)
         self.notes = list(self.source.notes)
+        self._numbers: dict[tuple[str, bool, float], Numbers] = {}
         if self.marks.comma is not None:
             kind = "a decimal mark" if self.marks.comma == "decimal" else "between thousands"
             self.notes.append(f"commas are {kind}")
@@ -50,10 +53,13 @@ class Raw:
         """The raw columns."""
         return self.source.frame
 
-    @functools.cache  # noqa: B019  # one table is read and dropped
     def numbers(self, name: str, *, counts: bool = True, unit: float = 1.0) -> Numbers:
         """A column as numbers."""
-        return to_numbers(self.frame[name], self.marks, counts=counts, unit=unit)
+        asked = (name, counts, unit)
+        if asked not in self._numbers:
+            cells = self.frame[name]
+            self._numbers[asked] = to_numbers(cells, self.marks, counts=counts, unit=unit)
+        return self._numbers[asked]
 
     def plain(self, name: str) -> FloatArray:
         """A column as numbers, without the unit of its header; NaN where it has none."""
@@ -86,16 +92,20 @@ class Raw:
         """
         wanted = {labels} if isinstance(labels, str) else set(labels or ())
 
-        def is_input(name: str) -> bool:
+        def usable(symbol: str, name: str) -> bool:
             values = self.plain(name)
-            return name not in wanted and bool(np.all(values > 0) and np.isfinite(values).all())
+            if symbol == "C" and normal(name) in SPELLINGS["C"][1]:
+                return bool(np.nanmax(values, initial=0) > SMALLEST_BUDGET)
+            if symbol in FURTHER:
+                return name not in wanted and bool(np.all(values > 0) and np.isfinite(values).all())
+            return True
 
         def equal(one: str, other: str) -> bool:
             first, second = (self.plain(name) * header_unit(name)[1] for name in (one, other))
             return np.allclose(first, second, rtol=1e-9, atol=0, equal_nan=True)
 
         names = [*self.frame.columns]
-        chosen = choose_columns(names, asked, self.source.name, self.is_numeric, equal, is_input)
+        chosen = choose_columns(names, asked, self.source.name, self.is_numeric, equal, usable)
         self._require(chosen)
         order = [*asked, *(symbol for symbol in chosen if symbol not in asked)]
         return {symbol: chosen[symbol] for symbol in order if symbol in chosen}

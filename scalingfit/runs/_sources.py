@@ -20,6 +20,9 @@ from scalingfit.runs._files import load_file
 from scalingfit.runs._logs import Log, find_log, run_names
 from scalingfit.runs._names import normal, symbol_of
 
+LONGEST_NAME = 300
+"""Characters that a header may have."""
+
 DEEPEST = 20
 """Levels that records may be nested."""
 
@@ -90,6 +93,13 @@ def _from_path(path: Path) -> Source:
 def _checked(source: Source) -> Source:
     names = [str(name).strip() for name in source.frame.columns]
     refuse_repeated(names, source.name)
+    for place, name in enumerate(names, start=1):
+        if len(name) > LONGEST_NAME:
+            raise InputError(
+                f"the header of column {place} of {source.name} has {len(name):,} characters",
+                [f"it begins {name[:60]!r}"],
+                remedy=f"give it a name of at most {LONGEST_NAME} characters.",
+            )
     if source.frame.empty:
         raise InputError(
             f"{source.name} holds no run{': a header and no rows' if names else ''}",

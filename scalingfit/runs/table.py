@@ -16,7 +16,13 @@ from scalingfit._errors import InputError
 from scalingfit._messages import PYTHON, Argument, Call, Face, Message, OnlyIn, Text
 from scalingfit._text import listed
 from scalingfit.runs._describe import describe, design_warnings
-from scalingfit.runs._findings import Finding, findings, group_labels, run_label
+from scalingfit.runs._findings import (
+    Finding,
+    compute_ratio,
+    findings,
+    group_labels,
+    run_label,
+)
 from scalingfit.runs._picture import picture
 from scalingfit.runs._values import (
     NOT_INPUTS,
@@ -140,6 +146,11 @@ class Runs:
         """What L is measured in, such as "nats" or "bits per byte"; None where nothing says."""
         unit: str | None = self.provenance.get("loss_unit")
         return unit
+
+    @property
+    def compute_ratio(self) -> FloatArray | None:
+        """C / (6 N D), shape ``(run,)``, where the source gave all three; else None."""
+        return compute_ratio(self.columns, self.provenance)
 
     @property
     def inputs(self) -> tuple[str, ...]:
