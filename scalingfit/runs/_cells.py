@@ -1,29 +1,22 @@
 """Cells as people write them -> numbers, under one convention of separators for a whole file.
 
-``125M``, ``2.00×10¹⁹``, ``~8T``, ``12 %``, ``1,234,567`` and ``1.234.567,8`` are numbers. What a
-comma or a point is, a decimal mark or one between thousands, is told by all cells of a file; where
-they leave it open, it is asked, not guessed.
+``125M``, ``2.00×10¹⁹``, ``~8T``, ``12 %``, ``1,234,567`` and ``1.234.567,8`` are numbers.
 """
 
-import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from types import NoneType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
-from scalingfit._errors import InputError
-from scalingfit._messages import Argument, Call, Message
 from scalingfit.runs._values import FloatArray
-
-type Decimals = Literal[".", ","]
 
 MISSING = frozenset(
     {"", "-", "--", "—", "–", "?", "na", "n/a", "#n/a", "nan", "<na>", "null", "none", "nil", "tbd"}
@@ -209,6 +202,12 @@ def _stripped(cell: str) -> str:
     return text[1:].lstrip() if text[:1] in ("~", "≈") else text
 
 
+def digits(text: str) -> str | None:
+    """The digits of a number, with the marks among them; None where a text is no number."""
+    written = _WRITTEN.fullmatch(_stripped(text))
+    return None if written is None else written[2].strip()
+
+
 def _number(cell: str, marks: Marks, counts: bool) -> tuple[float, str]:
     """The number that a text is, and the power of ten behind it; NaN where it is none."""
     if len(cell) > LONGEST:
@@ -269,108 +268,3 @@ def _suffix(behind: str, counts: bool) -> tuple[float | None, str]:
     word = bare.lower()
     factor = UNITS.get(word, UNITS.get(word.removesuffix("s")))
     return factor, bare.upper() if len(bare) == 1 else bare
-
-
-# --- what comma and point are in a file ----------------------------------------------------------
-
-_SURE: Mapping[str, tuple[Callable[[str], object], ...]] = {
-    mark: (
-        re.compile(rf"(?:0*|\d*\d{{4}})\{mark}\d*|\d+\{mark}(?:\d{{0,2}}|\d{{4,}})").fullmatch,
-        re.compile(rf"\d{{1,3}}(?:\{other}\d{{3}})+\{mark}\d*").fullmatch,
-        re.compile(rf"\d{{1,3}}(?:['_ ]\d{{3}})+\{mark}\d*").fullmatch,
-    )
-    for mark, other in ((",", "."), (".", ","))
-}
-_GROUPS = {mark: re.compile(rf"\d{{1,3}}(?:\{mark}\d{{3}}){{2,}}").fullmatch for mark in ",."}
-_OPEN = {mark: re.compile(rf"[1-9]\d{{0,2}}\{mark}\d{{3}}").fullmatch for mark in ",."}
-
-
-_points = operator.methodcaller("count", ".")
-
-
-def find_marks(columns: Mapping[str, Iterable[object]], decimal: Decimals | None) -> Marks:
-    """What comma and point are, from every cell with a comma or several points.
-
-    Raises
-    ------
-    InputError
-        The cells contradict each other, or a comma could be either.
-    """
-    if decimal is not None:
-        return Marks("decimal", "thousands") if decimal == "," else Marks("thousands", "decimal")
-    every = {name: [cell for cell in cells if type(cell) is str] for name, cells in columns.items()}
-    if not any(max(map(_points, cells), default=0) > 1 for cells in every.values()) and not any(
-        "," in "\n".join(cells) for cells in every.values()
-    ):
-        return Marks()
-    texts = {name: _with_marks(cells) for name, cells in every.items()}
-    said: dict[tuple[str, str], tuple[str, str]] = {}
-    for name, cells in texts.items():
-        for cell in _digits(cells):
-            for mark in ",.":
-                meaning = _meaning(cell, mark)
-                if meaning is not None:
-                    said.setdefault((mark, meaning), (name, cell))
-    for mark, word in ((",", "comma"), (".", "point")):
-        if {(mark, "decimal"), (mark, "thousands")} <= said.keys():
-            _refuse_both(word, said[mark, "decimal"], said[mark, "thousands"])
-    comma = next((meaning for mark, meaning in said if mark == "," and meaning != "open"), None)
-    point = next((meaning for mark, meaning in said if mark == "." and meaning != "open"), None)
-    if comma is None and (",", "open") in said:
-        if point == "thousands":
-            comma = "decimal"
-        else:
-            _refuse_open(*said[",", "open"])
-    if point is None and (".", "open") in said and comma == "decimal":
-        _refuse_open(*said[".", "open"])
-    return Marks(comma, point or "decimal")
-
-
-def _with_marks(cells: list[str]) -> list[str]:
-    """The texts with a comma or a point in them, once each."""
-    short = (cell for cell in cells if len(cell) < LONGEST)
-    return list(dict.fromkeys(cell for cell in short if "," in cell or "." in cell))
-
-
-def _digits(texts: list[str]) -> list[str]:
-    """The digits of the numbers among texts; nothing, where most are no numbers."""
-    written = [_WRITTEN.fullmatch(_stripped(text)) for text in texts]
-    digits = [number[2].strip() for number in written if number is not None]
-    return digits if 2 * len(digits) >= len(texts) else []
-
-
-def _meaning(digits: str, mark: str) -> str | None:
-    if mark not in digits:
-        return None
-    if _GROUPS[mark](digits) or _SURE["," if mark == "." else "."][1](digits):
-        return "thousands"
-    if any(sure(digits) for sure in _SURE[mark]):
-        return "decimal"
-    return "open" if _OPEN[mark](digits) else None
-
-
-def _refuse_both(word: str, decimal: tuple[str, str], thousands: tuple[str, str]) -> None:
-    raise InputError(
-        f"the {word} is a decimal mark in some cells and stands between thousands in others",
-        [
-            f"{decimal[0]}: {shown(decimal[1])} has a decimal {word}",
-            f"{thousands[0]}: {shown(thousands[1])} has a {word} between thousands",
-        ],
-        remedy="write all numbers of the table in one way.",
-    )
-
-
-def _refuse_open(name: str, cell: str) -> None:
-    mark = "," if "," in cell else "."
-    other = "." if mark == "," else ","
-    raise InputError(
-        f"{name}: {shown(cell)} is {cell.replace(mark, '')} or {cell.replace(mark, '.')}, "
-        "and no other cell tells which",
-        remedy=Message(
-            "say which mark is the decimal one: ",
-            Call("read", (Argument("decimal", mark),)),
-            f" for {cell.replace(mark, '.')}, ",
-            Call("read", (Argument("decimal", other),)),
-            f" for {cell.replace(mark, '')}.",
-        ),
-    )

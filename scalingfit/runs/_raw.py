@@ -11,9 +11,10 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Call, Message
 from scalingfit._text import listed
 from scalingfit.runs import _loss
-from scalingfit.runs._cells import Decimals, Numbers, find_marks, floats, is_missing, to_numbers
+from scalingfit.runs._cells import Numbers, floats, is_missing, to_numbers
 from scalingfit.runs._checks import Measured
 from scalingfit.runs._columns import Column, ColumnSpec, choose_columns, column, not_found
+from scalingfit.runs._marks import Decimals, find_marks
 from scalingfit.runs._names import FURTHER, RUN_NAMES, SPELLINGS, header_unit, measures, normal
 from scalingfit.runs._sources import Source
 from scalingfit.runs._values import NOT_INPUTS, FloatArray
