@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from scalingfit._messages import PYTHON, Face
 from scalingfit._text import listed
-from scalingfit.runs._findings import HIGHEST, Finding, compute_ratio
+from scalingfit.runs._finding import Finding
+from scalingfit.runs._findings import HIGHEST, compute_ratio
 from scalingfit.runs._values import FloatArray
 
 CORRELATED = 0.995

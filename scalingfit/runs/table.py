@@ -16,14 +16,10 @@ from scalingfit._errors import InputError
 from scalingfit._messages import PYTHON, Argument, Call, Face, Message, OnlyIn, Text
 from scalingfit._text import listed
 from scalingfit.runs._describe import describe, design_warnings
-from scalingfit.runs._findings import (
-    Finding,
-    compute_ratio,
-    findings,
-    group_labels,
-    run_label,
-)
+from scalingfit.runs._finding import Finding
+from scalingfit.runs._findings import compute_ratio, findings
 from scalingfit.runs._picture import picture
+from scalingfit.runs._row_findings import group_labels, run_label
 from scalingfit.runs._values import (
     NOT_INPUTS,
     FloatArray,

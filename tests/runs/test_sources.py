@@ -115,6 +115,38 @@ def test_of_several_sheets_none_is_guessed(tmp_path):
         read(path)
 
 
+@pytest.mark.parametrize("name", ["runs.csv", "runs.csv.gz", "runs.xlsx", "runs.parquet"])
+def test_what_is_larger_than_a_table_of_runs_is_refused(tmp_path, monkeypatch, name):
+    frame = pd.DataFrame(RECORDS * 1000)
+    path = tmp_path / name
+    match path.suffix:
+        case ".xlsx":
+            frame.to_excel(path, index=False)
+        case ".parquet":
+            frame.to_parquet(path)
+        case _:
+            frame.to_csv(path, index=False)
+    assert len(read(path, bad_rows="drop")) == 3
+    monkeypatch.setattr("scalingfit.runs._files.MOST_BYTES", 20_000)
+    monkeypatch.setattr("scalingfit.runs._files.MOST_CELLS", 1000)
+    with pytest.raises(InputError, match="holds more than"):
+        read(path, bad_rows="drop")
+
+
+def test_long_cells_and_headers_are_quoted_in_part(tmp_path):
+    long = "x" * 5000
+    with pytest.raises(InputError) as caught:
+        read({"params": [1e8, long], "loss": [3.0, 2.0]})
+    assert max(map(len, str(caught.value).splitlines())) < 200
+    with pytest.raises(InputError, match="5,000 characters"):
+        read({"params": [1e8, 2e8], "loss": [3.0, 2.0], long: [1, 2]})
+    with pytest.raises(InputError, match="looks like the content of a file"):
+        read("params,tokens,loss\n1e8,1e9,3\n")
+    digits = f"params,loss\n1e8,3\n{'9' * 400_000},2\n"
+    with pytest.raises(InputError, match="field larger than field limit"):
+        read(written(tmp_path / "runs.csv", digits))
+
+
 # --- logs ----------------------------------------------------------------------------------------
 
 
