@@ -66,13 +66,15 @@ def _one_run(columns: Columns, labels: Labels) -> Iterator[Finding]:
     name = run_label(labels)
     if name is not None:
         named = _named(labels[name])
-        counts = pd.Series(named).value_counts()
-        several = int((counts > 1).sum())
+        counts = Counter(named)
+        several = sum(count > 1 for count in counts.values())
+        runs = f"{name} names {len(counts)} run{'s' if len(counts) > 1 else ''}"
+        some = "" if several == len(counts) else f" {several}"
         yield Finding(
             "rows_of_one_run",
-            f"{name} names {len(counts)} run{'s' if len(counts) > 1 else ''}, {several} of them in "
-            "several rows: before the end of a schedule the loss is too high for its tokens, which "
-            "biases the fit, and intervals that count every row are too narrow",
+            f"{runs},{some} of several rows each: before the end of a schedule the loss is too "
+            "high for its tokens, which biases the fit, and intervals that count every row are too "
+            "narrow",
             Message("keep the last row of each run, ", Call("read", (Argument("last_of", name),))),
         )
         return
