@@ -76,7 +76,7 @@ class Posterior(Fitted, Result):
     @override
     def tables(self) -> Sequence[Table]:
         summary = self.summary()
-        columns = {"parameter": Column([*summary], heading="")}
+        columns = {"parameter": Column([*summary], [*map(self._label, summary)], "")}
         for name in ("mean", "sd", *QUANTILES):
             moments = [row[name] for row in summary.values()]
             columns[name] = Column.of(moments, ".4g", HEADINGS.get(name))
@@ -118,6 +118,16 @@ class Posterior(Fitted, Result):
     @override
     def coordinates(self) -> Mapping[str, Labels]:
         return {}
+
+    def _label(self, name: str) -> str:
+        """A parameter, and why it was not sampled."""
+        match self.model.priors.get(name):
+            case float():
+                return f"{name} (pinned)"
+            case str(other):
+                return f"{name} (= {other})"
+            case _:
+                return name
 
     def frontier(
         self,
