@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -16,7 +17,7 @@ from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._words import as_typed
 from scalingfit.result import Result
 
-__all__ = ["Reply", "answer", "jsonable", "refuse", "warn"]
+__all__ = ["Reply", "answer", "complain", "jsonable", "refuse", "warn"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +72,7 @@ def refuse(error: BaseException, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"error": message}), flush=True)
     else:
-        print(f"error: {message}", file=sys.stderr)
+        complain(f"error: {message}")
 
 
 def _said(error: BaseException) -> str:
@@ -81,7 +82,13 @@ def _said(error: BaseException) -> str:
 
 def warn(message: str) -> None:
     """Print a warning to standard error."""
-    print(f"warning: {as_typed(message)}", file=sys.stderr)
+    complain(f"warning: {as_typed(message)}")
+
+
+def complain(line: str) -> None:
+    """Print a line to standard error, where that takes it: no answer is lost for a remark."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=sys.stderr)
 
 
 def jsonable(value: Any) -> Any:
