@@ -141,7 +141,6 @@ def held(numbers: range) -> None:
             assert "error" in (out + err), (number, words)
 
 
-@pytest.mark.fault("command", "option lists that make no sense (10,000)", "answered or refused")
 @pytest.mark.filterwarnings("ignore")  # NumPy's, about draws from the prior
 def test_option_lists_are_answered_or_refused(here: Path) -> None:
     """A share of those that the long check goes through."""
@@ -149,6 +148,7 @@ def test_option_lists_are_answered_or_refused(here: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.fault("command", "10,000 option lists that make no sense", "answered or refused")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("share", range(10))
 def test_ten_thousand_option_lists_are_answered_or_refused(here: Path, share: int) -> None:

@@ -83,7 +83,12 @@ def main() -> int:
     use_cache()
     warnings.showwarning = _show_warning
     signal.signal(signal.SIGTERM, _stop)
-    return run(sys.argv[1:])
+    try:
+        return run(sys.argv[1:])
+    except (KeyboardInterrupt, _Terminated) as stop:
+        complain("stopped")
+        # Not by `sys.exit`, which waits for threads: they may be compiling for a minute.
+        os._exit(128 + (signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT))
 
 
 def _nowhere() -> TextIO:
@@ -95,9 +100,13 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     warn(str(message))
 
 
-def _stop(number: int, _: object) -> NoReturn:
+class _Terminated(BaseException):
+    """The process was asked to end."""
+
+
+def _stop(*_: object) -> NoReturn:
     """End as an exception does, so that files half written are taken away."""
-    raise SystemExit(128 + number)
+    raise _Terminated
 
 
 def run(arguments: Sequence[str]) -> int:
