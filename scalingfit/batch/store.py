@@ -25,7 +25,7 @@ from scalingfit import __version__
 from scalingfit._errors import InputError
 from scalingfit._files import replacing
 from scalingfit.batch.tasks import Order
-from scalingfit.inference import Diagnosis, Draws, Posterior, Verdict
+from scalingfit.inference import Diagnosis, Draws, Posterior, Verdict, centre
 
 __all__ = ["Store"]
 
@@ -177,7 +177,8 @@ def _posterior(arrays: Arrays, index: Mapping[str, Any], place: int, order: Orde
         diagnosis=Diagnosis(**{name: arrays[f"diagnosis.{name}"][place] for name in DIAGNOSES}),
         record=entry["record"],
     )
-    law, noise = order.model.complete_arrays(sampled.values)
+    middle = centre(order.model, order.runs)
+    law, noise = order.model.complete_arrays(sampled.values, middle)
     return Posterior(
         law=law,
         noise=noise,

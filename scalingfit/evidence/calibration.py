@@ -20,6 +20,7 @@ from scipy.stats import chisquare
 
 from scalingfit._errors import InputError
 from scalingfit.catalog import law as find_law
+from scalingfit.catalog import noise as find_noise
 from scalingfit.declare import Law
 from scalingfit.evidence.forecasts import band
 from scalingfit.inference import (
@@ -34,7 +35,6 @@ from scalingfit.inference import (
     settings_of,
 )
 from scalingfit.noise import Noise
-from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from scalingfit._errors import InputError
 from scalingfit._text import listed, quantity
 from scalingfit.allocation import CHINCHILLA_OMEGA, NonEmbedding, frontier
 from scalingfit.catalog import law as find_law
+from scalingfit.catalog import noise as find_noise
 from scalingfit.declare import Law
 from scalingfit.evidence.candidates import unweighted
 from scalingfit.evidence.exponents.isoflop import Exponent, envelope, isoflop
@@ -30,7 +31,6 @@ from scalingfit.evidence.exponents.without_embeddings import (
 )
 from scalingfit.inference import Posterior, Prior, build, check, posterior_of, sample, settings_of
 from scalingfit.noise import Noise
-from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs, clusters, require_budgets
 
 __all__ = ["reconcile"]
