@@ -16,7 +16,7 @@ from scalingfit.inference.group import Draws
 from scalingfit.inference.hypothesis import OPTIMA, Hypothesis, hypothesis
 from scalingfit.inference.load import load
 from scalingfit.inference.model import Model, Prior
-from scalingfit.inference.point import point
+from scalingfit.inference.point import PointEstimate, point
 from scalingfit.inference.posterior import QUANTILES, Posterior
 from scalingfit.inference.priors import parse_priors
 from scalingfit.inference.programs import centre, group_size, pack, padded, prior_values
@@ -39,6 +39,7 @@ __all__ = [
     "Hypothesis",
     "Limits",
     "Model",
+    "PointEstimate",
     "Posterior",
     "Prior",
     "Settings",

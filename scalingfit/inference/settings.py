@@ -19,7 +19,7 @@ SAMPLING = ("draws", "chains", "warmup", "seed", "retries", "precision", "limits
 """What a caller may set, by name."""
 
 LEAST = {"chains": 2, "draws": 100, "warmup": 20, "retries": 0, "seed": None}
-"""Least values; whole numbers without a bound are None."""
+"""The least that each whole number may be; None where any may."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +56,10 @@ class Settings:
     precision: str = "float64"
     seed: int = 0
     limits: Limits = dataclasses.field(default_factory=Limits)
+
+    def options(self) -> dict[str, Any]:
+        """What a caller may set, as the keywords that `settings_of` reads."""
+        return {name: getattr(self, name) for name in SAMPLING}
 
     def harder(self, attempt: int) -> Settings:
         """The settings of a further attempt."""

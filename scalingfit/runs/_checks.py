@@ -284,7 +284,7 @@ def refuse(source: Source, faults: Faults, bad: NDArray[np.bool_], loss: str) ->
     ]
     below_zero = (faults.reason[rows] == "is not positive") & (faults.column[rows] == loss)
     if below_zero.mean() > 0.5:
-        allowed = Argument("allow_negative_loss", True)
+        allowed = Call("read", (Argument("allow_negative_loss", True),))
         remedy += [" Losses that are meant to be negative need ", allowed, "."]
     if (faults.reason[rows] == REPEATS).any():
         remedy += [" If equal rows are different runs, add a column that tells them apart."]

@@ -18,7 +18,6 @@ from scalingfit.runs._names import (
     candidates,
     header_unit,
     logarithms,
-    measures,
     normal,
 )
 
@@ -186,13 +185,22 @@ def _formula(symbol: str, text: str, names: Sequence[str], source: str) -> Colum
 
 
 def not_found(
-    what: str, symbols: Sequence[str], names: Sequence[str], source: str, numeric: Sequence[str]
+    what: str,
+    symbols: Sequence[str],
+    names: Sequence[str],
+    source: str,
+    numeric: Sequence[str],
+    scores: Mapping[str, str],
 ) -> InputError:
-    """Nothing was recognised as the loss, or as any input: what could be named here."""
+    """Nothing was recognised as the loss, or as any input: what could be named here.
+
+    `numeric` are the columns that could be it, and `scores` those among them that are a loss in
+    another unit.
+    """
     where = [f"columns: {listed(names)}"]
     arguments: list[Argument] = []
     if symbols == ("L",):
-        for name, unit in measures(numeric).items():
+        for name, unit in scores.items():
             becomes = "its logarithm is" if unit == "ppl" else "it rises; 1 minus it is"
             where.append(f"{name} is {_loss.UNITS[unit].given}: {becomes} a loss")
             arguments = [column("L", f"{name} in {unit}")]

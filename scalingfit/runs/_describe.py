@@ -124,4 +124,6 @@ def _dropped(dropped: list[Mapping[str, Any]]) -> str:
 
 
 def _why(row: Mapping[str, Any]) -> str:
+    if str(row["reason"]).startswith("run is"):
+        return f"whose {row['reason']}"
     return f"where {row['column']} {row['reason']}" if row["column"] else str(row["reason"])

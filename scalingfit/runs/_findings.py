@@ -134,16 +134,20 @@ def trend(columns: Columns) -> tuple[list[float], float] | None:
     return slopes.tolist(), float(1 - np.mean((y - design @ slopes) ** 2))
 
 
+def _runs_up(slopes: list[float]) -> bool:
+    return min(slopes) > -0.1 and max(slopes) > 0.3
+
+
 def rises(columns: Columns) -> bool:
     """Whether the loss rises with everything that is scaled."""
     found = trend(columns)
-    return found is not None and min(found[0]) > 0.1 and found[1] > 0.6
+    return found is not None and _runs_up(found[0]) and found[1] > 0.6
 
 
 def falls(columns: Columns) -> bool:
     """Whether the loss falls with everything that is scaled."""
     found = trend(columns)
-    return found is not None and max(found[0]) < 0 and found[1] > 0.25
+    return found is not None and _runs_up([-s for s in found[0]]) and found[1] > 0.25
 
 
 def _rising(columns: Columns) -> Iterator[Finding]:

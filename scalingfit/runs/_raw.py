@@ -14,7 +14,7 @@ from scalingfit.runs import _loss
 from scalingfit.runs._cells import Decimals, Numbers, find_marks, is_missing, to_numbers
 from scalingfit.runs._checks import Measured
 from scalingfit.runs._columns import Column, ColumnSpec, choose_columns, column, not_found
-from scalingfit.runs._names import RUN_NAMES, header_unit, normal
+from scalingfit.runs._names import RUN_NAMES, header_unit, measures, normal
 from scalingfit.runs._sources import Source
 from scalingfit.runs._values import NOT_INPUTS, FloatArray
 from scalingfit.runs._wide import FEWEST, melted, refuse_wide, wide_columns
@@ -69,6 +69,9 @@ class Raw:
         values = self.plain(name)
         return self.is_numeric(name) and len(np.unique(values[np.isfinite(values)])) > 1
 
+    def _reaches(self, name: str) -> float:
+        return float(np.nanmax(self.plain(name)))
+
     def choose(
         self, asked: Mapping[str, ColumnSpec | None], labels: Iterable[str] | None
     ) -> dict[str, Column]:
@@ -108,9 +111,13 @@ class Raw:
             wide = wide_columns(names, self.marks)
             if len(wide) >= FEWEST:
                 raise refuse_wide(self.source, wide)
-            raise not_found("the loss L", ("L",), names, self.source.name, numeric)
+            scores = {
+                name: "% accuracy" if unit == "accuracy" and self._reaches(name) > 1 else unit
+                for name, unit in measures(numeric).items()
+            }
+            raise not_found("the loss L", ("L",), names, self.source.name, numeric, scores)
         what = "any input (N, D, C, X or another)"
-        raise not_found(what, ("N", "D", "C", "X"), names, self.source.name, numeric)
+        raise not_found(what, ("N", "D", "C", "X"), names, self.source.name, numeric, {})
 
     def measure(self, symbol: str, found: Column) -> Measured:
         """The values of a symbol.

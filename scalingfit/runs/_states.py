@@ -55,15 +55,22 @@ def _flagged(
 def _in_states(
     name: str, plain: str, cells: "pd.Series[Any]"
 ) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
-    first = cells.iloc[0] if len(cells) else None
-    if plain not in STATE_NAMES and not (isinstance(first, str) and len(first) < 20):
+    values = cells.tolist()
+    known = FINISHED | UNFINISHED
+    first = next((_state(value) for value in values if _state(value)), "")
+    if plain not in STATE_NAMES and first not in known:
         return
-    codes, unique = pd.factorize(cells.astype(object), use_na_sentinel=True)
-    states = ["_".join(str(value).strip().lower().replace("-", " ").split()) for value in unique]
-    present = {state for state in states if state}
-    by_content = present <= FINISHED | UNFINISHED and present & FINISHED
-    if not present & UNFINISHED or not (plain in STATE_NAMES or by_content):
+    states = np.array([_state(value) for value in values], dtype=object)
+    present = set(states) - {""}
+    by_content = present <= known and present & FINISHED
+    if not (plain in STATE_NAMES or by_content):
         return
     for state in sorted(present & UNFINISHED):
-        matching = [code for code, each in enumerate(states) if each == state]
-        yield name, state.replace("_", " "), np.isin(codes, matching)
+        yield name, state.replace("_", " "), states == state
+
+
+def _state(value: object) -> str:
+    """A cell as a state is compared; nothing, where it is no short text."""
+    if not isinstance(value, str) or len(value) > 30:
+        return ""
+    return "_".join(value.strip().lower().replace("-", " ").split())

@@ -149,7 +149,7 @@ def read(
     if last_of is not None:
         rows, more_said = _rows.last_of(named, last_of, rows)
         said += more_said
-    negative = allow_negative_loss or _all_negative(values, rows)
+    negative = allow_negative_loss or _all_negative(values, rows, chosen["L"])
     faults = find_faults(
         table.source,
         chosen,
@@ -228,11 +228,14 @@ def _run_name(source: Source) -> str:
     return str(found)
 
 
-def _all_negative(values: Mapping[str, FloatArray], rows: NDArray[np.bool_]) -> bool:
+def _all_negative(values: Mapping[str, FloatArray], rows: NDArray[np.bool_], found: Column) -> bool:
     """Whether every loss is negative and they fall: normalised ones, no mistake of a sign."""
     there = rows & np.isfinite(values["L"])
     known = {s: v[there] for s, v in values.items()}
-    return bool(np.all(known["L"] < 0)) and falls(known)
+    if not np.all(known["L"] < 0):
+        return False
+    _require_a_loss(known, found)
+    return falls(known)
 
 
 def _require_a_loss(values: Mapping[str, FloatArray], found: Column) -> None:

@@ -134,8 +134,8 @@ def reconcile(
     for (name, runs), draws in zip(tables.items(), fits, strict=True):
         posterior = posterior_of(model, runs, draws, settings)
         named = budgets if name in stages else None  # the recounted ones carry theirs as a label
-        told = known.get(name, ())
-        found[name] = _stage(posterior, named, told, caveats.get(name, ()), settings.seed)
+        stated = known.get(name, ())
+        found[name] = _stage(posterior, named, stated, caveats.get(name, ()), settings.seed)
     for name in stages if recounted else ():
         place = f"{name}, over Kaplan's sizes"
         found[place] = _over_kaplans_sizes(found[name].posterior, known[place], size)
