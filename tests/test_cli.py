@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from scalingfit.report.tables import laid_out
 
 import scalingfit as sf
 from scalingfit import cli
@@ -26,6 +25,7 @@ from scalingfit.cli._sampling import Sampling
 from scalingfit.cli._words import as_typed
 from scalingfit.cli.fits import fit
 from scalingfit.inference import SAMPLING, Posterior
+from scalingfit.report.tables import laid_out
 from scalingfit.runs import Runs
 from tests.report import standin
 
