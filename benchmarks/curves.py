@@ -32,8 +32,9 @@ type Row = dict[str, Any]
 HEAD = """# Learning curves, extrapolated
 
 Made by `python -m benchmarks.curves`, which calls `scalingfit.backtest(runs, LAWS,
-held_out="split", by="curve_id", domain="domain", stack=True, draws=100, retries=0, limits=Limits(ess=100))`, every
-curve cut where its source cut it, with Student-t scatter on log loss. From a shell:
+held_out="split", by="curve_id", domain="domain", stack=True, draws=100, retries=0,
+limits=Limits(ess=100))`, every curve cut where its source cut it, with Student-t scatter on log
+loss. From a shell:
 
 ```sh
 scalingfit backtest alabdulmohsin_curves --by curve_id --held-out split --domain domain --stack \\
