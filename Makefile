@@ -9,7 +9,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.venv/jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-all check format bench clean
+.PHONY: help demo test test-slow test-all check format docs bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -36,6 +36,9 @@ format: .venv/installed-dev  ## put the code into its format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+docs: .venv/installed-docs  ## build the site into docs/_build; every example on it is run
+	$(BIN)/sphinx-build -E -W --keep-going -q docs docs/_build
+
 SPEED := single batch cold scaling
 
 bench: .venv/installed-dev  ## run every benchmark; those of speed take the tools that are installed
@@ -44,7 +47,7 @@ bench: .venv/installed-dev  ## run every benchmark; those of speed take the tool
 	done
 
 clean:  ## remove what building and testing left behind (keeps .venv)
-	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/out
+	rm -rf build dist docs/_build docs/schemas docs/reference/generated *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/out
 	find scalingfit models tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # .venv/installed-EXTRA stands for `pip install -e .[EXTRA]`.
