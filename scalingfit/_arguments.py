@@ -109,11 +109,11 @@ def whole(name: str, value: Any, least: int | None = None) -> int:
         number = operator.index(value)
     except TypeError:
         raise InputError(
-            f"{name}={value!r} is no whole number",
+            f"{name} must be a whole number, and is {value!r}",
             remedy=Message("write one, such as ", Argument(name, least or 1), "."),
         ) from None
     if least is not None and number < least:
-        raise InputError(f"{name}={number} is too few; at least {least}")
+        raise InputError(f"{name} must be at least {least}, and is {number}")
     return number
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Hashable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._arguments import whole
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message
 from scalingfit.runs import Runs
 
 __all__ = ["bootstraps", "horizons", "leave_out", "subsets"]
@@ -53,7 +54,7 @@ def bootstraps(
         raise InputError(
             f"there is one group of runs{f' in {cluster!r}' if cluster else ''}: resampled, it is "
             "always the same",
-            remedy="choose a column with several values.",
+            remedy=Message("choose a column with several values: ", Argument("cluster"), "."),
         )
     given = runs.weight
     made = {}
@@ -64,13 +65,13 @@ def bootstraps(
     return made
 
 
-def leave_out(runs: Runs, by: str) -> dict[Any, Runs]:
+def leave_out(runs: Runs, column: str) -> dict[Hashable, Runs]:
     """Leave out the runs of each value of a label or column in turn.
 
     Parameters
     ----------
     runs : Runs
-    by : str
+    column : str
         A label or column.
 
     Returns
@@ -83,10 +84,10 @@ def leave_out(runs: Runs, by: str) -> dict[Any, Runs]:
     InputError
         There is no such column, or all runs have one value in it.
     """
-    groups = _groups(runs, by)
+    groups = _groups(runs, column)
     if len(groups) < 2:
         raise InputError(
-            f"column {by!r} has one value, {next(iter(groups))!r}: without it no run is left",
+            f"column {column!r} has one value, {next(iter(groups))!r}: without it no run is left",
             remedy="choose a column with several values.",
         )
     return {key: runs.take(np.delete(np.arange(len(runs)), out)) for key, out in groups.items()}
@@ -112,7 +113,10 @@ def subsets(runs: Runs, size: int, count: int = 100, *, seed: int = 0) -> dict[i
     """
     count, size, seed = whole("count", count, 1), whole("size", size), whole("seed", seed, 0)
     if not 1 <= size <= len(runs):
-        raise InputError(f"subsets of {size} runs cannot be taken from {len(runs)}")
+        raise InputError(
+            f"subsets of {size} runs cannot be taken from {len(runs)}",
+            remedy=f"ask for 1 to {len(runs)}.",
+        )
     draws = (np.random.default_rng([seed, label]) for label in range(count))
     return {
         label: runs.take(np.sort(rng.choice(len(runs), size, replace=False)))
@@ -152,7 +156,7 @@ def horizons(runs: Runs, budgets: ArrayLike) -> dict[float, Runs]:
     return {limit: runs.take(scale <= limit) for limit in limits}
 
 
-def _groups(runs: Runs, by: str) -> dict[Any, NDArray[np.int64]]:
+def _groups(runs: Runs, column: str) -> dict[Hashable, NDArray[np.int64]]:
     """Positions of the runs of each value."""
     numbered = dataclasses.replace(runs, row_numbers=np.arange(len(runs)))
-    return {key: part.row_numbers for key, part in numbered.split(by).items()}
+    return {key: part.row_numbers for key, part in numbered.split(column).items()}

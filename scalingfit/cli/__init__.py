@@ -54,13 +54,15 @@ COMMANDS: tuple[Callable[..., Reply], ...] = (
 )
 
 OK, WARNED, REFUSED, BROKEN = 0, 1, 2, 3
+VERBOSE = {"-v", "--verbose"}
 
 app = App(
     name="scalingfit",
     help="Bayesian fits of neural scaling laws: how to spend the next training budget, "
     "and how sure one may be.",
     help_format="markdown",
-    help_epilogue="Every command takes `--json` and then prints one JSON object and nothing else. "
+    help_epilogue="Every command takes `--json` and then prints one JSON object and nothing else, "
+    "and `-v` for all notes on an answer. "
     "Exit codes: 0 fine, 1 the answer comes with a warning, 2 refused.",
     version=__version__,
 )
@@ -88,13 +90,13 @@ def run(arguments: Sequence[str]) -> int:
     int
         0 fine; 1 the answer comes with a warning; 2 refused; 3 a defect of scalingfit.
     """
-    as_json = "--json" in arguments
-    tokens = [word for word in arguments if word != "--json"]
+    as_json, verbose = "--json" in arguments, not VERBOSE.isdisjoint(arguments)
+    tokens = [word for word in arguments if word not in {"--json", *VERBOSE}]
     try:
         reply = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         if not isinstance(reply, Reply):  # --help and --version have printed already
             return OK
-        answer(reply, as_json=as_json)
+        answer(reply, as_json=as_json, verbose=verbose)
         if reply.failed is not None:
             return REFUSED
         return WARNED if reply.warned else OK
