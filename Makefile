@@ -37,7 +37,7 @@ format: .venv/installed-dev  ## put the code into its format
 	$(BIN)/ruff format
 
 docs: .venv/installed-docs  ## build the site into docs/_build; every example on it is run
-	$(BIN)/sphinx-build -E -W --keep-going -q docs docs/_build
+	$(BIN)/sphinx-build -E -W --keep-going -q docs docs/_build/html
 
 SPEED := single batch cold scaling
 

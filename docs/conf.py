@@ -36,7 +36,8 @@ extensions = [
     "cyclopts.ext.sphinx",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["_build", "**.ipynb_checkpoints"]
+exclude_patterns = ["_build", "_templates", "**.ipynb_checkpoints"]
+templates_path = ["_templates"]
 
 html_theme = "furo"
 html_title = "scalingfit"
