@@ -13,12 +13,10 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]
-
-import examples  # noqa: E402  # beside this file
-import schemas  # noqa: E402
+sys.path.insert(0, str(HERE.parent))
 
 import scalingfit  # noqa: E402
+from docs import examples, schemas  # noqa: E402
 from scalingfit import cli  # noqa: E402
 
 project = "scalingfit"

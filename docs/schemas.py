@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from examples import captured
-
+from docs.examples import captured
 from scalingfit import cli
 
 __all__ = ["write"]

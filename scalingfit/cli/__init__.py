@@ -7,6 +7,8 @@ which is loaded on first use, or import inside the function: ``--help`` loads no
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import sys
@@ -54,18 +56,20 @@ COMMANDS: tuple[Callable[..., Reply], ...] = (
 )
 
 OK, WARNED, REFUSED, BROKEN = 0, 1, 2, 3
-VERBOSE = {"-v", "--verbose"}
+JSON, VERBOSE, QUIET = {"--json"}, {"-v", "--verbose"}, {"-q", "--quiet"}
+"""What every command takes, in any place."""
 
 app = App(
     name="scalingfit",
     help="Bayesian fits of neural scaling laws: how to spend the next training budget, "
     "and how sure one may be.",
     help_format="markdown",
-    help_epilogue="Every command takes `--json` and then prints one JSON object and nothing else, "
-    "and `-v` for all notes on an answer. "
-    "Exit codes: 0 fine, 1 the answer comes with a warning, 2 refused.",
+    help_epilogue="Every command takes `--json`, and then prints one JSON object and nothing else; "
+    "`-v` for all notes on an answer; and `-q` for no progress and no warnings on standard error. "
+    "Exit codes: 0 fine, 1 the answer comes with a warning, 2 refused, 3 a defect of scalingfit.",
     version=__version__,
 )
+app.register_install_completion_command(help="Install completion for your shell.")
 for _place, _command in enumerate(COMMANDS):
     app.command(_command, sort_key=_place)
 
@@ -90,10 +94,15 @@ def run(arguments: Sequence[str]) -> int:
     int
         0 fine; 1 the answer comes with a warning; 2 refused; 3 a defect of scalingfit.
     """
-    as_json, verbose = "--json" in arguments, not VERBOSE.isdisjoint(arguments)
-    tokens = [word for word in arguments if word not in {"--json", *VERBOSE}]
+    as_json, verbose, quiet = (
+        not words.isdisjoint(arguments) for words in (JSON, VERBOSE, QUIET)
+    )
+    tokens = [word for word in arguments if word not in JSON | VERBOSE | QUIET]
     try:
-        reply = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        with contextlib.redirect_stderr(io.StringIO() if quiet else sys.stderr):
+            reply = app(
+                tokens, exit_on_error=False, print_error=False, result_action="return_value"
+            )
         if not isinstance(reply, Reply):  # --help and --version have printed already
             return OK
         answer(reply, as_json=as_json, verbose=verbose)
