@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import sys
@@ -15,7 +16,7 @@ from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._words import as_typed
 from scalingfit.result import SCHEMA, Result, Table, jsonable
 
-__all__ = ["Reply", "answer", "refuse", "warn"]
+__all__ = ["Reply", "answer", "complain", "refuse", "warn"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +66,7 @@ def refuse(error: BaseException, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"schema": SCHEMA, "error": message}), flush=True)
     else:
-        print(f"error: {message}", file=sys.stderr)
+        complain(f"error: {message}")
 
 
 def _said(error: BaseException) -> str:
@@ -74,7 +75,13 @@ def _said(error: BaseException) -> str:
 
 def warn(message: Text) -> None:
     """Print a warning to standard error."""
-    print(f"warning: {as_typed(spelled(message, COMMAND_LINE))}", file=sys.stderr)
+    complain(f"warning: {as_typed(spelled(message, COMMAND_LINE))}")
+
+
+def complain(line: str) -> None:
+    """Print a line to standard error, where that takes it: no answer is lost for a remark."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=sys.stderr)
 
 
 def _object(data: Result | Mapping[str, object]) -> Mapping[str, object]:

@@ -67,11 +67,11 @@ def test_other_sources_are_refused(source: Any, message: str) -> None:
     ("setting", "message"),
     [
         ({"method": "foo"}, "method 'foo' is neither 'auto' nor 'nuts'"),
-        ({"draws": 200.5}, "draws=200.5 is no whole number"),
-        ({"retries": -1}, "retries=-1 is too few; at least 0"),
+        ({"draws": 200.5}, "draws must be a whole number, and is 200.5"),
+        ({"retries": -1}, "retries must be at least 0, and is -1"),
         ({"limits": 1.01}, "limits must be Limits, not float"),
-        ({"chunk": 2.5}, "chunk=2.5 is no whole number"),
-        ({"chunk": 0}, "chunk=0 is too few"),
+        ({"chunk": 2.5}, "chunk must be a whole number, and is 2.5"),
+        ({"chunk": 0}, "chunk must be at least 1, and is 0"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(setting: dict[str, Any], message: str) -> None:

@@ -153,7 +153,7 @@ def test_many_writers_lose_nothing(tables: dict[str, Runs], folder: Path) -> Non
     store = Store(folder)
     found = store.read(orders(made).values())
     assert found.keys() == fits.keys()
-    assert not store.damage
+    assert not store.notes
 
 
 def test_nothing_unwanted_is_read(tables: dict[str, Runs], folder: Path) -> None:
