@@ -36,8 +36,11 @@ format: .venv/installed-dev  ## put the code into its format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: .venv/installed-docs  ## build the site into docs/_build; every example on it is run
+docs: .venv/installed-dev  ## build the site into docs/_build/html; every example on it is run
 	$(BIN)/sphinx-build -E -W --keep-going -q docs docs/_build/html
+
+release: .venv/installed-dev  ## build sdist and wheel into dist/, and use the wheel in a bare environment
+	.ci/release.sh
 
 SPEED := single batch cold scaling
 
@@ -50,7 +53,8 @@ faults: .venv/installed-dev  ## cause every fault that a test names, and write b
 	$(BIN)/python -m tests.faults
 
 clean:  ## remove what building and testing left behind (keeps .venv)
-	rm -rf build dist docs/_build docs/schemas docs/reference/generated *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/out
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/out
+	rm -rf docs/_build docs/schemas docs/reference/generated
 	find scalingfit models tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # .venv/installed-EXTRA stands for `pip install -e .[EXTRA]`.
