@@ -11,16 +11,28 @@ import doctest
 import io
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 from scalingfit import cli
 
-__all__ = ["ROOT", "rerun"]
+__all__ = ["ROOT", "WIDTH", "captured", "commands", "rerun"]
 
 ROOT = Path(__file__).parents[1]
 
+WIDTH = 100
+
 BLOCK = re.compile(r"(?<=^```)(console|python)\n(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The arguments of every command of scalingfit in blocks of ``console`` and ``sh``."""
+    for block in re.findall(r"^```(?:console|sh)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.removeprefix("$ "), comments=True)
+            if words[:1] == ["scalingfit"]:
+                yield words[1:]
 
 
 def rerun(text: str, source: str) -> str:
@@ -45,8 +57,8 @@ def rerun(text: str, source: str) -> str:
 
 def typed(content: str) -> str:
     """Run each command and put its standard output below it."""
-    commands = re.findall(r"^\$ .*(?:\\\n.*)*", content, re.MULTILINE)
-    return "".join(f"{command}\n{output_of(command)}" for command in commands)
+    lines = [line for line in content.splitlines() if line.startswith("$ ")]
+    return "".join(f"{line}\n{output_of(line)}" for line in lines)
 
 
 def output_of(command: str) -> str:
@@ -82,4 +94,14 @@ def captured() -> Iterator[io.StringIO]:
 
 
 def trimmed(output: str) -> str:
-    return "".join(f"{line.rstrip()}\n" for line in output.rstrip("\n").split("\n") if output)
+    """Without spaces at the ends of lines; sentences are folded, as terminals fold them."""
+    lines = output.rstrip("\n").split("\n") if output else []
+    return "".join(f"{part}\n" for line in lines for part in folded(line.rstrip()))
+
+
+def folded(line: str) -> list[str]:
+    """A line in parts of at most WIDTH characters; one of a table stays whole."""
+    if len(line) <= WIDTH or "   " in line.strip():
+        return [line]
+    indent = len(line) - len(line.lstrip()) + 2
+    return textwrap.wrap(line, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)

@@ -1,8 +1,7 @@
-import os
+from matplotlib import pyplot as plt
 
 import scalingfit as sf
-from matplotlib import pyplot as plt
 from scalingfit.report import plots
 
-post = sf.load(os.environ["SCALINGFIT_DOCS_FIT"])  # the fit of the tutorial
+post = sf.load("fit.nc")
 plots.loss(post, figure=plt.figure(figsize=(8, 5), layout="constrained"))
