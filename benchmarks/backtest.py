@@ -20,8 +20,8 @@ from benchmarks.comparison import write
 from benchmarks.speed.problem import environment
 from benchmarks.tables import LAWS, TABLES, Case
 from scalingfit.evidence import Backtest
-from scalingfit.evidence.record import SLACK
-from scalingfit.evidence.scores import band
+from scalingfit.evidence.forecasts.scored import SLACK
+from scalingfit.evidence.forecasts.scores import band
 
 REPORT = Path(__file__).with_suffix(".md")
 KEPT = Path(__file__).parent / "out" / "backtest"
@@ -71,7 +71,7 @@ def near(found: Backtest) -> dict[str, Any]:
         kept = record.distance <= REACH * (1 + SLACK)
         rows[name] = {"count": int(kept.sum()), "runs": record.count(kept)}
         for label, wide in (("plain", False), ("widened", True)):
-            rows[name][label] = int(record.held(wide=wide)[kept].sum())
+            rows[name][label] = int(record.covered(wide=wide)[kept].sum())
     return rows
 
 

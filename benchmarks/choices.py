@@ -18,9 +18,9 @@ from scipy.stats import beta
 import scalingfit as sf
 from benchmarks.comparison import write
 from benchmarks.speed.problem import environment
-from scalingfit.evidence.compare import rank
-from scalingfit.evidence.leave_out import LeaveOut, leave_out
-from scalingfit.evidence.standing import told_apart
+from scalingfit.evidence.comparison.candidate import told_apart
+from scalingfit.evidence.comparison.compare import rank
+from scalingfit.evidence.comparison.leave_out import LeaveOut, leave_out
 from scalingfit.inference import Limits
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs

@@ -63,7 +63,7 @@ def main() -> None:
 def part(name: str, case: Case, pictures: Path | None) -> str:
     """The part of the report on one table."""
     found = sf.compare(case.runs(), LAWS, by=case.by)
-    corners = found.corners()
+    corners = found.nested_test()
     if pictures is not None:
         from scalingfit.report import evidence_plots, plots
 

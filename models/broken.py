@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import jax
 
-from scalingfit.law import (
+from scalingfit.declare import (
     Array,
     Law,
     Published,

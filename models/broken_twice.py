@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import jax
 
-from scalingfit.law import Array, Law, above, coefficient, dist, floor, jnp, log, parameter
+from scalingfit.declare import Array, Law, above, coefficient, dist, floor, jnp, log, parameter
 
 
 class BrokenTwice(Law):

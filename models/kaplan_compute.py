@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from scalingfit.law import Array, Law, Published, coefficient, dist, parameter
+from scalingfit.declare import Array, Law, Published, coefficient, dist, parameter
 
 PF_DAY = 8.64e19  # FLOP
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from scalingfit.law import Array, Law, Published, dist, parameter, scale
+from scalingfit.declare import Array, Law, Published, dist, parameter, scale
 
 
 class KaplanData(Law):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import jax
 
-from scalingfit.law import Array, Law, Published, dist, jnp, log, parameter, scale
+from scalingfit.declare import Array, Law, Published, dist, jnp, log, parameter, scale
 
 from ._root import root
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scalingfit.law import Array, Law, coefficient, dist, floor, parameter
+from scalingfit.declare import Array, Law, coefficient, dist, floor, parameter
 
 
 class Power(Law):

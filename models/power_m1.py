@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from scalingfit.law import Array, Law, coefficient, dist, parameter
+from scalingfit.declare import Array, Law, coefficient, dist, parameter
 
 
 class PowerM1(Law):

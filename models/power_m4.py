@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from scalingfit.law import Array, Law, coefficient, dist, floor, jnp, log, parameter
+from scalingfit.declare import Array, Law, coefficient, dist, floor, jnp, log, parameter
 
 from ._root import root
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from scalingfit.law import Array, Law, dist, jnp, log, parameter, scale
+from scalingfit.declare import Array, Law, dist, jnp, log, parameter, scale
 
 
 class Transfer(Law):

@@ -1,11 +1,8 @@
 """Errors meant for the person who called: what is wrong, where, and what to do about it."""
 
-import difflib
-import operator
 from collections.abc import Iterable
-from typing import Any
 
-from scalingfit._messages import PYTHON, Argument, Face, Message, Text, spelled
+from scalingfit._messages import PYTHON, Face, Text, spelled
 
 
 class ScalingfitError(Exception):
@@ -46,33 +43,3 @@ class InputError(ScalingfitError, ValueError):
         if self.remedy is not None:
             lines.append(f"What to do: {spelled(self.remedy, face)}")
         return "\n".join(line for line in lines if line.strip())
-
-
-def listed(names: Iterable[str], limit: int = 12) -> str:
-    """Names with commas between them; a long list is cut and says so."""
-    every = list(names)
-    rest = [f"and {len(every) - limit} more"] if len(every) > limit else []
-    return ", ".join([*every[:limit], *rest]) or "none"
-
-
-def nearest(name: object, known: Iterable[str], limit: int = 3) -> list[str]:
-    """Names like one that is not among them, the nearest first; capitals do not count."""
-    every = list(known)
-    folded = [one.casefold() for one in every]
-    near = difflib.get_close_matches(str(name).casefold(), dict.fromkeys(folded), n=limit)
-    found = [one for like in near for one, fold in zip(every, folded, strict=True) if fold == like]
-    return found[:limit]
-
-
-def whole(name: str, value: Any, least: int | None = None) -> int:
-    """An argument that is a whole number of any kind, and not below the least, as an int."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise InputError(
-            f"{name}={value!r} is no whole number",
-            remedy=Message("write one, such as ", Argument(name, least or 1), "."),
-        ) from None
-    if least is not None and number < least:
-        raise InputError(f"{name}={number} is too few; at least {least}")
-    return number

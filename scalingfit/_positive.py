@@ -4,7 +4,7 @@
 gradient, which costs ten times the rest of the density. On `Positive` numbers products, quotients
 and powers are sums of logarithms, and the value is formed once, at the first addition. The laws are
 written as in the papers and never see the difference. Functions of JAX refuse `Positive` numbers:
-they take ``log(x)`` of `scalingfit.law`, or ``jnp.asarray(x)`` for the value itself.
+they take ``log(x)`` of `scalingfit.declare`, or ``jnp.asarray(x)`` for the value itself.
 """
 
 from __future__ import annotations

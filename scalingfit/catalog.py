@@ -12,8 +12,9 @@ from types import ModuleType
 from typing import Any
 
 import scalingfit.models
-from scalingfit._errors import InputError, nearest
-from scalingfit.law import Law
+from scalingfit._arguments import nearest
+from scalingfit._errors import InputError
+from scalingfit.declare import Law
 
 __all__ = ["law", "laws"]
 

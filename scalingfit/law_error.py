@@ -34,7 +34,7 @@ from numpyro.distributions import Distribution
 from scipy.linalg import solve_triangular
 from scipy.special import ndtri
 
-from scalingfit.law import Law, expanded
+from scalingfit.declare import Law, expanded
 
 __all__ = ["ErrorDraws", "LawError", "Landmarks", "landmarks", "law_with_error"]
 

@@ -25,8 +25,9 @@ from jax import Array
 from numpyro.distributions import Distribution
 from numpyro.distributions.transforms import ExpTransform
 
-from scalingfit._errors import InputError, nearest
-from scalingfit.law import Parameter, above, expanded, parameter
+from scalingfit._arguments import nearest
+from scalingfit._errors import InputError
+from scalingfit.declare import Parameter, above, expanded, parameter
 
 __all__ = ["NOISES", "Laplace", "Noise", "Normal", "StudentT", "noise"]
 

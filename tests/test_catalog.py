@@ -14,7 +14,7 @@ import scalingfit.models
 import scalingfit as sf
 from scalingfit import catalog
 from scalingfit._errors import InputError
-from scalingfit.law import Array, Law, dist, parameter
+from scalingfit.declare import Array, Law, dist, parameter
 
 MODELS = Path(sf.__file__).parents[1] / "models"
 
@@ -114,7 +114,7 @@ class Chinchilla(Law):
 def test_a_faulty_file_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, said: str
 ) -> None:
-    head = "from scalingfit.law import Array, Law, coefficient, dist, parameter\n"
+    head = "from scalingfit.declare import Array, Law, coefficient, dist, parameter\n"
     (tmp_path / "line.py").write_text(head + source)
     folders = [*scalingfit.models.__path__, str(tmp_path)]
     monkeypatch.setattr(scalingfit.models, "__path__", folders)

@@ -23,8 +23,8 @@ from scalingfit.cli._reply import jsonable
 from scalingfit.cli._sampling import Sampling
 from scalingfit.cli._words import as_typed
 from scalingfit.cli.fits import fit
-from scalingfit.evidence.candidates import SAMPLING
 from scalingfit.inference import Posterior
+from scalingfit.inference.settings import SAMPLING
 from scalingfit.report.tables import laid_out
 from scalingfit.runs import Runs
 from tests.report import standin

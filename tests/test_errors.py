@@ -1,6 +1,6 @@
 """Words that errors are made of."""
 
-from scalingfit._errors import nearest
+from scalingfit._arguments import nearest
 
 
 def test_the_nearest_names_whatever_their_capitals() -> None:

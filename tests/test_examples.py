@@ -7,8 +7,9 @@ import pytest
 
 from examples.porian_ladder import PUBLISHED, STAGES, ladder
 from scalingfit import datasets, reconcile
-from scalingfit.evidence import Reconciliation, envelope, isoflop, profiles, recount
-from scalingfit.evidence.reconciliation import METHODS
+from scalingfit.evidence import Reconciliation, envelope
+from scalingfit.evidence.comparison.exponents import isoflop, profiles, without_embeddings
+from scalingfit.evidence.exponents.result import METHODS
 from scalingfit.inference import Limits
 from scalingfit.report import evidence_plots
 from scalingfit.runs import Runs
@@ -54,7 +55,7 @@ def chinchilla(published: Path) -> Runs:
 
 def test_chinchillas_budgets_survive_a_recount(chinchilla: Runs) -> None:
     """Pearce & Song 2024: without embeddings the exponent is higher, a little at these sizes."""
-    counted = recount(chinchilla, budgets=HOFFMANN)
+    counted = without_embeddings(chinchilla, budgets=HOFFMANN)
     given, again = profiles(chinchilla, budgets=HOFFMANN), profiles(counted)
     assert len(given.C) == len(again.C) == 9
     for total, without in (

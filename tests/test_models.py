@@ -23,7 +23,7 @@ from numpyro.distributions import constraints
 from benchmarks.recovery import around, seed
 from scalingfit._positive import Positive, plain
 from scalingfit.catalog import law, laws
-from scalingfit.law import Law, expanded, log
+from scalingfit.declare import Law, expanded, log
 
 ROOT = Path(__file__).parents[1]
 LAWS = list(laws())

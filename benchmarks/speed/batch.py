@@ -46,7 +46,7 @@ from scalingfit.inference import group
 from scalingfit.inference.diagnostics import Limits
 from scalingfit.inference.model import Data
 from scalingfit.inference.programs import pack_group, programs, starts
-from scalingfit.inference.walk import walk
+from scalingfit.inference.schedule import walk
 from scalingfit.runs import Runs
 
 ROUNDS = 2

@@ -71,7 +71,7 @@ def sampling_rate(post: Any) -> tuple[float, float]:
     Gradients a second that chains asked for, and steps that the loop did for each of these.
     """
     from scalingfit.inference.programs import pack_group, programs, starts
-    from scalingfit.inference.walk import walk
+    from scalingfit.inference.schedule import walk
 
     this, rows = model(), bucket(len(post.runs))
     with jax.enable_x64(True):

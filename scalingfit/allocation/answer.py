@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scalingfit._text import interval, quantity
 from scalingfit.allocation.flops import SixND
 
 if TYPE_CHECKING:
@@ -21,16 +22,12 @@ __all__ = [
     "Answer",
     "FloatArray",
     "Reach",
-    "engineering",
     "in_draws",
     "quantiles_of",
-    "quantity",
     "share",
 ]
 
 FloatArray = NDArray[np.float64]
-
-IN_FULL = frozenset({"width", "depth"})
 
 QUANTILES = (0.05, 0.5, 0.95)
 
@@ -142,7 +139,7 @@ class Answer(abc.ABC):
         for name in shown:
             low, middle, high = self.quantiles(name)
             ends = zip(low, middle, high, strict=True)
-            columns.append([name, *(_interval(name, *values) for values in ends)])
+            columns.append([name, *(interval(name, *values) for values in ends)])
         return [list(row) for row in zip(*columns, strict=True)]
 
     def __str__(self) -> str:
@@ -167,19 +164,6 @@ class Answer(abc.ABC):
         )
 
 
-def engineering(value: float) -> str:
-    """Three digits and a suffix where one is in use: 72.4B, 1.31T, 5.76e+23, 0.513.
-
-    >>> engineering(7.24e10), engineering(0.513), engineering(1e21)
-    ('72.4B', '0.513', '1e21')
-    """
-    for suffix, unit in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("K", 1e3)):
-        # 999.5 and not 1000, because three digits round up to the next suffix.
-        if unit * 0.9995 <= abs(value) < 999.5 * unit and not (suffix == "K" and value < 1e4):
-            return f"{_three(value / unit)}{suffix}"
-    return _three(value)
-
-
 def quantiles_of(draws: FloatArray, shares: Sequence[Any], axis: int) -> FloatArray:
     """Quantiles along an axis; those of the shares come first.
 
@@ -188,19 +172,6 @@ def quantiles_of(draws: FloatArray, shares: Sequence[Any], axis: int) -> FloatAr
     """
     method: Any = "linear" if np.all(np.isfinite(draws)) else "inverted_cdf"
     return np.asarray(np.quantile(draws, np.asarray(shares), axis=axis, method=method), np.float64)
-
-
-def quantity(name: str, value: float) -> str:
-    """A number as its symbol is usually written: FLOP as 2e12, everything else as 2.00T.
-
-    The width and depth of a model are written in full.
-
-    >>> quantity("C", 2e12), quantity("width", 12288), quantity("D", 2e12)
-    ('2e12', '12288', '2.00T')
-    """
-    if name in IN_FULL:
-        return f"{value:.12g}"
-    return _three(value) if name == "C" else engineering(value)
 
 
 def share(flags: Any) -> FloatArray:
@@ -230,17 +201,3 @@ def in_draws(name: str, asked: FloatArray, flags: Any, what: str) -> list[str]:
 def _json_number(value: float) -> float | None:
     """JSON has no infinity."""
     return float(value) if math.isfinite(value) else None
-
-
-def _interval(name: str, low: float, middle: float, high: float) -> str:
-    if low == high:
-        return quantity(name, middle)
-    return f"{quantity(name, middle)} [{quantity(name, low)}, {quantity(name, high)}]"
-
-
-def _three(value: float) -> str:
-    rounded = float(f"{value:.3g}")
-    if 1e-3 <= abs(rounded) < 1e5:
-        digits = max(0, 2 - math.floor(math.log10(abs(rounded))))
-        return f"{rounded:.{digits}f}"
-    return f"{rounded:g}".replace("e+", "e")

@@ -11,14 +11,16 @@ import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
 
+from scalingfit._arguments import numbers
 from scalingfit._errors import InputError
-from scalingfit.allocation.answer import Answer, FloatArray, engineering, in_draws, share
+from scalingfit._text import engineering
+from scalingfit.allocation.answer import Answer, FloatArray, in_draws, share
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import cost, numbers, reach, subject
+from scalingfit.allocation.question import cost, reach, subject
 from scalingfit.allocation.roots import crossing
-from scalingfit.allocation.solver import (
+from scalingfit.allocation.search import (
     EDGE,
     basin,
     budget_loss,
@@ -27,7 +29,7 @@ from scalingfit.allocation.solver import (
     smallest_log_n,
 )
 from scalingfit.allocation.terms import Rule, Terms, terms
-from scalingfit.law import Law
+from scalingfit.declare import Law
 
 __all__ = ["Cheapest", "cheapest"]
 

@@ -10,13 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scalingfit._arguments import numbers
 from scalingfit._errors import InputError
-from scalingfit.allocation.answer import Answer, FloatArray, engineering, quantity, share
+from scalingfit._text import engineering, quantity
+from scalingfit.allocation.answer import Answer, FloatArray, share
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import cost, numbers, reach, subject
+from scalingfit.allocation.question import cost, reach, subject
 from scalingfit.allocation.shapes import ListedShapes, Shape
-from scalingfit.allocation.solver import budget_loss, solve
+from scalingfit.allocation.search import budget_loss
+from scalingfit.allocation.solver import solve
 from scalingfit.allocation.terms import Rule, terms
 
 __all__ = ["Choice", "choose"]

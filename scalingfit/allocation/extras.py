@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from scalingfit._arguments import numbers, unknown_inputs
 from scalingfit._errors import InputError
 from scalingfit.allocation.answer import FloatArray
-from scalingfit.allocation.question import numbers, unknown_inputs
-from scalingfit.law import Law
+from scalingfit.declare import Law
 
 __all__ = ["extras_of", "splits"]
 

@@ -10,20 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scalingfit._arguments import numbers, unknown_inputs
 from scalingfit._errors import InputError
 from scalingfit.allocation.answer import Answer, FloatArray
 from scalingfit.allocation.flops import Counting, SixND
-from scalingfit.allocation.question import (
-    Subject,
-    answered,
-    cost,
-    numbers,
-    reach,
-    subject,
-    unknown_inputs,
-)
+from scalingfit.allocation.question import Subject, answered, cost, reach, subject
 from scalingfit.allocation.terms import Rule, terms
-from scalingfit.law import Law
+from scalingfit.declare import Law
 from scalingfit.noise import Noise
 
 __all__ = ["Forecast", "forecast"]

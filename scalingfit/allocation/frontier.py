@@ -9,19 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scalingfit._arguments import numbers
 from scalingfit._errors import InputError
-from scalingfit.allocation.answer import Answer, FloatArray, in_draws, quantity, share
+from scalingfit._text import quantity
+from scalingfit.allocation.answer import Answer, FloatArray, in_draws, share
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import (
-    Subject,
-    answered,
-    cost,
-    numbers,
-    reach,
-    subject,
-)
+from scalingfit.allocation.question import Subject, answered, cost, reach, subject
 from scalingfit.allocation.solver import Optimum, solve
 from scalingfit.allocation.terms import Rule, Terms, terms
 

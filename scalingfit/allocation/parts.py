@@ -15,9 +15,10 @@ import numpy as np
 from jax import Array
 
 from scalingfit._errors import InputError
-from scalingfit.allocation.answer import FloatArray, engineering
+from scalingfit._text import engineering
+from scalingfit.allocation.answer import FloatArray
 from scalingfit.allocation.roots import crossing
-from scalingfit.law import Law
+from scalingfit.declare import Law
 
 __all__ = ["fixed", "require_room", "sizes"]
 

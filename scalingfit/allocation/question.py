@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
-from scalingfit._errors import InputError, nearest
-from scalingfit.allocation.answer import Answer, FloatArray, Reach, engineering, quantity
+from scalingfit._errors import InputError
+from scalingfit._text import engineering, quantity
+from scalingfit.allocation.answer import Answer, FloatArray, Reach
 from scalingfit.allocation.flops import Counting
-from scalingfit.law import Law
+from scalingfit.declare import Law
 from scalingfit.noise import Noise
 
-__all__ = ["Subject", "answered", "cost", "number", "numbers", "reach", "subject", "unknown_inputs"]
+__all__ = ["Subject", "answered", "cost", "reach", "subject"]
 
 WITHOUT_EMBEDDING = re.compile("(no|non|without)[-_ ]*emb", re.IGNORECASE)
 """In the name of a column, says that its N leaves the embeddings out."""
@@ -130,56 +131,6 @@ def cost(rule: Counting, N: FloatArray, D: FloatArray) -> FloatArray:
     """FLOP under the rule, as NumPy float64."""
     with jax.enable_x64(True):
         return np.asarray(rule.flops(N, D), np.float64)
-
-
-def numbers(name: str, given: Any, *, signed: bool = False) -> FloatArray:
-    """One number or a sequence of them, positive or signed, as an array of shape ``(row,)``.
-
-    Raises
-    ------
-    InputError
-        Text, nothing at all, or values that are not finite and of the right sign.
-    """
-    found = np.asarray(given)
-    if found.dtype.kind not in "iuf":
-        raise InputError(
-            f"{name} must be a number or a sequence of numbers, not {given!r}",
-            remedy=f"write {name}=1e21, or [1e21, 1e24]; text is not converted.",
-        )
-    found = np.atleast_1d(found).astype(np.float64)
-    wrong = found[~(np.isfinite(found) & (signed | (found > 0)))]
-    if found.size == 0 or wrong.size:
-        what = ", ".join(f"{value:g}" for value in wrong.flat) or "nothing at all"
-        needs = "finite" if signed else "positive and finite"
-        raise InputError(f"{name} must be {needs}, and has {what}")
-    return found
-
-
-def number(name: str, given: Any) -> float:
-    """One positive number.
-
-    Raises
-    ------
-    InputError
-        As in `numbers`, or several.
-    """
-    found = numbers(name, given)
-    if found.size > 1:
-        raise InputError(
-            f"{name} is one number, and {given!r} has {found.size}",
-            remedy="ask for one after the other.",
-        )
-    return float(found.item())
-
-
-def unknown_inputs(given: Iterable[str], allowed: Iterable[str], takes: str) -> None:
-    """Refuse names that the law does not know, with the nearest that it does."""
-    known = list(allowed)
-    for name in given:
-        if name not in known:
-            near = nearest(name, known, limit=2)
-            remedy = f"use {' or '.join(near)}." if near else "leave it out."
-            raise InputError(f"unknown input {name!r}", [takes], remedy=remedy)
 
 
 def reach(rows: str, places: Mapping[str, FloatArray], runs: Mapping[str, FloatArray]) -> Reach:

@@ -12,7 +12,7 @@ from jax import Array
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import fixed, sizes
 from scalingfit.allocation.roots import crossing, last_true
-from scalingfit.law import Law
+from scalingfit.declare import Law
 
 __all__ = [
     "EDGE",

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from scalingfit._errors import InputError
-from scalingfit.allocation.answer import engineering
+from scalingfit._text import engineering
 from scalingfit.allocation.embedding import non_embedding
 from scalingfit.allocation.flops import PerToken, named
 

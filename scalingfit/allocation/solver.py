@@ -29,7 +29,7 @@ from scalingfit.allocation.search import (
     smallest_log_n,
 )
 from scalingfit.allocation.window import between, window
-from scalingfit.law import Law
+from scalingfit.declare import Law
 
 __all__ = ["Optimum", "solve"]
 

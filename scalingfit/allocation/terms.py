@@ -13,11 +13,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from scalingfit._arguments import number
 from scalingfit._errors import InputError
-from scalingfit.allocation.answer import FloatArray, engineering
+from scalingfit._text import engineering
+from scalingfit.allocation.answer import FloatArray
 from scalingfit.allocation.embedding import NonEmbedding, WithEmbedding
 from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
-from scalingfit.allocation.question import Subject, number
+from scalingfit.allocation.question import Subject
 
 __all__ = ["Rule", "Terms", "counting", "terms"]
 

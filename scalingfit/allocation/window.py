@@ -21,7 +21,7 @@ from jax import Array
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.roots import last_true
 from scalingfit.allocation.search import Loss, basin, budget_loss, lowest_point
-from scalingfit.law import Law
+from scalingfit.declare import Law
 
 __all__ = ["between", "window"]
 

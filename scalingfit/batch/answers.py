@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scalingfit._errors import InputError, listed
-from scalingfit.allocation.answer import Answer, FloatArray, engineering, quantiles_of, quantity
+from scalingfit._errors import InputError
+from scalingfit._text import engineering, listed, quantity
+from scalingfit.allocation import Answer, FloatArray, quantiles_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit._errors import InputError, whole
-from scalingfit.evidence.budgets import scale_of
+from scalingfit._arguments import whole
+from scalingfit._errors import InputError
 from scalingfit.runs import Runs
 
 __all__ = ["bootstraps", "horizons", "leave_out", "subsets"]
@@ -139,7 +139,7 @@ def horizons(runs: Runs, budgets: ArrayLike) -> dict[float, Runs]:
     InputError
         There are no budgets, no run is that small, or the size of the runs is unclear.
     """
-    _, scale = scale_of(runs)
+    scale = runs.budgets.scale
     limits = np.unique(np.asarray(budgets, np.float64)).tolist()
     if not limits:
         raise InputError("there are no budgets", remedy="name one, such as 1e20.")

@@ -8,19 +8,24 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from typing import Any
 
-from scalingfit._errors import InputError, whole
+from scalingfit._arguments import whole
+from scalingfit._errors import InputError
 from scalingfit.batch.progress import counting
 from scalingfit.batch.result import Refits
 from scalingfit.batch.store import Store
 from scalingfit.batch.tasks import MOST, Order, identifier, tasks
 from scalingfit.batch.workers import check_executor, elsewhere
-from scalingfit.evidence.candidates import Laws, Noises, candidates
-from scalingfit.inference.diagnostics import Limits
-from scalingfit.inference.fit import check, checked, default_precision
-from scalingfit.inference.model import Model
-from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.sampler import workplaces
-from scalingfit.inference.settings import Settings
+from scalingfit.evidence import Laws, Noises, candidates
+from scalingfit.inference import (
+    Limits,
+    Model,
+    Posterior,
+    Settings,
+    check,
+    checked,
+    default_precision,
+    workplaces,
+)
 from scalingfit.runs import Runs
 
 __all__ = ["refit"]

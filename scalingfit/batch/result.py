@@ -14,14 +14,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit._errors import InputError, listed
-from scalingfit.allocation import Forecast, Frontier, forecast, frontier
-from scalingfit.allocation.answer import Answer
-from scalingfit.batch.answers import Answers, listed_of
-from scalingfit.batch.words import in_words
-from scalingfit.inference.diagnostics import Verdict
-from scalingfit.inference.posterior import QUANTILES, Posterior
-from scalingfit.law import Law
+from scalingfit._errors import InputError
+from scalingfit._text import listed
+from scalingfit.allocation import Answer, Forecast, Frontier, forecast, frontier
+from scalingfit.batch.answers import FEW, Answers, listed_of
+from scalingfit.batch.words import each_fit, methods, spread, troubles
+from scalingfit.declare import Law
+from scalingfit.inference import QUANTILES, Posterior, Verdict
 from scalingfit.noise import Noise
 
 if TYPE_CHECKING:
@@ -256,7 +255,16 @@ class Refits:
         }
 
     def __str__(self) -> str:
-        return in_words(self)
+        counts = ", ".join(f"{count} {status}" for status, count in self.counts.items())
+        lines = [f"{len(self)} fits: {counts}", *methods(self.fits)]
+        for name, part in self.by_model().items():
+            noise = type(part.noise).name
+            title = name if noise in name.split(", ") else f"{name}, {noise} noise"
+            lines += ["", f"{title}: median [5 %, 95 %]"]
+            lines += each_fit(part.fits) if len(part.fits) <= FEW else []
+            lines += spread(part.spread()) if len(part.fits) > 1 else []
+        lines += troubles(self.fits, self.statuses)
+        return "\n".join([*lines, *(f"! {message}" for message in self.messages)])
 
     __repr__ = __str__
 

@@ -25,9 +25,7 @@ from scalingfit import __version__
 from scalingfit._errors import InputError
 from scalingfit._files import replacing
 from scalingfit.batch.tasks import Order
-from scalingfit.inference.diagnostics import Diagnosis, Verdict
-from scalingfit.inference.group import Draws
-from scalingfit.inference.posterior import Posterior
+from scalingfit.inference import Diagnosis, Draws, Posterior, Verdict
 
 __all__ = ["Store"]
 

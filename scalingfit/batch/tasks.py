@@ -9,15 +9,20 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from scalingfit.inference.build import build
-from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.formula import declaration, exactly
-from scalingfit.inference.model import Model, Prior
-from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.programs import group_size, padded
-from scalingfit.inference.sampler import sampled
-from scalingfit.inference.settings import Settings
-from scalingfit.law import Law
+from scalingfit.declare import Law
+from scalingfit.inference import (
+    Model,
+    Posterior,
+    Prior,
+    Settings,
+    build,
+    declaration,
+    exactly,
+    group_size,
+    padded,
+    posterior_of,
+    sampled,
+)
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 

@@ -42,14 +42,14 @@ def answer(reply: Reply, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(jsonable(reply.data), allow_nan=False))
         return
-    from scalingfit.report.tables import laid_out
+    from scalingfit.report import tables
 
     console = Console(highlight=False)
     for position, item in enumerate(reply.shown):
         if position:
             print()
         if console.is_terminal:
-            console.print(laid_out(item, as_typed))
+            console.print(tables.laid_out(item, as_typed))
         else:  # never wrapped: other programs and the next reader cut it as they like
             print(as_typed(str(item)))
     sys.stdout.flush()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 import scalingfit as sf
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError
+from scalingfit._text import listed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

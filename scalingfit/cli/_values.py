@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scalingfit._errors import InputError
 
 if TYPE_CHECKING:
-    from scalingfit.allocation.flops import Counting
+    from scalingfit.allocation import Counting
 
 __all__ = ["counted", "names", "number_if_given", "numbers", "numbers_if_given"]
 

@@ -27,8 +27,8 @@ def doctor() -> Reply:
     """
     import jax
 
-    from scalingfit.inference.fit import default_precision
-    from scalingfit.report.tables import Grid
+    from scalingfit.inference import default_precision
+    from scalingfit.report import tables
 
     folder = cache_folder()
     data: dict[str, Any] = {
@@ -48,7 +48,7 @@ def doctor() -> Reply:
         ["compiled programs", data["cache"] or f"not kept ({VARIABLE} turns the cache off)"],
         ["a small fit", f"{trial['says']} in {trial['seconds']:.1f} s"],
     ]
-    return Reply(data, [Grid(("", ""), rows)], warned=not trial["ok"])
+    return Reply(data, [tables.Grid(("", ""), rows)], warned=not trial["ok"])
 
 
 def _small_fit() -> dict[str, Any]:

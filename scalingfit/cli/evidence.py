@@ -18,7 +18,7 @@ from scalingfit.cli.fits import parsed_priors, priors_by_law, within_and_beyond
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
-    from scalingfit.allocation.flops import Counting
+    from scalingfit.allocation import Counting
     from scalingfit.evidence import Comparison, Stacked, StackedHypothesis
 
 __all__ = ["backtest", "calibrate", "compare"]
@@ -107,7 +107,7 @@ def compare(
                 budgets=numbers_if_given("--budgets", budgets), **sampling.options(),
             )  # fmt: skip
             stacked = _stacked(found, together, rule)
-            at = found.corners() if corners else found.family
+            at = found.nested_test() if corners else found.family
             slopes = found.exponents(rules=slopes_of) if exponents else None
             said, unsaid = _weighed(found, hypothesis, rule)
         drawn = save(lambda report: report.evidence_plots.comparison(found, counting=rule))
@@ -240,7 +240,7 @@ def _split_by_all(compute: str | None, laws: list[str]) -> list[float] | None:
     """The budgets of ``--compute``, refused before any work where a law cannot split them."""
     if compute is None:
         return None
-    from scalingfit.allocation.question import numbers as positive
+    from scalingfit._arguments import numbers as positive
 
     budgets: list[float] = positive("--compute", numbers("--compute", compute)).tolist()
     for name in laws:
@@ -257,7 +257,7 @@ def _rules(omega: str | None, laws: Sequence[str]) -> list[Counting]:
 
     Refused before any work where no law has such an exponent.
     """
-    from scalingfit.evidence.exponents import PLAIN, RULES
+    from scalingfit.evidence import PLAIN, RULES
 
     if not any(set(sf.law(name).inputs()) == PLAIN for name in laws):
         raise InputError(
@@ -272,9 +272,8 @@ def _require_known(statements: Sequence[str], laws: Sequence[str], noises: Any) 
     """Refuse statements that cannot be read, or of what no law has, before any work."""
     if not statements:
         return
-    from scalingfit.evidence.candidates import candidates
-    from scalingfit.evidence.expression import Statement
-    from scalingfit.evidence.hypothesis import OPTIMA
+    from scalingfit.evidence import candidates
+    from scalingfit.inference import OPTIMA, Statement
 
     models = candidates(laws, noises).values()
     known = dict.fromkeys(
@@ -305,7 +304,7 @@ def _stacked(found: Comparison, budgets: list[float] | None, counting: Counting)
     """
     if budgets is not None:
         return found.frontier(budgets, counting=counting)
-    from scalingfit.allocation.question import subject
+    from scalingfit.allocation import subject
 
     columns = found.runs.columns
     several = {tuple(sorted(fit.model.law.inputs())) for fit in found.posteriors.values()}

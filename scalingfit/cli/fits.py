@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scalingfit.allocation import Frontier
+    from scalingfit.declare import Law
     from scalingfit.inference import Posterior
-    from scalingfit.law import Law
     from scalingfit.runs import Runs
 
 __all__ = ["fit", "fitted", "parsed_priors", "priors_by_law", "usual_frontier", "within_and_beyond"]
@@ -89,7 +89,7 @@ def fit(
 
 def _next_question(law: type[Law], fit: Path) -> str:
     """What a fit of the law is asked first."""
-    from scalingfit.allocation.extras import splits
+    from scalingfit.allocation import splits
 
     asked = {*law.size, "D", "S"} if splits(law) else set()
     further = "".join(f" {option(name)}" for name in law.inputs() if name not in asked)
@@ -129,7 +129,7 @@ def parsed_priors(texts: tuple[str, ...]) -> dict[str, Any] | None:
     """Priors from texts such as ``E=LogNormal(0.5, 0.2)``; None where there are none."""
     if not texts:
         return None
-    from scalingfit.inference.priors import parse_priors
+    from scalingfit.inference import parse_priors
 
     return dict(parse_priors(list(texts)))
 

@@ -9,7 +9,7 @@ import scalingfit as sf
 from scalingfit.cli._reply import Reply
 
 if TYPE_CHECKING:
-    from scalingfit.law import Law
+    from scalingfit.declare import Law
 
 __all__ = ["laws"]
 
@@ -27,7 +27,7 @@ def laws(name: str | None = None, /) -> Reply:
     name
         A law.
     """
-    from scalingfit.report.tables import Grid
+    from scalingfit.report import tables
 
     if name is not None:
         law = sf.law(name)
@@ -35,7 +35,7 @@ def laws(name: str | None = None, /) -> Reply:
     every = sf.laws()
     rows = [[law.name, " ".join(law.inputs()), _formula(law)] for law in every.values()]
     data = {"laws": [_about(law) for law in every.values()]}
-    return Reply(data, [Grid(("name", "inputs", "formula"), rows)])
+    return Reply(data, [tables.Grid(("name", "inputs", "formula"), rows)])
 
 
 def _formula(law: type[Law]) -> str:
@@ -68,14 +68,14 @@ def _about(law: type[Law]) -> dict[str, Any]:
 
 
 def _shown(law: type[Law]) -> list[Any]:
-    from scalingfit.report.tables import Grid
+    from scalingfit.report import tables
 
     about = _about(law)
     priors = [[name, row["prior"], row["about"]] for name, row in about["parameters"].items()]
     shown: list[Any] = [
         f"{law.name}: {about['formula']}\n{about['about']}".rstrip(),
-        Grid(("input", "meaning"), [*law.meanings().items()]),
-        Grid(("parameter", "prior", "meaning"), priors),
+        tables.Grid(("input", "meaning"), [*law.meanings().items()]),
+        tables.Grid(("parameter", "prior", "meaning"), priors),
     ]
     if law.published:
         names = [*law.parameters()]
@@ -83,7 +83,7 @@ def _shown(law: type[Law]) -> list[Any]:
             [key, *(f"{point.values[name]:.4g}" for name in names), point.source]
             for key, point in law.published.items()
         ]
-        shown.append(Grid(("published", *names, "source"), rows))
+        shown.append(tables.Grid(("published", *names, "source"), rows))
         conventions = [[key, point.conventions] for key, point in law.published.items()]
-        shown.append(Grid(("published", "conventions"), conventions))
+        shown.append(tables.Grid(("published", "conventions"), conventions))
     return shown

@@ -18,8 +18,7 @@ from scalingfit.cli._values import counted, number_if_given, numbers, numbers_if
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from scalingfit.allocation.answer import Answer
-    from scalingfit.allocation.forecast import Forecast
+    from scalingfit.allocation import Answer, Forecast
     from scalingfit.inference import Posterior
 
 __all__ = ["cheapest", "forecast", "frontier"]

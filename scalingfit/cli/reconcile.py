@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 import scalingfit as sf
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError
+from scalingfit._text import listed
 from scalingfit.cli._picture import drawing
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply

@@ -77,7 +77,7 @@ def refit(
     method
         auto tries importance sampling first, and NUTS where that does not suffice; nuts does not.
     """
-    from scalingfit.inference.priors import parse_priors
+    from scalingfit.inference import parse_priors
 
     wanted, scatters = names(laws), noise and names(noise)
     if prior and len(wanted) > 1:

@@ -53,13 +53,15 @@ def datasets(name: str | None = None, /) -> Reply:
     name
         A table.
     """
-    from scalingfit.report.tables import Grid
+    from scalingfit.report import tables
 
     if name is not None:
         return Reply(sf.datasets.info(name), [sf.datasets.describe(name)])
     infos = sf.datasets.table()
     keys = ("name", "rows", "inputs", "available", "title")
-    grid = Grid(keys, [["" if info[key] is None else info[key] for key in keys] for info in infos])
+    grid = tables.Grid(
+        keys, [["" if info[key] is None else info[key] for key in keys] for info in infos]
+    )
     return Reply({"datasets": infos}, [grid])
 
 

@@ -1,48 +1,86 @@
-"""Which law, and can it be trusted: comparison, backtests, calibration, and published exponents."""
+"""Can it be trusted: which law, would it have predicted, how does N* grow, is the machine right."""
 
-from scalingfit.evidence.backtest import Backtest, backtest
-from scalingfit.evidence.bridge import Evidence, evidence
-from scalingfit.evidence.calibrate import Calibration, calibrate
-from scalingfit.evidence.compare import Comparison, compare
-from scalingfit.evidence.corners import Corners, corners
-from scalingfit.evidence.discrepancy import Discrepancy
-from scalingfit.evidence.exponents import Exponents, exponents
-from scalingfit.evidence.family import Family
-from scalingfit.evidence.hypothesis import Hypothesis, hypothesis
-from scalingfit.evidence.isoflop import Exponent, envelope, isoflop
-from scalingfit.evidence.profiles import Profiles, profiles
-from scalingfit.evidence.reconcile import reconcile
-from scalingfit.evidence.reconciliation import Reconciliation
-from scalingfit.evidence.recount import exponent_without_embeddings, recount
-from scalingfit.evidence.stack import Stacked
-from scalingfit.evidence.stacked_hypothesis import StackedHypothesis
+from scalingfit.evidence.calibration import Calibration, calibrate
+from scalingfit.evidence.candidates import Laws, Noises, candidates
+from scalingfit.evidence.comparison import (
+    PLAIN,
+    RULES,
+    Candidate,
+    Comparison,
+    Exponents,
+    Stacked,
+    compare,
+    exponents_by_law,
+)
+from scalingfit.evidence.exponents import (
+    METHODS,
+    Exponent,
+    Profiles,
+    Reconciliation,
+    Stage,
+    envelope,
+    exponent_without_embeddings,
+    isoflop,
+    profiles,
+    reconcile,
+    without_embeddings,
+)
+from scalingfit.evidence.forecasts import (
+    LEVELS,
+    NINETY,
+    Backtest,
+    Discrepancy,
+    ScoredForecasts,
+    backtest,
+    band,
+    coverage,
+)
+from scalingfit.evidence.hypotheses import (
+    Evidence,
+    NestedFamily,
+    NestedTest,
+    StackedHypothesis,
+    evidence,
+    nested_test,
+)
 
 __all__ = [
+    "LEVELS",
+    "METHODS",
+    "NINETY",
+    "PLAIN",
+    "RULES",
     "Backtest",
     "Calibration",
+    "Candidate",
     "Comparison",
-    "Corners",
     "Discrepancy",
     "Evidence",
     "Exponent",
     "Exponents",
-    "Family",
-    "Hypothesis",
+    "Laws",
+    "NestedFamily",
+    "NestedTest",
+    "Noises",
     "Profiles",
     "Reconciliation",
+    "ScoredForecasts",
     "Stacked",
     "StackedHypothesis",
+    "Stage",
     "backtest",
+    "band",
     "calibrate",
+    "candidates",
     "compare",
-    "corners",
+    "coverage",
     "envelope",
     "evidence",
     "exponent_without_embeddings",
-    "exponents",
-    "hypothesis",
+    "exponents_by_law",
     "isoflop",
+    "nested_test",
     "profiles",
     "reconcile",
-    "recount",
+    "without_embeddings",
 ]

@@ -8,15 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError
+from scalingfit._text import listed
 from scalingfit.catalog import law as find_law
-from scalingfit.inference.build import build
-from scalingfit.inference.fit import check, checked, default_precision, posterior_of
-from scalingfit.inference.model import Model, Prior
-from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.sampler import sample
-from scalingfit.inference.settings import Settings
-from scalingfit.law import Law
+from scalingfit.declare import Law
+from scalingfit.inference import (
+    Model,
+    Posterior,
+    Prior,
+    Settings,
+    build,
+    check,
+    posterior_of,
+    sample,
+)
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs
@@ -27,15 +32,12 @@ __all__ = [
     "Priors",
     "candidates",
     "fit_each",
-    "settings_of",
     "unweighted",
 ]
 
 type Laws = str | type[Law] | Sequence[str | type[Law]]
 type Noises = str | type[Noise] | Sequence[str | type[Noise]] | None
 type Priors = Mapping[str, Mapping[str, Prior]] | None
-
-SAMPLING = ("draws", "chains", "warmup", "seed", "retries", "precision", "limits", "method")
 
 
 def candidates(laws: Laws, noises: Noises = None, priors: Priors = None) -> dict[str, Model]:
@@ -71,29 +73,6 @@ def candidates(laws: Laws, noises: Noises = None, priors: Priors = None) -> dict
                 raise InputError(f"{name!r} is listed twice", remedy="name each of them once.")
             found[name] = build(law, noise, given.get(law.name))
     return found
-
-
-def settings_of(sampling: Mapping[str, Any]) -> Settings:
-    """The sampler's settings from keywords, as `fit` takes them.
-
-    Many fits are for predictions alone, so importance sampling comes first where it will do, and
-    one that fails twice is not tried a third time: that is the longest of all, it rarely helps
-    where few runs do not identify a law, and the failure is told.
-
-    Raises
-    ------
-    InputError
-        A keyword is not known, or its value is none to sample with.
-    """
-    unknown = sorted(sampling.keys() - set(SAMPLING))
-    if unknown:
-        raise InputError(
-            f"unknown argument {listed(unknown)}",
-            remedy=f"the sampler takes {listed(SAMPLING)}.",
-        )
-    given = {name: value for name, value in sampling.items() if value is not None}
-    usual = {"precision": default_precision(), "method": "auto", "retries": 1}
-    return checked(Settings(**{**usual, **given}))
 
 
 def unweighted(runs: Any) -> Runs:

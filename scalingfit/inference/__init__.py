@@ -1,8 +1,78 @@
 """Runs and a law in, a posterior with a verdict out."""
 
-from scalingfit.inference.diagnostics import Limits, Verdict
-from scalingfit.inference.files import load
-from scalingfit.inference.fit import fit, prior_predictive
-from scalingfit.inference.posterior import Posterior
+from scalingfit.inference.build import build
+from scalingfit.inference.density import (
+    coordinates,
+    log_density,
+    log_likelihood,
+    log_predictive,
+    means,
+    new_runs,
+    noises,
+)
+from scalingfit.inference.diagnostics import Diagnosis, Limits, Verdict, ess
+from scalingfit.inference.fit import check, fit, posterior_of, prior_predictive
+from scalingfit.inference.formula import declaration, exactly
+from scalingfit.inference.group import Draws
+from scalingfit.inference.hypothesis import OPTIMA, Hypothesis, hypothesis
+from scalingfit.inference.load import load
+from scalingfit.inference.model import Model, Prior
+from scalingfit.inference.point import point
+from scalingfit.inference.posterior import QUANTILES, Posterior
+from scalingfit.inference.priors import parse_priors
+from scalingfit.inference.programs import group_size, pack, padded, prior_values
+from scalingfit.inference.sampler import failures, sample, sampled, workplaces
+from scalingfit.inference.settings import (
+    SAMPLING,
+    Settings,
+    checked,
+    default_precision,
+    settings_of,
+)
+from scalingfit.inference.statement import Statement
 
-__all__ = ["Limits", "Posterior", "Verdict", "fit", "load", "prior_predictive"]
+__all__ = [
+    "OPTIMA",
+    "QUANTILES",
+    "SAMPLING",
+    "Diagnosis",
+    "Draws",
+    "Hypothesis",
+    "Limits",
+    "Model",
+    "Posterior",
+    "Prior",
+    "Settings",
+    "Statement",
+    "Verdict",
+    "build",
+    "check",
+    "checked",
+    "coordinates",
+    "declaration",
+    "default_precision",
+    "ess",
+    "exactly",
+    "failures",
+    "fit",
+    "group_size",
+    "hypothesis",
+    "load",
+    "log_density",
+    "log_likelihood",
+    "log_predictive",
+    "means",
+    "new_runs",
+    "noises",
+    "pack",
+    "padded",
+    "parse_priors",
+    "point",
+    "posterior_of",
+    "prior_predictive",
+    "prior_values",
+    "sample",
+    "sampled",
+    "settings_of",
+    "workplaces",
+]

@@ -17,8 +17,8 @@ from numpyro.distributions import Distribution
 from numpyro.distributions.transforms import biject_to
 
 from scalingfit._errors import InputError
+from scalingfit.declare import Law, Parameter, describe
 from scalingfit.inference.model import HANDLERS, Model, Prior
-from scalingfit.law import Law, Parameter, describe
 from scalingfit.noise import Noise
 
 __all__ = ["build"]

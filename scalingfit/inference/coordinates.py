@@ -33,7 +33,7 @@ from numpyro.distributions import Distribution
 from numpyro.distributions.transforms import ComposeTransform, ExpTransform, IdentityTransform
 
 from scalingfit._positive import Positive, plain
-from scalingfit.law import Law, Parameter, log
+from scalingfit.declare import Law, Parameter, log
 from scalingfit.noise import Noise
 
 __all__ = ["Coordinates", "Leaf", "Prior", "at_inputs", "resolve"]

@@ -5,35 +5,23 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 from numpyro.distributions import Distribution
 
-from scalingfit._errors import InputError
 from scalingfit._files import replacing
-from scalingfit.catalog import law as find_law
-from scalingfit.inference.build import build
-from scalingfit.inference.diagnostics import Diagnosis, Verdict, diagnose
+from scalingfit.declare import describe
+from scalingfit.inference.fitted import Fitted
 from scalingfit.inference.formula import formula
-from scalingfit.inference.group import Draws
-from scalingfit.inference.model import Model, Prior
-from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.priors import parse_prior
+from scalingfit.inference.model import Prior
 from scalingfit.inference.programs import prior_values
-from scalingfit.law import Law, describe
-from scalingfit.noise import Noise
-from scalingfit.noise import noise as find_noise
-from scalingfit.runs import Runs
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["load", "save", "to_arviz"]
+__all__ = ["FORMAT", "STATS", "prior_text", "save", "to_arviz"]
 
 FORMAT = 2
 STATS = {  # our names and ArviZ's
@@ -45,7 +33,7 @@ STATS = {  # our names and ArviZ's
 }
 
 
-def to_arviz(posterior: Posterior) -> xr.DataTree:
+def to_arviz(posterior: Fitted) -> xr.DataTree:
     """The fit as a DataTree; see `Posterior.to_arviz`."""
     import arviz_base
 
@@ -71,7 +59,7 @@ def to_arviz(posterior: Posterior) -> xr.DataTree:
     return tree
 
 
-def save(posterior: Posterior, path: str | os.PathLike[str]) -> None:
+def save(posterior: Fitted, path: str | os.PathLike[str]) -> None:
     """Write a fit to a NetCDF file, whole or not at all.
 
     Raises
@@ -80,148 +68,12 @@ def save(posterior: Posterior, path: str | os.PathLike[str]) -> None:
         Where the file cannot be written.
     """
     with replacing(path) as part:
-        posterior.to_arviz().to_netcdf(part, engine="h5netcdf")
+        to_arviz(posterior).to_netcdf(part, engine="h5netcdf")
 
 
-def load(
-    path: str | os.PathLike[str],
-    law: type[Law] | None = None,
-    priors: Mapping[str, Prior] | None = None,
-    noise: type[Noise] | None = None,
-) -> Posterior:
-    """Read a fit that `Posterior.save` wrote.
-
-    Parameters
-    ----------
-    path : path
-    law : type of Law, optional
-        The law's class, where it is not in the catalog.
-    priors : mapping, optional
-        The priors that were given to `fit`, where they are mixtures or transformed distributions,
-        which the file names but does not hold.
-    noise : type of Noise, optional
-        The noise model's class, where it is not one of this package's.
-
-    Raises
-    ------
-    InputError
-        Where the file is missing or is no fit of this package, or where its law or noise model has
-        another formula today.
-    """
-    import xarray as xr
-
-    if not Path(path).is_file():
-        raise InputError(
-            f"there is no file {os.fspath(path)!r}",
-            remedy="name a fit that 'scalingfit fit -o' wrote.",
-        )
-    try:
-        with xr.open_datatree(path, engine="h5netcdf") as opened:
-            tree = opened.load()
-        attributes = json.loads(tree.attrs["scalingfit"])
-        saved = attributes["format"]
-    except (KeyError, OSError, TypeError, ValueError):
-        raise InputError(
-            f"{os.fspath(path)!r} is not a fit saved by scalingfit",
-            remedy="name a file that 'scalingfit fit -o FIT.nc' or Posterior.save wrote.",
-        ) from None
-    if saved != FORMAT:
-        raise InputError(
-            f"{os.fspath(path)!r} has format {saved}, this version reads format {FORMAT}",
-            remedy="load it with the version of scalingfit that its provenance names.",
-        )
-    given = {name: _read_prior(text, name, priors) for name, text in attributes["priors"].items()}
-    chosen = law or find_law(attributes["law"]), noise or find_noise(attributes["noise"])
-    model = build(*chosen, given)
-    _require_formulas(os.fspath(path), model, attributes)
-    return _restore(tree, attributes, model)
-
-
-def _require_formulas(path: str, model: Model, attributes: Mapping[str, Any]) -> None:
-    """Refuse a law or a noise model that was edited since.
-
-    Another version of JAX may write the same formula otherwise, and is believed.
-    """
-    if attributes["provenance"]["versions"]["jax"] != jax.__version__:
-        return
-    for cls in (model.law, model.noise):
-        if formula(cls) not in attributes["formulas"]:
-            raise InputError(
-                f"{path!r} was fitted with another {cls.name} than today's",
-                remedy="fit the runs again, or give the class as it was: load(..., law=...).",
-            )
-
-
-def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Posterior:
-    draws, kept = _arrays(tree, "posterior"), _arrays(tree, "sample_stats")
-    values = {name: draws[name] for name in model.sites}
-    stats: dict[str, Any] = {ours: kept[theirs] for ours, theirs in STATS.items()}
-    completed = model.complete_arrays(values)
-    constant = _arrays(tree, "constant_data")
-    rows = constant.pop("row_number")
-    labels = {
-        n.removeprefix("label_"): constant.pop(n) for n in list(constant) if n.startswith("label_")
-    }
-    labels |= attributes["labels"]
-    runs = Runs.from_columns(
-        {**constant, **_arrays(tree, "observed_data")},
-        labels=labels,
-        row_numbers=rows,
-        provenance=attributes["runs"],
-        allow_negative_loss=True,
-    )
-    return Posterior(
-        law=completed[0],
-        noise=completed[1],
-        runs=runs,
-        verdict=Verdict(attributes["verdict"]["status"], tuple(attributes["verdict"]["messages"])),
-        provenance=attributes["provenance"],
-        model=model,
-        sampled=Draws(
-            values=values,
-            **stats,
-            step_size=kept["step_size"][:, 0],
-            diagnosis=_diagnosis(values, stats, attributes["record"]),
-            record=attributes["record"],
-        ),
-    )
-
-
-def _diagnosis(
-    values: Mapping[str, NDArray[Any]], stats: Mapping[str, Any], record: Mapping[str, Any]
-) -> Diagnosis:
-    if record["method"] == "importance":  # draws hold repeats: only the weights knew their worth
-        return Diagnosis.of_weights(record["importance_ess"], len(values), len(stats["energy"]))
-    return diagnose(np.stack(list(values.values())), stats["energy"], stats["diverging"])
-
-
-def _arrays(tree: xr.DataTree, group: str) -> dict[str, NDArray[Any]]:
-    return {str(name): array.values for name, array in tree.children[group].data_vars.items()}
-
-
-def _read_prior(text: str, name: str, given: Mapping[str, Prior] | None) -> Prior:
-    """The prior that a file states, or the caller's where a file cannot hold it."""
-    if given and name in given:
-        if _write_prior(given[name]) != text:
-            raise InputError(f"the prior of {name} was {text}, not {_write_prior(given[name])}")
-        return given[name]
-    try:
-        return parse_prior(text)
-    except InputError:
-        raise InputError(
-            f"the file cannot hold the prior of {name}, {text}",
-            remedy=f"give it as it was given to fit: load(..., priors={{{name!r}: ...}}).",
-        ) from None
-
-
-def _write_prior(prior: Prior) -> str:
-    """A prior as text that states its numbers exactly."""
-    return describe(prior, repr) if isinstance(prior, Distribution) else str(prior)
-
-
-def _attributes(posterior: Posterior) -> dict[str, str]:
+def _attributes(posterior: Fitted) -> dict[str, str]:
     model = posterior.model
-    priors = {name: _write_prior(prior) for name, prior in model.priors.items()}
+    priors = {name: prior_text(prior) for name, prior in model.priors.items()}
     record = {
         "format": FORMAT,
         "law": model.law.name,
@@ -244,3 +96,8 @@ def _attributes(posterior: Posterior) -> dict[str, str]:
 def _storable(values: NDArray[Any]) -> NDArray[Any]:
     """Labels as NetCDF can hold them: numbers stay, all else, missing values too, becomes text."""
     return values if values.dtype.kind in "ifb" else values.astype(str).astype(object)
+
+
+def prior_text(prior: Prior) -> str:
+    """A prior as text that states its numbers exactly."""
+    return describe(prior, repr) if isinstance(prior, Distribution) else str(prior)

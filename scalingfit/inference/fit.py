@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtri
 
 from scalingfit import __version__
-from scalingfit._errors import InputError, whole
+from scalingfit._errors import InputError
 from scalingfit.catalog import law as find_law
+from scalingfit.declare import Law
 from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Limits, Verdict, judge
 from scalingfit.inference.group import Draws
@@ -25,15 +26,12 @@ from scalingfit.inference.model import Data, Model, Prior
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.programs import prior_values
 from scalingfit.inference.sampler import sample
-from scalingfit.inference.settings import Settings
-from scalingfit.law import Law
+from scalingfit.inference.settings import Settings, checked, default_precision
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs
 
-__all__ = ["check", "checked", "fit", "posterior_of", "prior_predictive", "require_rows"]
-
-LEAST = {"chains": 2, "draws": 100, "warmup": 20, "retries": 0, "seed": None}
+__all__ = ["check", "fit", "posterior_of", "prior_predictive", "require_rows"]
 
 
 def fit(
@@ -148,30 +146,6 @@ def prior_predictive(
         return {name: np.asarray(value) for name, value in drawn.items()}
 
 
-def checked(settings: Settings) -> Settings:
-    """The settings with plain numbers, where one can sample with them.
-
-    Raises
-    ------
-    InputError
-    """
-    for name, choices in (("precision", ("float64", "float32")), ("method", ("auto", "nuts"))):
-        if getattr(settings, name) not in choices:
-            first, second = choices
-            raise InputError(
-                f"{name} {getattr(settings, name)!r} is neither {first!r} nor {second!r}"
-            )
-    if not isinstance(settings.limits, Limits):
-        raise InputError(
-            f"limits must be Limits, not {type(settings.limits).__name__}",
-            remedy="write limits=Limits(rhat=1.02).",
-        )
-    numbers: dict[str, Any] = {
-        name: whole(name, getattr(settings, name), least) for name, least in LEAST.items()
-    }
-    return dataclasses.replace(settings, **numbers)
-
-
 def check(model: Model, runs: Runs) -> None:
     """Refuse runs that this model cannot be fitted to.
 
@@ -222,11 +196,6 @@ def posterior_of(model: Model, runs: Runs, draws: Draws, settings: Settings) -> 
         model=model,
         sampled=draws,
     )
-
-
-def default_precision() -> str:
-    """float64 on CPUs; float32 on accelerators, where float64 is slow or missing."""
-    return "float64" if jax.default_backend() == "cpu" else "float32"
 
 
 def _verdict(model: Model, runs: Runs, draws: Draws, limits: Limits) -> Verdict:

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import Distribution
 
+from scalingfit.declare import Law
 from scalingfit.inference.model import Prior
-from scalingfit.law import Law
 from scalingfit.noise import Noise
 
 __all__ = ["declaration", "exactly", "formula"]

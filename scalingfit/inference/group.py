@@ -26,8 +26,8 @@ from scalingfit.inference.programs import (
     programs,
     starts,
 )
+from scalingfit.inference.schedule import rehearse, walk
 from scalingfit.inference.settings import Settings
-from scalingfit.inference.walk import rehearse, walk
 from scalingfit.runs import Runs
 
 __all__ = ["Draws", "Group"]

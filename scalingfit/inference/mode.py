@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from scalingfit.inference.lanes import once
+from scalingfit.inference.xla import once
 
 __all__ = ["Ascent", "Whitening", "climb", "climb_each", "find_mode"]
 

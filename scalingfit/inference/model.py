@@ -24,9 +24,9 @@ from numpyro.distributions.distribution import validation_enabled
 from numpyro.infer.util import compute_log_probs
 
 from scalingfit._positive import plain
+from scalingfit.declare import Law, Parameter, describe
 from scalingfit.inference.coordinates import Coordinates, Leaf, Prior, at_inputs, resolve
 from scalingfit.inference.over_runs import sum_over_runs
-from scalingfit.law import Law, Parameter, describe
 from scalingfit.noise import Noise
 
 __all__ = ["HANDLERS", "Data", "Leaf", "Model", "Prior", "mean_loss"]

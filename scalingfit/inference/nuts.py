@@ -28,7 +28,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from scalingfit.inference.lanes import each_fit, once
+from scalingfit.inference.xla import each_fit, once
 
 __all__ = ["MAX_DEPTH", "Chain", "Row", "begin", "segment"]
 

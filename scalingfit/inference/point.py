@@ -25,9 +25,11 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from scalingfit._arguments import whole
 from scalingfit._cores import core_count
-from scalingfit._errors import InputError, whole
+from scalingfit._errors import InputError
 from scalingfit.catalog import law as find_law
+from scalingfit.declare import Law
 from scalingfit.inference.build import build
 from scalingfit.inference.fit import require_rows
 from scalingfit.inference.mode import climb, climb_each
@@ -35,7 +37,6 @@ from scalingfit.inference.model import Data, Leaf, Model, Prior, mean_loss
 from scalingfit.inference.over_runs import sum_over_runs
 from scalingfit.inference.programs import PRIOR_DRAWS, pack, prior_values
 from scalingfit.inference.traced import traced
-from scalingfit.law import Law
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 

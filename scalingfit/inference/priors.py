@@ -7,7 +7,8 @@ import ast
 import numpyro.distributions as dist
 from numpyro.distributions import Distribution
 
-from scalingfit._errors import InputError, nearest
+from scalingfit._arguments import nearest
+from scalingfit._errors import InputError
 from scalingfit.inference.model import Prior
 
 __all__ = ["parse_prior", "parse_priors"]

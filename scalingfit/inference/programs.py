@@ -18,10 +18,10 @@ from jax import Array
 from numpy.typing import NDArray
 
 from scalingfit.inference import importance, nuts
-from scalingfit.inference.lanes import each_fit
 from scalingfit.inference.mode import Whitening, find_mode
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.traced import traced
+from scalingfit.inference.xla import each_fit
 from scalingfit.runs import Runs
 
 __all__ = [

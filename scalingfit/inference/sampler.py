@@ -17,10 +17,10 @@ import jax
 
 from scalingfit._cores import core_count
 from scalingfit.inference.group import Draws, Group
-from scalingfit.inference.lanes import placed
 from scalingfit.inference.model import Model
 from scalingfit.inference.programs import group_size, padded
 from scalingfit.inference.settings import Settings
+from scalingfit.inference.xla import placed
 from scalingfit.runs import Runs
 
 __all__ = ["failures", "sample", "sampled", "workplaces"]

@@ -1,12 +1,25 @@
-"""How to sample."""
+"""How to sample: the settings, what they may be, and what is usual."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
+import jax
+
+from scalingfit._arguments import whole
+from scalingfit._errors import InputError
+from scalingfit._text import listed
 from scalingfit.inference.diagnostics import Limits
 
-__all__ = ["Settings"]
+__all__ = ["SAMPLING", "Settings", "checked", "default_precision", "settings_of"]
+
+SAMPLING = ("draws", "chains", "warmup", "seed", "retries", "precision", "limits", "method")
+"""What a caller may set, by name."""
+
+LEAST = {"chains": 2, "draws": 100, "warmup": 20, "retries": 0, "seed": None}
+"""Least values; whole numbers without a bound are None."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,3 +62,55 @@ class Settings:
         return dataclasses.replace(
             self, warmup=self.warmup * 3**attempt, acceptance=1 - (1 - self.acceptance) / 4**attempt
         )
+
+
+def checked(settings: Settings) -> Settings:
+    """The settings with plain numbers, where one can sample with them.
+
+    Raises
+    ------
+    InputError
+    """
+    for name, choices in (("precision", ("float64", "float32")), ("method", ("auto", "nuts"))):
+        if getattr(settings, name) not in choices:
+            first, second = choices
+            raise InputError(
+                f"{name} {getattr(settings, name)!r} is neither {first!r} nor {second!r}"
+            )
+    if not isinstance(settings.limits, Limits):
+        raise InputError(
+            f"limits must be Limits, not {type(settings.limits).__name__}",
+            remedy="write limits=Limits(rhat=1.02).",
+        )
+    numbers: dict[str, Any] = {
+        name: whole(name, getattr(settings, name), least) for name, least in LEAST.items()
+    }
+    return dataclasses.replace(settings, **numbers)
+
+
+def settings_of(sampling: Mapping[str, Any]) -> Settings:
+    """The sampler's settings from keywords, as `fit` takes them.
+
+    Many fits are for predictions alone, so importance sampling comes first where it will do, and
+    one that fails twice is not tried a third time: that is the longest of all, it rarely helps
+    where few runs do not identify a law, and the failure is told.
+
+    Raises
+    ------
+    InputError
+        A keyword is not known, or its value is none to sample with.
+    """
+    unknown = sorted(sampling.keys() - set(SAMPLING))
+    if unknown:
+        raise InputError(
+            f"unknown argument {listed(unknown)}",
+            remedy=f"the sampler takes {listed(SAMPLING)}.",
+        )
+    given = {name: value for name, value in sampling.items() if value is not None}
+    usual = {"precision": default_precision(), "method": "auto", "retries": 1}
+    return checked(Settings(**{**usual, **given}))
+
+
+def default_precision() -> str:
+    """float64 on CPUs; float32 on accelerators, where float64 is slow or missing."""
+    return "float64" if jax.default_backend() == "cpu" else "float32"

@@ -1,1 +1,3 @@
-"""Figures, tables and pages for people."""
+"""For people: pictures and tables."""
+
+__all__ = ["evidence_plots", "plots", "tables"]

@@ -12,12 +12,9 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit.allocation import forecast
+from scalingfit._text import quantity
+from scalingfit.allocation import Counting, cost, forecast, terms
 from scalingfit.allocation import frontier as solve
-from scalingfit.allocation.answer import quantity
-from scalingfit.allocation.flops import Counting
-from scalingfit.allocation.question import cost
-from scalingfit.allocation.terms import terms
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 

@@ -10,8 +10,7 @@ from matplotlib.figure import FigureBase
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
-from scalingfit.inference import Posterior
-from scalingfit.inference.programs import prior_values
+from scalingfit.inference import Posterior, prior_values
 from scalingfit.report import _style as style
 
 __all__ = ["parameters", "residuals"]

@@ -12,16 +12,20 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
-from scalingfit.allocation import Counting
+from scalingfit.allocation import Counting, Rule, SixND, subject
 from scalingfit.allocation import counting as rule
-from scalingfit.allocation.flops import SixND
-from scalingfit.allocation.question import subject
-from scalingfit.allocation.terms import Rule
-from scalingfit.evidence import Backtest, Comparison, Reconciliation
-from scalingfit.evidence.exponents import PLAIN
-from scalingfit.evidence.reconciliation import METHODS
-from scalingfit.evidence.record import NINETY, Record
-from scalingfit.evidence.scores import LEVELS, band, coverage
+from scalingfit.evidence import (
+    LEVELS,
+    METHODS,
+    NINETY,
+    PLAIN,
+    Backtest,
+    Comparison,
+    Reconciliation,
+    ScoredForecasts,
+    band,
+    coverage,
+)
 from scalingfit.report._style import (
     AMBER,
     BLUE,
@@ -64,7 +68,7 @@ def comparison(
         No law has a frontier, and no larger runs were forecast.
     """
     figure = blank(figure, 11, 4.6)
-    drawn = list(found.standings.items())[: len(COLORS)]
+    drawn = list(found.candidates.items())[: len(COLORS)]
     ahead = {name: item.future for name, item in drawn if item.future is not None}
     splitting = [n for n, fit in found.posteriors.items() if set(fit.model.law.inputs()) == PLAIN]
     if not splitting and not ahead:
@@ -83,15 +87,15 @@ def comparison(
         panels = right.subplots(
             -(-len(ahead) // columns), columns, sharex=True, sharey=True, squeeze=False
         ).ravel()
-        for axes, color, (name, record) in zip(panels, COLORS, ahead.items(), strict=False):
-            _foretold(axes, record, name, color)
+        for axes, color, (name, scored) in zip(panels, COLORS, ahead.items(), strict=False):
+            _forecasts(axes, scored, name, color)
         for axes in panels[len(ahead) :]:
             axes.axis("off")
         _finish(panels[0])
         right.supxlabel("times larger than the largest fitted run", fontsize=10)
         right.supylabel("loss from its median forecast; lines: 90 % of new runs", fontsize=10)
         right.suptitle(
-            f"Larger runs, forecast from smaller ones{_rest(found.standings)}", x=0.12, ha="left",
+            f"Larger runs, forecast from smaller ones{_rest(found.candidates)}", x=0.12, ha="left",
             fontsize=11, fontweight="bold", color=INK,
         )  # fmt: skip
     return figure
@@ -118,7 +122,7 @@ def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str], counted:
     axes.axvline(scale.max(), color=GREY, linewidth=0.8, linestyle=":")
     how = "" if isinstance(counted, SixND) else f" ({counted.name})"
     axes.set(xlabel=f"compute C, FLOP{how}", ylabel="best size N*, parameters")
-    tidy(axes, f"Where each law would spend a budget{_rest(found.standings)}")
+    tidy(axes, f"Where each law would spend a budget{_rest(found.candidates)}")
     axes.set_xscale("log")
     axes.set_yscale("log")
     log_axis(axes, "x", flop=True)
@@ -126,15 +130,17 @@ def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str], counted:
     axes.legend(frameon=False, fontsize=8, title="bands: 90 % of the draws", title_fontsize=8)
 
 
-def _foretold(axes: Axes, record: Record, name: str, color: str) -> None:
+def _forecasts(axes: Axes, scored: ScoredForecasts, name: str, color: str) -> None:
     """Losses of runs that a law had not seen, over its forecasts of them."""
-    distance = _side_by_side(record.distance)
-    low, high = record.ends[NINETY] / record.point
+    distance = _side_by_side(scored.distance)
+    low, high = scored.ends[NINETY] / scored.point
     axes.vlines(distance, low, high, color=color, alpha=0.25, linewidth=1.5)
-    _losses(axes, record, distance)
+    _losses(axes, scored, distance)
     axes.set_xscale("log")
     tidy(axes)
-    axes.set_title(f"{name}: {record.held().mean():.0%} inside", loc="left", fontsize=9, color=INK)
+    axes.set_title(
+        f"{name}: {scored.covered().mean():.0%} inside", loc="left", fontsize=9, color=INK
+    )
 
 
 def _side_by_side(distance: Floats) -> Floats:
@@ -174,10 +180,10 @@ def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
     records = dict(list(found.records.items())[: len(COLORS)])
     figure = blank(figure, 12, 4)
     pits, shares, errors = figure.subplots(1, 3)
-    for color, (name, record) in zip(COLORS, records.items(), strict=False):
-        _pit(pits, record, name, color)
-        _coverage(shares, record, color)
-    count = min(record.count() for record in records.values())
+    for color, (name, scored) in zip(COLORS, records.items(), strict=False):
+        _pit(pits, scored, name, color)
+        _coverage(shares, scored, color)
+    count = min(scored.count() for scored in records.values())
     low, high = band(1 / BINS, count)
     pits.axhspan(low * BINS, high * BINS, color=GREY, alpha=0.2, linewidth=0)
     pits.set(xlabel="share of the forecast below what happened", ylabel="density", xlim=(0, 1))
@@ -202,32 +208,32 @@ def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
     return figure
 
 
-def _pit(axes: Axes, record: Record, name: str, color: str) -> None:
-    counts, edges = np.histogram(record.pit, bins=BINS, range=(0, 1), density=True)
+def _pit(axes: Axes, scored: ScoredForecasts, name: str, color: str) -> None:
+    counts, edges = np.histogram(scored.pit, bins=BINS, range=(0, 1), density=True)
     axes.stairs(counts, edges, color=color, label=name, linewidth=1.5)
 
 
-def _coverage(axes: Axes, record: Record, color: str) -> None:
-    for ends, style in ((record.ends, "-"), (record.wide_ends, "--")):
-        found = coverage(ends, record.observed)
+def _coverage(axes: Axes, scored: ScoredForecasts, color: str) -> None:
+    for ends, style in ((scored.ends, "-"), (scored.wide_ends, "--")):
+        found = coverage(ends, scored.observed)
         axes.plot(LEVELS, found, style, marker="o", markersize=4, color=color)
 
 
-def _errors(axes: Axes, record: Record, color: str) -> None:
-    distance = _side_by_side(record.distance)
-    for ends, shade in ((record.wide_ends, "#D8D8D8"), (record.ends, color)):
-        axes.vlines(distance, *ends[NINETY] / record.point, color=shade, linewidth=1.5)
-    ratio = _losses(axes, record, distance)
+def _errors(axes: Axes, scored: ScoredForecasts, color: str) -> None:
+    distance = _side_by_side(scored.distance)
+    for ends, shade in ((scored.wide_ends, "#D8D8D8"), (scored.ends, color)):
+        axes.vlines(distance, *ends[NINETY] / scored.point, color=shade, linewidth=1.5)
+    ratio = _losses(axes, scored, distance)
     # A few wide intervals, of some of many tables, would hide all the others.
     low, high = axes.get_ylim()
-    bars = np.abs(record.wide_ends[NINETY] / record.point - 1)
+    bars = np.abs(scored.wide_ends[NINETY] / scored.point - 1)
     far = max(2 * float(np.max(np.abs(ratio - 1))), float(np.quantile(bars, MOST)))
     axes.set_ylim(max(low, 1 - far), min(high, 1 + far))
 
 
-def _losses(axes: Axes, record: Record, distance: Floats) -> Floats:
+def _losses(axes: Axes, scored: ScoredForecasts, distance: Floats) -> Floats:
     """What happened, over its forecast."""
-    ratio = np.asarray(record.observed / record.point)
+    ratio = np.asarray(scored.observed / scored.point)
     axes.scatter(distance, ratio, s=5, color=INK, alpha=0.6, linewidths=0, zorder=3)
     axes.axhline(1, color=GREY, linewidth=0.8)
     return ratio

@@ -12,9 +12,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scalingfit.allocation.answer import Answer
-from scalingfit.inference import Limits, Posterior
-from scalingfit.inference.diagnostics import Verdict
+from scalingfit.allocation import Answer
+from scalingfit.inference import Limits, Posterior, Verdict
 
 __all__ = ["Grid", "laid_out"]
 

@@ -1,7 +1,17 @@
-"""Training runs come in here: files and frames become validated, immutable tables."""
+"""Tables of training runs: from files, frames and data sets; and what their budgets are."""
 
 from scalingfit.runs import datasets
+from scalingfit.runs._values import group_key
+from scalingfit.runs.budgets import Budgets, clusters, require_budgets
 from scalingfit.runs.read import read
 from scalingfit.runs.table import Runs
 
-__all__ = ["Runs", "datasets", "read"]
+__all__ = [
+    "Budgets",
+    "Runs",
+    "clusters",
+    "datasets",
+    "group_key",
+    "read",
+    "require_budgets",
+]

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError
+from scalingfit._text import listed
 
 type ColumnSpec = str | tuple[str, float]
 """A column's name, or its name and the factor that brings it to natural units."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit._errors import listed
+from scalingfit._text import listed
 from scalingfit.runs._columns import normal
 from scalingfit.runs._values import FloatArray, group_key
 

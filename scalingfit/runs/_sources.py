@@ -18,7 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_float_dtype
 
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError
+from scalingfit._text import listed
 from scalingfit.runs._frames import refuse_repeated, to_frame
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")

@@ -20,7 +20,8 @@ from typing import Any
 import pandas as pd
 import pooch
 
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError
+from scalingfit._text import listed
 from scalingfit.runs._published import PUBLISHED, Published
 from scalingfit.runs._sources import load_source
 from scalingfit.runs.read import read

@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from scalingfit._errors import InputError, listed
+from scalingfit._errors import InputError
+from scalingfit._text import listed
 from scalingfit.runs._checks import Faults, find_faults, refuse, require_units, to_numbers
 from scalingfit.runs._columns import PLAIN, Column, ColumnSpec, choose_columns
 from scalingfit.runs._sources import Source, load_source

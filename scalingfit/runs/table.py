@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit._errors import InputError, listed, nearest
+from scalingfit._arguments import nearest
+from scalingfit._errors import InputError
+from scalingfit._text import listed
 from scalingfit.runs._describe import describe, design_warnings, run_label
 from scalingfit.runs._values import (
     NOT_INPUTS,
@@ -22,6 +24,7 @@ from scalingfit.runs._values import (
     require_loss_and_input,
     require_range,
 )
+from scalingfit.runs.budgets import Budgets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,6 +136,17 @@ class Runs:
     def inputs(self) -> tuple[str, ...]:
         """Names of the columns a law can use."""
         return tuple(name for name in self.columns if name not in NOT_INPUTS)
+
+    @cached_property
+    def budgets(self) -> Budgets:
+        """How large the runs are, and which of them are of one budget.
+
+        Raises
+        ------
+        InputError
+            There are several inputs, and none of them is compute.
+        """
+        return Budgets.of(self.columns, self.labels)
 
     def input(self, names: Iterable[str], purpose: str = "") -> dict[str, FloatArray]:
         """Columns by name, in the order asked for, for a law or whatever the purpose is.

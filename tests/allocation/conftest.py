@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scalingfit.catalog import law
-from scalingfit.law import Law
+from scalingfit.declare import Law
 from scalingfit.noise import StudentT
 from scalingfit.runs import Runs
 

@@ -11,6 +11,7 @@ from scipy.stats import t as student_t
 
 import scalingfit.allocation.solver as solver
 from scalingfit._errors import InputError
+from scalingfit._text import engineering
 from scalingfit.allocation import (
     NonEmbedding,
     Shape,
@@ -23,7 +24,6 @@ from scalingfit.allocation import (
     frontier,
     with_embedding,
 )
-from scalingfit.allocation.answer import engineering
 from scalingfit.catalog import law
 
 POINT = law("chinchilla").published["besiroglu-2024"].law

@@ -19,7 +19,7 @@ import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit.batch import Refits
 from scalingfit.batch import tasks as work
-from scalingfit.law import Array, Law, dist, parameter
+from scalingfit.declare import Array, Law, dist, parameter
 from scalingfit.runs import Runs
 from tests.batch.small import QUICK, same_bits
 
@@ -167,7 +167,7 @@ PROMPT = """
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 import scalingfit as sf
-from scalingfit.law import Array, Law, dist, parameter
+from scalingfit.declare import Array, Law, dist, parameter
 from tests.batch.small import QUICK, simulated
 
 class Typed(Law):

@@ -16,9 +16,9 @@ import scalingfit as sf
 from scalingfit.batch import Refits, Store
 from scalingfit.batch import tasks as work
 from scalingfit.batch.tasks import Order, identifier, tasks
+from scalingfit.declare import Array, Law, parameter
 from scalingfit.inference.build import build
 from scalingfit.inference.settings import Settings
-from scalingfit.law import Array, Law, parameter
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 from tests.batch.small import QUICK, same_bits, simulated
@@ -261,7 +261,7 @@ def test_an_edited_law_is_another_law() -> None:
 
 
 HELPED = """
-from scalingfit.law import Law, Array, dist, jnp, parameter
+from scalingfit.declare import Law, Array, dist, jnp, parameter
 
 HALF, GRID = 0.5, jnp.linspace(0.0, 1.0, 5000)
 

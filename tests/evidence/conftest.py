@@ -37,14 +37,14 @@ def simulated(name: str, count: int = 36, *, scatter: float = 0.005, seed: int =
 
 def too_sure(comparison: Comparison, rate: float) -> Comparison:
     """The comparison with forecasts by Chinchilla's law that no larger run lay in."""
-    heavy = comparison.standings["chinchilla"]
+    heavy = comparison.candidates["chinchilla"]
     assert heavy.future is not None
     missed = dataclasses.replace(
         heavy.future, ends=heavy.future.ends * 1.5, discrepancy=Discrepancy(rate, 30.0)
     )
-    standing = dataclasses.replace(heavy, future=missed)
+    candidate = dataclasses.replace(heavy, future=missed)
     return dataclasses.replace(
-        comparison, standings={**comparison.standings, "chinchilla": standing}
+        comparison, candidates={**comparison.candidates, "chinchilla": candidate}
     )
 
 

@@ -19,11 +19,11 @@ from scalingfit.cli import evidence as evidence_commands
 from scalingfit.cli._reply import jsonable
 from scalingfit.cli.fits import within_and_beyond
 from scalingfit.evidence import Backtest, Comparison, Exponent, Reconciliation
-from scalingfit.evidence.ahead import Task, scored
-from scalingfit.evidence.calibrate import Calibration
-from scalingfit.evidence.held import Held, Places
-from scalingfit.evidence.horizons import horizons
-from scalingfit.evidence.reconciliation import Stage
+from scalingfit.evidence.calibration import Calibration
+from scalingfit.evidence.exponents.result import Stage
+from scalingfit.evidence.forecasts.forecasting import Task, score
+from scalingfit.evidence.forecasts.held_out import HeldOutRuns, LawForecasts
+from scalingfit.evidence.forecasts.horizons import horizons
 from scalingfit.inference import Posterior
 from scalingfit.inference.build import build
 from scalingfit.inference.fit import posterior_of
@@ -131,12 +131,12 @@ def test_compare_tells_where_between_the_corners_the_runs_lie(
     """No fit beyond those compared: the family is one of them."""
     model = build(law("nested"), Normal)
     fit = posterior_of(model, runs, sample(model, [runs], SETTINGS)[0], SETTINGS)
-    first = comparison.standings["chinchilla"]
-    standings = {
-        **comparison.standings,
+    first = comparison.candidates["chinchilla"]
+    candidates = {
+        **comparison.candidates,
         "nested": dataclasses.replace(first, posterior=fit, weight=0),
     }
-    stand_in("compare", dataclasses.replace(comparison, standings=standings))
+    stand_in("compare", dataclasses.replace(comparison, candidates=candidates))
     cli.run(["compare", file, "--laws", "chinchilla,kaplan,nested", "--json"])
     said = json.loads(capsys.readouterr().out)["family"]
     assert said["sides"]["chinchilla"]["posterior"] > 0.95 > said["sides"]["chinchilla"]["prior"]
@@ -380,12 +380,12 @@ def without_a_split(scale: str, laws: list[str]) -> Any:
     X = np.geomspace(1e6, 1e9, 20)
     runs = Runs.from_columns({scale: X, "L": 0.5 + 20 * X**-0.3})
     cuts = horizons(runs, 5)
-    places = Places.together([task.places for task in Task.each(None, 0, runs, cuts)])
+    places = HeldOutRuns.together([task.held_out for task in Task.each(None, 0, runs, cuts)])
     means = np.broadcast_to(places.observed, (100, len(places.observed)))
-    future = scored(Held(places, means, Normal(sigma=np.full(means.shape, 0.1)), None), 0)
+    future = score(LawForecasts(places, means, Normal(sigma=np.full(means.shape, 0.1)), None), 0)
     fits = {name: SimpleNamespace(model=build(law(name), Normal)) for name in laws}
-    standings = {name: SimpleNamespace(posterior=fit, future=future) for name, fit in fits.items()}
-    return SimpleNamespace(runs=runs, cuts=cuts, standings=standings, posteriors=fits)
+    candidates = {name: SimpleNamespace(posterior=fit, future=future) for name, fit in fits.items()}
+    return SimpleNamespace(runs=runs, cuts=cuts, candidates=candidates, posteriors=fits)
 
 
 @pytest.mark.parametrize(
@@ -395,7 +395,7 @@ def test_laws_that_split_nothing_are_drawn_by_their_forecasts(scale: str, laws: 
     found = without_a_split(scale, laws)
     panels = evidence_plots.comparison(found).axes
     assert [axes.get_title(loc="left") for axes in panels] == [f"{n}: 100% inside" for n in laws]
-    for standing in found.standings.values():
+    for standing in found.candidates.values():
         standing.future = None
     with pytest.raises(InputError, match="nothing to draw"):
         evidence_plots.comparison(found)
@@ -403,8 +403,8 @@ def test_laws_that_split_nothing_are_drawn_by_their_forecasts(scale: str, laws: 
 
 def test_a_law_that_splits_nothing_is_named_beside_those_that_do(comparison: Comparison) -> None:
     other = SimpleNamespace(model=build(law("kaplan_compute"), Normal))
-    kaplan = dataclasses.replace(comparison.standings["kaplan"], posterior=other)
-    mixed = dataclasses.replace(comparison, standings={**comparison.standings, "kaplan": kaplan})
+    kaplan = dataclasses.replace(comparison.candidates["kaplan"], posterior=other)
+    mixed = dataclasses.replace(comparison, candidates={**comparison.candidates, "kaplan": kaplan})
     left, *panels = evidence_plots.comparison(mixed).axes
     labels = [text.get_text() for text in left.get_legend().get_texts()]
     assert labels[-1] == "kaplan: not of N and D alone"

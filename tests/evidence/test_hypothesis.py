@@ -17,13 +17,13 @@ from scalingfit.allocation.extras import splits
 from scalingfit.allocation.question import cost
 from scalingfit.catalog import law, laws
 from scalingfit.evidence import Comparison
-from scalingfit.evidence.exponents import RULES, exponents
-from scalingfit.evidence.expression import Statement
-from scalingfit.evidence.hypothesis import OPTIMA, hypothesis
-from scalingfit.evidence.stacked_hypothesis import weigh
+from scalingfit.evidence.comparison.exponents import RULES, exponents_by_law
+from scalingfit.evidence.hypotheses.stacked import stacked_hypothesis
 from scalingfit.inference import Posterior
 from scalingfit.inference.build import build
+from scalingfit.inference.hypothesis import OPTIMA, hypothesis
 from scalingfit.inference.programs import prior_values
+from scalingfit.inference.statement import Statement
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 
@@ -282,7 +282,7 @@ def test_laws_are_averaged_by_weight_and_those_that_cannot_answer_are_named() ->
     weights = {"chinchilla": 0.3, "kaplan": 0.5, "broken": 0.2}
     statement = f"a + b > 0.5 and a < {np.median(frontier(fits['kaplan'].law, 1e21).draws['a'])}"
     each = {name: hypothesis(fits[name], statement, C=1e21) for name in ("chinchilla", "kaplan")}
-    found = weigh(fits, weights, statement, C=1e21)
+    found = stacked_hypothesis(fits, weights, statement, C=1e21)
     assert found.each == each
     assert found.probability == pytest.approx(
         (0.3 * each["chinchilla"].probability + 0.5 * each["kaplan"].probability) / 0.8
@@ -303,21 +303,21 @@ def test_an_input_goes_to_the_laws_that_have_it() -> None:
         name: Answering(**vars(scattered(name))) for name in ("chinchilla", "data_constrained")
     }
     weights = {"chinchilla": 0.5, "data_constrained": 0.5}
-    found = weigh(fits, weights, "a > 0.5", C=1e21, U=1e9)
+    found = stacked_hypothesis(fits, weights, "a > 0.5", C=1e21, U=1e9)
     assert not found.refused
     assert [each.given for each in found.each.values()] == [{}, {"U": 1e9}]
     with pytest.raises(InputError, match="unknown input 'V'"):
-        weigh(fits, weights, "a > 0.5", C=1e21, U=1e9, V=1.0)
+        stacked_hypothesis(fits, weights, "a > 0.5", C=1e21, U=1e9, V=1.0)
 
 
 def test_what_no_law_can_answer_is_refused_with_every_reason() -> None:
     fits: Any = {name: Answering(**vars(scattered(name))) for name in ("chinchilla", "kaplan")}
     with pytest.raises(InputError) as refusal:
-        weigh(fits, {"chinchilla": 0.5, "kaplan": 0.5}, "q > 1")
+        stacked_hypothesis(fits, {"chinchilla": 0.5, "kaplan": 0.5}, "q > 1")
     assert "chinchilla: the hypothesis 'q > 1' speaks of 'q'" in str(refusal.value)
     assert "kaplan: " in str(refusal.value)
     with pytest.raises(InputError, match="cannot be read"):
-        weigh(fits, {}, "a >")
+        stacked_hypothesis(fits, {}, "a >")
 
 
 def test_the_default_budget_is_the_largest_run_as_it_is_counted() -> None:
@@ -346,7 +346,7 @@ def test_what_the_optimum_rests_on_is_told(posterior: Posterior) -> None:
     found = posterior.hypothesis("a > 0.6", **tiny)
     assert found.messages == posterior.frontier(**tiny).messages
     assert re.search(r"(?m)^! omega = 47491 .* counting=NonEmbedding\(omega\)", str(found))
-    together = weigh({"one": posterior}, {"one": 1.0}, "a > 0.6", **tiny)
+    together = stacked_hypothesis({"one": posterior}, {"one": 1.0}, "a > 0.6", **tiny)
     assert [f"one: {text}" for text in found.messages] == list(together.messages)
     assert str(together).count("omega = 47491") == 1
 
@@ -376,11 +376,11 @@ def test_exponents_stand_by_law_and_by_count(posterior: Posterior, comparison: C
     assert "r = 0.1" in text
     assert "6ND-non-embedding" in text
     assert json.loads(json.dumps(found.as_json()))["rows"][0]["law"] in comparison.posteriors
-    alone = exponents({"chinchilla": posterior}, {"chinchilla": 1.0}, rules=["6ND"])
+    alone = exponents_by_law({"chinchilla": posterior}, {"chinchilla": 1.0}, rules=["6ND"])
     assert [row.law for row in alone.rows] == ["chinchilla"]
     equal = law("over_training").published["muennighoff-2023"].law
     fit: Any = SimpleNamespace(law=equal, noise=None, provenance={}, runs=posterior.runs)
-    (tied,) = exponents({"equal": fit}, {"equal": 1.0}, rules=["6ND"]).rows
+    (tied,) = exponents_by_law({"equal": fit}, {"equal": 1.0}, rules=["6ND"]).rows
     assert tied.larger == 0
     with pytest.raises(InputError, match="distance between exponents"):
         comparison.exponents(r=0.0)
@@ -390,16 +390,16 @@ def test_counts_of_another_n_are_left_out(posterior: Posterior) -> None:
     columns = {"N": {"column": "params_non_embedding"}}
     runs = dataclasses.replace(posterior.runs, provenance={"columns": columns})
     without = dataclasses.replace(posterior, runs=runs)
-    found = exponents({"chinchilla": without}, {"chinchilla": 1.0})
+    found = exponents_by_law({"chinchilla": without}, {"chinchilla": 1.0})
     assert [row.counting for row in found.rows] == ["6ND", "6ND-with-embedding"]
     assert found.messages[0] == "6ND-non-embedding is for another N than that of chinchilla"
 
 
 def test_a_law_without_a_split_has_no_exponent(posterior: Posterior) -> None:
     other: Any = SimpleNamespace(law=law("kaplan_compute").published["kaplan-2020-eq-1.3"].law)
-    found = exponents(
+    found = exponents_by_law(
         {"chinchilla": posterior, "compute": other}, {"chinchilla": 0.5, "compute": 0.5}
     )
     assert found.messages[0] == "compute splits no budget between N and D"
     with pytest.raises(InputError, match="no law splits a budget"):
-        exponents({"compute": other}, {"compute": 1.0})
+        exponents_by_law({"compute": other}, {"compute": 1.0})

@@ -9,10 +9,10 @@ import pytest
 from scipy.optimize import minimize
 
 import scalingfit as sf
+from scalingfit.declare import Array
 from scalingfit.inference.build import build
 from scalingfit.inference.mode import SOFTEST, Whitening, find_mode
 from scalingfit.inference.programs import pack
-from scalingfit.law import Array
 from scalingfit.noise import StudentT
 from scalingfit.runs import Runs
 

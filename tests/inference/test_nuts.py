@@ -13,8 +13,8 @@ import pytest
 from arviz_stats.base import array_stats
 from scipy import stats
 
+from scalingfit.declare import Array
 from scalingfit.inference import nuts
-from scalingfit.law import Array
 
 RHO = 0.9
 EDGE = 0.5

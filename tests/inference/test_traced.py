@@ -15,6 +15,7 @@ import pytest
 from jax import Array, export
 
 import scalingfit as sf
+from scalingfit.declare import Law, parameter
 from scalingfit.inference import nuts
 from scalingfit.inference import programs as engine
 from scalingfit.inference.build import build
@@ -25,7 +26,6 @@ from scalingfit.inference.model import Model
 from scalingfit.inference.sampler import sample
 from scalingfit.inference.settings import Settings
 from scalingfit.inference.traced import FOLDER, _sources, traced
-from scalingfit.law import Law, parameter
 from scalingfit.noise import Normal, StudentT
 from scalingfit.runs import Runs
 from tests.caching import programs_in

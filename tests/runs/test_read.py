@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scalingfit._errors import InputError
-from scalingfit.law import SYMBOLS
+from scalingfit.declare import SYMBOLS
 from scalingfit.runs import Runs, read
 from scalingfit.runs._columns import PLAIN, SPELLINGS
 

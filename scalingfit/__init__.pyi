@@ -1,0 +1,28 @@
+# The public names and where they live: for type checkers, and for `__init__.py`, which reads this
+# file and loads each name on first use. A new name is a line here.
+
+from scalingfit import allocation as allocation
+from scalingfit.allocation import Shape as Shape
+from scalingfit.allocation import cheapest as cheapest
+from scalingfit.allocation import choose as choose
+from scalingfit.allocation import frontier as frontier
+from scalingfit.batch import Refits as Refits
+from scalingfit.batch import designs as designs
+from scalingfit.batch import refit as refit
+from scalingfit.catalog import law as law
+from scalingfit.catalog import laws as laws
+from scalingfit.evidence import backtest as backtest
+from scalingfit.evidence import calibrate as calibrate
+from scalingfit.evidence import compare as compare
+from scalingfit.evidence import reconcile as reconcile
+from scalingfit.inference import Limits as Limits
+from scalingfit.inference import Posterior as Posterior
+from scalingfit.inference import fit as fit
+from scalingfit.inference import load as load
+from scalingfit.inference import point as point
+from scalingfit.inference import prior_predictive as prior_predictive
+from scalingfit.runs import Runs as Runs
+from scalingfit.runs import datasets as datasets
+from scalingfit.runs import read as read
+
+__version__: str

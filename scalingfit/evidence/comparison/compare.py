@@ -1,0 +1,204 @@
+"""Fit several laws to the same runs, and see which of them predicts the runs best."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scalingfit._errors import InputError
+from scalingfit.evidence.candidates import Laws, Noises, Priors, candidates, fit_each, unweighted
+from scalingfit.evidence.comparison.candidate import Candidate
+from scalingfit.evidence.comparison.leave_out import LeaveOut, groups_of, leave_out
+from scalingfit.evidence.comparison.result import Comparison
+from scalingfit.evidence.forecasts import Horizon, Task, forecast_held_out, horizons, moved, score
+from scalingfit.evidence.hypotheses import evidence
+from scalingfit.inference import settings_of
+from scalingfit.runs import Runs
+
+__all__ = ["compare", "rank"]
+
+FEW = 10
+"""Groups; with fewer, errors that rest on the scatter between them are much too small in practice
+(Cameron, Gelbach & Miller 2008, Review of Economics and Statistics 90, 414)."""
+
+
+def compare(
+    runs: Runs,
+    laws: Laws = ("chinchilla", "kaplan"),
+    noises: Noises = None,
+    *,
+    by: str | None = None,
+    budgets: ArrayLike | None = None,
+    cuts: ArrayLike | None = None,
+    future: bool = True,
+    refit: bool = True,
+    priors: Priors = None,
+    **sampling: Any,
+) -> Comparison:
+    """Fit several laws and noise models to the same runs and see how well each predicts them.
+
+    Parameters
+    ----------
+    runs : Runs
+    laws : sequence of str or type of Law
+    noises : sequence of str or type of Noise, optional
+        Every law is fitted with each; by default with its own. Densities are of the loss itself,
+        so noise on log loss and on the loss compare.
+    by : str, optional
+        Leave out all runs of one label or column value at once, where they are not independent:
+        "seed", "family"; "budget" groups runs of nearly the same compute, unless the table has a
+        column of that name.
+    budgets : array, optional
+        FLOP, for by="budget": runs within 10 % of one are left out together, each other run by
+        itself.
+    cuts : array, optional
+        Budgets in FLOP: fit the runs below, forecast those above; a cut that would part a budget
+        moves to its end. By default up to four of them, and none where the table has no place for
+        them.
+    future : bool
+        Whether to do that at all.
+    refit : bool
+        Whether to fit again without the runs that importance sampling cannot leave out.
+    priors : mapping, optional
+        By the law's name, what `fit` takes as priors.
+    **sampling
+        draws, chains, warmup, seed, retries, precision, limits: as in `fit`.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+        There is nothing to compare; a law, column, budget or keyword is not known; or a named cut
+        leaves too few runs on either side.
+    """
+    runs, settings = unweighted(runs), settings_of(sampling)
+    models = candidates(laws, noises, priors)
+    if len(models) < 2:
+        raise InputError(
+            "there is nothing to compare: one law with one noise model",
+            remedy='name two, such as laws=["chinchilla", "kaplan"] or noises=["normal", ...].',
+        )
+    by = "budget" if by is None and budgets is not None else by
+    groups = groups_of(runs, by, budgets)
+    least = 2 + max(model.free for model in models.values())
+    ahead, notes = _cuts(runs, least, cuts, budgets) if future else ([], [])
+    posteriors = fit_each(models, runs, settings)
+    left = {name: leave_out(fit, groups, settings, refit=refit) for name, fit in posteriors.items()}
+    tasks = Task.each(None, 0, runs, ahead)
+    beyond = {
+        name: forecast_held_out(model, tasks, settings) for name, model in models.items() if tasks
+    }
+    found = {
+        name: Candidate(
+            posterior=posteriors[name],
+            loo=left[name],
+            future=score(beyond[name][0], settings.seed) if tasks else None,
+            evidence=evidence(posteriors[name]),
+            weight=row["weight"],
+            difference=row["elpd_diff"],
+            difference_se=row["dse"],
+        )
+        for name, row in rank(left).items()
+    }
+    failed = {name: failed for name, (_, failed) in beyond.items()}
+    messages = _messages(found, failed, "runs" if by is None else "groups")
+    return Comparison(
+        runs,
+        found,
+        ahead,
+        by or "run",
+        groups,
+        (*_uneven(groups, by), *_checkpoints(runs, by), *notes, *messages),
+        settings,
+    )
+
+
+def rank(left: Mapping[str, LeaveOut]) -> dict[str, dict[str, float]]:
+    """ArviZ's stacking weights and differences, the best first.
+
+    Every group's densities are shifted by one number for all candidates, which changes no weight
+    and no difference, but keeps exponentials in range where a group has many runs.
+    """
+    import arviz_stats
+
+    top = np.max([item.elpd_i for item in left.values()], axis=0)
+    shifted = {
+        name: dataclasses.replace(
+            item.arviz,
+            elpd_i=item.arviz.elpd_i.copy(data=item.elpd_i - top),
+            elpd=float(np.sum(item.elpd_i - top)),
+        )
+        for name, item in left.items()
+    }
+    stats: Any = arviz_stats
+    table = stats.compare(shifted, round_to="none")
+    rows = table[["weight", "elpd_diff", "dse"]].astype(float).to_dict(orient="index")
+    return {str(name): row for name, row in rows.items()}
+
+
+def _cuts(
+    runs: Runs, least: int, cuts: ArrayLike | None, budgets: ArrayLike | None
+) -> tuple[list[Horizon], list[str]]:
+    """The cuts, and what to say of them; where none was asked for, none need be found."""
+    try:
+        found = horizons(runs, least, cuts, budgets=budgets)
+    except InputError as error:
+        if cuts is not None:
+            raise
+        return [], [f"no larger runs to foretell: {str(error).splitlines()[0]}"]
+    return found, moved(found)
+
+
+def _uneven(groups: NDArray[np.int64], by: str | None) -> list[str]:
+    """What stands against leaving out such groups, if anything does."""
+    sizes, found = np.bincount(groups), []
+    if by is not None and len(sizes) < FEW:
+        found.append(
+            f"left out by {by} there are {len(sizes)} groups: a standard error from so few says "
+            "little, and so does a choice that rests on it; leave out smaller groups, or each run"
+        )
+    if sizes.max() > len(groups) / 2:
+        found.append(
+            f"one {by} holds {sizes.max()} of {len(groups)} runs, so that the others are no match "
+            "for it; leave out smaller groups, or each run"
+        )
+    return found
+
+
+def _checkpoints(runs: Runs, by: str | None) -> list[str]:
+    """What to say where rows are left out one by one that belong together."""
+    if by is not None or (label := runs.run_label) is None:
+        return []
+    return [
+        f"{label} names runs of several rows each: a checkpoint is foretold by the others of its "
+        f"run, so elpd says little of another run; leave whole runs out, by {label}"
+    ]
+
+
+def _messages(
+    candidates: Mapping[str, Candidate], failed: Mapping[str, int], units: str
+) -> tuple[str, ...]:
+    """What stands against relying on the fits, in terms of the units that were left out."""
+    messages = []
+    for name, candidate in candidates.items():
+        verdict = candidate.posterior.verdict
+        if not verdict.ok:
+            messages.append(f"{name}: {verdict.status}; {verdict.messages[0]}")
+        lost = candidate.loo.failed + failed.get(name, 0)
+        if lost:
+            messages.append(f"{name}: {lost} of the fits without some runs did not converge")
+        trusted = candidate.loo.k <= candidate.loo.limit
+        untrusted = np.flatnonzero(~trusted).size - len(candidate.loo.refitted)
+        if untrusted:
+            messages.append(
+                f"{name}: {untrusted} {units} have Pareto k above {candidate.loo.limit:.2f}, and "
+                "were not refitted: its elpd cannot be relied on; use refit=True"
+            )
+    return tuple(messages)

@@ -1,0 +1,280 @@
+"""IsoFLOP profiles: where each budget's loss is least, and how sure that is.
+
+The curve through each budget's runs is a cubic, since a parabola is biased wherever the two sides
+differ (Czech et al., arXiv 2603.22339), and runs scatter about it with heavy tails. Losses enter as
+logarithms, sizes as log N from the middle of the budget's runs. Runs that miss their budget, as all
+do once they are counted in another way, are moved to its middle (see `aligned`), unless they lie so
+far apart that this would shift the minimum.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scalingfit._errors import InputError
+from scalingfit._text import flop, listed
+from scalingfit.runs import Runs
+
+__all__ = ["LEAST", "Profiles", "aligned", "grouped", "profiles"]
+
+Floats = NDArray[np.float64]
+
+LEAST = 5
+"""Sizes that a budget needs for its best one to be told."""
+EDGE = 0.1
+"""A budget whose minimum lies at an end of its runs in more of the draws takes no part."""
+WIDE = 2.0
+"""A budget whose runs differ in compute by a larger factor takes no part. Moving them to one budget
+is exact at the best size alone: on runs of Chinchilla's law, counted without embeddings, the minima
+are off by about 0.1 in log N at most up to here; at a factor of 3 some lie 0.14 too low, at 4 some
+1.4."""
+
+TAIL = 4.0  # degrees of freedom of the scatter
+COEFFICIENT_SDS = np.array([1.0, 0.3, 0.1, 0.03])
+"""Prior sds of the cubic, in log loss for each power of log N: published surfaces curve by 0.01 to
+0.05, and change that by a few thousandths."""
+NOISE_SHAPE, NOISE_SCALE = 1.0, 0.003  # inverse gamma on the variance: a few tenths of a percent
+BURN_IN = 300
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Profiles:
+    """The minima of all budgets.
+
+    Attributes
+    ----------
+    C : array, shape (budget,)
+        FLOP, geometric mean of the budget's runs.
+    log_N : array, shape (draw, budget)
+        Log of the N of least loss, among sizes that were trained.
+    log_L : array, shape (draw, budget)
+        Log of the loss there.
+    at_edge : array, shape (budget,)
+        Share of the draws in which that is the smallest or the largest size trained.
+    runs : array of int, shape (budget,)
+        How many runs the curve was drawn through.
+    messages : tuple of str
+        Which budgets were left out.
+    """
+
+    C: Floats
+    log_N: Floats
+    log_L: Floats
+    at_edge: Floats
+    runs: NDArray[np.int64]
+    messages: tuple[str, ...] = ()
+
+    @property
+    def used(self) -> NDArray[np.bool_]:
+        """Which budgets have a minimum inside their runs."""
+        return self.at_edge <= EDGE
+
+
+def profiles(
+    runs: Runs,
+    *,
+    budgets: ArrayLike | None = None,
+    window: float = 0.1,
+    least: int = LEAST,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Profiles:
+    """Find each budget's best size.
+
+    Parameters
+    ----------
+    runs : Runs
+        With N, C and L.
+    budgets : array, optional
+        FLOP; see `Budgets.numbered`.
+    window : float
+        Only runs whose log loss lies within this of the budget's best are used (but the `least`
+        nearest to the best size always are): far from the minimum no cubic holds.
+    least : int
+        Budgets with fewer sizes are left out.
+    draws, seed : int
+
+    Returns
+    -------
+    Profiles
+        Budgets in the order of C. Those whose runs differ in compute by more than a factor of two
+        are left out, and named in the messages.
+
+    Raises
+    ------
+    InputError
+        Fewer than three budgets have enough sizes at nearly the same compute.
+    """
+    groups, log_C, log_L, messages = aligned(runs, budgets, least)
+    chosen = [_near_best(runs["N"], log_L, group, window, least) for group in groups]
+    place = [np.log(runs["N"][group]) for group in chosen]
+    centre = np.array([(x.min() + x.max()) / 2 for x in place])
+    size = max(map(len, chosen))
+    u, y, real = (np.zeros((len(chosen), size)) for _ in range(3))
+    for row, (group, x, middle) in enumerate(zip(chosen, place, centre, strict=True)):
+        u[row, : len(group)] = x - middle
+        y[row, : len(group)] = log_L[group]
+        real[row, : len(group)] = 1.0
+    level = np.sum(y, axis=1) / np.sum(real, axis=1)
+    curves = draw_cubics(u, (y - level[:, None]) * real, real, draws, np.random.default_rng(seed))
+    ends = np.array([[x.min(), x.max()] for x in place]) - centre[:, None]
+    where, height, edge = lowest(curves, ends)
+    return Profiles(
+        C=np.exp(log_C),
+        log_N=where + centre,
+        log_L=height + level,
+        at_edge=edge.mean(axis=0),
+        runs=np.array([len(group) for group in chosen]),
+        messages=messages,
+    )
+
+
+def aligned(
+    runs: Runs, budgets: ArrayLike | None, least: int
+) -> tuple[list[NDArray[np.int64]], Floats, Floats, tuple[str, ...]]:
+    """The runs of each budget as if all had been trained at its middle.
+
+    Returns
+    -------
+    groups : list of array of int
+        Positions of the runs of each budget, by C.
+    log_C : array, shape (budget,)
+        Of its middle.
+    log_L : array, shape (run,)
+        Log losses moved there.
+    messages : tuple of str
+        Which budgets were left out.
+    """
+    groups, messages = _narrow(runs, grouped(runs, budgets, least))
+    return groups, *_moved(runs, groups), messages
+
+
+def grouped(
+    runs: Runs, budgets: ArrayLike | None = None, least: int = LEAST
+) -> list[NDArray[np.int64]]:
+    """Positions of the runs of each budget that has enough sizes, by C; three such are needed.
+
+    Raises
+    ------
+    InputError
+    """
+    numbers = runs.budgets.numbered(budgets)
+    every = [np.flatnonzero(numbers == number) for number in np.unique(numbers[numbers >= 0])]
+    sizes = [len(np.unique(runs["N"][group])) for group in every]
+    enough = [group for group, count in zip(every, sizes, strict=True) if count >= least]
+    if len(enough) < 3:
+        raise InputError(
+            f"three budgets with {least} sizes each are needed, and there are {len(enough)}",
+            [f"sizes of each budget: {listed(map(str, sizes))}; runs of no budget: "
+             f"{np.sum(numbers < 0)}"],
+            remedy="name the budgets of the experiment (budgets=[6e18, 1e19, ...]), or fit a law.",
+        )  # fmt: skip
+    return sorted(enough, key=lambda group: float(np.mean(np.log(runs["C"][group]))))
+
+
+def _narrow(
+    runs: Runs, groups: list[NDArray[np.int64]]
+) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
+    """The budgets whose runs may be moved to one compute, and a message on the others."""
+    log_C = [np.log(runs["C"][group]) for group in groups]
+    factors = [float(np.exp(np.ptp(each))) for each in log_C]
+    wide = [
+        f"{flop(float(np.exp(each.mean())))} (a factor of {factor:.3g})"
+        for each, factor in zip(log_C, factors, strict=True)
+        if factor > WIDE
+    ]
+    kept = [group for group, factor in zip(groups, factors, strict=True) if factor <= WIDE]
+    if len(kept) < 3:
+        raise InputError(
+            f"only {len(kept)} budgets have runs within a factor of {WIDE:g} in compute",
+            [f"C {each}" for each in wide],
+            remedy="name budgets as C is counted in this table, or fit a law.",
+        )
+    message = (
+        f"runs of one budget differ in compute by more than a factor of {WIDE:g} at C "
+        f"{', '.join(wide)}: these take no part"
+    )
+    return kept, (message,) if wide else ()
+
+
+def _moved(runs: Runs, groups: list[NDArray[np.int64]]) -> tuple[Floats, Floats]:
+    """Log C of the middle of each budget, (budget,), and log losses moved there, (run,).
+
+    At the best size the loss of one size falls with C as fast as the least loss does, since a small
+    change of size does nothing there (the envelope theorem). So runs are moved along the trend of
+    the budgets' least losses, a parabola in log C; not far, see `WIDE`.
+    """
+    log_C, log_L = np.log(runs["C"]), np.log(runs["L"])
+    middle = np.array([log_C[group].mean() for group in groups])
+    lowest_of = np.array([log_L[group].min() for group in groups])
+    centre = middle.mean()
+    slope = np.polyval(np.polyder(np.polyfit(middle - centre, lowest_of, 2)), middle - centre)
+    for group, at, trend in zip(groups, middle, slope, strict=True):
+        log_L[group] += trend * (at - log_C[group])
+    return middle, log_L
+
+
+def _near_best(
+    N: Floats, log_L: Floats, group: NDArray[np.int64], window: float, least: int
+) -> NDArray[np.int64]:
+    excess = log_L[group] - log_L[group].min()
+    best = N[group][np.argmin(excess)]
+    near = np.argsort(np.abs(np.log(N[group] / best)))[:least]
+    return np.asarray(group[np.union1d(np.flatnonzero(excess <= window), near)])
+
+
+def draw_cubics(
+    u: Floats, y: Floats, real: Floats, draws: int, random: np.random.Generator
+) -> Floats:
+    """Draws of the cubics, (draw, budget, 4), with Student-t scatter; all budgets at once.
+
+    The t is a normal whose precision is a gamma variable of each run, so that every step is
+    conjugate (Geweke 1993).
+    """
+    basis = np.stack([u**power for power in range(4)], axis=-1)
+    prior = np.diag(COEFFICIENT_SDS**-2.0)
+    precision, noise = real.copy(), np.full(len(u), NOISE_SCALE**2)
+    kept = np.empty((draws, len(u), 4))
+    for turn in range(-BURN_IN, draws):
+        scaled = precision / noise[:, None]
+        inner = np.einsum("br,bri,brj->bij", scaled, basis, basis) + prior
+        centre = np.linalg.solve(inner, np.einsum("br,bri->bi", scaled * y, basis)[..., None])
+        factor = np.linalg.cholesky(inner)
+        white = random.standard_normal((len(u), 4, 1))
+        curve = (centre + np.linalg.solve(factor.swapaxes(1, 2), white))[..., 0]
+        squared = (y - np.einsum("bri,bi->br", basis, curve)) ** 2 * real
+        shape = NOISE_SHAPE + real.sum(axis=1) / 2
+        rate = NOISE_SHAPE * NOISE_SCALE**2 + np.sum(precision * squared, axis=1) / 2
+        noise = rate / random.gamma(shape)
+        precision = real * random.gamma((TAIL + 1) / 2, size=u.shape)
+        precision /= (TAIL + squared / noise[:, None]) / 2
+        if turn >= 0:
+            kept[turn] = curve
+    return kept
+
+
+def lowest(curves: Floats, ends: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Where each cubic is least between two ends, how low, and whether that is at an end."""
+    c0, c1, c2, c3 = np.moveaxis(curves, -1, 0)
+
+    def height(at: Any) -> Any:
+        return c0 + at * (c1 + at * (c2 + at * c3))
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # The root of the derivative at which the cubic curves upwards.
+        inner = -c1 / (c2 + np.sqrt(c2**2 - 3 * c1 * c3))
+    inside = (inner > ends[:, 0]) & (inner < ends[:, 1])  # False for NaN
+    places: Sequence[Floats] = [
+        np.where(inside, inner, ends[:, 0]),
+        np.broadcast_to(ends[:, 0], c0.shape),
+        np.broadcast_to(ends[:, 1], c0.shape),
+    ]
+    heights = np.stack([height(place) for place in places])
+    best = np.argmin(heights, axis=0)
+    where = np.take_along_axis(np.stack(places), best[None], axis=0)[0]
+    return where, heights.min(axis=0), (best > 0) | ~inside

@@ -1,0 +1,77 @@
+"""Whether the intervals of forecasts can be trusted, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from scalingfit.evidence.forecasts.scored import ScoredForecasts
+from scalingfit.evidence.forecasts.scores import band
+
+__all__ = ["conclude", "distances"]
+
+NEAR = 0.05 + 1e-9
+"""How far a coverage may be from what was stated to count as right; rounding is none of it."""
+
+
+def conclude(name: str, scored: ScoredForecasts) -> str:
+    """Whether the intervals of a law can be trusted."""
+    made, count = len(scored.observed), scored.count()
+    share = float(scored.covered().mean())
+    low, high = band(0.9, count)  # forecasts of one run are no independent ones
+    rate, gain = scored.discrepancy.rate, scored.discrepancy.gain
+    of = f" of {count} runs" if count < made else ""
+    held = f"{name}: the 90 % intervals held {share:.0%} of {made} forecasts{of}"
+    if low <= share <= high and abs(share - 0.9) <= NEAR:
+        said = f"{held}, as they should on the whole{_worst(scored)}."
+    elif low <= share <= high:
+        said = f"{held}, too few to tell: right intervals would hold {low:.0%} to {high:.0%}."
+    elif share > high:
+        said = f"{held}: they are wider than they need to be."
+    else:
+        said = f"{held}: plain extrapolation is over-confident."
+    above = float(np.mean(scored.pit > 0.5))
+    few, many = band(0.5, count)
+    if not few <= above <= many:
+        side = "high" if above < few else "low"
+        said += f" The forecasts are too {side}: {above:.0%} of the losses came out above them."
+    if rate > 0 and gain > 2:
+        wide = float(scored.covered(wide=True).mean())
+        said += (
+            f" A further relative error of {rate:.2g} for each factor of ten beyond the fitted "
+            f"runs raises the log score by {gain:.1f}"
+        )
+        others = "horizons" if len(np.unique(scored.table)) == 1 else "tables"
+        learned = np.any(scored.wide_log_score != scored.log_score)
+        said += (
+            f"; learned from the other {others}, it brings {share:.0%} to {wide:.0%}"
+            f"{_off(wide, low, high)}{_worst(scored, wide=True)}."
+            if learned
+            else "."
+        )
+    return said
+
+
+def _off(share: float, low: float, high: float) -> str:
+    """What is wrong with a coverage that should lie between two, if anything is."""
+    if share > high:
+        return ", on the whole wider than need be"
+    return ", still too few" if share < low else ""
+
+
+def _worst(scored: ScoredForecasts, *, wide: bool = False) -> str:
+    """The distance at which the 90 % intervals hold the fewest, where that is clearly too few."""
+    found = []
+    for row, chosen in scored.by_distance():
+        share = float(scored.covered(wide=wide)[chosen].mean())
+        if share < band(0.9, scored.count(chosen))[0]:
+            found.append((share, f", but only {share:.0%} of those at {distances(row)}"))
+    return min(found)[1] if found else ""
+
+
+def distances(row: Mapping[str, float | None]) -> str:
+    """The bin of distances that a row is of, as 2-5x."""
+    if row["to"] is None:
+        return f"beyond {row['from']:g}x"
+    return f"{row['from']:g}-{row['to']:g}x"

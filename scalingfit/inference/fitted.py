@@ -1,0 +1,104 @@
+"""What a fit found: draws of the law and the noise, and what they say of the runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from scalingfit.declare import Law
+from scalingfit.inference.diagnostics import Verdict
+from scalingfit.inference.group import Draws
+from scalingfit.inference.model import Data, Model
+from scalingfit.inference.programs import bucket, pack
+from scalingfit.noise import Noise
+from scalingfit.runs import Runs
+
+__all__ = ["Fitted"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Fitted:
+    """The numbers of a fit; `Posterior` adds the questions that one puts to them.
+
+    Attributes
+    ----------
+    law : Law
+        The law's draws: leaves of shape (chain, draw), float64.
+    noise : Noise
+        The noise's draws, likewise.
+    runs : Runs
+        The table that was fitted.
+    verdict : Verdict
+        Whether the draws can be trusted and what the runs cannot tell.
+    provenance : mapping
+        JSON-able record: versions, device, precision, seed, settings, priors, data.
+    """
+
+    law: Law
+    noise: Noise
+    runs: Runs
+    verdict: Verdict
+    provenance: Mapping[str, Any]
+    model: Model
+    sampled: Draws
+
+    @property
+    def draws(self) -> dict[str, Floats]:
+        """Draws of every parameter, pinned and tied ones included, each (chain, draw)."""
+        noise = {name: getattr(self.noise, name) for name in self.model.noise.parameters()}
+        return {**self.law.values(), **noise}
+
+    def log_likelihood(self) -> Floats:
+        """Log density of every observed loss, shape (chain, draw, run)."""
+        return self._per_run(_log_likelihood)
+
+    def predictive(self, seed: int = 0) -> Floats:
+        """Losses of replicated runs at the same inputs, shape (chain, draw, run)."""
+        return self._per_run(functools.partial(_replicate, seed=seed))
+
+    def residuals(self) -> Floats:
+        """Log of observed over expected loss (or the difference, for noise on the loss), (run,)."""
+        mean = np.asarray(self._per_run(_mean)).mean(axis=(0, 1))
+        observed = self.runs["L"]
+        return np.log(observed / mean) if self.model.noise.on_log else observed - mean
+
+    def _per_run(self, function: Any) -> Floats:
+        """A quantity of every draw and run, computed in float64.
+
+        Of a padded table, so that tables of nearly one length share a compiled program.
+        """
+        rows = len(self.runs)
+        with jax.enable_x64(True):
+            data = pack(self.model, self.runs, bucket(rows), "float64")
+            law, noise = jax.tree.map(jnp.asarray, (self.law.expand(1), self.noise.expand(1)))
+            return np.asarray(function(law, noise, data))[..., :rows]
+
+
+@jax.jit
+def _mean(law: Law, noise: Noise, data: Data) -> Array:
+    mean: Array = law.loss(**{name: jnp.exp(value) for name, value in data.log_inputs.items()})
+    return mean
+
+
+@jax.jit
+def _log_likelihood(law: Law, noise: Noise, data: Data) -> Array:
+    observed = jnp.exp(data.loss) if noise.on_log else data.loss
+    density: Array = noise.observe(_mean(law, noise, data), data.loss_se).log_prob(observed)
+    return density
+
+
+@functools.partial(jax.jit, static_argnames="seed")
+def _replicate(law: Law, noise: Noise, data: Data, seed: int) -> Array:
+    mean = _mean(law, noise, data)
+    drawn: Array = noise.observe(mean, data.loss_se).sample(jax.random.key(seed))
+    return drawn

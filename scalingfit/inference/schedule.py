@@ -1,0 +1,233 @@
+"""Chains from start to draws: adaptation windows, then sampling."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from scalingfit._cores import core_count
+from scalingfit.inference import nuts
+from scalingfit.inference.mode import Whitening
+from scalingfit.inference.model import Data, Model
+from scalingfit.inference.programs import RANDOM, programs
+from scalingfit.inference.xla import placed
+
+__all__ = ["Walked", "rehearse", "walk"]
+
+FIRST_STEP = 0.5  # in whitened coordinates
+WINDOW_SKIP = 0.4  # share of an adaptation window left out of its covariance estimate
+TOLERATED = 2.0  # ratio of variances up to which the Laplace shape is kept
+
+Floats = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Walked:
+    """What the chains of a group leave behind.
+
+    Attributes
+    ----------
+    white : Whitening
+        The coordinates the rows are in.
+    rows : array, shape (fit, chain, draw, dim + 5)
+        See `nuts.Row`.
+    log_step : array, shape (fit, chain)
+    reshaped : array of bool, shape (fit,)
+        Whether the Laplace shape was replaced.
+    leapfrogs : array of int, shape (fit,)
+        Of the transitions that were asked for, in all chains and phases.
+    steps : int
+        What the loops had room for in each fit: in each turn every chain could make one.
+    """
+
+    white: Whitening
+    rows: Floats
+    log_step: Floats
+    reshaped: NDArray[np.bool_]
+    leapfrogs: NDArray[np.int64]
+    steps: int
+
+
+def walk(
+    model: Model,
+    data: Data,
+    white: Whitening,
+    generators: Sequence[np.random.Generator],
+    *,
+    chains: int,
+    draws: int,
+    warmup: int,
+    acceptance: float,
+    precision: str,
+) -> Walked:
+    """Warm up and sample a group of fits; the arguments are those of `Settings`."""
+    steps = _Walk(model, data, generators, chains, acceptance, np.dtype(precision))
+    position = np.stack([g.standard_normal((chains, model.dim)) for g in generators])
+    reshaped = np.zeros(len(generators), bool)
+    begin = np.full(position.shape[:2], np.log(FIRST_STEP))
+    for length in (warmup, 2 * warmup):
+        made, _ = steps.run(white, position, begin, length, length)
+        kept = made[:, :, int(WINDOW_SKIP * length) :, : model.dim]
+        white, position, changed = _reshape(white, kept)
+        reshaped |= changed
+    made, log_step = steps.run(white, position, begin, warmup, warmup)
+    log_step = _pooled(log_step)
+    made, _ = steps.run(white, made[:, :, -1, : model.dim], log_step, 0, draws)
+    return Walked(white, made, log_step, reshaped, steps.leapfrogs, steps.steps)
+
+
+def rehearse(model: Model, data: Data, white: Whitening, chains: int) -> None:
+    """Compile the programs of `walk`: a walk of no transitions."""
+    fits, dim = white.mode.shape
+    generators = [np.random.default_rng(0)] * fits
+    steps = _Walk(model, data, generators, chains, 1.0, white.mode.dtype)
+    start = np.zeros((fits, chains, dim))
+    steps.run(white, start, start[..., 0], 0, 0)
+
+
+def chains_together(chains: int) -> int:
+    """Chains of a fit to a program: on a CPU two, so that one fit has work for two cores."""
+    return 2 if jax.default_backend() == "cpu" and chains % 2 == 0 else chains
+
+
+class _Walk:
+    """Chains of one group, run phase by phase."""
+
+    def __init__(
+        self,
+        model: Model,
+        data: Data,
+        generators: Sequence[np.random.Generator],
+        chains: int,
+        acceptance: float,
+        real: np.dtype[Any],
+    ) -> None:
+        self.programs, self.data, self.generators = programs(model), data, generators
+        self.chains, self.real = chains, real
+        self.stopped = threading.Event()
+        self.aim = jnp.full(len(generators), acceptance, real)
+        self.leapfrogs, self.steps = np.zeros(len(generators), np.int64), 0
+
+    def run(
+        self, white: Whitening, start: Floats, log_step: Floats, adapt: int, stop: int
+    ) -> tuple[Floats, Floats]:
+        """Let every chain make `stop` transitions, a few chains beside others.
+
+        Returns
+        -------
+        rows : array, shape (fit, chain, stop, dim + 5)
+            See `nuts.Row`.
+        log_step : array, shape (fit, chain)
+        """
+        words = np.stack(
+            [g.integers(0, 2**32, (self.chains, 2), np.uint32) for g in self.generators]
+        )
+        size, device = chains_together(self.chains), jax.config.jax_default_device
+
+        def part(first: int) -> tuple[Floats, Floats, int]:
+            some = slice(first, first + size)
+            with placed(device, self.real.name):
+                begin = nuts.begin(*(x[:, some].astype(self.real) for x in (start, log_step)))
+                return self._run(white, begin, words[:, some], adapt, stop)
+
+        firsts = range(0, self.chains, size)
+        made, steps, turns = zip(*self._beside(part, firsts), strict=True)
+        rows = np.concatenate(made, axis=1)
+        self.leapfrogs += rows[..., nuts.Row.leapfrogs].astype(np.int64).sum(axis=(1, 2))
+        self.steps += size * sum(turns)
+        return rows, np.concatenate(steps, axis=1)
+
+    def _beside[Made](self, part: Callable[[int], Made], firsts: range) -> list[Made]:
+        """Every part, in threads where there are cores for them; all stop where this one does."""
+        count = min(len(firsts), core_count())
+        if count == 1:
+            return list(map(part, firsts))
+        with ThreadPoolExecutor(count) as threads:
+            try:
+                return list(threads.map(part, firsts))
+            except BaseException:
+                self.stopped.set()
+                raise
+
+    def _run(
+        self, white: Whitening, state: nuts.Chain, words: NDArray[Any], adapt: int, stop: int
+    ) -> tuple[Floats, Floats, int]:
+        """As `run`, of chains that share a program, and how many turns they took."""
+        made = np.zeros((*words.shape[:2], stop, white.mode.shape[1] + nuts.Row.count), self.real)
+        count, taken = np.zeros(words.shape[:2], np.int64), 0
+        keys = jax.random.wrap_key_data(jnp.asarray(words), impl=RANDOM)
+        stops = np.int32(adapt), np.int32(stop), self.aim
+        for number in map(np.int32, itertools.count()):
+            if self.stopped.is_set():
+                raise InterruptedError
+            state, rows, turns = self.programs.segment(
+                state, (self.data, white), keys, number, *stops
+            )
+            taken += int(turns)
+            _keep(np.asarray(rows)[: int(turns)], made, count)
+            if np.all(np.asarray(state.counters)[..., 4] >= stop):
+                break
+        return made, np.asarray(state.adaptation[..., 1]), taken
+
+
+def _keep(rows: Floats, made: Floats, count: NDArray[np.int64]) -> None:
+    """Put the rows, (turn, fit, chain, ...), that end a transition behind those before."""
+    ended = rows[..., nuts.Row.leapfrogs] > 0
+    place = count + np.cumsum(ended, axis=0) - 1
+    turn, fit, chain = np.nonzero(ended & (place < made.shape[2]))
+    made[fit, chain, place[turn, fit, chain]] = rows[turn, fit, chain]
+    count += ended.sum(axis=0)
+
+
+def _pooled(log_step: Floats) -> Floats:
+    """The chains of a fit share one step size."""
+    return np.broadcast_to(log_step.mean(axis=-1, keepdims=True), log_step.shape)
+
+
+def _reshape(white: Whitening, draws: Floats) -> tuple[Whitening, Floats, NDArray[np.bool_]]:
+    """Replace the Laplace shape by the pooled sample covariance where it proves wrong.
+
+    Parameters
+    ----------
+    white : Whitening
+    draws : array, shape (fit, chain, draw, dim)
+        In its coordinates.
+
+    Returns
+    -------
+    white : Whitening
+    position : array, shape (fit, chain, dim)
+        The last draws, in the coordinates of the new whitening.
+    changed : array of bool, shape (fit,)
+    """
+    draws = np.asarray(draws, np.float64)
+    fits, dim = draws.shape[0], draws.shape[-1]
+    flat = draws.reshape(fits, -1, dim)
+    mean = flat.mean(axis=1)
+    offset = flat - mean[:, None]
+    covariance = np.einsum("fni,fnj->fij", offset, offset) + 10 * np.eye(dim)
+    covariance /= flat.shape[1] + 10
+    finite = np.isfinite(covariance).all(axis=(1, 2))
+    spread = np.linalg.eigvalsh(np.where(finite[:, None, None], covariance, np.eye(dim)))
+    fine = (spread[:, 0] >= 1 / TOLERATED) & (spread[:, -1] <= TOLERATED)
+    changed = finite & ~fine
+    used = np.where(changed[:, None, None], covariance, np.eye(dim))
+    shape, shift = np.linalg.cholesky(used), np.where(changed[:, None], mean, 0.0)
+    last = draws[:, :, -1] - shift[:, None]
+    position = np.linalg.solve(shape[:, None], last[..., None])[..., 0]
+    factor, mode = np.asarray(white.factor), np.asarray(white.mode)
+    new = dataclasses.replace(
+        white,
+        factor=(factor @ shape).astype(factor.dtype),
+        mode=(mode + np.einsum("fij,fj->fi", factor, shift)).astype(mode.dtype),
+    )
+    return new, position, changed
