@@ -34,9 +34,16 @@ from numpyro.distributions import Distribution
 from scipy.linalg import solve_triangular
 from scipy.special import ndtri
 
-from scalingfit.declare import Law, expanded
+from scalingfit.declare import Law, Parameter, expanded
 
-__all__ = ["ErrorDraws", "LawError", "Landmarks", "landmarks", "law_with_error"]
+__all__ = [
+    "MOST_LANDMARKS",
+    "ErrorDraws",
+    "Landmarks",
+    "LawError",
+    "landmarks",
+    "law_with_error",
+]
 
 Floats = NDArray[np.float64]
 
@@ -47,6 +54,7 @@ LEFT_OUT = 1e-4
 """Variance of the error, in units of ``tau**2``, that landmarks may leave open at a run."""
 
 MOST_LANDMARKS = 128
+"""Beyond which the error between them is left out, however large."""
 
 FREQUENCIES = 64
 """Of the random functions that continue the error beyond its landmarks."""
@@ -83,10 +91,10 @@ class LawError:
             return dist.LogNormal(math.log(self.median), self.log_sd)
         return dist.LogNormal(math.log(3 * self.median), math.hypot(self.log_sd, 1.1))
 
-    def describe(self, on_log: bool) -> str:
-        """The prior in one line."""
-        tau = self.tau(on_log)
-        return f"0 with probability {self.exact:g}, else LogNormal({tau.loc:.4g}, {tau.scale:.4g})"
+    def parameters(self, on_log: bool) -> dict[str, Parameter]:
+        """The declared parameters by name: the scale, where the law is not exact."""
+        unit = "relative to the loss" if on_log else "in units of the loss"
+        return {"tau": Parameter(f"scale of the law's error, {unit}", self.tau(on_log))}
 
 
 def _by_length(squared: Any, xp: ModuleType) -> Any:
@@ -135,8 +143,9 @@ def landmarks(places: Floats) -> Landmarks:
         pivot = int(np.argmax(open_variance))
         if open_variance[pivot] < LEFT_OUT:
             break
-        column = _by_length(((places - places[pivot]) ** 2).sum(axis=1), np) - factor @ factor[pivot]
-        factor[:, number] = column / np.sqrt(open_variance[pivot])
+        covariance = _by_length(((places - places[pivot]) ** 2).sum(axis=1), np)
+        left = covariance - factor @ factor[pivot]
+        factor[:, number] = left / np.sqrt(open_variance[pivot])
         open_variance -= factor[:, number] ** 2
         chosen.append(pivot)
     factor = factor[:, : len(chosen)]

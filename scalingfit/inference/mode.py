@@ -11,12 +11,14 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from scalingfit.inference.conditional import Conditional
 from scalingfit.inference.xla import once
 
 __all__ = ["Ascent", "Whitening", "climb", "climb_each", "find_mode"]
 
 ITERATIONS = 1000
 ACCELERATOR_LANES = 4096
+NEAR = 0.1  # in log density: climbs that end so near to each other are at one mode
 STIFFEST, SOFTEST = 1e-8, 3.0  # limits on a posterior standard deviation, in log units
 
 
@@ -35,6 +37,8 @@ class Whitening:
         Share of the climbs that reached this mode.
     repaired : scalar bool
         Whether the curvature had to be made positive definite.
+    conditional : Conditional or None
+        Coordinates of the law's error, behind the others: standard normal without whitening.
     """
 
     mode: Array
@@ -42,21 +46,53 @@ class Whitening:
     log_density: Array
     agreeing: Array
     repaired: Array
+    conditional: Conditional | None = None
 
     @classmethod
-    def nowhere(cls, fits: int, dim: int, real: Any) -> Whitening:
-        """A whitening of the shapes and types of `find_mode`'s for many fits, and of no use."""
+    def nowhere(cls, fits: int, dim: int, real: Any, features: Leaf | None = None) -> Whitening:
+        """A whitening of the shapes and types of many fits', and of no use.
+
+        Parameters
+        ----------
+        fits, dim : int
+        real : dtype
+        features : array, shape (fit, run, feature), optional
+            Where the law has an error.
+        """
         return cls(
             mode=jnp.zeros((fits, dim), real),
             factor=jnp.zeros((fits, dim, dim), real),
             log_density=jnp.zeros(fits, real),
             agreeing=jnp.zeros(fits, real),
             repaired=jnp.zeros(fits, bool),
+            conditional=None if features is None else Conditional.blank(*features.shape, real),
         )
+
+    @classmethod
+    def at(cls, top: Ascent, agreeing: Array, conditional: Conditional | None = None) -> Whitening:
+        """Where a climb ended."""
+        stiff, soft = STIFFEST**-2, SOFTEST**-2
+        spread = jnp.clip(jnp.where(top.curvatures > 0, top.curvatures, soft), soft, stiff) ** -0.5
+        return cls(
+            mode=top.place,
+            factor=top.directions * spread,
+            log_density=jnp.where(jnp.isnan(top.height), -jnp.inf, top.height),
+            agreeing=agreeing,
+            repaired=jnp.any(top.curvatures <= 0),
+            conditional=conditional,
+        )
+
+    @property
+    def dim(self) -> int:
+        """Number of all coordinates."""
+        errors = 0 if self.conditional is None else self.conditional.strength.shape[-1]
+        return int(self.mode.shape[-1]) + errors
 
     def colour(self, white: Array) -> Array:
         """From whitened coordinates to the sampled ones."""
-        return once(self.mode + jnp.sum(self.factor * white, axis=-1))
+        own = self.mode.shape[-1]
+        coloured = self.mode + jnp.sum(self.factor * white[:own], axis=-1)
+        return once(coloured if own == self.dim else jnp.concatenate([coloured, white[own:]]))
 
 
 def find_mode(log_density: Callable[[Array], Array], starts: Array) -> tuple[Whitening, Array]:
@@ -79,17 +115,10 @@ def find_mode(log_density: Callable[[Array], Array], starts: Array) -> tuple[Whi
     heights = jnp.where(jnp.isnan(tops.height), -jnp.inf, tops.height)
     order = jnp.argsort(-heights)
     best = order[0]
-    curvatures, directions = tops.curvatures[best], tops.directions[best]
-    stiff, soft = STIFFEST**-2, SOFTEST**-2
-    spread = jnp.clip(jnp.where(curvatures > 0, curvatures, soft), soft, stiff) ** -0.5
-    white = Whitening(
-        mode=tops.place[best],
-        factor=directions * spread,
-        log_density=heights[best],
-        agreeing=jnp.mean(heights > heights[best] - 0.1, dtype=heights.dtype, where=tops.turn > 0),
-        repaired=jnp.any(curvatures <= 0),
-    )
-    return white, tops.place[order]
+    near = heights > heights[best] - NEAR
+    agreeing = jnp.mean(near, dtype=heights.dtype, where=tops.turn > 0)
+    top: Ascent = jax.tree.map(lambda leaf: leaf[best], tops)
+    return Whitening.at(top, agreeing), tops.place[order]
 
 
 def climb_each[Found](climb: Callable[[Any], Found], starts: Any) -> Found:

@@ -25,12 +25,14 @@ from numpyro.infer.util import compute_log_probs
 
 from scalingfit._positive import plain
 from scalingfit.declare import Law, Parameter, describe
+from scalingfit.inference.conditional import Conditional
 from scalingfit.inference.coordinates import Coordinates, Leaf, Prior, at_inputs, resolve
-from scalingfit.inference.over_runs import sum_over_runs
+from scalingfit.inference.over_runs import each_run, sum_over_runs
 from scalingfit.noise import Noise
 
-__all__ = ["HANDLERS", "Data", "Leaf", "Model", "Prior", "mean_loss"]
+__all__ = ["HANDLERS", "Data", "Leaf", "Model", "Prior", "mean_loss", "weights"]
 
+WEIGHTS = 1e-3, 1e3  # limits: a scatter may pull not at all, or away
 HANDLERS = threading.RLock()  # NumPyro keeps one stack of effect handlers for all threads
 
 
@@ -55,6 +57,8 @@ class Data:
         Known standard errors of the losses.
     centre : dict of array, scalar
         Log of the geometric mean of each input, about which coefficients are recentred.
+    features : array, shape (run, feature), or None
+        Where the law has an error: it is these times independent normal numbers of its scale.
     """
 
     log_inputs: Mapping[str, Leaf]
@@ -62,11 +66,12 @@ class Data:
     weight: Leaf
     loss_se: Leaf | None
     centre: Mapping[str, Leaf]
+    features: Leaf | None = None
 
     @property
     def by_run(self) -> Data:
-        """The same without its centre: one run is an element of every array."""
-        return dataclasses.replace(self, centre={})
+        """The same without what is not by run: one run is an element of every array."""
+        return dataclasses.replace(self, centre={}, features=None)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,7 +90,7 @@ class Model(Coordinates):
 
     def sample(self, data: Data | None = None, observe: bool = True) -> tuple[Law, Noise]:
         """The NumPyro model itself; without data it samples the parameters only."""
-        values = _sample_parameters(self.law.parameters() | self.noise.parameters(), self.priors)
+        values = _sample_parameters(self.declared, self.priors)
         law, noise = self.law_of(values), self.noise_of(values)
         if data is not None:
             about, observed = _observation(self.in_logs(law), noise, data.by_run)
@@ -93,23 +98,50 @@ class Model(Coordinates):
                 numpyro.sample("L", about, obs=observed if observe else None)
         return law, noise
 
-    def log_density(self, z: Array, data: Data) -> Array:
-        """Log posterior density, up to a constant, at recentred unconstrained coordinates.
+    def log_density(self, z: Array, data: Data, conditional: Conditional | None = None) -> Array:
+        """Log posterior density at recentred unconstrained coordinates.
 
         Parameters
         ----------
         z : array, shape (dim,)
+            Behind the parameters' coordinates come those of the error's coefficients.
         data : Data
             Of one table.
+        conditional : Conditional, optional
+            The coordinates of the error, where the law has one.
         """
-        values, log_jacobian = self.constrain(z, data.centre)
+        values, log_jacobian = self.constrain(z[: self.dim], data.centre)
         # Every value is the transform of a real number, so none lies outside its support.
         with HANDLERS, validation_enabled(False):
             prior, _ = compute_log_probs(self.sample, (), {}, values)
-        shared = self.in_logs(self.law_of(values)), self.noise_of(values)
-        likelihood = sum_over_runs(_log_likelihood, shared, data.by_run, data.weight)
-        density: Array = likelihood + sum(prior.values()) + log_jacobian
-        return density
+        if conditional is None:
+            shared = self.in_logs(self.law_of(values)), self.noise_of(values)
+            likelihood = sum_over_runs(_log_likelihood, shared, data.by_run, data.weight)
+        else:
+            noise, located, _, density = self._located(values, z, data, conditional)
+            each = each_run(_log_density, noise, located, data.by_run)
+            likelihood = jnp.dot(data.weight, each) + density
+        total: Array = likelihood + sum(prior.values()) + log_jacobian
+        return total
+
+    def located(self, z: Array, data: Data, conditional: Conditional) -> tuple[Noise, Array, Array]:
+        """The noise; where losses lie on its scale, (run,); the error's coefficients, (feature,)."""
+        values, _ = self.constrain(z[: self.dim], data.centre)
+        noise, located, coefficients, _ = self._located(values, z, data, conditional)
+        return noise, located, conditional.rotation @ coefficients
+
+    def _located(
+        self, values: Mapping[str, Array], z: Array, data: Data, conditional: Conditional
+    ) -> tuple[Noise, Array, Array, Array]:
+        """As `located`, but coefficients of the basis; and the log density of their prior."""
+        law, noise = self.in_logs(self.law_of(values)), self.noise_of(values)
+        place = functools.partial(_place, noise.on_log)
+        exact = each_run(place, law, (), data.by_run)
+        sigma, tau = noise.sigma, resolve("tau", self.priors, values)  # type: ignore[attr-defined]
+        coefficients, density = conditional.coefficients(
+            data.loss - exact, sigma, tau, z[self.dim :]
+        )
+        return noise, exact + conditional.basis @ coefficients, coefficients, density
 
     def complete_arrays(self, values: Mapping[str, Any]) -> tuple[Law, Noise]:
         """The law and the noise, float64 NumPy: sampled parameters with pinned and tied ones."""
@@ -155,7 +187,7 @@ class Model(Coordinates):
     @functools.cached_property
     def _prior_lines(self) -> dict[str, str]:
         lines = {}
-        for name, declared in (self.law.parameters() | self.noise.parameters()).items():
+        for name, declared in self.declared.items():
             given = self.priors.get(name)
             if given is None:
                 lines[name] = declared.describe_prior().format(name=name)
@@ -182,6 +214,34 @@ def _log_likelihood(shared: tuple[Law, Noise], run: Data) -> Array:
     about, observed = _observation(*shared, run)
     density: Array = about.log_prob(observed)
     return density
+
+
+def _place(on_log: bool, law: Law, own: tuple[()], run: Data) -> Array:
+    """Where the law puts a run, on the scale of the scatter."""
+    mean = mean_loss(law, run.log_inputs)
+    return jnp.log(mean) if on_log else mean
+
+
+def _log_density(noise: Noise, place: Array, run: Data) -> Array:
+    """Log density of a loss about a place on the scale of the scatter."""
+    on_log = noise.on_log
+    mean, observed = (jnp.exp(at) if on_log else at for at in (place, jnp.asarray(run.loss)))
+    density: Array = noise.observe(mean, run.loss_se).log_prob(observed)
+    return density
+
+
+def weights(noise: Noise, place: Array, data: Data) -> Array:
+    """Precisions of runs in units of one over the noise's scale squared, (run,).
+
+    Those of iteratively reweighted least squares, of residuals no less than the scale.
+    """
+    sigma = noise.sigma  # type: ignore[attr-defined]
+    residual = data.loss - place
+    size = jnp.maximum(jnp.abs(residual), sigma) * jnp.where(residual < 0, -1.0, 1.0)
+    slope = jax.vmap(jax.grad(_log_density, argnums=1), (None, 0, 0))
+    pull = slope(noise, data.loss - size, data.by_run)
+    weight: Array = data.weight * jnp.clip(sigma**2 * pull / size, *WEIGHTS)
+    return weight
 
 
 def _sample_parameters(

@@ -71,26 +71,26 @@ def walk(
 ) -> Walked:
     """Warm up and sample a group of fits; the arguments are those of `Settings`."""
     steps = _Walk(model, data, generators, chains, acceptance, np.dtype(precision))
-    position = np.stack([g.standard_normal((chains, model.dim)) for g in generators])
+    position = np.stack([g.standard_normal((chains, white.dim)) for g in generators])
     reshaped = np.zeros(len(generators), bool)
     begin = np.full(position.shape[:2], np.log(FIRST_STEP))
     for length in (warmup, 2 * warmup):
         made, _ = steps.run(white, position, begin, length, length)
-        kept = made[:, :, int(WINDOW_SKIP * length) :, : model.dim]
+        kept = made[:, :, int(WINDOW_SKIP * length) :, : white.dim]
         white, position, changed = _reshape(white, kept)
         reshaped |= changed
     made, log_step = steps.run(white, position, begin, warmup, warmup)
     log_step = _pooled(log_step)
-    made, _ = steps.run(white, made[:, :, -1, : model.dim], log_step, 0, draws)
+    made, _ = steps.run(white, made[:, :, -1, : white.dim], log_step, 0, draws)
     return Walked(white, made, log_step, reshaped, steps.leapfrogs, steps.steps)
 
 
 def rehearse(model: Model, data: Data, white: Whitening, chains: int) -> None:
     """Compile the programs of `walk`: a walk of no transitions."""
-    fits, dim = white.mode.shape
+    fits = len(white.mode)
     generators = [np.random.default_rng(0)] * fits
     steps = _Walk(model, data, generators, chains, 1.0, white.mode.dtype)
-    start = np.zeros((fits, chains, dim))
+    start = np.zeros((fits, chains, white.dim))
     steps.run(white, start, start[..., 0], 0, 0)
 
 
@@ -162,7 +162,7 @@ class _Walk:
         self, white: Whitening, state: nuts.Chain, words: NDArray[Any], adapt: int, stop: int
     ) -> tuple[Floats, Floats, int]:
         """As `run`, of chains that share a program, and how many turns they took."""
-        made = np.zeros((*words.shape[:2], stop, white.mode.shape[1] + nuts.Row.count), self.real)
+        made = np.zeros((*words.shape[:2], stop, white.dim + nuts.Row.count), self.real)
         count, taken = np.zeros(words.shape[:2], np.int64), 0
         keys = jax.random.wrap_key_data(jnp.asarray(words), impl=RANDOM)
         stops = np.int32(adapt), np.int32(stop), self.aim
@@ -210,8 +210,8 @@ def _reshape(white: Whitening, draws: Floats) -> tuple[Whitening, Floats, NDArra
     changed : array of bool, shape (fit,)
     """
     draws = np.asarray(draws, np.float64)
-    fits, dim = draws.shape[0], draws.shape[-1]
-    flat = draws.reshape(fits, -1, dim)
+    fits, dim = white.mode.shape
+    flat = draws[..., :dim].reshape(fits, -1, dim)
     mean = flat.mean(axis=1)
     offset = flat - mean[:, None]
     covariance = np.einsum("fni,fnj->fij", offset, offset) + 10 * np.eye(dim)
@@ -222,8 +222,9 @@ def _reshape(white: Whitening, draws: Floats) -> tuple[Whitening, Floats, NDArra
     changed = finite & ~fine
     used = np.where(changed[:, None, None], covariance, np.eye(dim))
     shape, shift = np.linalg.cholesky(used), np.where(changed[:, None], mean, 0.0)
-    last = draws[:, :, -1] - shift[:, None]
-    position = np.linalg.solve(shape[:, None], last[..., None])[..., 0]
+    position = draws[:, :, -1].copy()
+    last = position[..., :dim] - shift[:, None]
+    position[..., :dim] = np.linalg.solve(shape[:, None], last[..., None])[..., 0]
     factor, mode = np.asarray(white.factor), np.asarray(white.mode)
     new = dataclasses.replace(
         white,
