@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message
 
 __all__ = ["nearest", "number", "numbers", "unknown_inputs", "whole"]
 
@@ -62,7 +63,7 @@ def whole(name: str, value: Any, least: int | None = None) -> int:
     except TypeError:
         raise InputError(
             f"{name}={value!r} is no whole number",
-            remedy=f"write one, such as {name}={least or 1}.",
+            remedy=Message("write one, such as ", Argument(name, least or 1), "."),
         ) from None
     if least is not None and number < least:
         raise InputError(f"{name}={number} is too few; at least {least}")
