@@ -88,7 +88,7 @@ def subject(asked: Any) -> Subject:
     total = False if named[0] else True if any(named) else None
     fits = {label: subject(fit) for label, fit in getattr(asked, "fits", {}).items()}
     runs = {} if fits else asked.runs.used().columns
-    law, noise = _wide(asked.law), _wide(asked.noise)
+    law, noise = _wide(getattr(asked, "law_with_error", asked.law)), _wide(asked.noise)
     return Subject(law, noise, runs, asked.provenance, total, fits)
 
 

@@ -43,16 +43,14 @@ def build(
         for name, prior in (priors or {}).items()
     }
     _check_names(law, noise)
-    blank = Model(law, noise, priors, (), (), error)
-    _check_priors(blank)
+    _check_priors(law, noise, priors)
     given = tuple(_Given(name, prior) for name, prior in sorted(priors.items()))
     return _build(law, noise, given, error)
 
 
 def without_error(model: Model) -> Model:
     """The same model of an exact law."""
-    priors = {name: prior for name, prior in model.priors.items() if name != "tau"}
-    return build(model.law, model.noise, priors)
+    return build(model.law, model.noise, model.priors)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -102,8 +100,8 @@ def _check_names(law: type[Law], noise: type[Noise]) -> None:
         )
 
 
-def _check_priors(model: Model) -> None:
-    law, noise, priors, declared = model.law, model.noise, model.priors, model.declared
+def _check_priors(law: type[Law], noise: type[Noise], priors: Mapping[str, Prior]) -> None:
+    declared = law.parameters() | noise.parameters()
     names = list(declared)
     for name, prior in priors.items():
         if name not in names:

@@ -10,6 +10,7 @@ normal whatever the others are. The density remains that of the true scatter.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
@@ -56,16 +57,6 @@ class Conditional:
         strength, rotation = jnp.linalg.eigh((features * weight[:, None]).T @ features)
         return cls(weight, features @ rotation, jnp.maximum(strength, 0.0), rotation)
 
-    @classmethod
-    def blank(cls, fits: int, rows: int, features: int, real: Any) -> Conditional:
-        """Of the shapes and types of many fits, and of no use."""
-        return cls(
-            weight=jnp.zeros((fits, rows), real),
-            basis=jnp.zeros((fits, rows, features), real),
-            strength=jnp.zeros((fits, features), real),
-            rotation=jnp.zeros((fits, features, features), real),
-        )
-
     def coefficients(
         self, residual: Array, sigma: Any, tau: Any, white: Array
     ) -> tuple[Array, Array]:
@@ -85,3 +76,61 @@ class Conditional:
         scaled = (told + jnp.sqrt(precision) * white) / precision
         density = -0.5 * (jnp.sum(scaled**2) + jnp.sum(jnp.log(2 * math.pi * precision)))
         return tau * scaled, density
+
+    def absorbed(self, ratio: Any) -> Array:
+        """The share of what runs tell along each coefficient that the error may take up, (feature,).
+
+        Parameters
+        ----------
+        ratio : scalar
+            Scale of the error over that of the scatter.
+        """
+        return ratio**2 / (1 + ratio**2 * self.strength)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Funnel:
+    """How the spread of a law's parameters grows with the scale of the law's error.
+
+    Where the error is small, runs tell the parameters as of an exact law; the larger it is, the
+    less. So what remains of the precision along each whitened direction is, by Gauss and Newton,
+    ``full - absorbed(ratio) @ taken``.
+
+    Attributes
+    ----------
+    conditional : Conditional
+        The coordinates of the error.
+    sigma, tau : scalar
+        Scales of scatter and error at the mode.
+    full : array, shape (direction,)
+        Precision without an error, and by the priors.
+    taken : array, shape (feature, direction)
+    """
+
+    conditional: Conditional
+    sigma: Any
+    tau: Any
+    full: Any
+    taken: Any
+
+    @classmethod
+    def nowhere(cls, fits: int, runs: int, features: int, directions: int, real: Any) -> Funnel:
+        """Of the shapes and types of many fits', and of no use."""
+        none = functools.partial(jnp.zeros, dtype=real)
+        conditional = Conditional(
+            weight=none((fits, runs)),
+            basis=none((fits, runs, features)),
+            strength=none((fits, features)),
+            rotation=none((fits, features, features)),
+        )
+        full, taken = none((fits, directions)), none((fits, features, directions))
+        return cls(conditional, none(fits), none(fits), full, taken)
+
+    def stretch(self, tau: Any) -> Array:
+        """Spread of each direction in units of that at the mode."""
+        there, here = (
+            self.full - self.conditional.absorbed(scale / self.sigma) @ self.taken
+            for scale in (self.tau, tau)
+        )
+        return jnp.sqrt(there / here)

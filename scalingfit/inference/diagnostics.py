@@ -113,6 +113,18 @@ class Diagnosis:
             **{item.name: getattr(self, item.name)[fit] for item in dataclasses.fields(self)}
         )
 
+    def gathered(self, count: int) -> Diagnosis:
+        """Of one fit: the parameters behind the first `count` as one, by the worst of them."""
+        worst = {"rhat": np.max, "ess_bulk": np.min, "ess_tail": np.min}
+        found = {name: getattr(self, name) for name in worst}
+        return dataclasses.replace(
+            self,
+            **{
+                name: np.append(values[:count], worst[name](values[count:]))
+                for name, values in found.items()
+            },
+        )
+
     def passes(self, limits: Limits) -> NDArray[np.bool_]:
         """Which fits reach the limits; written so that a NaN never passes."""
         return np.asarray(

@@ -27,9 +27,12 @@ from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.programs import prior_values
 from scalingfit.inference.sampler import sample
 from scalingfit.inference.settings import Settings, checked, default_precision
+from scalingfit.law_error import LawError
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs
+
+LAW_ERROR = LawError()
 
 __all__ = ["check", "fit", "posterior_of", "prior_predictive", "require_rows"]
 
@@ -40,6 +43,7 @@ def fit(
     noise: str | type[Noise] | None = None,
     priors: Mapping[str, Prior] | None = None,
     *,
+    law_error: LawError | None = LAW_ERROR,
     draws: int = 1000,
     chains: int = 4,
     warmup: int = 50,
@@ -61,6 +65,9 @@ def fit(
     priors : mapping, optional
         By parameter: a NumPyro distribution replaces the prior, a number pins the parameter, the
         name of a parameter declared above it ties the two.
+    law_error : LawError, optional
+        What is believed of the law's own error beforehand; None holds the law to be exact, and its
+        intervals then leave out that it is not.
     draws, chains : int
         Kept draws of each chain, and chains.
     warmup : int
@@ -88,7 +95,7 @@ def fit(
             f"fit takes runs, not {type(runs).__name__}", remedy="write fit(read(...), ...)."
         )
     chosen = find_law(law)
-    model = build(chosen, find_noise(noise or chosen.default_noise), priors)
+    model = build(chosen, find_noise(noise or chosen.default_noise), priors, law_error)
     settings = checked(
         Settings(
             chains=chains,
@@ -206,7 +213,7 @@ def _verdict(model: Model, runs: Runs, draws: Draws, limits: Limits) -> Verdict:
         }
     splits = {"N", "D"} <= set(model.law.inputs())
     design = [*(runs.design_warnings() if splits else []), *_misfit(model, runs, draws)]
-    return judge(draws.diagnosis, model.sites, limits, widths, design)
+    return judge(draws.diagnosis, model.judged, limits, widths, design)
 
 
 @functools.lru_cache(maxsize=256)

@@ -17,7 +17,8 @@ from scalingfit.declare import Law
 from scalingfit.inference.diagnostics import Verdict
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Data, Model
-from scalingfit.inference.programs import bucket, pack
+from scalingfit.inference.programs import bucket, landmarks_of, pack, places_of
+from scalingfit.law_error import ErrorDraws, law_with_error
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
@@ -33,7 +34,7 @@ class Fitted:
     Attributes
     ----------
     law : Law
-        The law's draws: leaves of shape (chain, draw), float64.
+        The law's draws, without its error: leaves of shape (chain, draw), float64.
     noise : Noise
         The noise's draws, likewise.
     runs : Runs
@@ -56,7 +57,22 @@ class Fitted:
     def draws(self) -> dict[str, Floats]:
         """Draws of every parameter, pinned and tied ones included, each (chain, draw)."""
         noise = {name: getattr(self.noise, name) for name in self.model.noise.parameters()}
-        return {**self.law.values(), **noise}
+        error = {} if self.model.error is None else {"tau": self.sampled.values["tau"]}
+        return {**self.law.values(), **noise, **error}
+
+    @functools.cached_property
+    def law_with_error(self) -> Law:
+        """The law's draws, each with its error: functions of the inputs. The law, if it is exact."""
+        errors, runs = self.sampled.errors, self.runs.used()
+        if errors is None:
+            return self.law
+        places = places_of(self.model.law, runs)
+        additive = not self.model.noise.on_log
+        tau = self.sampled.values["tau"]
+        known = landmarks_of(self.model, runs)
+        return law_with_error(
+            self.law, ErrorDraws.given(known, errors, tau, places, additive=additive)
+        )
 
     def log_likelihood(self) -> Floats:
         """Log density of every observed loss, shape (chain, draw, run)."""
@@ -80,7 +96,7 @@ class Fitted:
         rows = len(self.runs)
         with jax.enable_x64(True):
             data = pack(self.model, self.runs, bucket(rows), "float64")
-            law, noise = jax.tree.map(jnp.asarray, (self.law.expand(1), self.noise.expand(1)))
+            law, noise = jax.tree.map(jnp.asarray, (self.law_with_error.expand(1), self.noise.expand(1)))
             return np.asarray(function(law, noise, data))[..., :rows]
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalingfit.inference import nuts
+from scalingfit.inference.bridge import Bridge, Evidence
 from scalingfit.inference.diagnostics import Diagnosis, diagnose
 from scalingfit.inference.importance import BLOCK, Proposal, weigh
 from scalingfit.inference.mode import Whitening
@@ -21,12 +22,13 @@ from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import (
     STARTS,
     group_size,
+    landmarks_of,
     pack_group,
     padded,
     programs,
     starts,
 )
-from scalingfit.inference.schedule import rehearse, walk
+from scalingfit.inference.schedule import Walked, rehearse, walk
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
@@ -51,6 +53,8 @@ class Draws:
     record : dict
         How the fit was made: attempts, share of the starts that agreed on the mode, whether its
         curvature was repaired, whether the Laplace shape was replaced, leapfrogs of all phases.
+    errors : array, shape (chain, draw, landmark), or None
+        Of the law, at the landmarks of the table; None where it is exact.
     """
 
     values: dict[str, Floats]
@@ -62,6 +66,7 @@ class Draws:
     step_size: Floats
     diagnosis: Diagnosis
     record: dict[str, Any]
+    errors: Floats | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +122,7 @@ class Group:
         found: tuple[Whitening, dict[str, jax.Array]] = self.programs.whiten(begin, self.data)
         return found
 
-    @property
+    @functools.cached_property
     def white(self) -> Whitening:
         """Coordinates in which each posterior is close to a standard normal."""
         return self.climbed[0]
@@ -125,35 +130,49 @@ class Group:
     def rehearse(self, by_weights: bool) -> None:
         """Compile, beside another thread that whitens, what comes next."""
         fits, dim, real = len(self.generators), self.model.dim, np.dtype(self.settings.precision)
-        nowhere = Whitening.nowhere(fits, dim, real)
+        nowhere = Whitening.nowhere(fits, dim, real, self.data.features)
         if by_weights:
             nothing = jax.tree.map(lambda leaf: self._full(leaf[None]), Proposal.laplace(dim))
-            self.programs.weigh(np.zeros((fits, BLOCK, dim), real), nothing, (self.data, nowhere))
+            places = np.zeros((fits, BLOCK, nowhere.dim), real)
+            self.programs.weigh(places, nothing, (self.data, nowhere))
         else:
             rehearse(self.model, self.data, nowhere, self.settings.chains)
 
-    def walk(self) -> list[Draws]:
-        """Sample by NUTS."""
-        settings, row = self.settings, nuts.Row
-        walked = walk(
+    @functools.cached_property
+    def walked(self) -> Walked:
+        """What the chains leave behind."""
+        settings, thin = self.settings, self.thin
+        found = walk(
             self.model,
             self.data,
             self.white,
             self.generators,
             chains=settings.chains,
-            draws=settings.draws,
+            draws=settings.draws * thin,
             warmup=settings.warmup,
             acceptance=settings.acceptance,
             precision=settings.precision,
         )
-        found = self.programs.values(walked.white, walked.rows[..., : self.model.dim], self.data)
+        return dataclasses.replace(found, rows=found.rows[:, :, thin - 1 :: thin])
+
+    @property
+    def thin(self) -> int:
+        """Of how many draws one is kept. An error with several modes takes many to mix."""
+        return 1 if self.model.error is None else 4**self.attempt
+
+    def walk(self) -> list[Draws]:
+        """Sample by NUTS."""
+        walked, row = self.walked, nuts.Row
+        dim = walked.white.dim
+        found = self.programs.values(walked.white, walked.rows[..., :dim], self.data)
         values = {
             name: np.asarray(found[name], np.float64)[: self.count] for name in self.model.sites
         }
+        errors = self._errors(found)
         rows = walked.rows[: self.count].astype(np.float64)
         diverging = rows[..., row.diverging] > 0
         stacked = np.stack([values[name] for name in self.model.sites], axis=1)
-        diagnosis = diagnose(stacked, rows[..., row.energy], diverging)
+        diagnoses = self._diagnoses(stacked, errors, rows[..., row.energy], diverging)
         return [
             Draws(
                 values={name: value[fit] for name, value in values.items()},
@@ -163,28 +182,68 @@ class Group:
                 leapfrogs=rows[fit, ..., row.leapfrogs].astype(np.int64),
                 diverging=diverging[fit],
                 step_size=np.exp(np.asarray(walked.log_step[fit], np.float64)),
-                diagnosis=diagnosis.of(fit),
+                diagnosis=diagnoses[fit],
                 record=self._record(fit)
                 | {
                     "method": "nuts",
                     "reshaped": bool(walked.reshaped[fit]),
                     "leapfrogs": int(walked.leapfrogs[fit]),
                 },
+                errors=errors[fit],
             )
             for fit in range(self.count)
         ]
 
+    def evidence(self) -> list[Evidence]:
+        """Log marginal likelihoods of the tables, from the draws of `walk`."""
+        walked, dim = self.walked, self.walked.white.dim
+        rows = walked.rows[: self.count].astype(np.float64)
+        spawned = [generator.spawn(1)[0] for generator in self.generators[: self.count]]
+        bridges = [Bridge.between(fit[..., :dim], rng) for fit, rng in zip(rows, spawned, strict=True)]
+        proposed = np.stack([bridge.proposed for bridge in bridges])
+        alike = jax.tree.map(
+            lambda leaf: np.stack([leaf] * self.count), Proposal.laplace(self.model.dim)
+        )
+        heights = self._weighed(walked.white, proposed, alike)[2]
+        at_draws = rows[:, :, 1::2, nuts.Row.log_density].reshape(self.count, -1)
+        volume = np.linalg.slogdet(np.asarray(walked.white.factor, np.float64))[1]
+        return [
+            Evidence(found.log + float(volume[fit]), found.error)
+            for fit, bridge in enumerate(bridges)
+            if (found := bridge.evidence(at_draws[fit], heights[fit]))
+        ]
+
+    def _diagnoses(
+        self,
+        stacked: Floats,
+        errors: list[Floats | None],
+        energy: Floats,
+        diverging: NDArray[np.bool_],
+    ) -> list[Diagnosis]:
+        if self.model.error is None:
+            together = diagnose(stacked, energy, diverging)
+            return [together.of(fit) for fit in range(self.count)]
+        sites = len(self.model.sites)
+        return [
+            diagnose(np.concatenate([own, np.moveaxis(error, -1, 0)]), *rest).gathered(sites)
+            for own, error, *rest in zip(stacked, errors, energy, diverging, strict=True)
+            if error is not None
+        ]
+
+    def _errors(self, found: Mapping[str, Any]) -> list[Floats | None]:
+        """Errors at the landmarks of each table, from the coefficients of features."""
+        if self.model.error is None:
+            return [None] * self.count
+        coefficients = np.asarray(found["law_error"], np.float64)
+        own = [landmarks_of(self.model, runs.used()).own for runs in self.tables[: self.count]]
+        return [
+            coefficients[fit][..., : len(factor)] @ factor.T for fit, factor in enumerate(own)
+        ]
+
     def weigh(self) -> list[Draws]:
         """Sample by importance from the Laplace fit; what fails is judged so, and sampled again."""
-        target = self.data, self.white
-
         def evaluate(places: Floats, proposal: Proposal) -> Any:
-            full, proposals = self._full(places), jax.tree.map(self._full, proposal)
-            blocks = np.split(full, places.shape[1] // BLOCK, axis=1)  # of one shape: one program
-            found = [self.programs.weigh(block, proposals, target) for block in blocks]
-            return jax.tree.map(
-                lambda *parts: np.concatenate(parts, axis=1, dtype=np.float64), *found
-            )
+            return self._weighed(self.white, places, proposal)
 
         settings, generators = self.settings, self.generators[: self.count]
         shape, sites = (settings.chains, settings.draws), len(self.model.sites)
@@ -210,6 +269,17 @@ class Group:
                 )
             )
         return made
+
+    def _weighed(self, white: Whitening, places: Floats, proposal: Proposal) -> Any:
+        """What the program `weigh` returns of places (fit, place, dim), block by block."""
+        count = places.shape[1]
+        padded = np.pad(places, ((0, 0), (0, -count % BLOCK), (0, 0)), mode="edge")
+        full, proposals = self._full(padded), jax.tree.map(self._full, proposal)
+        blocks = np.split(full, full.shape[1] // BLOCK, axis=1)  # of one shape: one program
+        found = [self.programs.weigh(block, proposals, (self.data, white)) for block in blocks]
+        return jax.tree.map(
+            lambda *parts: np.concatenate(parts, axis=1, dtype=np.float64)[:, :count], *found
+        )
 
     def _full(self, leaf: Floats) -> NDArray[Any]:
         """An array (fit, ...) as a program takes it: for all its fits, in its precision."""

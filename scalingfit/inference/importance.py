@@ -100,7 +100,7 @@ class Weighted:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Proposal:
-    """A mixture of multivariate Student-t of one shape.
+    """A mixture of multivariate Student-t of one shape; of a law's error, standard normal.
 
     Attributes
     ----------
@@ -130,19 +130,21 @@ class Proposal:
         chosen = weighted.position[weighted.choose(rng, CENTRES)]
         return cls(np.linalg.solve(factor, chosen.T).T, factor, np.array(CENTRES, np.int32))
 
-    def draw(self, rng: np.random.Generator, count: int) -> Floats:
-        """Places in units of the shape, (count, dim); as many around each centre."""
+    def draw(self, rng: np.random.Generator, count: int, errors: int = 0) -> Floats:
+        """Places in units of the shape, (count, dim + errors); as many around each centre."""
         normal = rng.standard_normal((count, self.centres.shape[1]))
         stretch = np.sqrt(TAIL / rng.chisquare(TAIL, count))
         centres = np.repeat(self.centres, count // CENTRES, axis=0)
-        return np.asarray(centres + normal * stretch[:, None])
+        own = np.asarray(centres + normal * stretch[:, None])
+        return np.hstack([own, rng.standard_normal((count, errors))]) if errors else own
 
     def placed(self, places: Array) -> tuple[Array, Array]:
         """What `draw` returned as whitened positions, and the log density of drawing each.
 
         Up to a constant; inside a traced function.
         """
-        count, dim = places.shape
+        count, dim = len(places), self.centres.shape[-1]
+        places, errors = places[:, :dim], places[:, dim:]
         along, centres = places.T, jnp.asarray(self.centres)
 
         def add(number: Any, sum_so_far: Array) -> Array:
@@ -152,7 +154,10 @@ class Proposal:
         # Centre by centre, the sum stays in cache and is made of vectors.
         density = jax.lax.fori_loop(0, self.components, add, jnp.zeros(count, places.dtype))
         position = jax.vmap(lambda place: jnp.sum(self.factor * place, axis=-1))(places)
-        return position, jnp.log(density)
+        if not errors.size:
+            return position, jnp.log(density)
+        normal = -0.5 * jnp.sum(errors**2, axis=1)
+        return jnp.hstack([position, errors]), jnp.log(density) + normal
 
 
 def weigh(

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from scalingfit.inference.conditional import Conditional
+from scalingfit.inference.conditional import Conditional, Funnel
 from scalingfit.inference.xla import once
 
 __all__ = ["Ascent", "Whitening", "climb", "climb_each", "find_mode"]
@@ -37,8 +37,9 @@ class Whitening:
         Share of the climbs that reached this mode.
     repaired : scalar bool
         Whether the curvature had to be made positive definite.
-    conditional : Conditional or None
-        Coordinates of the law's error, behind the others: standard normal without whitening.
+    funnel : Funnel or None
+        Where the law has an error, whose scale is the last coordinate: how the spread of the others
+        depends on it. Behind them come the coordinates of the error, standard normal as they are.
     """
 
     mode: Array
@@ -46,10 +47,10 @@ class Whitening:
     log_density: Array
     agreeing: Array
     repaired: Array
-    conditional: Conditional | None = None
+    funnel: Funnel | None = None
 
     @classmethod
-    def nowhere(cls, fits: int, dim: int, real: Any, features: Leaf | None = None) -> Whitening:
+    def nowhere(cls, fits: int, dim: int, real: Any, features: Any = None) -> Whitening:
         """A whitening of the shapes and types of many fits', and of no use.
 
         Parameters
@@ -65,22 +66,13 @@ class Whitening:
             log_density=jnp.zeros(fits, real),
             agreeing=jnp.zeros(fits, real),
             repaired=jnp.zeros(fits, bool),
-            conditional=None if features is None else Conditional.blank(*features.shape, real),
+            funnel=None if features is None else Funnel.nowhere(*features.shape, dim - 1, real),
         )
 
-    @classmethod
-    def at(cls, top: Ascent, agreeing: Array, conditional: Conditional | None = None) -> Whitening:
-        """Where a climb ended."""
-        stiff, soft = STIFFEST**-2, SOFTEST**-2
-        spread = jnp.clip(jnp.where(top.curvatures > 0, top.curvatures, soft), soft, stiff) ** -0.5
-        return cls(
-            mode=top.place,
-            factor=top.directions * spread,
-            log_density=jnp.where(jnp.isnan(top.height), -jnp.inf, top.height),
-            agreeing=agreeing,
-            repaired=jnp.any(top.curvatures <= 0),
-            conditional=conditional,
-        )
+    @property
+    def conditional(self) -> Conditional | None:
+        """The coordinates of the law's error, where it has one."""
+        return None if self.funnel is None else self.funnel.conditional
 
     @property
     def dim(self) -> int:
@@ -90,9 +82,20 @@ class Whitening:
 
     def colour(self, white: Array) -> Array:
         """From whitened coordinates to the sampled ones."""
-        own = self.mode.shape[-1]
-        coloured = self.mode + jnp.sum(self.factor * white[:own], axis=-1)
-        return once(coloured if own == self.dim else jnp.concatenate([coloured, white[own:]]))
+        if self.funnel is None:
+            return once(self.mode + jnp.sum(self.factor * white, axis=-1))
+        own, errors = jnp.split(white, [len(self.mode)])
+        own = jnp.append(own[:-1] * self._stretch(white), own[-1])
+        return once(jnp.concatenate([self.mode + self.factor @ own, errors]))
+
+    def log_stretch(self, white: Array) -> Array:
+        """Log determinant of the Jacobian of `colour`, in units of that at the mode."""
+        return jnp.sum(jnp.log(self._stretch(white)))
+
+    def _stretch(self, white: Array) -> Array:
+        assert self.funnel is not None
+        last = self.mode.shape[0] - 1
+        return self.funnel.stretch(jnp.exp(self.mode[last] + self.factor[last, last] * white[last]))
 
 
 def find_mode(log_density: Callable[[Array], Array], starts: Array) -> tuple[Whitening, Array]:
@@ -118,7 +121,14 @@ def find_mode(log_density: Callable[[Array], Array], starts: Array) -> tuple[Whi
     near = heights > heights[best] - NEAR
     agreeing = jnp.mean(near, dtype=heights.dtype, where=tops.turn > 0)
     top: Ascent = jax.tree.map(lambda leaf: leaf[best], tops)
-    return Whitening.at(top, agreeing), tops.place[order]
+    white = Whitening(
+        mode=top.place,
+        factor=top.directions * top.spread,
+        log_density=heights[best],
+        agreeing=agreeing,
+        repaired=jnp.any(top.curvatures <= 0),
+    )
+    return white, tops.place[order]
 
 
 def climb_each[Found](climb: Callable[[Any], Found], starts: Any) -> Found:
@@ -157,6 +167,13 @@ class Ascent:
     damping: Array
     decrement: Array
     turn: Array
+
+    @property
+    def spread(self) -> Array:
+        """Standard deviations in these directions, by Laplace's approximation, within limits."""
+        stiff, soft = STIFFEST**-2, SOFTEST**-2
+        curvatures = jnp.where(self.curvatures > 0, self.curvatures, soft)
+        return jnp.clip(curvatures, soft, stiff) ** -0.5
 
 
 def climb(function: Callable[[Array], Array], start: Array) -> Ascent:

@@ -84,6 +84,11 @@ class Model(Coordinates):
         return len(self.sites)
 
     @property
+    def judged(self) -> tuple[str, ...]:
+        """What the diagnostics of a fit are of: the sampled parameters, and the law's error."""
+        return self.sites if self.error is None else (*self.sites, "law_error")
+
+    @property
     def free(self) -> int:
         """Number of the law's own sampled parameters, without the noise's."""
         return sum(site in self.law.parameters() for site in self.sites)
@@ -137,7 +142,7 @@ class Model(Coordinates):
         law, noise = self.in_logs(self.law_of(values)), self.noise_of(values)
         place = functools.partial(_place, noise.on_log)
         exact = each_run(place, law, (), data.by_run)
-        sigma, tau = noise.sigma, resolve("tau", self.priors, values)  # type: ignore[attr-defined]
+        sigma, tau = noise.sigma, values["tau"]  # type: ignore[attr-defined]
         coefficients, density = conditional.coefficients(
             data.loss - exact, sigma, tau, z[self.dim :]
         )
@@ -195,6 +200,8 @@ class Model(Coordinates):
                 lines[name] = describe(given)
             else:
                 lines[name] = f"tied to {given}" if isinstance(given, str) else f"pinned at {given}"
+        if self.error is not None:
+            lines["tau"] = f"0 with probability {self.error.exact:g}, else {lines['tau']}"
         return lines
 
 

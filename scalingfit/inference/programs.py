@@ -171,7 +171,9 @@ def programs(model: Model) -> Programs:
 
     def target(white: Array, given: tuple[Data, Whitening]) -> Array:
         data, whitening = given
-        return model.log_density(whitening.colour(white), data, whitening.conditional)
+        place, conditional = whitening.colour(white), whitening.conditional
+        density = model.log_density(place, data, conditional)
+        return density if conditional is None else density + whitening.log_stretch(white)
 
     def whiten(
         starts: tuple[dict[str, Array], Array], data: Data

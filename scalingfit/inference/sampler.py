@@ -16,9 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 import jax
 
 from scalingfit._cores import core_count
-from scalingfit.inference.group import Draws, Group
+from scalingfit.inference.group import Draws
+from scalingfit.inference.mixture import group_of
 from scalingfit.inference.model import Model
-from scalingfit.inference.programs import group_size, padded
+from scalingfit.inference.programs import group_size, shape_of
 from scalingfit.inference.settings import Settings
 from scalingfit.inference.xla import placed
 from scalingfit.runs import Runs
@@ -77,7 +78,7 @@ def _attempt(
     Whole groups are placed on devices, rather than one program spread over all of them, so that no
     device waits for another.
     """
-    shapes = {i: (padded(tables[i]), "loss_se" in tables[i].columns) for i in waiting}
+    shapes = {i: shape_of(model, tables[i]) for i in waiting}
     groups: list[tuple[list[int], bool]] = []  # and whether it is the first of its shape
     for shape in sorted(set(shapes.values())):
         members = [i for i in waiting if shapes[i] == shape]
@@ -92,7 +93,7 @@ def _attempt(
         try:
             here = functools.partial(placed, device, settings.precision)
             with here():
-                group = Group(model, [tables[i] for i in members], settings, attempt)
+                group = group_of(model, [tables[i] for i in members], settings, attempt)
                 if first and attempt == 0:
                     with ThreadPoolExecutor(1) as beside:
                         ready = beside.submit(here()(group.rehearse), by_weights)

@@ -21,7 +21,7 @@ from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import RANDOM, programs
 from scalingfit.inference.xla import placed
 
-__all__ = ["Walked", "rehearse", "walk"]
+__all__ = ["SampledChains", "compile_ahead", "sample_chains"]
 
 FIRST_STEP = 0.5  # in whitened coordinates
 WINDOW_SKIP = 0.4  # share of an adaptation window left out of its covariance estimate
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
-class Walked:
+class SampledChains:
     """What the chains of a group leave behind.
 
     Attributes
@@ -57,7 +57,7 @@ class Walked:
     steps: int
 
 
-def walk(
+def sample_chains(
     model: Model,
     data: Data,
     white: Whitening,
@@ -68,9 +68,9 @@ def walk(
     warmup: int,
     acceptance: float,
     precision: str,
-) -> Walked:
+) -> SampledChains:
     """Warm up and sample a group of fits; the arguments are those of `Settings`."""
-    steps = _Walk(model, data, generators, chains, acceptance, np.dtype(precision))
+    steps = _Phases(model, data, generators, chains, acceptance, np.dtype(precision))
     position = np.stack([g.standard_normal((chains, white.dim)) for g in generators])
     reshaped = np.zeros(len(generators), bool)
     begin = np.full(position.shape[:2], np.log(FIRST_STEP))
@@ -82,14 +82,14 @@ def walk(
     made, log_step = steps.run(white, position, begin, warmup, warmup)
     log_step = _pooled(log_step)
     made, _ = steps.run(white, made[:, :, -1, : white.dim], log_step, 0, draws)
-    return Walked(white, made, log_step, reshaped, steps.leapfrogs, steps.steps)
+    return SampledChains(white, made, log_step, reshaped, steps.leapfrogs, steps.steps)
 
 
-def rehearse(model: Model, data: Data, white: Whitening, chains: int) -> None:
-    """Compile the programs of `walk`: a walk of no transitions."""
+def compile_ahead(model: Model, data: Data, white: Whitening, chains: int) -> None:
+    """Compile the programs of `sample_chains`, by sampling no transitions."""
     fits = len(white.mode)
     generators = [np.random.default_rng(0)] * fits
-    steps = _Walk(model, data, generators, chains, 1.0, white.mode.dtype)
+    steps = _Phases(model, data, generators, chains, 1.0, white.mode.dtype)
     start = np.zeros((fits, chains, white.dim))
     steps.run(white, start, start[..., 0], 0, 0)
 
@@ -99,7 +99,7 @@ def chains_together(chains: int) -> int:
     return 2 if jax.default_backend() == "cpu" and chains % 2 == 0 else chains
 
 
-class _Walk:
+class _Phases:
     """Chains of one group, run phase by phase."""
 
     def __init__(
@@ -174,9 +174,9 @@ class _Walk:
             )
             taken += int(turns)
             _keep(np.asarray(rows)[: int(turns)], made, count)
-            if np.all(np.asarray(state.counters)[..., 4] >= stop):
+            if np.all((here := jax.device_get(state)).finished >= stop):
                 break
-        return made, np.asarray(state.adaptation[..., 1]), taken
+        return made, here.average_log_step, taken
 
 
 def _keep(rows: Floats, made: Floats, count: NDArray[np.int64]) -> None:
@@ -196,6 +196,9 @@ def _pooled(log_step: Floats) -> Floats:
 def _reshape(white: Whitening, draws: Floats) -> tuple[Whitening, Floats, NDArray[np.bool_]]:
     """Replace the Laplace shape by the pooled sample covariance where it proves wrong.
 
+    With a law's error it is kept: most of so many directions are standard normal from the first,
+    and the others widen with the error's scale.
+
     Parameters
     ----------
     white : Whitening
@@ -210,8 +213,10 @@ def _reshape(white: Whitening, draws: Floats) -> tuple[Whitening, Floats, NDArra
     changed : array of bool, shape (fit,)
     """
     draws = np.asarray(draws, np.float64)
-    fits, dim = white.mode.shape
-    flat = draws[..., :dim].reshape(fits, -1, dim)
+    fits, dim = draws.shape[0], draws.shape[-1]
+    if white.funnel is not None:
+        return white, draws[:, :, -1], np.zeros(fits, bool)
+    flat = draws.reshape(fits, -1, dim)
     mean = flat.mean(axis=1)
     offset = flat - mean[:, None]
     covariance = np.einsum("fni,fnj->fij", offset, offset) + 10 * np.eye(dim)
@@ -222,9 +227,8 @@ def _reshape(white: Whitening, draws: Floats) -> tuple[Whitening, Floats, NDArra
     changed = finite & ~fine
     used = np.where(changed[:, None, None], covariance, np.eye(dim))
     shape, shift = np.linalg.cholesky(used), np.where(changed[:, None], mean, 0.0)
-    position = draws[:, :, -1].copy()
-    last = position[..., :dim] - shift[:, None]
-    position[..., :dim] = np.linalg.solve(shape[:, None], last[..., None])[..., 0]
+    last = draws[:, :, -1] - shift[:, None]
+    position = np.linalg.solve(shape[:, None], last[..., None])[..., 0]
     factor, mode = np.asarray(white.factor), np.asarray(white.mode)
     new = dataclasses.replace(
         white,

@@ -28,7 +28,7 @@ from jax import Array, export
 
 from scalingfit._errors import InputError
 from scalingfit._files import replacing
-from scalingfit.inference.conditional import Conditional
+from scalingfit.inference.conditional import Conditional, Funnel
 from scalingfit.inference.formula import formula
 from scalingfit.inference.importance import Proposal
 from scalingfit.inference.mode import Whitening
@@ -50,7 +50,7 @@ SETTINGS = (
     "jax_threefry_partitionable",
 )
 
-for container in (Chain, Conditional, Data, Proposal, Whitening):
+for container in (Chain, Conditional, Data, Funnel, Proposal, Whitening):
     export.register_pytree_node_serialization(
         container,
         serialized_name=f"{container.__module__}.{container.__name__}",

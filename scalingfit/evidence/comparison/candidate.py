@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scalingfit.evidence.comparison.leave_out import LeaveOut
 from scalingfit.evidence.forecasts import ScoredForecasts
-from scalingfit.evidence.hypotheses import Evidence
+from scalingfit.inference import Evidence
 from scalingfit.inference import Posterior
 
 __all__ = ["Candidate", "told_apart"]

@@ -17,9 +17,9 @@ import numpyro.distributions as dist
 
 from scalingfit.catalog import law as find_law
 from scalingfit.evidence.candidates import fit_each, unweighted
-from scalingfit.evidence.hypotheses.bridge import Evidence, evidence
+from scalingfit.evidence.hypotheses.marginal_likelihood import evidence
 from scalingfit.evidence.hypotheses.nested import NestedFamily
-from scalingfit.inference import Posterior, Prior, build, settings_of
+from scalingfit.inference import Evidence, Posterior, Prior, build, settings_of
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs

@@ -8,7 +8,8 @@ from scipy.integrate import dblquad
 from scipy.stats import multivariate_normal
 
 from scalingfit.declare import dist
-from scalingfit.evidence.hypotheses.bridge import bridge, evidence
+from scalingfit.evidence.hypotheses import evidence
+from scalingfit.inference import bridge
 from scalingfit.inference.build import build
 from scalingfit.inference.density import log_density
 from scalingfit.inference.fit import posterior_of

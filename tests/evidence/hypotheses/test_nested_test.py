@@ -13,7 +13,7 @@ from scipy.stats import lognorm
 
 from scalingfit import law
 from scalingfit._errors import InputError
-from scalingfit.evidence import Comparison, Corners, Evidence, Family, evidence
+from scalingfit.evidence import Comparison, Corners, Family, evidence
 from scalingfit.evidence.hypotheses import nested_test
 from scalingfit.evidence.hypotheses.nested_test import STRONG
 from scalingfit.inference.build import build

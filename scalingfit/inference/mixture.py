@@ -1,0 +1,182 @@
+"""Fits of a law that may be exact or not: draws with an error and without, by their evidences.
+
+The prior of the error's scale has a point mass at zero, so the posterior is a mixture of two: of
+the exact law and of the law with an error, in proportion to their marginal likelihoods.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any, override
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from scalingfit.inference.bridge import Evidence
+from scalingfit.inference.build import without_error
+from scalingfit.inference.diagnostics import Diagnosis, diagnose
+from scalingfit.inference.group import Draws, Group
+from scalingfit.inference.mode import Whitening
+from scalingfit.inference.model import Model
+from scalingfit.inference.settings import Settings
+from scalingfit.runs import Runs
+
+__all__ = ["Mixture", "group_of"]
+
+NEGLIGIBLE = 30.0
+"""Nats by which the exact law is behind, by its Laplace approximation, where it is left out; such
+an approximation is some nats off, and one draw in 4000 is eight nats."""
+
+RARE = 0.01
+"""Share of the draws below which a part of the mixture need not have converged."""
+
+ACCEPTANCE = 0.7
+"""Of laws with an error: in many dimensions a higher one doubles the leapfrogs for little."""
+
+Floats = NDArray[np.float64]
+
+
+def group_of(
+    model: Model, tables: Sequence[Runs], settings: Settings, attempt: int
+) -> Group | Mixture:
+    """The fits of one program."""
+    kind = Group if model.error is None else Mixture
+    return kind(model, tables, settings, attempt)
+
+
+class _ErrorGroup(Group):
+    """As its base, of a law with an error: its modes are sought from those of the exact law."""
+
+    def __init__(self, model: Model, settings: Settings, exact: Group) -> None:
+        acceptance = 1 - (1 - ACCEPTANCE) / 4**exact.attempt
+        aimed = dataclasses.replace(settings, acceptance=acceptance)
+        super().__init__(model, exact.tables[: exact.count], aimed, exact.attempt)
+        self.exact = exact
+
+    @functools.cached_property
+    @override
+    def white(self) -> Whitening:
+        """Coordinates in which each posterior is close to a standard normal."""
+        found: Whitening = self.programs.whiten_error(self.exact.white.mode, self.data)
+        return found
+
+
+class Mixture:
+    """The tables of one program, each fitted with the law's error and without."""
+
+    def __init__(
+        self, model: Model, tables: Sequence[Runs], settings: Settings, attempt: int
+    ) -> None:
+        assert model.error is not None  # see `group_of`
+        self.settings, self.prior = settings, model.error.exact
+        self.exact = Group(without_error(model), tables, settings, attempt)
+        self.error = _ErrorGroup(model, settings, self.exact)
+
+    @property
+    def white(self) -> tuple[Whitening, Whitening]:
+        """Coordinates of the exact law's posteriors, and of those with an error."""
+        return self.exact.white, self.error.white
+
+    def rehearse(self, by_weights: bool) -> None:
+        """Compile, beside another thread that whitens, what comes next."""
+        for group in (self.error, self.exact):
+            group.rehearse(by_weights)
+
+    def walk(self) -> list[Draws]:
+        """Sample by NUTS."""
+        error, behind = self.error.walk(), self._behind()
+        if np.all(behind > NEGLIGIBLE):
+            return [_alone(draws) for draws in error]
+        exact = self.exact.walk()
+        parts = zip(exact, error, self.exact.evidence(), self.error.evidence(), strict=True)
+        generators = [generator.spawn(1)[0] for generator in self.error.generators]
+        return [
+            _alone(part[1]) if far > NEGLIGIBLE else _mixed(*part, self.prior, generator)
+            for part, far, generator in zip(parts, behind, generators, strict=False)
+        ]
+
+    def _behind(self) -> Floats:
+        """By how many nats each exact law is behind, by Laplace's approximation."""
+        exact, error = (
+            np.asarray(white.log_density, np.float64)
+            + np.linalg.slogdet(np.asarray(white.factor, np.float64))[1]
+            + 0.5 * white.dim * np.log(2 * np.pi)
+            for white in self.white
+        )
+        behind: Floats = error - exact - logit(self.prior)
+        return behind[: self.exact.count]
+
+
+def _alone(draws: Draws) -> Draws:
+    return dataclasses.replace(draws, record=draws.record | {"exact": 0.0})
+
+
+def _mixed(
+    exact: Draws,
+    error: Draws,
+    exact_evidence: Evidence,
+    error_evidence: Evidence,
+    prior: float,
+    rng: np.random.Generator,
+) -> Draws:
+    """Draws of the mixture: in every chain the same number of each part, at random places.
+
+    Chains keep their order, so that diagnostics see how each part moves.
+    """
+    ahead = exact_evidence.log - error_evidence.log
+    probability = float(expit(logit(prior) + ahead))
+    chains, draws = error.energy.shape
+    count = 0 if np.isnan(probability) else round(probability * draws)
+    chosen = rng.permuted(np.tile(np.arange(draws) < count, (chains, 1)), axis=1)
+
+    def mix(name: str) -> Any:
+        return np.where(chosen, getattr(exact, name), getattr(error, name))
+
+    assert error.errors is not None
+    mixed = dataclasses.replace(
+        error,
+        values={
+            name: np.where(chosen, exact.values.get(name, 0.0), values)
+            for name, values in error.values.items()
+        },
+        **{name: mix(name) for name in ("log_density", "energy", "acceptance", "leapfrogs")},
+        diverging=mix("diverging"),
+        errors=np.where(chosen[..., None], 0.0, error.errors),
+        record=error.record
+        | {
+            "exact": probability,
+            "log_evidence": [exact_evidence.log, error_evidence.log],
+            "log_evidence_error": [exact_evidence.error, error_evidence.error],
+        },
+    )
+    parts = [(probability, exact.diagnosis), (1 - probability, error.diagnosis)]
+    used = [diagnosis for share, diagnosis in parts if not share <= RARE]
+    return dataclasses.replace(mixed, diagnosis=_diagnosed(mixed, used))
+
+
+def _diagnosed(mixed: Draws, parts: Sequence[Diagnosis]) -> Diagnosis:
+    """Of the mixture, and of its parts where that is worse: mixing hides what ails them."""
+    assert mixed.errors is not None
+    series = np.stack([*mixed.values.values(), *np.moveaxis(mixed.errors, -1, 0)])
+    sites, size = len(mixed.values), float(mixed.energy.size)
+    found = diagnose(series, mixed.energy, mixed.diverging)
+    still = np.ptp(series, axis=(1, 2)) == 0  # an error that no draw has
+    found = dataclasses.replace(
+        found,
+        rhat=np.where(still, 1.0, found.rhat),
+        ess_bulk=np.where(still, size, found.ess_bulk),
+        ess_tail=np.where(still, size, found.ess_tail),
+    ).gathered(sites)
+    rhat = found.rhat.copy()
+    for part in parts:  # the exact law's has fewer parameters, the first ones
+        own = len(part.rhat)
+        rhat[:own] = np.maximum(rhat[:own], part.rhat)
+    return dataclasses.replace(
+        found,
+        rhat=rhat,
+        e_bfmi=np.min([part.e_bfmi for part in parts], axis=0),
+        stuck=np.max([part.stuck for part in parts], axis=0),
+    )
