@@ -19,9 +19,8 @@ import scalingfit as sf
 from benchmarks.comparison import write
 from benchmarks.speed.problem import environment
 from benchmarks.tables import LAWS, TABLES, Case
-from scalingfit.evidence import Backtest
+from scalingfit.evidence import Backtest, band
 from scalingfit.evidence.forecasts.scored import SLACK
-from scalingfit.evidence.forecasts.scores import band
 
 REPORT = Path(__file__).with_suffix(".md")
 KEPT = Path(__file__).parent / "out" / "backtest"

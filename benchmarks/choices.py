@@ -21,8 +21,7 @@ from benchmarks.speed.problem import environment
 from scalingfit.evidence.comparison.candidate import told_apart
 from scalingfit.evidence.comparison.compare import rank
 from scalingfit.evidence.comparison.leave_out import LeaveOut, leave_out
-from scalingfit.inference import Limits
-from scalingfit.inference.settings import Settings
+from scalingfit.inference import Limits, Settings
 from scalingfit.runs import Runs
 
 REPORT = Path(__file__).with_suffix(".md")

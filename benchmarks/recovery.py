@@ -22,8 +22,7 @@ from numpyro.distributions.transforms import AffineTransform
 
 import scalingfit as sf
 from benchmarks.speed.problem import environment
-from scalingfit.evidence.calibration import Calibration
-from scalingfit.evidence.forecasts.scores import band
+from scalingfit.evidence import Calibration, band
 
 REPORT = Path(__file__).with_suffix(".md")
 ROWS = 60

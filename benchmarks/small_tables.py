@@ -17,7 +17,7 @@ import numpy as np
 
 import scalingfit as sf
 from benchmarks.speed.problem import environment, markdown
-from scalingfit.evidence.forecasts.scores import band
+from scalingfit.evidence import band
 
 REPORT = Path(__file__).with_suffix(".md")
 ROWS = (8, 12, 25, 50, 240)

@@ -2,10 +2,14 @@
 # file and loads each name on first use. A new name is a line here.
 
 from scalingfit import allocation as allocation
+from scalingfit.allocation import Costs as Costs
 from scalingfit.allocation import Shape as Shape
 from scalingfit.allocation import cheapest as cheapest
 from scalingfit.allocation import choose as choose
+from scalingfit.allocation import decide as decide
 from scalingfit.allocation import frontier as frontier
+from scalingfit.allocation import multiplier as multiplier
+from scalingfit.allocation import returns as returns
 from scalingfit.batch import Refits as Refits
 from scalingfit.batch import designs as designs
 from scalingfit.batch import refit as refit

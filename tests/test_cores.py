@@ -4,8 +4,7 @@ import jax
 import pytest
 
 from scalingfit._cores import core_count
-from scalingfit.inference import sampler
-from scalingfit.inference.sampler import workplaces
+from scalingfit.inference import sampler, workplaces
 
 
 def test_cores_that_are_not_ours_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,14 @@ import pytest
 
 from examples.porian_ladder import PUBLISHED, STAGES, ladder
 from scalingfit import datasets, reconcile
-from scalingfit.evidence import Reconciliation, envelope
-from scalingfit.evidence.comparison.exponents import isoflop, profiles, without_embeddings
-from scalingfit.evidence.exponents.result import METHODS
+from scalingfit.evidence import (
+    METHODS,
+    Reconciliation,
+    envelope,
+    isoflop,
+    profiles,
+    without_embeddings,
+)
 from scalingfit.inference import Limits
 from scalingfit.report import evidence_plots
 from scalingfit.runs import Runs

@@ -16,14 +16,17 @@ from benchmarks.recovery import SEEN, design, ends, seed
 from scalingfit.allocation import counting
 from scalingfit.allocation.solver import solve
 from scalingfit.catalog import law, laws
-from scalingfit.inference.build import build
-from scalingfit.inference.diagnostics import Limits, diagnose
-from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.group import Draws
-from scalingfit.inference.model import Model
-from scalingfit.inference.programs import prior_values
-from scalingfit.inference.sampler import sample
-from scalingfit.inference.settings import Settings
+from scalingfit.inference import (
+    Draws,
+    Limits,
+    Model,
+    Settings,
+    build,
+    posterior_of,
+    prior_values,
+    sample,
+)
+from scalingfit.inference.diagnostics import diagnose
 from scalingfit.noise import noise
 from scalingfit.runs import Runs
 

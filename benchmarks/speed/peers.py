@@ -27,9 +27,8 @@ from benchmarks.speed.problem import (
     summary,
     timed,
 )
-from scalingfit.inference.build import build
-from scalingfit.inference.model import Model
-from scalingfit.inference.programs import pack, programs, starts
+from scalingfit.inference import Model, build, pack
+from scalingfit.inference.programs import programs, starts
 from scalingfit.noise import StudentT
 from scalingfit.runs import Runs
 

@@ -3,6 +3,9 @@
 from scalingfit.allocation.answer import QUANTILES, Answer, FloatArray, quantiles_of
 from scalingfit.allocation.cheapest import Cheapest, cheapest
 from scalingfit.allocation.choose import Choice, choose
+from scalingfit.allocation.costs import ACCELERATORS, Accelerator, Costs, flop
+from scalingfit.allocation.decide import decide
+from scalingfit.allocation.decision import Decision, percent
 from scalingfit.allocation.embedding import (
     CHINCHILLA_OMEGA,
     NonEmbedding,
@@ -14,7 +17,9 @@ from scalingfit.allocation.extras import splits
 from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
+from scalingfit.allocation.multiplier import Multiplier, multiplier
 from scalingfit.allocation.question import cost, subject
+from scalingfit.allocation.returns import BudgetReturns, returns
 from scalingfit.allocation.shapes import (
     AspectRatio,
     ListedShapes,
@@ -25,18 +30,24 @@ from scalingfit.allocation.shapes import (
 from scalingfit.allocation.terms import Rule, counting, terms
 
 __all__ = [
+    "ACCELERATORS",
     "CHINCHILLA_OMEGA",
     "QUANTILES",
+    "Accelerator",
     "Answer",
     "AspectRatio",
+    "BudgetReturns",
     "Cheapest",
     "Choice",
+    "Costs",
     "Counting",
     "Custom",
+    "Decision",
     "FloatArray",
     "Forecast",
     "Frontier",
     "ListedShapes",
+    "Multiplier",
     "NonEmbedding",
     "Rule",
     "Shape",
@@ -48,11 +59,16 @@ __all__ = [
     "choose",
     "cost",
     "counting",
+    "decide",
     "exact_flops",
+    "flop",
     "forecast",
     "frontier",
+    "multiplier",
     "non_embedding",
+    "percent",
     "quantiles_of",
+    "returns",
     "splits",
     "subject",
     "terms",

@@ -20,6 +20,7 @@ from scalingfit import __version__
 from scalingfit._errors import ScalingfitError
 from scalingfit.cli._cache import use_cache
 from scalingfit.cli._reply import Reply, answer, refuse
+from scalingfit.cli.decisions import decide, multiplier, returns
 from scalingfit.cli.demo import demo
 from scalingfit.cli.doctor import doctor
 from scalingfit.cli.evidence import backtest, calibrate, compare
@@ -38,6 +39,9 @@ COMMANDS: tuple[Callable[..., Reply], ...] = (
     frontier,
     forecast,
     cheapest,
+    decide,
+    returns,
+    multiplier,
     refit,
     compare,
     backtest,

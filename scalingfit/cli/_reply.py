@@ -14,6 +14,7 @@ from rich.console import Console
 from scalingfit._errors import InputError
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._words import as_typed
+from scalingfit.result import Result
 
 __all__ = ["Reply", "answer", "jsonable", "refuse", "warn"]
 
@@ -48,7 +49,10 @@ def answer(reply: Reply, *, as_json: bool) -> None:
     for position, item in enumerate(reply.shown):
         if position:
             print()
-        if console.is_terminal:
+        if isinstance(item, Result):
+            whole = item.rich(COMMAND_LINE) if console.is_terminal else item.text(COMMAND_LINE)
+            console.print(whole, soft_wrap=not console.is_terminal)
+        elif console.is_terminal:
             console.print(tables.laid_out(item, as_typed))
         else:  # never wrapped: other programs and the next reader cut it as they like
             print(as_typed(str(item)))

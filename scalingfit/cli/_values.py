@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scalingfit._arguments import suffixed
 from scalingfit._errors import InputError
 
 if TYPE_CHECKING:
     from scalingfit.allocation import Counting
 
 __all__ = ["counted", "names", "number_if_given", "numbers", "numbers_if_given"]
-
-SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
 
 def names(text: str) -> list[str]:
@@ -34,8 +33,8 @@ def numbers(
     InputError
     """
     try:
-        return [_number(word.strip()) for word in text.split(",")]
-    except ValueError:
+        return [suffixed(what, word) for word in text.split(",")]
+    except InputError:
         raise InputError(f"{what} {text!r} is no number", remedy=remedy) from None
 
 
@@ -62,8 +61,3 @@ def counted(rule: str, omega: str | None) -> Counting:
     from scalingfit.allocation import counting
 
     return counting(rule, omega=number_if_given("--omega", omega))
-
-
-def _number(word: str) -> float:
-    factor = SUFFIXES.get(word[-1:].upper())
-    return float(word) if factor is None else float(word[:-1]) * factor

@@ -1,4 +1,4 @@
-"""The fits of one program: whitened, then weighed or walked, and judged."""
+"""The fits of one program: whitened, then sampled by importance or by NUTS, and diagnosed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from scalingfit.inference.programs import (
     programs,
     starts,
 )
-from scalingfit.inference.schedule import Walked, rehearse, walk
+from scalingfit.inference.schedule import SampledChains, compile_ahead, sample_chains
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
@@ -127,7 +127,7 @@ class Group:
         """Coordinates in which each posterior is close to a standard normal."""
         return self.climbed[0]
 
-    def rehearse(self, by_weights: bool) -> None:
+    def compile_ahead(self, by_weights: bool) -> None:
         """Compile, beside another thread that whitens, what comes next."""
         fits, dim, real = len(self.generators), self.model.dim, np.dtype(self.settings.precision)
         nowhere = Whitening.nowhere(fits, dim, real, self.data.features)
@@ -136,13 +136,13 @@ class Group:
             places = np.zeros((fits, BLOCK, nowhere.dim), real)
             self.programs.weigh(places, nothing, (self.data, nowhere))
         else:
-            rehearse(self.model, self.data, nowhere, self.settings.chains)
+            compile_ahead(self.model, self.data, nowhere, self.settings.chains)
 
     @functools.cached_property
-    def walked(self) -> Walked:
+    def chains(self) -> SampledChains:
         """What the chains leave behind."""
         settings, thin = self.settings, self.thin
-        found = walk(
+        found = sample_chains(
             self.model,
             self.data,
             self.white,
@@ -160,16 +160,16 @@ class Group:
         """Of how many draws one is kept. An error with several modes takes many to mix."""
         return 1 if self.model.error is None else 4**self.attempt
 
-    def walk(self) -> list[Draws]:
+    def by_nuts(self) -> list[Draws]:
         """Sample by NUTS."""
-        walked, row = self.walked, nuts.Row
-        dim = walked.white.dim
-        found = self.programs.values(walked.white, walked.rows[..., :dim], self.data)
+        made, row = self.chains, nuts.Row
+        dim = made.white.dim
+        found = self.programs.values(made.white, made.rows[..., :dim], self.data)
         values = {
             name: np.asarray(found[name], np.float64)[: self.count] for name in self.model.sites
         }
         errors = self._errors(found)
-        rows = walked.rows[: self.count].astype(np.float64)
+        rows = made.rows[: self.count].astype(np.float64)
         diverging = rows[..., row.diverging] > 0
         stacked = np.stack([values[name] for name in self.model.sites], axis=1)
         diagnoses = self._diagnoses(stacked, errors, rows[..., row.energy], diverging)
@@ -181,13 +181,13 @@ class Group:
                 acceptance=rows[fit, ..., row.acceptance],
                 leapfrogs=rows[fit, ..., row.leapfrogs].astype(np.int64),
                 diverging=diverging[fit],
-                step_size=np.exp(np.asarray(walked.log_step[fit], np.float64)),
+                step_size=np.exp(np.asarray(made.log_step[fit], np.float64)),
                 diagnosis=diagnoses[fit],
                 record=self._record(fit)
                 | {
                     "method": "nuts",
-                    "reshaped": bool(walked.reshaped[fit]),
-                    "leapfrogs": int(walked.leapfrogs[fit]),
+                    "reshaped": bool(made.reshaped[fit]),
+                    "leapfrogs": int(made.leapfrogs[fit]),
                 },
                 errors=errors[fit],
             )
@@ -195,18 +195,18 @@ class Group:
         ]
 
     def evidence(self) -> list[Evidence]:
-        """Log marginal likelihoods of the tables, from the draws of `walk`."""
-        walked, dim = self.walked, self.walked.white.dim
-        rows = walked.rows[: self.count].astype(np.float64)
+        """Log marginal likelihoods of the tables, from the draws of `by_nuts`."""
+        made, dim = self.chains, self.chains.white.dim
+        rows = made.rows[: self.count].astype(np.float64)
         spawned = [generator.spawn(1)[0] for generator in self.generators[: self.count]]
         bridges = [Bridge.between(fit[..., :dim], rng) for fit, rng in zip(rows, spawned, strict=True)]
         proposed = np.stack([bridge.proposed for bridge in bridges])
         alike = jax.tree.map(
             lambda leaf: np.stack([leaf] * self.count), Proposal.laplace(self.model.dim)
         )
-        heights = self._weighed(walked.white, proposed, alike)[2]
+        heights = self._weighed(made.white, proposed, alike)[2]
         at_draws = rows[:, :, 1::2, nuts.Row.log_density].reshape(self.count, -1)
-        volume = np.linalg.slogdet(np.asarray(walked.white.factor, np.float64))[1]
+        volume = np.linalg.slogdet(np.asarray(made.white.factor, np.float64))[1]
         return [
             Evidence(found.log + float(volume[fit]), found.error)
             for fit, bridge in enumerate(bridges)
@@ -240,7 +240,7 @@ class Group:
             coefficients[fit][..., : len(factor)] @ factor.T for fit, factor in enumerate(own)
         ]
 
-    def weigh(self) -> list[Draws]:
+    def by_importance(self) -> list[Draws]:
         """Sample by importance from the Laplace fit; what fails is judged so, and sampled again."""
         def evaluate(places: Floats, proposal: Proposal) -> Any:
             return self._weighed(self.white, places, proposal)

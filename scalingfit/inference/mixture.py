@@ -80,17 +80,17 @@ class Mixture:
         """Coordinates of the exact law's posteriors, and of those with an error."""
         return self.exact.white, self.error.white
 
-    def rehearse(self, by_weights: bool) -> None:
+    def compile_ahead(self, by_weights: bool) -> None:
         """Compile, beside another thread that whitens, what comes next."""
         for group in (self.error, self.exact):
-            group.rehearse(by_weights)
+            group.compile_ahead(by_weights)
 
-    def walk(self) -> list[Draws]:
+    def by_nuts(self) -> list[Draws]:
         """Sample by NUTS."""
-        error, behind = self.error.walk(), self._behind()
+        error, behind = self.error.by_nuts(), self._behind()
         if np.all(behind > NEGLIGIBLE):
             return [_alone(draws) for draws in error]
-        exact = self.exact.walk()
+        exact = self.exact.by_nuts()
         parts = zip(exact, error, self.exact.evidence(), self.error.evidence(), strict=True)
         generators = [generator.spawn(1)[0] for generator in self.error.generators]
         return [

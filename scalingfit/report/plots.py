@@ -17,8 +17,9 @@ from scalingfit.inference import Posterior
 from scalingfit.report._budget import frontier, loss
 from scalingfit.report._fit import parameters, residuals
 from scalingfit.report._style import INK
+from scalingfit.report._valley import valley
 
-__all__ = ["format_of", "frontier", "loss", "overview", "parameters", "residuals", "save"]
+__all__ = ["format_of", "frontier", "loss", "overview", "parameters", "residuals", "save", "valley"]
 
 FORMATS = (".png", ".pdf", ".svg")
 

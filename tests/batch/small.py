@@ -7,11 +7,8 @@ import numpy as np
 
 import scalingfit as sf
 from scalingfit.batch import Refits
+from scalingfit.inference import Draws, Model, Settings, prior_values
 from scalingfit.inference.diagnostics import diagnose
-from scalingfit.inference.group import Draws
-from scalingfit.inference.model import Model
-from scalingfit.inference.programs import prior_values
-from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
 LOOSE = sf.Limits(rhat=10.0, ess=0.0, energy=0.0, divergences=10**6)

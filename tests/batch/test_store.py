@@ -17,8 +17,7 @@ from scalingfit.batch import Refits, Store
 from scalingfit.batch import tasks as work
 from scalingfit.batch.tasks import Order, identifier, tasks
 from scalingfit.declare import Array, Law, parameter
-from scalingfit.inference.build import build
-from scalingfit.inference.settings import Settings
+from scalingfit.inference import Settings, build
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 from tests.batch.small import QUICK, same_bits, simulated

@@ -7,11 +7,7 @@ import pytest
 
 from scalingfit import backtest, compare, law
 from scalingfit.evidence import Backtest, Comparison, Discrepancy
-from scalingfit.inference import Limits, Posterior
-from scalingfit.inference.build import build
-from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.sampler import sample
-from scalingfit.inference.settings import Settings
+from scalingfit.inference import Limits, Posterior, Settings, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 

@@ -8,7 +8,8 @@ from scipy.stats import chi2
 
 from scalingfit._errors import InputError
 from scalingfit.declare import dist
-from scalingfit.evidence.calibration import BINS, KEPT, Calibration, calibrate
+from scalingfit.evidence import Calibration, calibrate
+from scalingfit.evidence.calibration import BINS, KEPT
 from scalingfit.inference import Limits
 
 X = np.logspace(5, 8, 12)

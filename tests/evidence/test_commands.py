@@ -13,21 +13,15 @@ import pytest
 import scalingfit
 from scalingfit import cli, law
 from scalingfit._errors import InputError
-from scalingfit.allocation import counting
-from scalingfit.allocation.question import cost
+from scalingfit.allocation import cost, counting
 from scalingfit.cli import evidence as evidence_commands
 from scalingfit.cli._reply import jsonable
 from scalingfit.cli.fits import within_and_beyond
-from scalingfit.evidence import Backtest, Comparison, Exponent, Reconciliation
-from scalingfit.evidence.calibration import Calibration
-from scalingfit.evidence.exponents.result import Stage
+from scalingfit.evidence import Backtest, Calibration, Comparison, Exponent, Reconciliation, Stage
 from scalingfit.evidence.forecasts.forecasting import Task, score
 from scalingfit.evidence.forecasts.held_out import HeldOutRuns, LawForecasts
 from scalingfit.evidence.forecasts.horizons import horizons
-from scalingfit.inference import Posterior
-from scalingfit.inference.build import build
-from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.sampler import sample
+from scalingfit.inference import Posterior, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.report import evidence_plots
 from scalingfit.runs import Runs

@@ -12,18 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scalingfit._errors import InputError
-from scalingfit.allocation import counting, frontier
-from scalingfit.allocation.extras import splits
-from scalingfit.allocation.question import cost
+from scalingfit.allocation import cost, counting, frontier, splits
 from scalingfit.catalog import law, laws
-from scalingfit.evidence import Comparison
-from scalingfit.evidence.comparison.exponents import RULES, exponents_by_law
+from scalingfit.evidence import RULES, Comparison, exponents_by_law
 from scalingfit.evidence.hypotheses.stacked import stacked_hypothesis
-from scalingfit.inference import Posterior
-from scalingfit.inference.build import build
-from scalingfit.inference.hypothesis import OPTIMA, hypothesis
-from scalingfit.inference.programs import prior_values
-from scalingfit.inference.statement import Statement
+from scalingfit.inference import OPTIMA, Posterior, Statement, build, hypothesis, prior_values
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 

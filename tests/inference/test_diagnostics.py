@@ -9,16 +9,8 @@ import pytest
 from arviz_stats.base import array_stats
 from scipy.signal import lfilter
 
-from scalingfit.inference.diagnostics import (
-    Diagnosis,
-    Limits,
-    Verdict,
-    diagnose,
-    e_bfmi,
-    ess_tail,
-    judge,
-    rhat,
-)
+from scalingfit.inference import Diagnosis, Limits, Verdict
+from scalingfit.inference.diagnostics import diagnose, e_bfmi, ess_tail, judge, rhat
 
 NAMES = ("alpha", "beta")
 

@@ -16,11 +16,7 @@ import pytest
 import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit.declare import Array, Law, parameter
-from scalingfit.inference import Posterior
-from scalingfit.inference.build import build
-from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.sampler import sample
-from scalingfit.inference.settings import Settings
+from scalingfit.inference import Posterior, Settings, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 

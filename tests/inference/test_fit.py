@@ -19,11 +19,8 @@ from numpyro.infer import MCMC, NUTS, init_to_value
 import scalingfit as sf
 from benchmarks import choices
 from scalingfit._errors import InputError
-from scalingfit.inference import Posterior
-from scalingfit.inference.build import build
-from scalingfit.inference.fit import _misfit, posterior_of
-from scalingfit.inference.programs import pack
-from scalingfit.inference.settings import Settings
+from scalingfit.inference import Posterior, Settings, build, pack, posterior_of
+from scalingfit.inference.fit import _misfit
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 from tests.batch.small import pretend

@@ -10,9 +10,8 @@ from scipy.optimize import minimize
 
 import scalingfit as sf
 from scalingfit.declare import Array
-from scalingfit.inference.build import build
+from scalingfit.inference import build, pack
 from scalingfit.inference.mode import SOFTEST, Whitening, find_mode
-from scalingfit.inference.programs import pack
 from scalingfit.noise import StudentT
 from scalingfit.runs import Runs
 

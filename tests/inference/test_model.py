@@ -16,9 +16,8 @@ from scipy import stats
 import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit.declare import Array, Law, parameter
-from scalingfit.inference.build import build
-from scalingfit.inference.model import Data, Model
-from scalingfit.inference.programs import pack
+from scalingfit.inference import Model, build, pack
+from scalingfit.inference.model import Data
 from scalingfit.noise import NOISES, Laplace, Normal, StudentT, noise
 from scalingfit.runs import Runs
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from scalingfit._errors import InputError
 from scalingfit.declare import describe, dist
-from scalingfit.inference.priors import FAMILIES, parse_prior, parse_priors
+from scalingfit.inference import parse_priors
+from scalingfit.inference.priors import FAMILIES, parse_prior
 
 EXAMPLES: dict[str, tuple[Any, ...]] = {
     "Beta": (2.0, 3.0),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import scalingfit as sf
-from scalingfit.inference.programs import bucket, padded
+from scalingfit.inference import padded
+from scalingfit.inference.programs import bucket
 from scalingfit.runs import Runs
 
 

@@ -16,15 +16,10 @@ from jax import Array, export
 
 import scalingfit as sf
 from scalingfit.declare import Law, parameter
-from scalingfit.inference import nuts
+from scalingfit.inference import Draws, Model, Settings, build, nuts, sample
 from scalingfit.inference import programs as engine
-from scalingfit.inference.build import build
-from scalingfit.inference.group import Draws
 from scalingfit.inference.importance import BLOCK, Proposal
 from scalingfit.inference.mode import Whitening
-from scalingfit.inference.model import Model
-from scalingfit.inference.sampler import sample
-from scalingfit.inference.settings import Settings
 from scalingfit.inference.traced import FOLDER, _sources, traced
 from scalingfit.noise import Normal, StudentT
 from scalingfit.runs import Runs

@@ -7,12 +7,8 @@ import math
 import numpy as np
 
 import scalingfit as sf
-from scalingfit.inference import Posterior
-from scalingfit.inference.build import build
+from scalingfit.inference import Draws, Posterior, Settings, build, posterior_of
 from scalingfit.inference.diagnostics import diagnose
-from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.group import Draws
-from scalingfit.inference.settings import Settings
 from scalingfit.noise import noise
 from scalingfit.runs import Runs, read
 

@@ -19,22 +19,15 @@ from scalingfit import law
 from scalingfit._errors import InputError
 from scalingfit.allocation import Forecast
 from scalingfit.cli._words import as_typed
-from scalingfit.evidence.candidates import candidates
+from scalingfit.evidence import NINETY, Comparison, ScoredForecasts, Stacked, candidates, compare
 from scalingfit.evidence.comparison.candidate import told_apart
-from scalingfit.evidence.comparison.compare import compare, rank
+from scalingfit.evidence.comparison.compare import rank
 from scalingfit.evidence.comparison.leave_out import held_out, leave_out
-from scalingfit.evidence.comparison.result import Comparison
-from scalingfit.evidence.comparison.stacked import Stacked, stack
-from scalingfit.evidence.forecasts.scored import NINETY, ScoredForecasts
-from scalingfit.inference import Posterior
-from scalingfit.inference.build import build
-from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.sampler import sample
+from scalingfit.evidence.comparison.stacked import stack
+from scalingfit.inference import Posterior, build, posterior_of, sample
 from scalingfit.noise import Normal
-from scalingfit.runs import Runs
-from scalingfit.runs.budgets import clusters
-
-from .conftest import BOTH, QUICK, SETTINGS, simulated, too_sure
+from scalingfit.runs import Runs, clusters
+from tests.evidence.conftest import BOTH, QUICK, SETTINGS, simulated, too_sure
 
 
 def ahead_of(comparison: Comparison, name: str) -> ScoredForecasts:

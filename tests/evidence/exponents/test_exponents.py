@@ -12,24 +12,26 @@ import pytest
 from scalingfit import law, read
 from scalingfit._errors import InputError
 from scalingfit.allocation import frontier, non_embedding
-from scalingfit.evidence.exponents.isoflop import Exponent, envelope, isoflop
-from scalingfit.evidence.exponents.profiles import grouped, profiles
+from scalingfit.evidence import (
+    Exponent,
+    envelope,
+    exponent_without_embeddings,
+    isoflop,
+    profiles,
+    reconcile,
+    without_embeddings,
+)
+from scalingfit.evidence.exponents.profiles import grouped
 from scalingfit.evidence.exponents.reconcile import (
     _beside_published,
     _disagreement,
     _over_kaplans_sizes,
     _stage,
-    reconcile,
 )
-from scalingfit.evidence.exponents.without_embeddings import (
-    KAPLAN_SIZES,
-    exponent_without_embeddings,
-    without_embeddings,
-)
+from scalingfit.evidence.exponents.without_embeddings import KAPLAN_SIZES
 from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
-
-from .conftest import QUICK
+from tests.evidence.conftest import QUICK
 
 POINT = law("chinchilla").published["besiroglu-2024"].law
 EXPONENT = POINT.beta / (POINT.alpha + POINT.beta)

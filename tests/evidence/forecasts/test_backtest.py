@@ -12,10 +12,18 @@ from scipy.stats import norm
 
 import scalingfit as sf
 from scalingfit._errors import InputError
-from scalingfit.evidence.candidates import candidates
-from scalingfit.evidence.forecasts.backtest import _unstacked, backtest
+from scalingfit.evidence import (
+    Backtest,
+    Discrepancy,
+    ScoredForecasts,
+    backtest,
+    band,
+    candidates,
+    coverage,
+)
+from scalingfit.evidence.forecasts.backtest import _unstacked
 from scalingfit.evidence.forecasts.conclusion import conclude
-from scalingfit.evidence.forecasts.discrepancy import Discrepancy, learn
+from scalingfit.evidence.forecasts.discrepancy import learn
 from scalingfit.evidence.forecasts.forecasting import Task, score
 from scalingfit.evidence.forecasts.held_out import (
     Component,
@@ -24,15 +32,12 @@ from scalingfit.evidence.forecasts.held_out import (
     StackedForecasts,
 )
 from scalingfit.evidence.forecasts.horizons import horizons
-from scalingfit.evidence.forecasts.result import Backtest
-from scalingfit.evidence.forecasts.scored import ScoredForecasts
-from scalingfit.evidence.forecasts.scores import band, coverage, crps, intervals, pit
+from scalingfit.evidence.forecasts.scores import crps, intervals, pit
 from scalingfit.evidence.forecasts.stacking import Weights, best_weights, stack_forecasts
 from scalingfit.inference import Posterior
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
-
-from .conftest import BOTH, QUICK, simulated
+from tests.evidence.conftest import BOTH, QUICK, simulated
 
 
 def test_crps_is_the_closed_form_of_the_normal() -> None:

@@ -8,13 +8,8 @@ from scipy.integrate import dblquad
 from scipy.stats import multivariate_normal
 
 from scalingfit.declare import dist
-from scalingfit.evidence.hypotheses import evidence
-from scalingfit.inference import bridge
-from scalingfit.inference.build import build
-from scalingfit.inference.density import log_density
-from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.sampler import sample
-from scalingfit.inference.settings import Settings
+from scalingfit.evidence import evidence
+from scalingfit.inference import Settings, bridge, build, log_density, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 
@@ -80,7 +75,7 @@ def test_a_law_of_two_parameters_agrees_with_quadrature(two_parameters) -> None:
     posterior = posterior_of(model, runs, sample(model, [runs], settings)[0], settings)
     found = evidence(posterior)
     density = log_density(model, runs)
-    from scalingfit.inference.density import coordinates
+    from scalingfit.inference import coordinates
 
     flat = coordinates(model, runs, posterior.sampled).reshape(-1, 2)
     centre, spread = flat.mean(0), flat.std(0)

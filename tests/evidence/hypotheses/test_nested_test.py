@@ -13,25 +13,26 @@ from scipy.stats import lognorm
 
 from scalingfit import law
 from scalingfit._errors import InputError
-from scalingfit.evidence import Comparison, Corners, Family, evidence
-from scalingfit.evidence.hypotheses import nested_test
+from scalingfit.evidence import (
+    Comparison,
+    NestedFamily,
+    NestedTest,
+    evidence,
+    nested_test,
+)
 from scalingfit.evidence.hypotheses.nested_test import STRONG
-from scalingfit.inference.build import build
-from scalingfit.inference.fit import posterior_of
-from scalingfit.inference.sampler import sample
-from scalingfit.inference.settings import Settings
+from scalingfit.inference import Evidence, Settings, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
+from tests.evidence.conftest import QUICK, SETTINGS, simulated
 
-from .conftest import QUICK, SETTINGS, simulated
 
-
-def family_of(**draws: Any) -> Family:
+def family_of(**draws: Any) -> NestedFamily:
     """A family whose posterior has these draws; the prior is the law's own."""
     model = build(law("nested"), Normal)
     values = {name: np.asarray(value, float) for name, value in draws.items()}
     fit: Any = SimpleNamespace(draws=values, model=model, summary=dict)
-    return Family(fit)
+    return NestedFamily(fit)
 
 
 def test_prior_probabilities_are_those_of_direct_draws() -> None:
@@ -78,7 +79,7 @@ def test_every_draw_has_one_side() -> None:
     ],
 )
 def test_odds_follow_from_evidence(log: float, said: str) -> None:
-    found = Corners(
+    found = NestedTest(
         {"family": family_of(E=[[1.0]], q=[[1.0]], beta=[[0.3]]).posterior},
         {
             "family": Evidence(5.0, 0.1),
@@ -122,7 +123,7 @@ def test_a_bayes_factor_of_one_dimension_is_that_of_quadrature() -> None:
 
 def test_runs_of_chinchillas_law_lie_on_its_side(runs: Runs) -> None:
     model = build(law("nested"), Normal)
-    found = Family(posterior_of(model, runs, sample(model, [runs], SETTINGS)[0], SETTINGS))
+    found = NestedFamily(posterior_of(model, runs, sample(model, [runs], SETTINGS)[0], SETTINGS))
     assert found.sides()["chinchilla"]["posterior"] > 0.95
     row = found.intervals()
     assert row["E"]["posterior"]["q5"] > 0.5

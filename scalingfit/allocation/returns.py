@@ -1,0 +1,161 @@
+"""What a budget returns: the loss that more of it buys, and what the next hundredth costs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, final, override
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from scalingfit._arguments import numbers
+from scalingfit._text import interval
+from scalingfit.allocation.answer import FloatArray
+from scalingfit.allocation.costs import Costs, flop
+from scalingfit.allocation.decision import intervals, spent
+from scalingfit.allocation.extras import extras_of
+from scalingfit.allocation.question import cost, reach, subject
+from scalingfit.allocation.terms import Rule, terms
+from scalingfit.allocation.worth import Budgets, require_finite
+from scalingfit.result import Axes, Column, Note, Result, Table
+
+__all__ = ["BudgetReturns", "returns"]
+
+STEP = 0.01
+"""Of the loss: what the price of a little less of it is quoted for."""
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class BudgetReturns(Result):
+    """What budgets buy at the best split: ``print`` it.
+
+    Attributes
+    ----------
+    C : array, shape (budget,)
+        Budgets in FLOP.
+    L : array, shape (chain, draw, budget)
+        The least loss. Of a law that is a single point, all shapes are (budget,).
+    doubling : array, like L
+        What twice the budget takes off the loss: near gamma (L - E) ln 2, gamma = alpha beta /
+        (alpha + beta), for L = E + A/N^alpha + B/D^beta.
+    price : array, like L
+        FLOP for each unit of loss less, at the margin: C over minus dL/d ln C.
+    costs : Costs or None
+    remarks : sequence of Note
+    provenance : mapping
+    """
+
+    C: FloatArray
+    L: FloatArray
+    doubling: FloatArray
+    price: FloatArray
+    costs: Costs | None
+    remarks: Sequence[Note]
+    provenance: Mapping[str, Any]
+
+    @property
+    @override
+    def tables(self) -> Sequence[Table]:
+        step = intervals(STEP * self.price)
+        columns = {
+            **spent(self.C, self.costs, "C"),
+            "L": Column(intervals(self.L)),
+            "doubling": Column(intervals(self.doubling), heading="twice as much takes off"),
+            "price": Column(
+                intervals(self.price),
+                [interval("C", *one) for one in step],
+                heading=f"{STEP:g} less costs [FLOP]",
+            ),
+        }
+        if self.costs is not None and self.costs.price is not None:
+            money = intervals(self.costs.money(self.price))
+            columns["price_money"] = Column(
+                money,
+                [interval("", *(STEP * end for end in one)) for one in money],
+                heading=f"{STEP:g} less costs [$]",
+            )
+        return (Table("budgets", "budget", columns, "What budgets return: median [5 %, 95 %]"),)
+
+    @property
+    @override
+    def notes(self) -> Sequence[Note]:
+        return self.remarks
+
+    @property
+    @override
+    def details(self) -> Mapping[str, object]:
+        return {"provenance": self.provenance}
+
+    @property
+    @override
+    def arrays(self) -> Mapping[str, Axes]:
+        names = ("chain", "draw", "budget") if self.L.ndim == 3 else ("budget",)
+        return {name: Axes(names, getattr(self, name)) for name in ("L", "doubling", "price")}
+
+
+def returns(
+    posterior: Any,
+    C: ArrayLike | str | Sequence[str],
+    *,
+    times: ArrayLike = (1.0, 2.0, 10.0),
+    counting: Rule = "6ND",
+    max_params: float | None = None,
+    inference_tokens: float | None = None,
+    costs: Costs | None = None,
+    **extras: ArrayLike,
+) -> BudgetReturns:
+    """Say what budgets buy, and multiples of them.
+
+    Parameters
+    ----------
+    posterior : Posterior or Law
+        What ``fit`` returned, or a law with values such as a published point.
+    C : float, str or a sequence of these
+        Budgets, as in `decide`.
+    times : float or array
+        Multiples of each budget that are answered too.
+    counting, max_params, inference_tokens, costs, **extras
+        As in `decide`; inputs have one value each.
+
+    Returns
+    -------
+    BudgetReturns
+        One row for each distinct budget, rising.
+
+    Raises
+    ------
+    InputError
+        As in `frontier`.
+    """
+    asked = subject(posterior)
+    stated = terms(counting, max_params, inference_tokens)
+    multiples = np.outer(flop("C", C, costs), numbers("times", times))
+    budget = np.array(
+        list(dict.fromkeys(float(f"{one:.12g}") for one in np.sort(multiples.ravel())))
+    )
+    others = extras_of(asked.law, extras, len(budget))
+    budgets = Budgets(budget, stated.rule, others, stated.max_params)
+    now, twice = budgets.solve(asked.law), budgets._replace(C=2 * budget).solve(asked.law)
+    require_finite(now, budgets)
+    middle = {
+        name: np.median(values.reshape(-1, len(budget)), axis=0)
+        for name, values in (("N", now.N), ("D", now.D))
+    }
+    places = {"C": cost(stated.training, middle["N"], middle["D"]), **middle}
+    far = reach("budgets", places, asked.counted(stated.training))
+    with np.errstate(divide="ignore"):
+        price = np.where(now.slope < 0, -budget / now.slope, np.inf)
+    return BudgetReturns(
+        C=budget,
+        L=now.L,
+        doubling=now.L - twice.L,
+        price=price,
+        costs=costs,
+        remarks=[
+            *(Note("counting", text) for text in stated.caveats(asked, middle["N"])),
+            *(Note("beyond_runs", text) for text in far.messages),
+        ],
+        provenance=stated.record(asked, extras),
+    )

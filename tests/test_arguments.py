@@ -1,0 +1,38 @@
+"""Amounts as people type them."""
+
+import pytest
+
+from scalingfit._arguments import measured, suffixed
+from scalingfit._errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "unit"),
+    [
+        ("1e24", 1e24, ""),
+        ("5.76e23 FLOP", 5.76e23, "FLOP"),
+        ("70B", 70e9, ""),
+        ("1.4 t", 1.4e12, ""),
+        ("5000h", 5000.0, "h"),
+        ("2M GPU-hours", 2e6, "h"),
+        ("$2M", 2e6, "$"),
+        ("$ 750k", 750e3, "$"),
+        ("10PFd", 10.0, "PFd"),
+        ("3640 PF-days", 3640.0, "PFd"),
+        ("1_000", 1000.0, ""),
+    ],
+)
+def test_amounts_and_their_units(text: str, amount: float, unit: str) -> None:
+    assert measured("C", text) == (pytest.approx(amount, rel=1e-15), unit)
+
+
+@pytest.mark.parametrize("text", ["", "x", "1e", "70Q", "$5h", "nan", "inf", "1e24e", "1 2"])
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="is no amount"):
+        measured("C", text)
+
+
+def test_a_plain_number_has_no_unit() -> None:
+    assert suffixed("N", "7B") == 7e9
+    with pytest.raises(InputError, match=r"'5h' is in h"):
+        suffixed("N", "5h")
