@@ -410,6 +410,11 @@ class Law(abc.ABC):
         """Append `axes` axes of length one to every leaf, to broadcast draws against inputs."""
         return expanded(self, axes)
 
+    def take(self, places: Any) -> Self:
+        """Some of the draws, by their places among all of them, in one axis."""
+        taken: Self = jax.tree.map(lambda leaf: np.ravel(leaf)[places], self)
+        return taken
+
 
 def expanded[Tree](tree: Tree, axes: int) -> Tree:
     """A law or a noise model with `axes` axes of length one appended to every leaf."""

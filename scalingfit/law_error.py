@@ -31,12 +31,13 @@ import numpyro.distributions as dist
 from jax import Array
 from numpy.typing import NDArray
 from numpyro.distributions import Distribution
-from scipy.linalg import solve_triangular
+from scipy.linalg import cho_factor, cho_solve
 from scipy.special import ndtri
 
 from scalingfit.declare import Law, Parameter, expanded
 
 __all__ = [
+    "LAW_ERROR",
     "MOST_LANDMARKS",
     "ErrorDraws",
     "Landmarks",
@@ -95,6 +96,10 @@ class LawError:
         """The declared parameters by name: the scale, where the law is not exact."""
         unit = "relative to the loss" if on_log else "in units of the loss"
         return {"tau": Parameter(f"scale of the law's error, {unit}", self.tau(on_log))}
+
+
+LAW_ERROR = LawError()
+"""Where nothing else is said."""
 
 
 def _by_length(squared: Any, xp: ModuleType) -> Any:
@@ -191,7 +196,7 @@ class ErrorDraws:
     @classmethod
     def given(
         cls,
-        known: Landmarks,
+        landmarks: Floats,
         errors: Floats,
         tau: Floats,
         runs: Floats,
@@ -203,7 +208,7 @@ class ErrorDraws:
 
         Parameters
         ----------
-        known : Landmarks
+        landmarks : array, shape (landmark, input)
         errors : array, shape (chain, draw, landmark)
             At the landmarks.
         tau : array, shape (chain, draw)
@@ -217,18 +222,33 @@ class ErrorDraws:
         frequencies, scale = _spectrum(runs.shape[1])
         normal = np.random.default_rng(seed).standard_normal((len(scale), 2, *tau.shape))
         amplitudes = tau * scale[:, None, None, None] * normal
-        phase = frequencies @ known.places.T
+        phase = frequencies @ landmarks.T
         waves = np.stack([np.cos(phase), np.sin(phase)], axis=1)
         left = np.moveaxis(errors, -1, 0) - np.tensordot(waves, amplitudes, ((0, 1), (0, 1)))
-        half = solve_triangular(known.own, left.reshape(len(left), -1), lower=True)
-        weights = solve_triangular(known.own, half, lower=True, trans=1)
-        ends = np.stack([runs.min(axis=0), runs.max(axis=0)])
-        weights = weights.reshape(-1, 1, *tau.shape)
-        return cls(known.places, weights, frequencies, amplitudes, ends, additive)
+        apart = ((landmarks[:, None] - landmarks) ** 2).sum(axis=-1)
+        weights = cho_solve(cho_factor(_by_length(apart, np)), left.reshape(len(left), -1))
+        # Few sizes, so few compiled programs.
+        spare = [(0, -len(landmarks) % 16), (0, 0)]
+        return cls(
+            landmarks=np.pad(landmarks, spare),
+            weights=np.pad(weights, spare).reshape(-1, 1, *tau.shape),
+            frequencies=frequencies,
+            amplitudes=amplitudes,
+            runs=np.stack([runs.min(axis=0), runs.max(axis=0)]),
+            additive=additive,
+        )
 
     def expand(self, axes: int) -> ErrorDraws:
         """Append `axes` axes of length one to the draws, to broadcast them against inputs."""
         weights, amplitudes = expanded((self.weights, self.amplitudes), axes)
+        return dataclasses.replace(self, weights=weights, amplitudes=amplitudes)
+
+    def take(self, places: Any) -> ErrorDraws:
+        """Some of the draws, by their places among all of them, in one axis."""
+        weights, amplitudes = (
+            np.reshape(each, (*each.shape[:2], -1))[..., places]
+            for each in (self.weights, self.amplitudes)
+        )
         return dataclasses.replace(self, weights=weights, amplitudes=amplitudes)
 
     def at(self, *inputs: Any) -> Array:
@@ -282,11 +302,11 @@ def _wave(phase: Any) -> tuple[Array, Array]:
     """
     quarter = 0.25 * (phase - 2 * np.pi * jnp.round(phase / (2 * np.pi)))
     squared = quarter**2
-    cosine, sine = (
-        functools.reduce(lambda total, term: 1 - total * squared / (term * (term - 1)), terms, 1.0)
-        for terms in (range(16, 0, -2), range(17, 1, -2))
-    )
-    sine *= quarter
+    cosine = sine = jnp.ones_like(quarter)
+    for term in range(16, 0, -2):
+        cosine = 1 - cosine * squared / (term * (term - 1))
+        sine = 1 - sine * squared / (term * (term + 1))
+    sine = sine * quarter
     for _ in range(2):
         cosine, sine = 1 - 2 * sine**2, 2 * sine * cosine
     return cosine, sine
@@ -346,7 +366,8 @@ def law_with_error(law: Law, error: ErrorDraws) -> Law:
         Of a class derived from the law's, so that whatever asks a law for its inputs, its size or
         its loss can be given it. `exact` is the law without its error, and so are its parameters.
     """
-    return _class_of(type(law))(**law.values(), error=error)
+    made: Any = _class_of(type(law))
+    return made(**law.values(), error=error)  # type: ignore[no-any-return]
 
 
 @functools.cache
@@ -382,6 +403,9 @@ class _WithError:
 
     def expand(self, axes: int) -> Law:
         return law_with_error(self.exact.expand(axes), self.error.expand(axes))
+
+    def take(self, places: Any) -> Law:
+        return law_with_error(self.exact.take(places), self.error.take(places))
 
     def loss(self, *given: Any, **named: Any) -> Any:
         inputs = dict(zip(self.inputs(), given, strict=False)) | named

@@ -20,6 +20,7 @@ from scalingfit.allocation.plans import Plan, plans_of
 from scalingfit.allocation.question import Subject, cost, reach, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
+from scalingfit.allocation.window import at_window
 from scalingfit.allocation.worth import Budgets, Risk, best_size, require_finite, worth
 from scalingfit.result import Note
 
@@ -216,6 +217,10 @@ def _edges(C: FloatArray, optimum: Optimum) -> list[Note]:
         for flags, what in ((optimum.lowest, "smallest"), (optimum.highest, "largest"))
         for budget, part in zip(C, share(flags), strict=True)
         if part > 0
+    ] + [
+        Note("window", said, f"{quantity('C', budget)} FLOP")
+        for budget, said in zip(C, map(at_window, share(optimum.beyond)), strict=True)
+        if said
     ]
 
 

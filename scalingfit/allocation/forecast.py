@@ -14,7 +14,7 @@ from scalingfit._arguments import numbers, unknown_inputs
 from scalingfit._errors import InputError
 from scalingfit.allocation.answer import Answer, FloatArray
 from scalingfit.allocation.flops import Counting, SixND
-from scalingfit.allocation.question import Subject, answered, cost, reach, subject
+from scalingfit.allocation.question import Subject, answered, by_fit, cost, reach, subject
 from scalingfit.allocation.terms import Rule, terms
 from scalingfit.declare import Law
 from scalingfit.noise import Noise
@@ -88,8 +88,9 @@ def forecast(
     stated = terms(counting)
     points, derived = _complete(type(asked.law), _broadcast(inputs), stated.rule)
     with jax.enable_x64(True):
-        mean = _mean(asked.law, {name: points[name] for name in asked.law.inputs()})
-        draws = {"mean": np.asarray(mean)}
+        inputs_of = {name: points[name] for name in asked.law.inputs()}
+        mean = by_fit(asked, lambda law: np.asarray(_mean(law, inputs_of)))
+        draws = {"mean": mean}
         if asked.noise is not None:
             draws["new_run"] = np.asarray(_new_run(asked.noise, mean, jax.random.key(seed)))
 

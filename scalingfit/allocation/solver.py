@@ -21,6 +21,7 @@ from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import sizes
 from scalingfit.allocation.search import (
     EDGE,
+    Loss,
     basin,
     budget_loss,
     known_inputs,
@@ -107,7 +108,7 @@ def _solve(law: Law, C: Array, rule: Counting, extras: Any, max_params: Array) -
     near = log_c + STEP * jnp.arange(-1.0, 2.0).reshape(3, *(1,) * len(law.shape))
     first, last = smallest_log_n(law, extras), largest_log_n(rule, near, log_max_n)
     bottom, top = window(law, rule, extras, log_c, first, last)
-    loss = functools.partial(budget_loss, law, rule, extras)
+    loss: Loss = functools.partial(budget_loss, law, rule, extras)
     low, high = basin(loss, log_c, bottom, top[1])
     loss = between(law, rule, extras, near, low - STEP, high + STEP)
     x = lowest_point(loss, near, jnp.maximum(low - STEP, bottom), jnp.minimum(high + STEP, top))
@@ -127,9 +128,7 @@ def _solve(law: Law, C: Array, rule: Counting, extras: Any, max_params: Array) -
     numbers = jax.tree.map(lambda number: jnp.where(feasible, number, jnp.nan), numbers)
     lowest, highest = feasible & (x[1] < first + EDGE), feasible & (x[1] > last[1] - EDGE)
     at_end = feasible & ((x[1] < bottom + EDGE) | (x[1] > top[1] - EDGE))
-    return Optimum(
-        **numbers, lowest=lowest, highest=highest, beyond=at_end & ~lowest & ~highest
-    )
+    return Optimum(**numbers, lowest=lowest, highest=highest, beyond=at_end & ~lowest & ~highest)
 
 
 def _slope(values: Array) -> Array:

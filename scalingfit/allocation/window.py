@@ -18,14 +18,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from scalingfit._text import quantity
+from scalingfit.allocation.answer import FloatArray, share
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.roots import last_true
 from scalingfit.allocation.search import Loss, basin, budget_loss, lowest_point
 from scalingfit.declare import Law
 
-__all__ = ["between", "window"]
+__all__ = ["at_window", "between", "ends_of_window", "window"]
 
 DECADE = math.log(10.0)
+
+UNDETERMINED = 0.05
+"""Share of the draws at the ends of the window beyond which a 90 % interval may end there."""
 
 NODES = np.cos(np.pi * (np.arange(6) + 0.5) / 6)
 """Chebyshev's, of the polynomial that stands for an error between two points of a scan: a tenth of
@@ -43,7 +48,7 @@ def window(
         Expanded, so that its draws broadcast against budgets.
     rule, extras
         As of `budget_loss`.
-    log_c : array, shape (budget,)
+    log_c : array, shape (budget,), or (chain, draw, budget)
     first, last : array
         The smallest and the largest N that are possible.
     """
@@ -51,8 +56,9 @@ def window(
         return first, last
     exact = functools.partial(budget_loss, law.exact, rule, extras)
     own = lowest_point(exact, log_c, *basin(exact, log_c, first, last[1]))
-    draws = tuple(range(own.ndim - 1))
-    middle = jnp.median(own, axis=draws, keepdims=True)
+    # Where draws have budgets of their own, N* about as the square root of each.
+    usual = 0.5 * log_c
+    middle = jnp.median(own - usual, axis=tuple(range(own.ndim - 1)), keepdims=True) + usual
     low, high = _near_runs(law, rule, log_c, jnp.zeros_like(middle))
     empty = low > high
     low, high = jnp.where(empty, jnp.inf, low), jnp.where(empty, -jnp.inf, high)
@@ -60,11 +66,34 @@ def window(
     return jnp.maximum(first, low), jnp.minimum(last, high)
 
 
+def at_window(part: float) -> str:
+    """What to say where a share of the draws has N* at an end of the window; nothing where none."""
+    if not part > 0:
+        return ""
+    where = (
+        f"in {100 * part:.3g} % of the draws N* lies at an end of what was searched, a decade "
+        "about the runs and about the optimum of the law without its error"
+    )
+    return f"{where}: these runs do not determine it" if part > UNDETERMINED else where
+
+
+def ends_of_window(name: str, asked: FloatArray, beyond: Any) -> tuple[str, ...]:
+    """What `at_window` says of each question, behind what was asked.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for, such as C.
+    asked : array, shape (row,)
+    beyond : array of bool, shape (chain, draw, row)
+    """
+    said = zip(asked, map(at_window, share(beyond)), strict=True)
+    return tuple(f"{name} {quantity(name, row)}: {words}" for row, words in said if words)
+
+
 def _near_runs(law: Any, rule: Counting, log_c: Array, zero: Array) -> tuple[Array, Array]:
     """Log N along each budget within a decade of the least and the greatest N and D of the runs."""
-    least, greatest = (
-        dict(zip(law.inputs(), end * DECADE, strict=True)) for end in law.error.runs
-    )
+    least, greatest = (dict(zip(law.inputs(), end * DECADE, strict=True)) for end in law.error.runs)
     low = jnp.log(sum(jnp.exp(least[part]) for part in law.size)) - DECADE + zero
     high = jnp.log(sum(jnp.exp(greatest[part]) for part in law.size)) + DECADE + zero
     if "D" not in least:
@@ -79,9 +108,7 @@ def _near_runs(law: Any, rule: Counting, log_c: Array, zero: Array) -> tuple[Arr
     return leaves(greatest["D"] + DECADE), leaves(least["D"] - DECADE)
 
 
-def between(
-    law: Any, rule: Counting, extras: Any, log_c: Array, low: Array, high: Array
-) -> Loss:
+def between(law: Any, rule: Counting, extras: Any, log_c: Array, low: Array, high: Array) -> Loss:
     """The loss between two points of a scan, with the law's error as a polynomial.
 
     To look for a root takes dozens of values, of which each of an error is a long sum.

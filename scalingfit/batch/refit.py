@@ -21,11 +21,13 @@ from scalingfit.inference import (
     Model,
     Posterior,
     Settings,
+    build,
     check,
     checked,
     default_precision,
     workplaces,
 )
+from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.runs import Runs
 
 __all__ = ["refit"]
@@ -39,6 +41,7 @@ def refit(
     noise: Noises = None,
     priors: Mapping[str, Any] | None = None,
     *,
+    law_error: LawError | None = LAW_ERROR,
     method: str = "auto",
     draws: int = 500,
     chains: int = 4,
@@ -68,6 +71,8 @@ def refit(
         Every law is fitted with each; by default with its own.
     priors : mapping, optional
         As in `fit` where there is one law; by the law's name where there are several.
+    law_error : LawError, optional
+        As in `fit`.
     method : "auto" or "nuts"
         "auto" tries importance sampling first and NUTS where that does not suffice.
     draws, chains, warmup, seed, retries, precision, limits
@@ -112,7 +117,10 @@ def refit(
         chains=chains, draws=draws, warmup=warmup, method=method, retries=retries, seed=seed,
         precision=precision or default_precision(), limits=Limits() if limits is None else limits,
     ))  # fmt: skip
-    models = candidates(law, noise, _by_law(law, priors))
+    models = {
+        name: build(model.law, model.noise, model.priors, law_error)
+        for name, model in candidates(law, noise, _by_law(law, priors)).items()
+    }
     wanted, models_by_label, refused = _orders(_labelled(source), models, settings)
     unique = {order.identity: order for order in wanted.values()}
     kept = None if store is None else Store(store)

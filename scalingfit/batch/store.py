@@ -14,7 +14,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from scalingfit import __version__
 from scalingfit._errors import InputError
 from scalingfit._files import replacing
 from scalingfit.batch.tasks import Order
-from scalingfit.inference import Diagnosis, Draws, Posterior, Verdict
+from scalingfit.inference import Diagnosis, Draws, Evidence, Posterior, Verdict
 
 __all__ = ["Store"]
 
@@ -90,6 +90,10 @@ class Store:
         arrays = {name: np.stack([getattr(one, name) for one in sampled]) for name in STATS}
         for name in sampled[0].values:
             arrays[f"values.{name}"] = np.stack([one.values[name] for one in sampled])
+        errors = [one.errors for one in sampled if one.errors is not None]
+        if errors:
+            arrays["errors"] = _filled(errors)
+            arrays["landmarks"] = _filled([one.landmarks.T for one in sampled])
         for name in DIAGNOSES:
             arrays[f"diagnosis.{name}"] = np.stack(
                 [getattr(one.diagnosis, name) for one in sampled]
@@ -100,6 +104,7 @@ class Store:
                 "verdict": dataclasses.asdict(fit.verdict),
                 "provenance": dict(fit.provenance),
                 "record": fit.sampled.record,
+                "evidence": fit.sampled.evidence and dataclasses.asdict(fit.sampled.evidence),
             }
             for identity, fit in fits.items()
         ]
@@ -155,6 +160,18 @@ class Store:
             path.rename(path.with_name(f"{path.name}.damaged"))
 
 
+def _filled(arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Arrays of several lengths along their last axis as one: the shorter end in NaN."""
+    longest = max(array.shape[-1] for array in arrays)
+    none = [(0, 0)] * (arrays[0].ndim - 1)
+    return np.stack(
+        [
+            np.pad(array, [*none, (0, longest - array.shape[-1])], constant_values=np.nan)
+            for array in arrays
+        ]
+    )
+
+
 def _fits(chunk: Any, wanted: Mapping[str, Order]) -> dict[str, Posterior]:
     """The wanted fits of an open chunk."""
     index = json.loads(chunk["index"].tobytes())
@@ -171,11 +188,19 @@ def _fits(chunk: Any, wanted: Mapping[str, Order]) -> dict[str, Posterior]:
 def _posterior(arrays: Arrays, index: Mapping[str, Any], place: int, order: Order) -> Posterior:
     entry = index["fits"][place]
     stats: dict[str, Any] = {name: arrays[name][place] for name in STATS}
+    evidence, errors, landmarks = entry["evidence"], None, None
+    if "errors" in arrays:
+        landmarks = arrays["landmarks"][place].T
+        landmarks = landmarks[np.isfinite(landmarks).all(axis=1)]
+        errors = arrays["errors"][place][..., : len(landmarks)]
     sampled = Draws(
         values={name: arrays[f"values.{name}"][place] for name in index["sites"]},
         **stats,
         diagnosis=Diagnosis(**{name: arrays[f"diagnosis.{name}"][place] for name in DIAGNOSES}),
         record=entry["record"],
+        errors=errors,
+        landmarks=landmarks,
+        evidence=evidence and Evidence(**evidence),
     )
     law, noise = order.model.complete_arrays(sampled.values)
     return Posterior(

@@ -76,7 +76,8 @@ class Bridge:
             self._log_ratio(self.proposed, at_proposed),
         )
         constant = _fixed_point(*ratios)
-        error = _error(*(ratio - constant for ratio in ratios), self.weighed.shape[:2])
+        at_draws, at_proposal = (ratio - constant for ratio in ratios)
+        error = _error(at_draws, at_proposal, self.weighed.shape[:2])
         return Evidence(log=float(constant), error=error)
 
     def _log_ratio(self, points: Floats, density: Floats) -> Floats:

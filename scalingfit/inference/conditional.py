@@ -78,14 +78,15 @@ class Conditional:
         return tau * scaled, density
 
     def absorbed(self, ratio: Any) -> Array:
-        """The share of what runs tell along each coefficient that the error may take up, (feature,).
+        """How much the error takes up of what runs tell along each coefficient, (feature,).
 
         Parameters
         ----------
         ratio : scalar
             Scale of the error over that of the scatter.
         """
-        return ratio**2 / (1 + ratio**2 * self.strength)
+        share: Array = ratio**2 / (1 + ratio**2 * self.strength)
+        return share
 
 
 @jax.tree_util.register_dataclass
@@ -115,8 +116,17 @@ class Funnel:
     taken: Any
 
     @classmethod
-    def nowhere(cls, fits: int, runs: int, features: int, directions: int, real: Any) -> Funnel:
-        """Of the shapes and types of many fits', and of no use."""
+    def nowhere(cls, shape: tuple[int, ...], directions: int, real: Any) -> Funnel:
+        """Of the shapes and types of many fits', and of no use.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of the features: (fit, run, feature).
+        directions : int
+        real : dtype
+        """
+        fits, runs, features = shape
         none = functools.partial(jnp.zeros, dtype=real)
         conditional = Conditional(
             weight=none((fits, runs)),

@@ -141,7 +141,7 @@ class Coordinates:
 
     @functools.cached_property
     def declared(self) -> dict[str, Parameter]:
-        """The parameters by name: of the law, of the noise, and of the law's error if it has one."""
+        """The parameters by name: of the law, of the noise, and of the law's error."""
         own = self.law.parameters() | self.noise.parameters()
         return own | (self.error.parameters(self.noise.on_log) if self.error else {})
 

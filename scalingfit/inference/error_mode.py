@@ -13,7 +13,7 @@ from scalingfit.inference.model import Data, Model, weights
 __all__ = ["find_error_mode"]
 
 LEAST = 0.05  # precision by the priors along a direction, at the mode
-TURNS = 4  # of climbing with given weights of the runs, and weighing the runs anew
+TURNS = 10  # of climbing with given weights of the runs, and weighing the runs anew
 
 
 def find_error_mode(model: Model, exact: Array, data: Data) -> Whitening:
@@ -34,6 +34,7 @@ def find_error_mode(model: Model, exact: Array, data: Data) -> Whitening:
     """
     features = jnp.asarray(data.features)
     still = jnp.zeros(features.shape[1], exact.dtype)
+    assert model.error is not None
     median = jnp.asarray(model.error.tau(model.noise.on_log).loc, exact.dtype)
     start = jnp.append(exact, median)
 
@@ -68,7 +69,7 @@ def find_error_mode(model: Model, exact: Array, data: Data) -> Whitening:
         z = jnp.concatenate([place, top.place[-1:], still])
         return model.located(z, data, exact_law)[1]
 
-    sigma = model.located(jnp.append(top.place, still), data, conditional)[0].sigma
+    sigma = model.located(jnp.append(top.place, still), data, conditional)[0].sigma  # type: ignore[attr-defined]
     factor, funnel = _funnel(top, conditional, sigma, jax.jacfwd(location)(top.place[:-1]))
     return Whitening(
         mode=top.place,

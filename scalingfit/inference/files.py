@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "STATS", "prior_text", "save", "to_arviz"]
 
-FORMAT = 2
+FORMAT = 3
 STATS = {  # our names and ArviZ's
     "log_density": "lp",
     "energy": "energy",
@@ -43,9 +43,15 @@ def to_arviz(posterior: Fitted) -> xr.DataTree:
     stats = {theirs: getattr(sampled, ours) for ours, theirs in STATS.items()}
     steps = np.broadcast_to(sampled.step_size[:, None], sampled.energy.shape)
     per_run = {"L": posterior.log_likelihood()}
+    errors: dict[str, Any] = {}
+    if sampled.errors is not None and sampled.landmarks is not None:
+        errors["law_error"] = sampled.errors
+        places = zip(model.law.inputs(), sampled.landmarks.T, strict=True)
+        inputs |= {f"landmark_{name}": values for name, values in places}
+    along = {name: ["landmark" if name.startswith("landmark_") else "run"] for name in inputs}
     tree = arviz_base.from_dict(
         {
-            "posterior": posterior.draws,
+            "posterior": posterior.draws | errors,
             "prior": {name: value[None] for name, value in prior_values(model).items()},
             "posterior_predictive": {"L": posterior.predictive()},
             "log_likelihood": per_run,
@@ -53,7 +59,9 @@ def to_arviz(posterior: Fitted) -> xr.DataTree:
             "observed_data": {"L": np.asarray(runs["L"])},
             "constant_data": {**inputs, **labels, "row_number": np.asarray(runs.row_numbers)},
         },
-        dims={name: ["run"] for name in ("L", "row_number", *inputs, *labels)},
+        dims={name: ["run"] for name in ("L", "row_number", *labels)}
+        | along
+        | {"law_error": ["landmark"]},
         attrs={"/": _attributes(posterior)},
     )
     return tree
@@ -72,7 +80,7 @@ def save(posterior: Fitted, path: str | os.PathLike[str]) -> None:
 
 
 def _attributes(posterior: Fitted) -> dict[str, str]:
-    model = posterior.model
+    model, evidence = posterior.model, posterior.sampled.evidence
     priors = {name: prior_text(prior) for name, prior in model.priors.items()}
     record = {
         "format": FORMAT,
@@ -80,6 +88,7 @@ def _attributes(posterior: Fitted) -> dict[str, str]:
         "noise": model.noise.name,
         "formulas": [formula(model.law), formula(model.noise)],
         "priors": priors,
+        "law_error": None if model.error is None else dataclasses.asdict(model.error),
         "runs": posterior.runs.provenance,
         "labels": {
             name: values.tolist()
@@ -88,6 +97,11 @@ def _attributes(posterior: Fitted) -> dict[str, str]:
         },
         "verdict": dataclasses.asdict(posterior.verdict),
         "record": posterior.sampled.record,
+        "diagnosis": {
+            name: np.asarray(values).tolist()
+            for name, values in dataclasses.asdict(posterior.sampled.diagnosis).items()
+        },
+        "evidence": evidence and dataclasses.asdict(evidence),
         "provenance": dict(posterior.provenance),
     }
     return {"scalingfit": json.dumps(record, default=str)}

@@ -27,12 +27,10 @@ from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.programs import prior_values
 from scalingfit.inference.sampler import sample
 from scalingfit.inference.settings import Settings, checked, default_precision
-from scalingfit.law_error import LawError
+from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs
-
-LAW_ERROR = LawError()
 
 __all__ = ["check", "fit", "posterior_of", "prior_predictive", "require_rows"]
 
@@ -272,6 +270,7 @@ def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> d
         "limits": dataclasses.asdict(settings.limits),
         "sampler": {**draws.record, "leapfrogs_per_draw": float(draws.leapfrogs.mean())},
         "priors": model.describe_priors(),
+        "law_error": None if model.error is None else dataclasses.asdict(model.error),
         "data": {"digest": runs.digest, "rows": len(runs)},
     }
 

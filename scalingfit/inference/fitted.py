@@ -17,7 +17,7 @@ from scalingfit.declare import Law
 from scalingfit.inference.diagnostics import Verdict
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Data, Model
-from scalingfit.inference.programs import bucket, landmarks_of, pack, places_of
+from scalingfit.inference.programs import bucket, pack, places_of
 from scalingfit.law_error import ErrorDraws, law_with_error
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
@@ -62,17 +62,18 @@ class Fitted:
 
     @functools.cached_property
     def law_with_error(self) -> Law:
-        """The law's draws, each with its error: functions of the inputs. The law, if it is exact."""
-        errors, runs = self.sampled.errors, self.runs.used()
-        if errors is None:
+        """The law's draws, each with its error: functions of the inputs."""
+        sampled = self.sampled
+        if sampled.errors is None or sampled.landmarks is None:
             return self.law
-        places = places_of(self.model.law, runs)
-        additive = not self.model.noise.on_log
-        tau = self.sampled.values["tau"]
-        known = landmarks_of(self.model, runs)
-        return law_with_error(
-            self.law, ErrorDraws.given(known, errors, tau, places, additive=additive)
+        error = ErrorDraws.given(
+            sampled.landmarks,
+            sampled.errors,
+            sampled.values["tau"],
+            places_of(self.model.law, self.runs.used()),
+            additive=not self.model.noise.on_log,
         )
+        return law_with_error(self.law, error)
 
     def log_likelihood(self) -> Floats:
         """Log density of every observed loss, shape (chain, draw, run)."""
@@ -96,7 +97,9 @@ class Fitted:
         rows = len(self.runs)
         with jax.enable_x64(True):
             data = pack(self.model, self.runs, bucket(rows), "float64")
-            law, noise = jax.tree.map(jnp.asarray, (self.law_with_error.expand(1), self.noise.expand(1)))
+            law, noise = jax.tree.map(
+                jnp.asarray, (self.law_with_error.expand(1), self.noise.expand(1))
+            )
             return np.asarray(function(law, noise, data))[..., :rows]
 
 

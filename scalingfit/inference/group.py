@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -30,6 +30,7 @@ from scalingfit.inference.programs import (
 )
 from scalingfit.inference.schedule import SampledChains, compile_ahead, sample_chains
 from scalingfit.inference.settings import Settings
+from scalingfit.law_error import Landmarks
 from scalingfit.runs import Runs
 
 __all__ = ["Draws", "Group"]
@@ -55,6 +56,10 @@ class Draws:
         curvature was repaired, whether the Laplace shape was replaced, leapfrogs of all phases.
     errors : array, shape (chain, draw, landmark), or None
         Of the law, at the landmarks of the table; None where it is exact.
+    landmarks : array, shape (landmark, input), or None
+        Decimal logarithms of the law's inputs there.
+    evidence : Evidence or None
+        The log marginal likelihood of the runs, where it was found.
     """
 
     values: dict[str, Floats]
@@ -67,6 +72,8 @@ class Draws:
     diagnosis: Diagnosis
     record: dict[str, Any]
     errors: Floats | None = None
+    landmarks: Floats | None = None
+    evidence: Evidence | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,7 +175,8 @@ class Group:
         values = {
             name: np.asarray(found[name], np.float64)[: self.count] for name in self.model.sites
         }
-        errors = self._errors(found)
+        coefficients = found.get("law_error", [None] * self.count)
+        errors = [self._errors(fit, coefficients[fit]) for fit in range(self.count)]
         rows = made.rows[: self.count].astype(np.float64)
         diverging = rows[..., row.diverging] > 0
         stacked = np.stack([values[name] for name in self.model.sites], axis=1)
@@ -190,6 +198,7 @@ class Group:
                     "leapfrogs": int(made.leapfrogs[fit]),
                 },
                 errors=errors[fit],
+                landmarks=self._landmarks(fit).places if self.model.error else None,
             )
             for fit in range(self.count)
         ]
@@ -199,19 +208,25 @@ class Group:
         made, dim = self.chains, self.chains.white.dim
         rows = made.rows[: self.count].astype(np.float64)
         spawned = [generator.spawn(1)[0] for generator in self.generators[: self.count]]
-        bridges = [Bridge.between(fit[..., :dim], rng) for fit, rng in zip(rows, spawned, strict=True)]
+        bridges = [
+            Bridge.between(fit[..., :dim], rng) for fit, rng in zip(rows, spawned, strict=True)
+        ]
         proposed = np.stack([bridge.proposed for bridge in bridges])
         alike = jax.tree.map(
             lambda leaf: np.stack([leaf] * self.count), Proposal.laplace(self.model.dim)
         )
         heights = self._weighed(made.white, proposed, alike)[2]
         at_draws = rows[:, :, 1::2, nuts.Row.log_density].reshape(self.count, -1)
-        volume = np.linalg.slogdet(np.asarray(made.white.factor, np.float64))[1]
+        found = map(Bridge.evidence, bridges, at_draws, heights)
         return [
-            Evidence(found.log + float(volume[fit]), found.error)
-            for fit, bridge in enumerate(bridges)
-            if (found := bridge.evidence(at_draws[fit], heights[fit]))
+            Evidence(one.log + volume, one.error)
+            for one, volume in zip(found, self._volume(made.white), strict=False)
         ]
+
+    def _volume(self, white: Whitening) -> list[float]:
+        """Log of the volume of a unit of each fit's whitened coordinates."""
+        found: list[float] = np.linalg.slogdet(np.asarray(white.factor, np.float64))[1].tolist()
+        return found
 
     def _diagnoses(
         self,
@@ -230,27 +245,31 @@ class Group:
             if error is not None
         ]
 
-    def _errors(self, found: Mapping[str, Any]) -> list[Floats | None]:
-        """Errors at the landmarks of each table, from the coefficients of features."""
-        if self.model.error is None:
-            return [None] * self.count
-        coefficients = np.asarray(found["law_error"], np.float64)
-        own = [landmarks_of(self.model, runs.used()).own for runs in self.tables[: self.count]]
-        return [
-            coefficients[fit][..., : len(factor)] @ factor.T for fit, factor in enumerate(own)
-        ]
+    def _errors(self, fit: int, coefficients: Any) -> Floats | None:
+        """Errors of a fit's draws at the landmarks, from the coefficients of features."""
+        if coefficients is None:
+            return None
+        own = self._landmarks(fit).own
+        found: Floats = np.asarray(coefficients, np.float64)[..., : len(own)] @ own.T
+        return found
+
+    def _landmarks(self, fit: int) -> Landmarks:
+        return landmarks_of(self.model, self.tables[fit].used())
 
     def by_importance(self) -> list[Draws]:
         """Sample by importance from the Laplace fit; what fails is judged so, and sampled again."""
+
         def evaluate(places: Floats, proposal: Proposal) -> Any:
             return self._weighed(self.white, places, proposal)
 
         settings, generators = self.settings, self.generators[: self.count]
-        shape, sites = (settings.chains, settings.draws), len(self.model.sites)
+        shape, sites = (settings.chains, settings.draws), len(self.model.judged)
         made = []
         ess, kept = settings.limits.ess, math.prod(shape)
         needed = ess / (1 - ess / kept)  # so that draws chosen by weight are worth `ess` (`worth`)
-        weighted = weigh(evaluate, self.model.dim, generators, needed)
+        errors = self.white.dim - self.model.dim
+        weighted = weigh(evaluate, self.model.dim, generators, needed, errors)
+        volume = self._volume(self.white)
         for fit, (one, generator) in enumerate(zip(weighted, generators, strict=True)):
             values, log_density = one.resample(generator, shape)
             worth = one.worth(kept) if one.sure else np.nan
@@ -264,6 +283,9 @@ class Group:
                     diverging=np.broadcast_to(np.False_, shape),
                     step_size=np.full(shape[0], np.nan),
                     diagnosis=Diagnosis.of_weights(worth, sites, shape[0]),
+                    errors=self._errors(fit, values.get("law_error")),
+                    landmarks=self._landmarks(fit).places if self.model.error else None,
+                    evidence=Evidence(one.log_evidence + volume[fit], one.ess**-0.5),
                     record=self._record(fit)
                     | {"method": "importance", "khat": one.khat, "importance_ess": worth},
                 )

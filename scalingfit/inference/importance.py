@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
+from scipy.special import gammaln, logsumexp
 
 __all__ = [
     "BLOCK",
@@ -61,6 +62,8 @@ class Weighted:
         Smoothed and normalised.
     khat, ess : float
         Pareto shape of the raw weights, and one over the sum of squared weights.
+    log_evidence : float
+        Log of the integral of the density over whitened coordinates.
     sure : bool
         Whether the draws can stand for the posterior.
     """
@@ -71,6 +74,7 @@ class Weighted:
     weight: Floats
     khat: float
     ess: float
+    log_evidence: float
     sure: bool = False
 
     def passes(self, ess: float) -> bool:
@@ -122,12 +126,13 @@ class Proposal:
         return cls(np.zeros((CENTRES, dim)), np.eye(dim), np.array(1, np.int32))
 
     @classmethod
-    def around(cls, weighted: Weighted, rng: np.random.Generator) -> Proposal:
+    def around(cls, weighted: Weighted, rng: np.random.Generator, dim: int) -> Proposal:
         """Around draws chosen by weight, of a share of the weighted covariance."""
-        offset = weighted.position - weighted.weight @ weighted.position
+        position = weighted.position[:, :dim]
+        offset = position - weighted.weight @ position
         covariance = (offset * weighted.weight[:, None]).T @ offset
         factor = WIDTH * np.linalg.cholesky(covariance + 1e-3 * np.eye(offset.shape[1]))
-        chosen = weighted.position[weighted.choose(rng, CENTRES)]
+        chosen = position[weighted.choose(rng, CENTRES)]
         return cls(np.linalg.solve(factor, chosen.T).T, factor, np.array(CENTRES, np.int32))
 
     def draw(self, rng: np.random.Generator, count: int, errors: int = 0) -> Floats:
@@ -137,6 +142,15 @@ class Proposal:
         centres = np.repeat(self.centres, count // CENTRES, axis=0)
         own = np.asarray(centres + normal * stretch[:, None])
         return np.hstack([own, rng.standard_normal((count, errors))]) if errors else own
+
+    def log_constant(self, errors: int = 0) -> float:
+        """Log of what the density that `placed` gives is short of."""
+        dim = self.factor.shape[-1]
+        student = (
+            gammaln(0.5 * (TAIL + dim)) - gammaln(0.5 * TAIL) - 0.5 * dim * np.log(TAIL * np.pi)
+        )
+        scale = np.linalg.slogdet(self.factor)[1] + np.log(self.components)
+        return float(student - scale - 0.5 * errors * np.log(2 * np.pi))
 
     def placed(self, places: Array) -> tuple[Array, Array]:
         """What `draw` returned as whitened positions, and the log density of drawing each.
@@ -165,6 +179,7 @@ def weigh(
     dim: int,
     generators: list[np.random.Generator],
     ess: float,
+    errors: int = 0,
 ) -> list[Weighted]:
     """Importance draws of every fit, from the round that made sure of them, or from the last.
 
@@ -179,6 +194,8 @@ def weigh(
         One a fit.
     ess : float
         Least effective sample size that passes.
+    errors : int
+        Coordinates of the law's error, behind the others.
     """
     fits = range(len(generators))
     proposals = [Proposal.laplace(dim)] * len(fits)
@@ -187,29 +204,35 @@ def weigh(
         unsure = [i for i in fits if i not in made or not made[i].sure]
         if not unsure:
             break
-        places = np.zeros((len(fits), count, dim))
+        places = np.zeros((len(fits), count, dim + errors))
         for i in unsure:
-            places[i] = proposals[i].draw(generators[i], count)
+            places[i] = proposals[i].draw(generators[i], count, errors)
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *proposals)
         made_of = evaluate(places, stacked)
         for i in unsure:
-            found = _weighted(*jax.tree.map(operator.itemgetter(i), made_of))
+            constant = proposals[i].log_constant(errors)
+            of_fit = jax.tree.map(operator.itemgetter(i), made_of)
+            found = _weighted(of_fit, constant)
             again = found.ess >= NORMAL * count or (i in made and made[i].passes(ess))
             made[i] = dataclasses.replace(found, sure=again and found.passes(ess))
             if not made[i].sure and found.ess >= KNOWN:
-                proposals[i] = Proposal.around(found, generators[i])
+                proposals[i] = Proposal.around(found, generators[i], dim)
     return [made[i] for i in fits]
 
 
 def _weighted(
-    position: Floats, values: dict[str, Floats], log_density: Floats, log_weight: Floats
+    evaluated: tuple[Floats, dict[str, Floats], Floats, Floats], log_constant: float
 ) -> Weighted:
+    position, values, log_density, log_weight = evaluated
     usable = np.isfinite(log_weight)
     if usable.mean() < 0.5:
         equal = np.full(len(log_weight), 1 / len(log_weight))
-        return Weighted(position, values, log_density, equal, np.nan, np.nan)
-    weight, khat = smooth(np.where(usable, log_weight, -np.inf))
-    return Weighted(position, values, log_density, weight, khat, float(1 / np.sum(weight**2)))
+        return Weighted(position, values, log_density, equal, np.nan, np.nan, np.nan)
+    log_weight = np.where(usable, log_weight, -np.inf)
+    evidence = float(logsumexp(log_weight)) - math.log(len(log_weight)) - log_constant
+    weight, khat = smooth(log_weight)
+    ess = float(1 / np.sum(weight**2))
+    return Weighted(position, values, log_density, weight, khat, ess, evidence)
 
 
 def smooth(log_weight: Floats) -> tuple[Floats, float]:

@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from scalingfit._errors import InputError
 from scalingfit.catalog import law as find_law
 from scalingfit.declare import Law
+from scalingfit.inference.bridge import Evidence
 from scalingfit.inference.build import build
-from scalingfit.inference.diagnostics import Diagnosis, Verdict, diagnose
+from scalingfit.inference.diagnostics import Diagnosis, Verdict
 from scalingfit.inference.files import FORMAT, STATS, prior_text
 from scalingfit.inference.formula import formula
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Model, Prior
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.priors import parse_prior
+from scalingfit.law_error import LawError
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs
@@ -82,7 +84,8 @@ def load(
         )
     given = {name: _read_prior(text, name, priors) for name, text in attributes["priors"].items()}
     chosen = law or find_law(attributes["law"]), noise or find_noise(attributes["noise"])
-    model = build(*chosen, given)
+    error = attributes["law_error"]
+    model = build(*chosen, given, None if error is None else LawError(**error))
     _require_formulas(os.fspath(path), model, attributes)
     return _restore(tree, attributes, model)
 
@@ -109,10 +112,12 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
     completed = model.complete_arrays(values)
     constant = _arrays(tree, "constant_data")
     rows = constant.pop("row_number")
+    places = [constant.pop(f"landmark_{name}", None) for name in model.law.inputs()]
     labels = {
         n.removeprefix("label_"): constant.pop(n) for n in list(constant) if n.startswith("label_")
     }
     labels |= attributes["labels"]
+    evidence = attributes["evidence"]
     runs = Runs.from_columns(
         {**constant, **_arrays(tree, "observed_data")},
         labels=labels,
@@ -131,18 +136,13 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
             values=values,
             **stats,
             step_size=kept["step_size"][:, 0],
-            diagnosis=_diagnosis(values, stats, attributes["record"]),
+            diagnosis=Diagnosis(**{n: np.asarray(v) for n, v in attributes["diagnosis"].items()}),
             record=attributes["record"],
+            errors=draws.get("law_error"),
+            landmarks=None if model.error is None else np.stack(places, axis=1),
+            evidence=evidence and Evidence(**evidence),
         ),
     )
-
-
-def _diagnosis(
-    values: Mapping[str, NDArray[Any]], stats: Mapping[str, Any], record: Mapping[str, Any]
-) -> Diagnosis:
-    if record["method"] == "importance":  # draws hold repeats: only the weights knew their worth
-        return Diagnosis.of_weights(record["importance_ess"], len(values), len(stats["energy"]))
-    return diagnose(np.stack(list(values.values())), stats["energy"], stats["diverging"])
 
 
 def _arrays(tree: xr.DataTree, group: str) -> dict[str, NDArray[Any]]:

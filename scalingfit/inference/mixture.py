@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, override
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import logit, logsumexp
 
 from scalingfit.inference.bridge import Evidence
 from scalingfit.inference.build import without_error
@@ -51,7 +51,7 @@ class _ErrorGroup(Group):
     """As its base, of a law with an error: its modes are sought from those of the exact law."""
 
     def __init__(self, model: Model, settings: Settings, exact: Group) -> None:
-        acceptance = 1 - (1 - ACCEPTANCE) / 4**exact.attempt
+        acceptance = 1 - (1 - ACCEPTANCE) / 2**exact.attempt
         aimed = dataclasses.replace(settings, acceptance=acceptance)
         super().__init__(model, exact.tables[: exact.count], aimed, exact.attempt)
         self.exact = exact
@@ -87,15 +87,29 @@ class Mixture:
 
     def by_nuts(self) -> list[Draws]:
         """Sample by NUTS."""
-        error, behind = self.error.by_nuts(), self._behind()
-        if np.all(behind > NEGLIGIBLE):
-            return [_alone(draws) for draws in error]
-        exact = self.exact.by_nuts()
-        parts = zip(exact, error, self.exact.evidence(), self.error.evidence(), strict=True)
+        return self._mixed(lambda group: _with_evidence(group.by_nuts(), group.evidence()))
+
+    def by_importance(self) -> list[Draws]:
+        """Sample by importance; not surely, where the two ways of weighing the runs disagree."""
+        agreeing = np.asarray(self.error.white.agreeing) == 1
+
+        def sample(group: Group) -> list[Draws]:
+            made = zip(group.by_importance(), agreeing, strict=False)
+            return [draws if sure else _worth(draws, np.nan) for draws, sure in made]
+
+        return self._mixed(sample)
+
+    def _mixed(self, sample: Callable[[Group], list[Draws]]) -> list[Draws]:
+        """The draws of both, mixed; those with an error alone, where the exact law is far behind."""
+        behind, error = self._behind(), sample(self.error)
+        far = behind > NEGLIGIBLE
+        exact = error if np.all(far) else sample(self.exact)
         generators = [generator.spawn(1)[0] for generator in self.error.generators]
         return [
-            _alone(part[1]) if far > NEGLIGIBLE else _mixed(*part, self.prior, generator)
-            for part, far, generator in zip(parts, behind, generators, strict=False)
+            dataclasses.replace(draws, record=draws.record | {"exact": 0.0})
+            if alone
+            else _mixed(other, draws, self.prior, generator)
+            for other, draws, alone, generator in zip(exact, error, far, generators, strict=False)
         ]
 
     def _behind(self) -> Floats:
@@ -110,51 +124,62 @@ class Mixture:
         return behind[: self.exact.count]
 
 
-def _alone(draws: Draws) -> Draws:
-    return dataclasses.replace(draws, record=draws.record | {"exact": 0.0})
+def _with_evidence(fits: Sequence[Draws], evidence: Sequence[Evidence]) -> list[Draws]:
+    pairs = zip(fits, evidence, strict=True)
+    return [dataclasses.replace(draws, evidence=found) for draws, found in pairs]
 
 
-def _mixed(
-    exact: Draws,
-    error: Draws,
-    exact_evidence: Evidence,
-    error_evidence: Evidence,
-    prior: float,
-    rng: np.random.Generator,
-) -> Draws:
+def _mixed(exact: Draws, error: Draws, prior: float, rng: np.random.Generator) -> Draws:
     """Draws of the mixture: in every chain the same number of each part, at random places.
 
     Chains keep their order, so that diagnostics see how each part moves.
     """
-    ahead = exact_evidence.log - error_evidence.log
-    probability = float(expit(logit(prior) + ahead))
+    assert exact.evidence is not None
+    assert error.evidence is not None
+    assert error.errors is not None
+    logs = np.add(np.log([prior, 1 - prior]), [exact.evidence.log, error.evidence.log])
+    shares = np.exp(logs - logsumexp(logs))
     chains, draws = error.energy.shape
-    count = 0 if np.isnan(probability) else round(probability * draws)
+    count = 0 if np.isnan(shares[0]) else round(shares[0] * draws)
     chosen = rng.permuted(np.tile(np.arange(draws) < count, (chains, 1)), axis=1)
 
     def mix(name: str) -> Any:
         return np.where(chosen, getattr(exact, name), getattr(error, name))
 
-    assert error.errors is not None
     mixed = dataclasses.replace(
         error,
         values={
             name: np.where(chosen, exact.values.get(name, 0.0), values)
             for name, values in error.values.items()
         },
-        **{name: mix(name) for name in ("log_density", "energy", "acceptance", "leapfrogs")},
+        log_density=mix("log_density"),
+        energy=mix("energy"),
+        acceptance=mix("acceptance"),
+        leapfrogs=mix("leapfrogs"),
         diverging=mix("diverging"),
         errors=np.where(chosen[..., None], 0.0, error.errors),
-        record=error.record
-        | {
-            "exact": probability,
-            "log_evidence": [exact_evidence.log, error_evidence.log],
-            "log_evidence_error": [exact_evidence.error, error_evidence.error],
-        },
+        evidence=Evidence(
+            log=float(logsumexp(logs)),
+            error=float(np.hypot(*shares * [exact.evidence.error, error.evidence.error])),
+        ),
+        record=error.record | {"exact": float(shares[0])},
     )
-    parts = [(probability, exact.diagnosis), (1 - probability, error.diagnosis)]
-    used = [diagnosis for share, diagnosis in parts if not share <= RARE]
-    return dataclasses.replace(mixed, diagnosis=_diagnosed(mixed, used))
+    parts = [
+        (share, part)
+        for share, part in zip(shares, (exact, error), strict=True)
+        if not share <= RARE
+    ]
+    if error.record["method"] == "importance":
+        return _worth(mixed, sum(share * part.record["importance_ess"] for share, part in parts))
+    diagnosis = _diagnosed(mixed, [part.diagnosis for _, part in parts])
+    return dataclasses.replace(mixed, diagnosis=diagnosis)
+
+
+def _worth(draws: Draws, worth: float) -> Draws:
+    """Importance draws whose effective number is another."""
+    diagnosis = Diagnosis.of_weights(worth, len(draws.diagnosis.rhat), len(draws.energy))
+    record = draws.record | {"importance_ess": worth}
+    return dataclasses.replace(draws, diagnosis=diagnosis, record=record)
 
 
 def _diagnosed(mixed: Draws, parts: Sequence[Diagnosis]) -> Diagnosis:
@@ -177,6 +202,6 @@ def _diagnosed(mixed: Draws, parts: Sequence[Diagnosis]) -> Diagnosis:
     return dataclasses.replace(
         found,
         rhat=rhat,
-        e_bfmi=np.min([part.e_bfmi for part in parts], axis=0),
-        stuck=np.max([part.stuck for part in parts], axis=0),
+        e_bfmi=np.stack([part.e_bfmi for part in parts]).min(axis=0),
+        stuck=np.stack([part.stuck for part in parts]).max(axis=0),
     )

@@ -66,7 +66,7 @@ class Whitening:
             log_density=jnp.zeros(fits, real),
             agreeing=jnp.zeros(fits, real),
             repaired=jnp.zeros(fits, bool),
-            funnel=None if features is None else Funnel.nowhere(*features.shape, dim - 1, real),
+            funnel=None if features is None else Funnel.nowhere(features.shape, dim - 1, real),
         )
 
     @property

@@ -130,7 +130,16 @@ class Model(Coordinates):
         return total
 
     def located(self, z: Array, data: Data, conditional: Conditional) -> tuple[Noise, Array, Array]:
-        """The noise; where losses lie on its scale, (run,); the error's coefficients, (feature,)."""
+        """How the law with its error places the runs.
+
+        Returns
+        -------
+        Noise
+        array, shape (run,)
+            Where the losses are expected, on the scale of the scatter.
+        array, shape (feature,)
+            The coefficients of the features in `data`.
+        """
         values, _ = self.constrain(z[: self.dim], data.centre)
         noise, located, coefficients, _ = self._located(values, z, data, conditional)
         return noise, located, conditional.rotation @ coefficients
@@ -144,7 +153,7 @@ class Model(Coordinates):
         exact = each_run(place, law, (), data.by_run)
         sigma, tau = noise.sigma, values["tau"]  # type: ignore[attr-defined]
         coefficients, density = conditional.coefficients(
-            data.loss - exact, sigma, tau, z[self.dim :]
+            jnp.asarray(data.loss) - exact, sigma, tau, z[self.dim :]
         )
         return noise, exact + conditional.basis @ coefficients, coefficients, density
 
@@ -232,7 +241,7 @@ def _place(on_log: bool, law: Law, own: tuple[()], run: Data) -> Array:
 def _log_density(noise: Noise, place: Array, run: Data) -> Array:
     """Log density of a loss about a place on the scale of the scatter."""
     on_log = noise.on_log
-    mean, observed = (jnp.exp(at) if on_log else at for at in (place, jnp.asarray(run.loss)))
+    mean, observed = (jnp.exp(at) if on_log else at for at in map(jnp.asarray, (place, run.loss)))
     density: Array = noise.observe(mean, run.loss_se).log_prob(observed)
     return density
 
@@ -243,11 +252,11 @@ def weights(noise: Noise, place: Array, data: Data) -> Array:
     Those of iteratively reweighted least squares, of residuals no less than the scale.
     """
     sigma = noise.sigma  # type: ignore[attr-defined]
-    residual = data.loss - place
+    residual = jnp.asarray(data.loss) - place
     size = jnp.maximum(jnp.abs(residual), sigma) * jnp.where(residual < 0, -1.0, 1.0)
     slope = jax.vmap(jax.grad(_log_density, argnums=1), (None, 0, 0))
     pull = slope(noise, data.loss - size, data.by_run)
-    weight: Array = data.weight * jnp.clip(sigma**2 * pull / size, *WEIGHTS)
+    weight: Array = jnp.asarray(data.weight) * jnp.clip(sigma**2 * pull / size, *WEIGHTS)
     return weight
 
 

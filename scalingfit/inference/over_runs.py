@@ -51,9 +51,7 @@ def sum_over_runs(
     return result
 
 
-def each_run(
-    function: Callable[[Any, Any, Any], Array], shared: Any, own: Any, runs: Any
-) -> Array:
+def each_run(function: Callable[[Any, Any, Any], Array], shared: Any, own: Any, runs: Any) -> Array:
     """A function of every run, of what the runs share, and of what each has of its own.
 
     Its derivatives are taken run by run, as in `sum_over_runs`.

@@ -102,6 +102,7 @@ class Posterior(Fitted):
                 "status": verdict.status,
                 "messages": list(verdict.messages),
             },
+            "law_exact": self.sampled.record.get("exact", 1.0),
             "provenance": dict(self.provenance),
         }
 
@@ -118,7 +119,14 @@ class Posterior(Fitted):
     def title(self) -> str:
         """What was fitted to what, in one line."""
         rows = len(self.runs)
-        return f"{self.model.law.name} on {rows} runs, {self.model.noise.name} noise"
+        return f"{self.model.law.name} on {rows} runs, {self.model.noise.name} noise; {self._exact}"
+
+    @property
+    def _exact(self) -> str:
+        """Whether the law is held to be exact, or how probably it is."""
+        if self.model.error is None:
+            return "the law is held to be exact"
+        return f"P(law exact) = {self.sampled.record['exact']:.2g}"
 
 
 def _rows(summary: Mapping[str, Mapping[str, float]]) -> list[str]:

@@ -137,8 +137,17 @@ def places_of(law: type[Law], runs: Runs) -> Floats:
 
 
 def shape_of(model: Model, runs: Runs) -> tuple[int, bool, int]:
-    """What tables that share programs have in common: rows, whether losses have known errors, and
-    features of the law's error, all as padded."""
+    """What tables that share programs have in common.
+
+    Returns
+    -------
+    int
+        Rows, as padded.
+    bool
+        Whether losses have known errors.
+    int
+        Features of the law's error, as padded.
+    """
     count = landmarks_of(model, runs.used()).factor.shape[1] if model.error is not None else 0
     return padded(runs), "loss_se" in runs.columns, feature_bucket(count)
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from scalingfit.evidence.comparison.leave_out import LeaveOut
 from scalingfit.evidence.forecasts import ScoredForecasts
-from scalingfit.inference import Evidence
-from scalingfit.inference import Posterior
+from scalingfit.inference import Evidence, Posterior
 
 __all__ = ["Candidate", "told_apart"]
 
