@@ -93,7 +93,8 @@ class Store:
         errors = [one.errors for one in sampled if one.errors is not None]
         if errors:
             arrays["errors"] = _filled(errors)
-            arrays["landmarks"] = _filled([one.landmarks.T for one in sampled])
+            places = [one.landmarks for one in sampled if one.landmarks is not None]
+            arrays["landmarks"] = _filled([each.T for each in places])
         for name in DIAGNOSES:
             arrays[f"diagnosis.{name}"] = np.stack(
                 [getattr(one.diagnosis, name) for one in sampled]

@@ -22,7 +22,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
-from scipy.special import gammaln, logsumexp
 
 __all__ = [
     "BLOCK",
@@ -62,8 +61,6 @@ class Weighted:
         Smoothed and normalised.
     khat, ess : float
         Pareto shape of the raw weights, and one over the sum of squared weights.
-    log_evidence : float
-        Log of the integral of the density over whitened coordinates.
     sure : bool
         Whether the draws can stand for the posterior.
     """
@@ -74,7 +71,6 @@ class Weighted:
     weight: Floats
     khat: float
     ess: float
-    log_evidence: float
     sure: bool = False
 
     def passes(self, ess: float) -> bool:
@@ -104,7 +100,7 @@ class Weighted:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Proposal:
-    """A mixture of multivariate Student-t of one shape; of a law's error, standard normal.
+    """A mixture of multivariate Student-t of one shape.
 
     Attributes
     ----------
@@ -126,39 +122,27 @@ class Proposal:
         return cls(np.zeros((CENTRES, dim)), np.eye(dim), np.array(1, np.int32))
 
     @classmethod
-    def around(cls, weighted: Weighted, rng: np.random.Generator, dim: int) -> Proposal:
+    def around(cls, weighted: Weighted, rng: np.random.Generator) -> Proposal:
         """Around draws chosen by weight, of a share of the weighted covariance."""
-        position = weighted.position[:, :dim]
-        offset = position - weighted.weight @ position
+        offset = weighted.position - weighted.weight @ weighted.position
         covariance = (offset * weighted.weight[:, None]).T @ offset
         factor = WIDTH * np.linalg.cholesky(covariance + 1e-3 * np.eye(offset.shape[1]))
-        chosen = position[weighted.choose(rng, CENTRES)]
+        chosen = weighted.position[weighted.choose(rng, CENTRES)]
         return cls(np.linalg.solve(factor, chosen.T).T, factor, np.array(CENTRES, np.int32))
 
-    def draw(self, rng: np.random.Generator, count: int, errors: int = 0) -> Floats:
-        """Places in units of the shape, (count, dim + errors); as many around each centre."""
+    def draw(self, rng: np.random.Generator, count: int) -> Floats:
+        """Places in units of the shape, (count, dim); as many around each centre."""
         normal = rng.standard_normal((count, self.centres.shape[1]))
         stretch = np.sqrt(TAIL / rng.chisquare(TAIL, count))
         centres = np.repeat(self.centres, count // CENTRES, axis=0)
-        own = np.asarray(centres + normal * stretch[:, None])
-        return np.hstack([own, rng.standard_normal((count, errors))]) if errors else own
-
-    def log_constant(self, errors: int = 0) -> float:
-        """Log of what the density that `placed` gives is short of."""
-        dim = self.factor.shape[-1]
-        student = (
-            gammaln(0.5 * (TAIL + dim)) - gammaln(0.5 * TAIL) - 0.5 * dim * np.log(TAIL * np.pi)
-        )
-        scale = np.linalg.slogdet(self.factor)[1] + np.log(self.components)
-        return float(student - scale - 0.5 * errors * np.log(2 * np.pi))
+        return np.asarray(centres + normal * stretch[:, None])
 
     def placed(self, places: Array) -> tuple[Array, Array]:
         """What `draw` returned as whitened positions, and the log density of drawing each.
 
         Up to a constant; inside a traced function.
         """
-        count, dim = len(places), self.centres.shape[-1]
-        places, errors = places[:, :dim], places[:, dim:]
+        count, dim = places.shape
         along, centres = places.T, jnp.asarray(self.centres)
 
         def add(number: Any, sum_so_far: Array) -> Array:
@@ -168,10 +152,7 @@ class Proposal:
         # Centre by centre, the sum stays in cache and is made of vectors.
         density = jax.lax.fori_loop(0, self.components, add, jnp.zeros(count, places.dtype))
         position = jax.vmap(lambda place: jnp.sum(self.factor * place, axis=-1))(places)
-        if not errors.size:
-            return position, jnp.log(density)
-        normal = -0.5 * jnp.sum(errors**2, axis=1)
-        return jnp.hstack([position, errors]), jnp.log(density) + normal
+        return position, jnp.log(density)
 
 
 def weigh(
@@ -179,7 +160,6 @@ def weigh(
     dim: int,
     generators: list[np.random.Generator],
     ess: float,
-    errors: int = 0,
 ) -> list[Weighted]:
     """Importance draws of every fit, from the round that made sure of them, or from the last.
 
@@ -194,8 +174,6 @@ def weigh(
         One a fit.
     ess : float
         Least effective sample size that passes.
-    errors : int
-        Coordinates of the law's error, behind the others.
     """
     fits = range(len(generators))
     proposals = [Proposal.laplace(dim)] * len(fits)
@@ -204,35 +182,29 @@ def weigh(
         unsure = [i for i in fits if i not in made or not made[i].sure]
         if not unsure:
             break
-        places = np.zeros((len(fits), count, dim + errors))
+        places = np.zeros((len(fits), count, dim))
         for i in unsure:
-            places[i] = proposals[i].draw(generators[i], count, errors)
+            places[i] = proposals[i].draw(generators[i], count)
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *proposals)
         made_of = evaluate(places, stacked)
         for i in unsure:
-            constant = proposals[i].log_constant(errors)
-            of_fit = jax.tree.map(operator.itemgetter(i), made_of)
-            found = _weighted(of_fit, constant)
+            found = _weighted(*jax.tree.map(operator.itemgetter(i), made_of))
             again = found.ess >= NORMAL * count or (i in made and made[i].passes(ess))
             made[i] = dataclasses.replace(found, sure=again and found.passes(ess))
             if not made[i].sure and found.ess >= KNOWN:
-                proposals[i] = Proposal.around(found, generators[i], dim)
+                proposals[i] = Proposal.around(found, generators[i])
     return [made[i] for i in fits]
 
 
 def _weighted(
-    evaluated: tuple[Floats, dict[str, Floats], Floats, Floats], log_constant: float
+    position: Floats, values: dict[str, Floats], log_density: Floats, log_weight: Floats
 ) -> Weighted:
-    position, values, log_density, log_weight = evaluated
     usable = np.isfinite(log_weight)
     if usable.mean() < 0.5:
         equal = np.full(len(log_weight), 1 / len(log_weight))
-        return Weighted(position, values, log_density, equal, np.nan, np.nan, np.nan)
-    log_weight = np.where(usable, log_weight, -np.inf)
-    evidence = float(logsumexp(log_weight)) - math.log(len(log_weight)) - log_constant
-    weight, khat = smooth(log_weight)
-    ess = float(1 / np.sum(weight**2))
-    return Weighted(position, values, log_density, weight, khat, ess, evidence)
+        return Weighted(position, values, log_density, equal, np.nan, np.nan)
+    weight, khat = smooth(np.where(usable, log_weight, -np.inf))
+    return Weighted(position, values, log_density, weight, khat, float(1 / np.sum(weight**2)))
 
 
 def smooth(log_weight: Floats) -> tuple[Floats, float]:

@@ -112,7 +112,10 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
     completed = model.complete_arrays(values)
     constant = _arrays(tree, "constant_data")
     rows = constant.pop("row_number")
-    places = [constant.pop(f"landmark_{name}", None) for name in model.law.inputs()]
+    landmarks = None
+    if model.error is not None:
+        places = [constant.pop(f"landmark_{name}") for name in model.law.inputs()]
+        landmarks = np.stack(places, axis=1)
     labels = {
         n.removeprefix("label_"): constant.pop(n) for n in list(constant) if n.startswith("label_")
     }
@@ -139,7 +142,7 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
             diagnosis=Diagnosis(**{n: np.asarray(v) for n, v in attributes["diagnosis"].items()}),
             record=attributes["record"],
             errors=draws.get("law_error"),
-            landmarks=None if model.error is None else np.stack(places, axis=1),
+            landmarks=landmarks,
             evidence=evidence and Evidence(**evidence),
         ),
     )

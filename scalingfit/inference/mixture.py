@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, override
 
 import numpy as np
@@ -80,37 +80,30 @@ class Mixture:
         """Coordinates of the exact law's posteriors, and of those with an error."""
         return self.exact.white, self.error.white
 
-    def compile_ahead(self, by_weights: bool) -> None:
+    def compile_ahead(self) -> None:
         """Compile, beside another thread that whitens, what comes next."""
-        for group in (self.error, self.exact):
-            group.compile_ahead(by_weights)
+        self.error.compile_ahead()
 
     def by_nuts(self) -> list[Draws]:
-        """Sample by NUTS."""
-        return self._mixed(lambda group: _with_evidence(group.by_nuts(), group.evidence()))
+        """Sample by NUTS, both with the error and without, and mix the draws.
 
-    def by_importance(self) -> list[Draws]:
-        """Sample by importance; not surely, where the two ways of weighing the runs disagree."""
-        agreeing = np.asarray(self.error.white.agreeing) == 1
-
-        def sample(group: Group) -> list[Draws]:
-            made = zip(group.by_importance(), agreeing, strict=False)
-            return [draws if sure else _worth(draws, np.nan) for draws, sure in made]
-
-        return self._mixed(sample)
-
-    def _mixed(self, sample: Callable[[Group], list[Draws]]) -> list[Draws]:
-        """The draws of both, mixed; those with an error alone, where the exact law is far behind."""
-        behind, error = self._behind(), sample(self.error)
-        far = behind > NEGLIGIBLE
-        exact = error if np.all(far) else sample(self.exact)
+        Where the exact law is far behind, it is not sampled.
+        """
+        error, alone = self._sampled(self.error), self._behind() > NEGLIGIBLE
+        exact = error if np.all(alone) else self._sampled(self.exact)
         generators = [generator.spawn(1)[0] for generator in self.error.generators]
         return [
             dataclasses.replace(draws, record=draws.record | {"exact": 0.0})
-            if alone
+            if certain
             else _mixed(other, draws, self.prior, generator)
-            for other, draws, alone, generator in zip(exact, error, far, generators, strict=False)
+            for other, draws, certain, generator in zip(
+                exact, error, alone, generators, strict=False
+            )
         ]
+
+    def _sampled(self, group: Group) -> list[Draws]:
+        pairs = zip(group.by_nuts(), group.evidence(), strict=True)
+        return [dataclasses.replace(draws, evidence=evidence) for draws, evidence in pairs]
 
     def _behind(self) -> Floats:
         """By how many nats each exact law is behind, by Laplace's approximation."""
@@ -164,22 +157,9 @@ def _mixed(exact: Draws, error: Draws, prior: float, rng: np.random.Generator) -
         ),
         record=error.record | {"exact": float(shares[0])},
     )
-    parts = [
-        (share, part)
-        for share, part in zip(shares, (exact, error), strict=True)
-        if not share <= RARE
-    ]
-    if error.record["method"] == "importance":
-        return _worth(mixed, sum(share * part.record["importance_ess"] for share, part in parts))
-    diagnosis = _diagnosed(mixed, [part.diagnosis for _, part in parts])
-    return dataclasses.replace(mixed, diagnosis=diagnosis)
-
-
-def _worth(draws: Draws, worth: float) -> Draws:
-    """Importance draws whose effective number is another."""
-    diagnosis = Diagnosis.of_weights(worth, len(draws.diagnosis.rhat), len(draws.energy))
-    record = draws.record | {"importance_ess": worth}
-    return dataclasses.replace(draws, diagnosis=diagnosis, record=record)
+    parts = zip(shares, (exact.diagnosis, error.diagnosis), strict=True)
+    used = [diagnosis for share, diagnosis in parts if not share <= RARE]
+    return dataclasses.replace(mixed, diagnosis=_diagnosed(mixed, used))
 
 
 def _diagnosed(mixed: Draws, parts: Sequence[Diagnosis]) -> Diagnosis:
