@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, ClassVar, final
+from collections.abc import Mapping
+from typing import ClassVar, final
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ from scalingfit.allocation.answer import Answer, FloatArray, in_draws, share
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import cost, reach, subject
+from scalingfit.allocation.question import Asked, cost, reach, subject
 from scalingfit.allocation.roots import crossing
 from scalingfit.allocation.search import (
     EDGE,
@@ -33,6 +34,7 @@ from scalingfit.allocation.terms import Rule, Terms, terms
 from scalingfit.allocation.window import ends_of_window
 from scalingfit.allocation.worth import Budgets, equal_budget
 from scalingfit.declare import Law
+from scalingfit.result import Note
 
 __all__ = ["Cheapest", "cheapest"]
 
@@ -49,10 +51,13 @@ class Cheapest(Answer):
     """
 
     title: ClassVar[str] = "Least cost of a loss: median [5 %, 95 %]"
+    name: ClassVar[str] = "losses"
+    row: ClassVar[str] = "loss"
+    label: ClassVar[str] = "L"
 
 
 def cheapest(
-    posterior: Any,
+    posterior: Asked,
     L: ArrayLike,
     *,
     counting: Rule = "6ND",
@@ -93,7 +98,7 @@ def cheapest(
     with jax.enable_x64(True):
         found = _solve(exact, targets, stated.rule, stated.max_params, others)
         C, N, D, binds = (np.asarray(values) for values in found)
-    at_ends: tuple[str, ...] = ()
+    at_ends: list[Note] = []
     if exact is not asked.law:
         optimum, C = _with_error(
             asked.law, targets, C, Budgets(C, stated.rule, others, stated.max_params)
@@ -106,12 +111,12 @@ def cheapest(
     return Cheapest(
         asked={"L": targets, **others},
         draws={"C": C, "N": N, "D": D, "tokens_per_param": _ratio(D, N)},
-        messages=(
+        notes=(
             *stated.caveats(asked, N_middle),
             *_unreached(targets, C, stated),
-            *in_draws("L", targets, binds, stated.binding),
+            *in_draws("limit", "L", targets, binds, stated.binding),
             *at_ends,
-            *reach("losses", middle, asked.counted(stated.training)).messages,
+            *reach("losses", middle, asked.counted(stated.training)).notes,
         ),
         provenance=stated.record(asked, extras),
     )
@@ -119,7 +124,7 @@ def cheapest(
 
 @jax.jit
 def _solve(
-    law: Law, L: Array, rule: Counting, max_params: Array, extras: Any
+    law: Law, L: Array, rule: Counting, max_params: Array, extras: Mapping[str, Array]
 ) -> tuple[Array, Array, Array, Array]:
     loss = functools.partial(budget_loss, law.expand(1), rule, extras)
 
@@ -172,7 +177,7 @@ def _ratio(D: FloatArray, N: FloatArray) -> FloatArray:
     return np.divide(D, N, out=np.full_like(D, np.inf), where=np.isfinite(N))
 
 
-def _unreached(targets: FloatArray, C: FloatArray, stated: Terms) -> list[str]:
+def _unreached(targets: FloatArray, C: FloatArray, stated: Terms) -> list[Note]:
     never = share(np.isinf(C)) == 1.0
     limited = np.isfinite(stated.max_params)
     limit = f" with at most {engineering(stated.max_params)} parameters" if limited else ""
@@ -183,4 +188,4 @@ def _unreached(targets: FloatArray, C: FloatArray, stated: Terms) -> list[str]:
             remedy="ask for a loss above the law's irreducible one"
             + (", or raise max_params." if limited else "."),
         )
-    return in_draws("L", targets, np.isinf(C), f"no budget reaches it{limit}")
+    return in_draws("unreached", "L", targets, np.isinf(C), f"no budget reaches it{limit}")

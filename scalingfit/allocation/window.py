@@ -17,6 +17,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from scalingfit._text import quantity
 from scalingfit.allocation.answer import FloatArray, share
@@ -24,13 +25,19 @@ from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.roots import last_true
 from scalingfit.allocation.search import Loss, basin, budget_loss, lowest_point
 from scalingfit.declare import Law
+from scalingfit.result import Note
 
-__all__ = ["at_window", "between", "ends_of_window", "window"]
+__all__ = ["between", "ends_of_window", "window"]
 
 DECADE = math.log(10.0)
 
 UNDETERMINED = 0.05
 """Share of the draws at the ends of the window beyond which a 90 % interval may end there."""
+
+AT_END = (
+    "N* lies at an end of what was searched, a decade about the runs and about the optimum of the "
+    "law without its error"
+)
 
 NODES = np.cos(np.pi * (np.arange(6) + 0.5) / 6)
 """Chebyshev's, of the polynomial that stands for an error between two points of a scan: a tenth of
@@ -66,19 +73,8 @@ def window(
     return jnp.maximum(first, low), jnp.minimum(last, high)
 
 
-def at_window(part: float) -> str:
-    """What to say where a share of the draws has N* at an end of the window; nothing where none."""
-    if not part > 0:
-        return ""
-    where = (
-        f"in {100 * part:.3g} % of the draws N* lies at an end of what was searched, a decade "
-        "about the runs and about the optimum of the law without its error"
-    )
-    return f"{where}: these runs do not determine it" if part > UNDETERMINED else where
-
-
-def ends_of_window(name: str, asked: FloatArray, beyond: Any) -> tuple[str, ...]:
-    """What `at_window` says of each question, behind what was asked.
+def ends_of_window(name: str, asked: FloatArray, beyond: NDArray[np.bool_]) -> list[Note]:
+    """Say of each question in how many draws N* is at an end of the window, where it is in any.
 
     Parameters
     ----------
@@ -87,8 +83,14 @@ def ends_of_window(name: str, asked: FloatArray, beyond: Any) -> tuple[str, ...]
     asked : array, shape (row,)
     beyond : array of bool, shape (chain, draw, row)
     """
-    said = zip(asked, map(at_window, share(beyond)), strict=True)
-    return tuple(f"{name} {quantity(name, row)}: {words}" for row, words in said if words)
+    found = []
+    for row, part in zip(asked, share(beyond), strict=True):
+        if part > UNDETERMINED:
+            said = f"{AT_END}: the runs do not determine it"
+            found.append(Note("undetermined", said, f"{name} {quantity(name, row)}", float(part)))
+        elif part > 0:
+            found.append(Note("window", AT_END, f"{name} {quantity(name, row)}", float(part)))
+    return found
 
 
 def _near_runs(law: Any, rule: Counting, log_c: Array, zero: Array) -> tuple[Array, Array]:

@@ -39,8 +39,8 @@ def find_error_mode(model: Model, exact: Array, data: Data) -> Whitening:
     start = jnp.append(exact, median)
 
     def placed(head: Array, conditional: Conditional) -> Array:
-        noise, located, _ = model.located(jnp.append(head, still), data, conditional)
-        return weights(noise, located, data)
+        shared, places, _ = model.located(jnp.append(head, still), data, conditional)
+        return weights(shared, places, data)
 
     def turn(
         carry: tuple[Array, Array], _: None
@@ -69,7 +69,8 @@ def find_error_mode(model: Model, exact: Array, data: Data) -> Whitening:
         z = jnp.concatenate([place, top.place[-1:], still])
         return model.located(z, data, exact_law)[1]
 
-    sigma = model.located(jnp.append(top.place, still), data, conditional)[0].sigma  # type: ignore[attr-defined]
+    _, noise = model.located(jnp.append(top.place, still), data, conditional)[0]
+    sigma = noise.sigma  # type: ignore[attr-defined]
     factor, funnel = _funnel(top, conditional, sigma, jax.jacfwd(location)(top.place[:-1]))
     return Whitening(
         mode=top.place,

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import math
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +23,6 @@ from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import (
     STARTS,
     group_size,
-    landmarks_of,
     pack_group,
     padded,
     programs,
@@ -30,7 +30,6 @@ from scalingfit.inference.programs import (
 )
 from scalingfit.inference.schedule import SampledChains, compile_ahead, sample_chains
 from scalingfit.inference.settings import Settings
-from scalingfit.law_error import Landmarks
 from scalingfit.runs import Runs
 
 __all__ = ["Draws", "Group"]
@@ -55,7 +54,7 @@ class Draws:
         How the fit was made: attempts, share of the starts that agreed on the mode, whether its
         curvature was repaired, whether the Laplace shape was replaced, leapfrogs of all phases.
     errors : array, shape (chain, draw, landmark), or None
-        Of the law, at the landmarks of the table; None where it is exact.
+        Of the law, at the landmarks of the table; None where it is held to be exact.
     landmarks : array, shape (landmark, input), or None
         Decimal logarithms of the law's inputs there.
     evidence : Evidence or None
@@ -108,11 +107,15 @@ def _unweighted_modes(table: _Unweighted) -> dict[str, Floats]:
 
 
 class Group:
-    """The tables of one program, padded to its full size with copies of the first."""
+    """The tables of one program, padded to its full size with copies of the first.
+
+    Another thread may set `stopped` to end their chains.
+    """
 
     def __init__(
         self, model: Model, tables: Sequence[Runs], settings: Settings, attempt: int
     ) -> None:
+        self.stopped = threading.Event()
         self.model, self.settings, self.attempt, self.count = model, settings, attempt, len(tables)
         rows = padded(tables[0])
         full = [*tables, *[tables[0]] * (group_size(rows) - len(tables))]
@@ -137,50 +140,41 @@ class Group:
     def compile_ahead(self, by_weights: bool) -> None:
         """Compile, beside another thread that whitens, what comes next."""
         fits, dim, real = len(self.generators), self.model.dim, np.dtype(self.settings.precision)
-        nowhere = Whitening.nowhere(fits, dim, real, self.data.features)
+        nowhere = Whitening.nowhere(fits, dim, real)
         if by_weights:
             nothing = jax.tree.map(lambda leaf: self._full(leaf[None]), Proposal.laplace(dim))
-            places = np.zeros((fits, BLOCK, nowhere.dim), real)
-            self.programs.weigh(places, nothing, (self.data, nowhere))
+            self.programs.weigh(np.zeros((fits, BLOCK, dim), real), nothing, (self.data, nowhere))
         else:
             compile_ahead(self.model, self.data, nowhere, self.settings.chains)
 
     @functools.cached_property
     def chains(self) -> SampledChains:
-        """What the chains leave behind."""
-        settings, thin = self.settings, self.thin
-        found = sample_chains(
+        """What the chains of NUTS leave behind."""
+        settings = self.settings
+        return sample_chains(
             self.model,
             self.data,
             self.white,
             self.generators,
             chains=settings.chains,
-            draws=settings.draws * thin,
+            draws=settings.draws,
             warmup=settings.warmup,
             acceptance=settings.acceptance,
             precision=settings.precision,
+            stopped=self.stopped,
         )
-        return dataclasses.replace(found, rows=found.rows[:, :, thin - 1 :: thin])
-
-    @property
-    def thin(self) -> int:
-        """Of how many draws one is kept. An error with several modes takes many to mix."""
-        return 1 if self.model.error is None else 4**self.attempt
 
     def by_nuts(self) -> list[Draws]:
         """Sample by NUTS."""
         made, row = self.chains, nuts.Row
-        dim = made.white.dim
-        found = self.programs.values(made.white, made.rows[..., :dim], self.data)
+        found = self.programs.values(made.white, made.rows[..., : made.white.dim], self.data)
         values = {
             name: np.asarray(found[name], np.float64)[: self.count] for name in self.model.sites
         }
-        coefficients = found.get("law_error", [None] * self.count)
-        errors = [self._errors(fit, coefficients[fit]) for fit in range(self.count)]
         rows = made.rows[: self.count].astype(np.float64)
         diverging = rows[..., row.diverging] > 0
         stacked = np.stack([values[name] for name in self.model.sites], axis=1)
-        diagnoses = self._diagnoses(stacked, errors, rows[..., row.energy], diverging)
+        diagnosis = diagnose(stacked, rows[..., row.energy], diverging)
         return [
             Draws(
                 values={name: value[fit] for name, value in values.items()},
@@ -190,86 +184,51 @@ class Group:
                 leapfrogs=rows[fit, ..., row.leapfrogs].astype(np.int64),
                 diverging=diverging[fit],
                 step_size=np.exp(np.asarray(made.log_step[fit], np.float64)),
-                diagnosis=diagnoses[fit],
+                diagnosis=diagnosis.of(fit),
                 record=self._record(fit)
                 | {
                     "method": "nuts",
                     "reshaped": bool(made.reshaped[fit]),
                     "leapfrogs": int(made.leapfrogs[fit]),
                 },
-                errors=errors[fit],
-                landmarks=self._landmarks(fit).places if self.model.error else None,
             )
             for fit in range(self.count)
         ]
 
     def evidence(self) -> list[Evidence]:
-        """Log marginal likelihoods of the tables, from the draws of `by_nuts`."""
+        """Log marginal likelihoods of the tables, by bridges from the draws of NUTS."""
         made, dim = self.chains, self.chains.white.dim
         rows = made.rows[: self.count].astype(np.float64)
         spawned = [generator.spawn(1)[0] for generator in self.generators[: self.count]]
-        bridges = [
-            Bridge.between(fit[..., :dim], rng) for fit, rng in zip(rows, spawned, strict=True)
-        ]
-        proposed = np.stack([bridge.proposed for bridge in bridges])
-        alike = jax.tree.map(
-            lambda leaf: np.stack([leaf] * self.count), Proposal.laplace(self.model.dim)
-        )
-        heights = self._weighed(made.white, proposed, alike)[2]
+        bridges = list(map(Bridge.between, rows[..., :dim], spawned))
+        proposed = self._full(np.stack([bridge.proposed for bridge in bridges]))
+        heights = np.asarray(self.programs.heights(proposed, (self.data, made.white)), np.float64)
         at_draws = rows[:, :, 1::2, nuts.Row.log_density].reshape(self.count, -1)
+        volumes = np.linalg.slogdet(np.asarray(made.white.factor, np.float64))[1]
         found = map(Bridge.evidence, bridges, at_draws, heights)
         return [
-            Evidence(one.log + volume, one.error)
-            for one, volume in zip(found, self._volume(made.white), strict=False)
+            Evidence(one.log + float(volume), one.error)
+            for one, volume in zip(found, volumes, strict=False)
         ]
-
-    def _volume(self, white: Whitening) -> list[float]:
-        """Log of the volume of a unit of each fit's whitened coordinates."""
-        found: list[float] = np.linalg.slogdet(np.asarray(white.factor, np.float64))[1].tolist()
-        return found
-
-    def _diagnoses(
-        self,
-        stacked: Floats,
-        errors: list[Floats | None],
-        energy: Floats,
-        diverging: NDArray[np.bool_],
-    ) -> list[Diagnosis]:
-        if self.model.error is None:
-            together = diagnose(stacked, energy, diverging)
-            return [together.of(fit) for fit in range(self.count)]
-        sites = len(self.model.sites)
-        return [
-            diagnose(np.concatenate([own, np.moveaxis(error, -1, 0)]), *rest).gathered(sites)
-            for own, error, *rest in zip(stacked, errors, energy, diverging, strict=True)
-            if error is not None
-        ]
-
-    def _errors(self, fit: int, coefficients: Any) -> Floats | None:
-        """Errors of a fit's draws at the landmarks, from the coefficients of features."""
-        if coefficients is None:
-            return None
-        own = self._landmarks(fit).own
-        found: Floats = np.asarray(coefficients, np.float64)[..., : len(own)] @ own.T
-        return found
-
-    def _landmarks(self, fit: int) -> Landmarks:
-        return landmarks_of(self.model, self.tables[fit].used())
 
     def by_importance(self) -> list[Draws]:
         """Sample by importance from the Laplace fit; what fails is judged so, and sampled again."""
+        target = self.data, self.white
 
         def evaluate(places: Floats, proposal: Proposal) -> Any:
-            return self._weighed(self.white, places, proposal)
+            full, proposals = self._full(places), jax.tree.map(self._full, proposal)
+            blocks = np.split(full, places.shape[1] // BLOCK, axis=1)  # of one shape: one program
+            found = [self.programs.weigh(block, proposals, target) for block in blocks]
+            return jax.tree.map(
+                lambda *parts: np.concatenate(parts, axis=1, dtype=np.float64), *found
+            )
 
         settings, generators = self.settings, self.generators[: self.count]
-        shape, sites = (settings.chains, settings.draws), len(self.model.judged)
+        shape, sites = (settings.chains, settings.draws), len(self.model.sites)
         made = []
         ess, kept = settings.limits.ess, math.prod(shape)
         needed = ess / (1 - ess / kept)  # so that draws chosen by weight are worth `ess` (`worth`)
-        errors = self.white.dim - self.model.dim
-        weighted = weigh(evaluate, self.model.dim, generators, needed, errors)
-        volume = self._volume(self.white)
+        weighted = weigh(evaluate, self.model.dim, generators, needed)
         for fit, (one, generator) in enumerate(zip(weighted, generators, strict=True)):
             values, log_density = one.resample(generator, shape)
             worth = one.worth(kept) if one.sure else np.nan
@@ -283,25 +242,11 @@ class Group:
                     diverging=np.broadcast_to(np.False_, shape),
                     step_size=np.full(shape[0], np.nan),
                     diagnosis=Diagnosis.of_weights(worth, sites, shape[0]),
-                    errors=self._errors(fit, values.get("law_error")),
-                    landmarks=self._landmarks(fit).places if self.model.error else None,
-                    evidence=Evidence(one.log_evidence + volume[fit], one.ess**-0.5),
                     record=self._record(fit)
                     | {"method": "importance", "khat": one.khat, "importance_ess": worth},
                 )
             )
         return made
-
-    def _weighed(self, white: Whitening, places: Floats, proposal: Proposal) -> Any:
-        """What the program `weigh` returns of places (fit, place, dim), block by block."""
-        count = places.shape[1]
-        padded = np.pad(places, ((0, 0), (0, -count % BLOCK), (0, 0)), mode="edge")
-        full, proposals = self._full(padded), jax.tree.map(self._full, proposal)
-        blocks = np.split(full, full.shape[1] // BLOCK, axis=1)  # of one shape: one program
-        found = [self.programs.weigh(block, proposals, (self.data, white)) for block in blocks]
-        return jax.tree.map(
-            lambda *parts: np.concatenate(parts, axis=1, dtype=np.float64)[:, :count], *found
-        )
 
     def _full(self, leaf: Floats) -> NDArray[Any]:
         """An array (fit, ...) as a program takes it: for all its fits, in its precision."""

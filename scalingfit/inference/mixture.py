@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import threading
 from collections.abc import Sequence
 from typing import Any, override
 
@@ -21,6 +22,8 @@ from scalingfit.inference.diagnostics import Diagnosis, diagnose
 from scalingfit.inference.group import Draws, Group
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Model
+from scalingfit.inference.programs import landmarks_of
+from scalingfit.inference.schedule import SampledChains, compile_ahead
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
@@ -48,13 +51,18 @@ def group_of(
 
 
 class _ErrorGroup(Group):
-    """As its base, of a law with an error: its modes are sought from those of the exact law."""
+    """As its base, of a law with an error: its mode is sought from that of the exact law.
+
+    An error may have several modes, so further attempts also draw more and keep a part.
+    """
 
     def __init__(self, model: Model, settings: Settings, exact: Group) -> None:
+        self.exact, self.thin = exact, 4**exact.attempt
         acceptance = 1 - (1 - ACCEPTANCE) / 2**exact.attempt
-        aimed = dataclasses.replace(settings, acceptance=acceptance)
-        super().__init__(model, exact.tables[: exact.count], aimed, exact.attempt)
-        self.exact = exact
+        more = dataclasses.replace(
+            settings, acceptance=acceptance, draws=self.thin * settings.draws
+        )
+        super().__init__(model, exact.tables[: exact.count], more, exact.attempt)
 
     @functools.cached_property
     @override
@@ -62,6 +70,44 @@ class _ErrorGroup(Group):
         """Coordinates in which each posterior is close to a standard normal."""
         found: Whitening = self.programs.whiten_error(self.exact.white.mode, self.data)
         return found
+
+    @override
+    def compile_ahead(self, by_weights: bool) -> None:
+        """Compile, beside another thread that whitens, what comes next."""
+        real = np.dtype(self.settings.precision)
+        fits, dim = len(self.generators), self.model.dim
+        nowhere = Whitening.nowhere(fits, dim, real, self.data.features)
+        compile_ahead(self.model, self.data, nowhere, self.settings.chains)
+
+    @functools.cached_property
+    @override
+    def chains(self) -> SampledChains:
+        """What the chains of NUTS leave behind, thinned."""
+        found = super().chains
+        return dataclasses.replace(found, rows=found.rows[:, :, self.thin - 1 :: self.thin])
+
+    @override
+    def by_nuts(self) -> list[Draws]:
+        """Sample by NUTS, the law's error with its parameters."""
+        made = self.chains
+        rows = made.rows[..., : made.white.dim]
+        coefficients = self.programs.values(made.white, rows, self.data)["law_error"]
+        return [
+            self._with_errors(fit, draws, np.asarray(coefficients[fit], np.float64))
+            for fit, draws in enumerate(super().by_nuts())
+        ]
+
+    def _with_errors(self, fit: int, draws: Draws, coefficients: Floats) -> Draws:
+        known = landmarks_of(self.model, self.tables[fit].used())
+        errors = coefficients[..., : len(known.own)] @ known.own.T
+        series = [*draws.values.values(), *np.moveaxis(errors, -1, 0)]
+        diagnosis = diagnose(np.stack(series), draws.energy, draws.diverging)
+        return dataclasses.replace(
+            draws,
+            errors=errors,
+            landmarks=known.places,
+            diagnosis=diagnosis.gathered(len(draws.values)),
+        )
 
 
 class Mixture:
@@ -71,18 +117,27 @@ class Mixture:
         self, model: Model, tables: Sequence[Runs], settings: Settings, attempt: int
     ) -> None:
         assert model.error is not None  # see `group_of`
-        self.settings, self.prior = settings, model.error.exact
+        self.prior = model.error.exact
         self.exact = Group(without_error(model), tables, settings, attempt)
         self.error = _ErrorGroup(model, settings, self.exact)
+
+    @property
+    def stopped(self) -> threading.Event:
+        """Another thread may set it to end the chains."""
+        return self.exact.stopped
+
+    @stopped.setter
+    def stopped(self, event: threading.Event) -> None:
+        self.exact.stopped = self.error.stopped = event
 
     @property
     def white(self) -> tuple[Whitening, Whitening]:
         """Coordinates of the exact law's posteriors, and of those with an error."""
         return self.exact.white, self.error.white
 
-    def compile_ahead(self) -> None:
+    def compile_ahead(self, by_weights: bool) -> None:
         """Compile, beside another thread that whitens, what comes next."""
-        self.error.compile_ahead()
+        self.error.compile_ahead(by_weights)
 
     def by_nuts(self) -> list[Draws]:
         """Sample by NUTS, both with the error and without, and mix the draws.

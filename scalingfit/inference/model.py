@@ -24,11 +24,11 @@ from numpyro.distributions.distribution import validation_enabled
 from numpyro.infer.util import compute_log_probs
 
 from scalingfit._positive import plain
-from scalingfit.declare import Law, Parameter, describe
+from scalingfit.declare import Law, Parameter, describe, loss_of_logs
 from scalingfit.inference.conditional import Conditional
 from scalingfit.inference.coordinates import Coordinates, Leaf, Prior, at_inputs, resolve
 from scalingfit.inference.over_runs import each_run, sum_over_runs
-from scalingfit.noise import Noise
+from scalingfit.noise import At, Noise
 
 __all__ = ["HANDLERS", "Data", "Leaf", "Model", "Prior", "mean_loss", "weights"]
 
@@ -98,7 +98,7 @@ class Model(Coordinates):
         values = _sample_parameters(self.declared, self.priors)
         law, noise = self.law_of(values), self.noise_of(values)
         if data is not None:
-            about, observed = _observation(self.in_logs(law), noise, data.by_run)
+            about, observed = _observation(*self._shared_by_runs(law, noise, data), data.by_run)
             with numpyro.plate("run", data.loss.shape[-1]):
                 numpyro.sample("L", about, obs=observed if observe else None)
         return law, noise
@@ -119,46 +119,49 @@ class Model(Coordinates):
         # Every value is the transform of a real number, so none lies outside its support.
         with HANDLERS, validation_enabled(False):
             prior, _ = compute_log_probs(self.sample, (), {}, values)
+        shared = self._shared_by_runs(self.law_of(values), self.noise_of(values), data)
         if conditional is None:
-            shared = self.in_logs(self.law_of(values)), self.noise_of(values)
             likelihood = sum_over_runs(_log_likelihood, shared, data.by_run, data.weight)
         else:
-            noise, located, _, density = self._located(values, z, data, conditional)
-            each = each_run(_log_density, noise, located, data.by_run)
+            white = z[self.dim :]
+            places, _, density = _located(shared, values["tau"], white, data, conditional)
+            each = each_run(_log_density, shared, places, data.by_run)
             likelihood = jnp.dot(data.weight, each) + density
         total: Array = likelihood + sum(prior.values()) + log_jacobian
         return total
 
-    def located(self, z: Array, data: Data, conditional: Conditional) -> tuple[Noise, Array, Array]:
+    def located(
+        self, z: Array, data: Data, conditional: Conditional
+    ) -> tuple[tuple[Law, Noise], Array, Array]:
         """How the law with its error places the runs.
 
         Returns
         -------
-        Noise
+        tuple of Law and Noise
         array, shape (run,)
             Where the losses are expected, on the scale of the scatter.
         array, shape (feature,)
             The coefficients of the features in `data`.
         """
         values, _ = self.constrain(z[: self.dim], data.centre)
-        noise, located, coefficients, _ = self._located(values, z, data, conditional)
-        return noise, located, conditional.rotation @ coefficients
+        shared = self._shared_by_runs(self.law_of(values), self.noise_of(values), data)
+        white = z[self.dim :]
+        places, coefficients, _ = _located(shared, values["tau"], white, data, conditional)
+        return shared, places, conditional.rotation @ coefficients
 
-    def _located(
-        self, values: Mapping[str, Array], z: Array, data: Data, conditional: Conditional
-    ) -> tuple[Noise, Array, Array, Array]:
-        """As `located`, but coefficients of the basis; and the log density of their prior."""
-        law, noise = self.in_logs(self.law_of(values)), self.noise_of(values)
-        place = functools.partial(_place, noise.on_log)
-        exact = each_run(place, law, (), data.by_run)
-        sigma, tau = noise.sigma, values["tau"]  # type: ignore[attr-defined]
-        coefficients, density = conditional.coefficients(
-            jnp.asarray(data.loss) - exact, sigma, tau, z[self.dim :]
-        )
-        return noise, exact + conditional.basis @ coefficients, coefficients, density
+    def complete_arrays(
+        self, values: Mapping[str, Any], centre: Mapping[str, Leaf] | None = None
+    ) -> tuple[Law, Noise]:
+        """The law and the noise, float64 NumPy: sampled parameters with pinned and tied ones.
 
-    def complete_arrays(self, values: Mapping[str, Any]) -> tuple[Law, Noise]:
-        """The law and the noise, float64 NumPy: sampled parameters with pinned and tied ones."""
+        Parameters
+        ----------
+        values : mapping of str to array
+            Of the sampled parameters.
+        centre : mapping of str to scalar, optional
+            Means of the log inputs of the fitted runs. Without them a noise model has its
+            parameters, and its anchors are NaN.
+        """
         shape = np.shape(next(iter(values.values())))
 
         def fill(cls: Any) -> Any:
@@ -171,7 +174,17 @@ class Model(Coordinates):
                 }
             )
 
-        return fill(self.law), fill(self.noise)
+        law, noise = fill(self.law), fill(self.noise)
+        if centre is None:
+            return law, noise
+        with jax.enable_x64(True):
+            anchored = noise.anchored(functools.partial(loss_of_logs, law), centre)
+        return law, jax.tree.map(lambda leaf: np.broadcast_to(np.asarray(leaf), shape), anchored)
+
+    def _shared_by_runs(self, law: Law, noise: Noise, data: Data) -> tuple[Law, Noise]:
+        """What the density of every run needs besides the run."""
+        law = self.in_logs(law)
+        return law, noise.anchored(functools.partial(mean_loss, law), data.centre)
 
     def prior_draws(self, key: Array, draws: int) -> dict[str, Array]:
         """Draws of the sampled parameters from the prior, each of shape (draws,)."""
@@ -222,7 +235,8 @@ def mean_loss(law: Law, log_inputs: Mapping[str, Leaf]) -> Array:
 
 def _observation(law: Law, noise: Noise, runs: Data) -> tuple[Distribution, Array]:
     """How the losses of runs are distributed, and what they are."""
-    about = noise.observe(mean_loss(law, runs.log_inputs), runs.loss_se)
+    at = noise.at(functools.partial(mean_loss, law), runs.log_inputs, runs.loss_se)
+    about = noise.observe(at)
     return about, jnp.exp(runs.loss) if noise.on_log else jnp.asarray(runs.loss)
 
 
@@ -232,32 +246,56 @@ def _log_likelihood(shared: tuple[Law, Noise], run: Data) -> Array:
     return density
 
 
-def _place(on_log: bool, law: Law, own: tuple[()], run: Data) -> Array:
+def _located(
+    shared: tuple[Law, Noise], tau: Array, white: Array, data: Data, conditional: Conditional
+) -> tuple[Array, Array, Array]:
+    """Where the law with its error puts the runs; its error's coefficients, and their density."""
+    noise = shared[1]
+    exact = each_run(_place, shared, (), data.by_run)
+    residual = jnp.asarray(data.loss) - exact
+    sigma = noise.sigma  # type: ignore[attr-defined]
+    coefficients, density = conditional.coefficients(residual, sigma, tau, white)
+    return exact + conditional.basis @ coefficients, coefficients, density
+
+
+def _place(shared: tuple[Law, Noise], own: tuple[()], run: Data) -> Array:
     """Where the law puts a run, on the scale of the scatter."""
+    law, noise = shared
     mean = mean_loss(law, run.log_inputs)
-    return jnp.log(mean) if on_log else mean
+    return jnp.log(mean) if noise.on_log else mean
 
 
-def _log_density(noise: Noise, place: Array, run: Data) -> Array:
+def _log_density(shared: tuple[Law, Noise], place: Array, run: Data) -> Array:
     """Log density of a loss about a place on the scale of the scatter."""
-    on_log = noise.on_log
-    mean, observed = (jnp.exp(at) if on_log else at for at in map(jnp.asarray, (place, run.loss)))
-    density: Array = noise.observe(mean, run.loss_se).log_prob(observed)
+    noise, at = _at(shared, place, run)
+    observed = jnp.asarray(run.loss)
+    density: Array = noise.observe(at).log_prob(jnp.exp(observed) if noise.on_log else observed)
     return density
 
 
-def weights(noise: Noise, place: Array, data: Data) -> Array:
+def _at(shared: tuple[Law, Noise], place: Array, run: Data) -> tuple[Noise, At]:
+    """What the noise sees of a run whose loss is expected there."""
+    law, noise = shared
+    at = noise.at(functools.partial(mean_loss, law), run.log_inputs, run.loss_se)
+    return noise, dataclasses.replace(at, mean=jnp.exp(place) if noise.on_log else place)
+
+
+def weights(shared: tuple[Law, Noise], places: Array, data: Data) -> Array:
     """Precisions of runs in units of one over the noise's scale squared, (run,).
 
     Those of iteratively reweighted least squares, of residuals no less than the scale.
     """
-    sigma = noise.sigma  # type: ignore[attr-defined]
-    residual = jnp.asarray(data.loss) - place
-    size = jnp.maximum(jnp.abs(residual), sigma) * jnp.where(residual < 0, -1.0, 1.0)
-    slope = jax.vmap(jax.grad(_log_density, argnums=1), (None, 0, 0))
-    pull = slope(noise, data.loss - size, data.by_run)
-    weight: Array = jnp.asarray(data.weight) * jnp.clip(sigma**2 * pull / size, *WEIGHTS)
-    return weight
+
+    def weight(place: Array, run: Data) -> Array:
+        noise, at = _at(shared, place, run)
+        residual, scale = jnp.asarray(run.loss) - place, noise.scale(at)
+        size = jnp.maximum(jnp.abs(residual), scale) * jnp.where(residual < 0, -1.0, 1.0)
+        pull = jax.grad(_log_density, argnums=1)(shared, run.loss - size, run)
+        sigma = noise.sigma  # type: ignore[attr-defined]
+        return jnp.clip(sigma**2 * pull / size, *WEIGHTS)
+
+    found: Array = jnp.asarray(data.weight) * jax.vmap(weight)(places, data.by_run)
+    return found
 
 
 def _sample_parameters(

@@ -21,7 +21,7 @@ from scalingfit.declare import Law
 from scalingfit.inference import importance, nuts
 from scalingfit.inference.error_mode import find_error_mode
 from scalingfit.inference.mode import Whitening, find_mode
-from scalingfit.inference.model import Data, Model
+from scalingfit.inference.model import Data, Leaf, Model
 from scalingfit.inference.traced import traced
 from scalingfit.inference.xla import each_fit
 from scalingfit.law_error import MOST_LANDMARKS, Landmarks, landmarks
@@ -33,6 +33,7 @@ __all__ = [
     "Programs",
     "bucket",
     "cached",
+    "centre",
     "group_size",
     "landmarks_of",
     "pack",
@@ -107,7 +108,6 @@ def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:
     index = np.arange(rows)
     index[len(runs) :] = 0
     columns, weight = runs.columns, runs.weight
-    share = weight / weight.max()  # weights may be of any size
     inputs = {name: np.log(values) for name, values in runs.input(model.law.inputs()).items()}
     loss = np.log(columns["L"]) if model.noise.on_log else columns["L"]
     data = Data(
@@ -115,7 +115,7 @@ def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:
         loss=loss[index],
         weight=np.where(np.arange(rows) < len(runs), weight[index], 0.0),
         loss_se=columns["loss_se"][index] if "loss_se" in columns else None,
-        centre={name: np.average(values, weights=share) for name, values in inputs.items()},
+        centre=centre(model, runs),
     )
     if model.error is not None:
         factor = landmarks_of(model, runs).factor
@@ -152,6 +152,16 @@ def shape_of(model: Model, runs: Runs) -> tuple[int, bool, int]:
     return padded(runs), "loss_se" in runs.columns, feature_bucket(count)
 
 
+def centre(model: Model, runs: Runs) -> dict[str, Leaf]:
+    """Means of the log inputs of the runs, by their weights, which may be of any size."""
+    share = runs.weight / runs.weight.max()
+    inputs = runs.input(model.law.inputs())
+    return {
+        name: np.asarray(np.average(np.log(values), weights=share))
+        for name, values in inputs.items()
+    }
+
+
 def pack_group(model: Model, tables: Sequence[Runs], rows: int, precision: str) -> Data:
     """Several tables as arrays with a leading axis (fit,).
 
@@ -172,6 +182,7 @@ class Programs:
     segment: Callable[..., tuple[nuts.Chain, Array, Array]]
     weigh: Callable[..., tuple[Array, dict[str, Array], Array, Array]]
     values: Callable[..., dict[str, Array]]
+    heights: Callable[..., Array]
 
 
 @functools.lru_cache(maxsize=256)
@@ -220,6 +231,12 @@ def programs(model: Model) -> Programs:
             return values
         return values | {"law_error": model.located(place, data, conditional)[-1]}
 
+    def heights(places: Array, given: tuple[Data, Whitening]) -> Array:
+        found: Array = jax.lax.map(
+            lambda white: target(white, given), places, batch_size=cached(given[0].loss.shape[-1])
+        )
+        return found
+
     def values(whitening: Whitening, position: Array, data: Data) -> dict[str, Array]:
         return jax.vmap(jax.vmap(functools.partial(value, whitening, data)))(position)
 
@@ -231,6 +248,7 @@ def programs(model: Model) -> Programs:
         segment=traced("segment", model, functools.partial(nuts.segment, target)),
         weigh=traced("weigh", model, each_fit(weigh)),
         values=traced("values", model, each_fit(values)),
+        heights=traced("heights", model, each_fit(heights)),
     )
 
 

@@ -1,38 +1,24 @@
 """Runs with known answers, and fits of them that several tests share."""
 
 import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
-from scalingfit import backtest, compare, law
+import scalingfit
+from scalingfit import backtest, compare
 from scalingfit.evidence import Backtest, Comparison, Discrepancy
-from scalingfit.inference import Limits, Posterior, Settings, build, posterior_of, sample
-from scalingfit.noise import Normal
+from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
+from tests.simulated import BOTH, QUICK, fit_of, simulated
 
-SETTINGS = Settings(draws=300, retries=0, limits=Limits(ess=100))
-QUICK = {"draws": 300, "retries": 0, "limits": Limits(ess=100)}
-BOTH = ["chinchilla", "kaplan"]
-POINTS = {"chinchilla": "besiroglu-2024", "kaplan": "kaplan-2020-table-2"}
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def simulated(name: str, count: int = 36, *, scatter: float = 0.005, seed: int = 0) -> Runs:
-    """Runs of a published law at five budgets, with normal scatter on log loss."""
-    rng = np.random.default_rng(seed)
-    C = np.repeat(np.logspace(18.5, 21.5, 6), count // 6)
-    N = np.sqrt(C / 120) * 10 ** np.tile(np.linspace(-0.8, 0.8, count // 6), 6)
-    D = C / (6 * N)
-    truth = law(name).published[POINTS[name]].law
-    with np.errstate(all="raise"):
-        mean = np.asarray(truth.loss(N, D), float)
-    return Runs.from_columns(
-        {"N": N, "D": D, "C": C, "L": mean * np.exp(scatter * rng.standard_normal(len(N)))}
-    )
-
-
-def too_sure(comparison: Comparison, rate: float) -> Comparison:
-    """The comparison with forecasts by Chinchilla's law that no larger run lay in."""
+def over_confident(comparison: Comparison, rate: float) -> Comparison:
+    """The comparison with intervals of Chinchilla's law that cover no larger run."""
     heavy = comparison.candidates["chinchilla"]
     assert heavy.future is not None
     missed = dataclasses.replace(
@@ -51,8 +37,7 @@ def runs() -> Runs:
 
 @pytest.fixture(scope="session")
 def posterior(runs: Runs) -> Posterior:
-    model = build(law("chinchilla"), Normal)
-    return posterior_of(model, runs, sample(model, [runs], SETTINGS)[0], SETTINGS)
+    return fit_of(runs)
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +48,27 @@ def comparison(runs: Runs) -> Comparison:
 @pytest.fixture(scope="session")
 def tested(runs: Runs) -> Backtest:
     return backtest(runs, BOTH, "normal", cuts=[1e20, 6e20], **QUICK)
+
+
+@pytest.fixture
+def file(runs: Runs, tmp_path: Path) -> str:
+    path = tmp_path / "runs.csv"
+    runs.to_pandas().rename(columns={"N": "params", "D": "tokens", "L": "loss"}).to_csv(path)
+    return str(path)
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], dict[str, Any]]:
+    """Let a verb return what was made beforehand; the dictionary shows what it was asked."""
+
+    def install(verb: str, found: Any) -> dict[str, Any]:
+        asked: dict[str, Any] = {}
+
+        def pretend(*given: Any, **options: Any) -> Any:
+            asked.update(options, given=given)
+            return found
+
+        monkeypatch.setitem(vars(scalingfit), verb, pretend)
+        return asked
+
+    return install
