@@ -18,7 +18,7 @@ from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
 from scalingfit.allocation.multiplier import Multiplier, multiplier
-from scalingfit.allocation.question import cost, subject
+from scalingfit.allocation.question import Asked, Fit, cost, subject
 from scalingfit.allocation.returns import BudgetReturns, returns
 from scalingfit.allocation.shapes import (
     AspectRatio,
@@ -35,6 +35,7 @@ __all__ = [
     "QUANTILES",
     "Accelerator",
     "Answer",
+    "Asked",
     "AspectRatio",
     "BudgetReturns",
     "Cheapest",
@@ -43,6 +44,7 @@ __all__ = [
     "Counting",
     "Custom",
     "Decision",
+    "Fit",
     "FloatArray",
     "Forecast",
     "Frontier",
