@@ -18,6 +18,7 @@ from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
 from scalingfit.allocation.multiplier import Multiplier, multiplier
+from scalingfit.allocation.plans import Planned
 from scalingfit.allocation.question import Asked, Fit, cost, subject
 from scalingfit.allocation.returns import BudgetReturns, returns
 from scalingfit.allocation.shapes import (
@@ -28,6 +29,7 @@ from scalingfit.allocation.shapes import (
     exact_flops,
 )
 from scalingfit.allocation.terms import Rule, counting, terms
+from scalingfit.allocation.worth import Risk
 
 __all__ = [
     "ACCELERATORS",
@@ -51,6 +53,8 @@ __all__ = [
     "ListedShapes",
     "Multiplier",
     "NonEmbedding",
+    "Planned",
+    "Risk",
     "Rule",
     "Shape",
     "SixND",
