@@ -20,6 +20,7 @@ from scalingfit.allocation.plans import Plan, plans_of
 from scalingfit.allocation.question import Subject, cost, reach, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
+from scalingfit.allocation.window import ends_of_window
 from scalingfit.allocation.worth import Budgets, Risk, best_size, require_finite, worth
 from scalingfit.result import Note
 
@@ -112,6 +113,7 @@ def decide(
             *left_out,
             *stated.caveats(asked, N),
             *_edges(asked_C, wanted),
+            *ends_of_window("C", asked_C, wanted.beyond),
             *_beyond(asked, stated, N, D),
         ],
         provenance=stated.record(asked, extras),
