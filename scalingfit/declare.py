@@ -50,6 +50,7 @@ __all__ = [
     "floor",
     "jnp",
     "log",
+    "loss_of_logs",
     "parameter",
     "scale",
 ]
@@ -389,7 +390,18 @@ class Law(abc.ABC):
         return {
             field.name: field.metadata["parameter"]
             for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+            if not field.metadata.get("carried")
         }
+
+    @property
+    def exact(self) -> Law:
+        """The law without its error: the law itself, where it is held to be exact."""
+        return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The common shape of its parameters: (chain, draw), or () for a published point."""
+        return np.broadcast_shapes(*(np.shape(value) for value in self.values().values()))
 
     def values(self) -> dict[str, Any]:
         """The parameter values by name."""
@@ -399,6 +411,11 @@ class Law(abc.ABC):
         """Append `axes` axes of length one to every leaf, to broadcast draws against inputs."""
         return expanded(self, axes)
 
+    def take(self, places: Any) -> Self:
+        """Some of the draws, by their places among all of them, in one axis."""
+        taken: Self = jax.tree.map(lambda leaf: np.ravel(leaf)[places], self)
+        return taken
+
 
 def expanded[Tree](tree: Tree, axes: int) -> Tree:
     """A law or a noise model with `axes` axes of length one appended to every leaf."""
@@ -406,6 +423,12 @@ def expanded[Tree](tree: Tree, axes: int) -> Tree:
         lambda leaf: jnp.reshape(leaf, (*jnp.shape(leaf), *[1] * axes)), tree
     )
     return grown
+
+
+def loss_of_logs(law: Law, log_inputs: Mapping[str, Any]) -> Array:
+    """The loss of a law on plain arrays, at inputs that are given by their logarithms."""
+    found: Array = law.loss(**{name: jnp.exp(value) for name, value in log_inputs.items()})
+    return found
 
 
 def _check_declaration(cls: type[Law]) -> None:
@@ -419,6 +442,8 @@ def _check_declaration(cls: type[Law]) -> None:
             )
     seen: list[str] = []
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        if field.metadata.get("carried"):
+            continue
         declared = field.metadata.get("parameter")
         if declared is None:
             raise TypeError(

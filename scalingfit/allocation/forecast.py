@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, final
 
@@ -15,9 +17,9 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message, joined
 from scalingfit.allocation.answer import Answer, FloatArray
 from scalingfit.allocation.flops import Counting, SixND
-from scalingfit.allocation.question import Asked, Subject, answered, cost, reach, subject
+from scalingfit.allocation.question import Asked, Subject, answered, by_fit, cost, reach, subject
 from scalingfit.allocation.terms import Rule, terms
-from scalingfit.declare import Law
+from scalingfit.declare import Law, loss_of_logs
 from scalingfit.noise import Noise
 from scalingfit.result import Note
 
@@ -92,10 +94,13 @@ def forecast(
     stated = terms(counting)
     points, derived = _complete(type(asked.law), _broadcast(inputs), stated.rule)
     with jax.enable_x64(True):
-        mean = _mean(asked.law, {name: points[name] for name in asked.law.inputs()})
-        draws = {"mean": np.asarray(mean)}
+        inputs_of = {name: points[name] for name in asked.law.inputs()}
+        mean = by_fit(asked, lambda law: np.asarray(_mean(law, inputs_of)))
+        draws = {"mean": mean}
         if asked.noise is not None:
-            draws["new_run"] = np.asarray(_new_run(asked.noise, mean, jax.random.key(seed)))
+            logs = {name: np.log(points[name]) for name in asked.law.inputs()}
+            key = jax.random.key(seed)
+            draws["new_run"] = np.asarray(_new_run(asked.law.exact, asked.noise, logs, mean, key))
 
     def answer(asked: Subject, draws: dict[str, FloatArray]) -> Forecast:
         far = reach("points", _places(points, stated.training), asked.counted(stated.training))
@@ -120,8 +125,12 @@ def _mean(law: Law, points: Mapping[str, Any]) -> jax.Array:
 
 
 @jax.jit
-def _new_run(noise: Noise, mean: jax.Array, key: jax.Array) -> jax.Array:
-    return jnp.asarray(noise.expand(1).observe(mean).sample(key))
+def _new_run(
+    law: Law, noise: Noise, log_inputs: Mapping[str, Any], mean: jax.Array, key: jax.Array
+) -> jax.Array:
+    wide = noise.expand(1)
+    at = wide.at(functools.partial(loss_of_logs, law.expand(1)), log_inputs)
+    return jnp.asarray(wide.observe(dataclasses.replace(at, mean=mean)).sample(key))
 
 
 def _broadcast(inputs: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:

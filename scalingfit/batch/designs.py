@@ -15,6 +15,8 @@ from scalingfit.runs import Runs
 
 __all__ = ["bootstraps", "horizons", "leave_out", "subsets"]
 
+MOST = 1_000_000  # tables of one design
+
 
 def bootstraps(
     runs: Runs, count: int = 1000, *, cluster: str | None = None, seed: int = 0
@@ -44,7 +46,7 @@ def bootstraps(
     InputError
         There is no such column, or only one group in it.
     """
-    count, seed = whole("count", count, 1), whole("seed", seed, 0)
+    count, seed = whole("count", count, 1, MOST), whole("seed", seed, 0)
     number = np.arange(len(runs))  # of each run's group
     if cluster is not None:
         for position, members in enumerate(_groups(runs, cluster).values()):
@@ -111,7 +113,7 @@ def subsets(runs: Runs, size: int, count: int = 100, *, seed: int = 0) -> dict[i
     InputError
         The size is not between one and the number of runs.
     """
-    count, size, seed = whole("count", count, 1), whole("size", size), whole("seed", seed, 0)
+    count, size, seed = whole("count", count, 1, MOST), whole("size", size), whole("seed", seed, 0)
     if not 1 <= size <= len(runs):
         raise InputError(
             f"subsets of {size} runs cannot be taken from {len(runs)}",

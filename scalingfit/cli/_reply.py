@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import sys
@@ -15,7 +16,7 @@ from scalingfit._messages import Text, spelled
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.result import SCHEMA, Result, Table, jsonable
 
-__all__ = ["Reply", "answer", "refuse", "warn"]
+__all__ = ["Reply", "answer", "complain", "refuse", "warn"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,17 +31,21 @@ class Reply:
         What people see.
     warned : bool
         Whether the exit code is 1.
+    failed : exception, optional
+        What could not be done with the answer; it is told after it, and the exit code is 2.
     """
 
     data: Result | Mapping[str, object]
     shown: Sequence[Result | Table | str]
     warned: bool = False
+    failed: BaseException | None = None
 
 
 def answer(reply: Reply, *, as_json: bool, verbose: bool) -> None:
     """Print a reply to standard output: one JSON object, or tables and text."""
     if as_json:
-        print(json.dumps(_object(reply.data), allow_nan=False))
+        failure = {} if reply.failed is None else {"error": _said(reply.failed)}
+        print(json.dumps({**_object(reply.data), **failure}, allow_nan=False), flush=True)
         return
     console = Console(highlight=False)
     for position, item in enumerate(reply.shown):
@@ -51,20 +56,32 @@ def answer(reply: Reply, *, as_json: bool, verbose: bool) -> None:
         else:  # never wrapped: other programs and the next reader cut it as they like
             print(_written(item, verbose))
     sys.stdout.flush()
+    if reply.failed is not None:
+        refuse(reply.failed, as_json=False)
 
 
 def refuse(error: BaseException, *, as_json: bool) -> None:
     """Say why a command was refused: on standard error, or as a JSON object."""
-    said = error.spelled(COMMAND_LINE) if isinstance(error, InputError) else str(error)
+    message = _said(error)
     if as_json:
-        print(json.dumps({"schema": SCHEMA, "error": said}))
+        print(json.dumps({"schema": SCHEMA, "error": message}), flush=True)
     else:
-        print(f"error: {said}", file=sys.stderr)
+        complain(f"error: {message}")
+
+
+def _said(error: BaseException) -> str:
+    return error.spelled(COMMAND_LINE) if isinstance(error, InputError) else str(error)
 
 
 def warn(message: Text) -> None:
     """Print a warning to standard error."""
-    print(f"warning: {spelled(message, COMMAND_LINE)}", file=sys.stderr)
+    complain(f"warning: {spelled(message, COMMAND_LINE)}")
+
+
+def complain(line: str) -> None:
+    """Print a line to standard error, where that takes it: no answer is lost for a remark."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=sys.stderr)
 
 
 def _object(data: Result | Mapping[str, object]) -> Mapping[str, object]:

@@ -45,7 +45,8 @@ def read(runs: Source, /, *, table: Table = AS_IT_STANDS) -> Reply:
         ],
         "provenance": loaded.provenance,
     }
-    return Reply(data, [understood(loaded)])
+    drawn = loaded.picture()
+    return Reply(data, [understood(loaded), *([drawn] if drawn is not None else [])])
 
 
 def datasets(name: str | None = None, /) -> Reply:

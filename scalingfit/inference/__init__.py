@@ -1,14 +1,14 @@
 """Runs and a law in, a posterior with a verdict out."""
 
+from scalingfit.inference.bridge import Evidence, bridge
 from scalingfit.inference.build import build
 from scalingfit.inference.density import (
     coordinates,
     log_density,
     log_likelihood,
     log_predictive,
-    means,
     new_runs,
-    noises,
+    predicted,
 )
 from scalingfit.inference.diagnostics import Diagnosis, Limits, Verdict, ess
 from scalingfit.inference.fit import check, fit, posterior_of, prior_predictive
@@ -17,10 +17,10 @@ from scalingfit.inference.group import Draws
 from scalingfit.inference.hypothesis import OPTIMA, Hypothesis, hypothesis
 from scalingfit.inference.load import load
 from scalingfit.inference.model import Model, Prior
-from scalingfit.inference.point import point
+from scalingfit.inference.point import PointEstimate, point
 from scalingfit.inference.posterior import QUANTILES, Posterior
 from scalingfit.inference.priors import parse_priors
-from scalingfit.inference.programs import group_size, pack, padded, prior_values
+from scalingfit.inference.programs import centre, group_size, pack, padded, prior_values
 from scalingfit.inference.sampler import failures, sample, sampled, workplaces
 from scalingfit.inference.settings import (
     SAMPLING,
@@ -38,16 +38,20 @@ __all__ = [
     "SAMPLING",
     "Diagnosis",
     "Draws",
+    "Evidence",
     "Hypothesis",
     "Limits",
     "Model",
+    "PointEstimate",
     "Posterior",
     "Prior",
     "Sampling",
     "Settings",
     "Statement",
     "Verdict",
+    "bridge",
     "build",
+    "centre",
     "check",
     "checked",
     "coordinates",
@@ -63,14 +67,13 @@ __all__ = [
     "log_density",
     "log_likelihood",
     "log_predictive",
-    "means",
     "new_runs",
-    "noises",
     "pack",
     "padded",
     "parse_priors",
     "point",
     "posterior_of",
+    "predicted",
     "prior_predictive",
     "prior_values",
     "sample",

@@ -19,17 +19,18 @@ from scalingfit import __version__
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message
 from scalingfit.catalog import law as find_law
+from scalingfit.catalog import noise as find_noise
 from scalingfit.declare import Law
 from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Limits, Verdict, judge
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Data, Model, Prior
 from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.programs import prior_values
+from scalingfit.inference.programs import centre, prior_values
 from scalingfit.inference.sampler import sample
 from scalingfit.inference.settings import Settings, checked, default_precision
+from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.noise import Noise
-from scalingfit.noise import noise as find_noise
 from scalingfit.result import Note
 from scalingfit.runs import Runs
 
@@ -42,6 +43,7 @@ def fit(
     noise: str | type[Noise] | None = None,
     priors: Mapping[str, Prior] | None = None,
     *,
+    law_error: LawError | None = LAW_ERROR,
     draws: int = 1000,
     chains: int = 4,
     warmup: int = 50,
@@ -63,6 +65,9 @@ def fit(
     priors : mapping, optional
         By parameter: a NumPyro distribution replaces the prior, a number pins the parameter, the
         name of a parameter declared above it ties the two.
+    law_error : LawError, optional
+        What is believed of the law's own error beforehand; None holds the law to be exact, and its
+        intervals then leave out that it is not.
     draws, chains : int
         Kept draws of each chain, and chains.
     warmup : int
@@ -90,7 +95,7 @@ def fit(
             f"fit takes runs, not {type(runs).__name__}", remedy="read them first, with read."
         )
     chosen = find_law(law)
-    model = build(chosen, find_noise(noise or chosen.default_noise), priors)
+    model = build(chosen, find_noise(noise or chosen.default_noise), priors, law_error)
     settings = checked(
         Settings(
             chains=chains,
@@ -143,7 +148,8 @@ def prior_predictive(
     with jax.enable_x64(True):
         log_inputs = {name: jnp.log(row) for name, row in zip(inputs, rows, strict=True)}
         blank = jnp.zeros(rows[0].shape)
-        data = Data(log_inputs, blank, blank, None, {})
+        middle = {name: jnp.mean(row) for name, row in log_inputs.items()}
+        data = Data(log_inputs, blank, blank, None, middle)
         drawn = model.predictive_draws(jax.random.key(seed), draws, data)
         return {name: np.asarray(value) for name, value in drawn.items()}
 
@@ -200,7 +206,7 @@ def _pin(model: Model) -> Argument:
 
 def posterior_of(model: Model, runs: Runs, draws: Draws, settings: Settings) -> Posterior:
     """Wrap draws with their verdict and provenance."""
-    law, noise = model.complete_arrays(draws.values)
+    law, noise = model.complete_arrays(draws.values, centre(model, runs))
     return Posterior(
         law=law,
         noise=noise,
@@ -221,7 +227,7 @@ def _verdict(model: Model, runs: Runs, draws: Draws, limits: Limits) -> Verdict:
     splits = {"N", "D"} <= set(model.law.inputs())
     warnings = runs.design_warnings() if splits else []
     design = [*(Note("design", text) for text in warnings), *_misfit(model, runs, draws)]
-    return judge(draws.diagnosis, model.sites, limits, widths, design)
+    return judge(draws.diagnosis, model.judged, limits, widths, design)
 
 
 @functools.lru_cache(maxsize=256)
@@ -281,6 +287,7 @@ def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> d
         "limits": dataclasses.asdict(settings.limits),
         "sampler": {**draws.record, "leapfrogs_per_draw": float(draws.leapfrogs.mean())},
         "priors": model.describe_priors(),
+        "law_error": None if model.error is None else dataclasses.asdict(model.error),
         "data": {"digest": runs.digest, "rows": len(runs)},
     }
 

@@ -12,12 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
+from numpyro.distributions import Distribution
 
-from scalingfit.declare import Law
+from scalingfit.declare import Law, loss_of_logs
 from scalingfit.inference.diagnostics import Verdict
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Data, Model
-from scalingfit.inference.programs import bucket, pack
+from scalingfit.inference.programs import bucket, pack, places_of
+from scalingfit.law_error import ErrorDraws, law_with_error
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
@@ -33,7 +35,7 @@ class Fitted:
     Attributes
     ----------
     law : Law
-        The law's draws: leaves of shape (chain, draw), float64.
+        The law's draws, without its error: leaves of shape (chain, draw), float64.
     noise : Noise
         The noise's draws, likewise.
     runs : Runs
@@ -56,7 +58,23 @@ class Fitted:
     def draws(self) -> dict[str, Floats]:
         """Draws of every parameter, pinned and tied ones included, each (chain, draw)."""
         noise = {name: getattr(self.noise, name) for name in self.model.noise.parameters()}
-        return {**self.law.values(), **noise}
+        error = {} if self.model.error is None else {"tau": self.sampled.values["tau"]}
+        return {**self.law.values(), **noise, **error}
+
+    @functools.cached_property
+    def law_with_error(self) -> Law:
+        """The law's draws, each with its error: functions of the inputs."""
+        sampled = self.sampled
+        if sampled.errors is None or sampled.landmarks is None:
+            return self.law
+        error = ErrorDraws.given(
+            sampled.landmarks,
+            sampled.errors,
+            sampled.values["tau"],
+            places_of(self.model.law, self.runs.used()),
+            additive=not self.model.noise.on_log,
+        )
+        return law_with_error(self.law, error)
 
     def log_likelihood(self) -> Floats:
         """Log density of every observed loss, shape (chain, draw, run)."""
@@ -80,25 +98,31 @@ class Fitted:
         rows = len(self.runs)
         with jax.enable_x64(True):
             data = pack(self.model, self.runs, bucket(rows), "float64")
-            law, noise = jax.tree.map(jnp.asarray, (self.law.expand(1), self.noise.expand(1)))
+            law, noise = jax.tree.map(
+                jnp.asarray, (self.law_with_error.expand(1), self.noise.expand(1))
+            )
             return np.asarray(function(law, noise, data))[..., :rows]
 
 
 @jax.jit
 def _mean(law: Law, noise: Noise, data: Data) -> Array:
-    mean: Array = law.loss(**{name: jnp.exp(value) for name, value in data.log_inputs.items()})
-    return mean
+    return loss_of_logs(law, data.log_inputs)
 
 
 @jax.jit
 def _log_likelihood(law: Law, noise: Noise, data: Data) -> Array:
     observed = jnp.exp(data.loss) if noise.on_log else data.loss
-    density: Array = noise.observe(_mean(law, noise, data), data.loss_se).log_prob(observed)
+    density: Array = _about(law, noise, data).log_prob(observed)
     return density
 
 
 @functools.partial(jax.jit, static_argnames="seed")
 def _replicate(law: Law, noise: Noise, data: Data, seed: int) -> Array:
-    mean = _mean(law, noise, data)
-    drawn: Array = noise.observe(mean, data.loss_se).sample(jax.random.key(seed))
+    drawn: Array = _about(law, noise, data).sample(jax.random.key(seed))
     return drawn
+
+
+def _about(law: Law, noise: Noise, data: Data) -> Distribution:
+    # Slopes, where a noise model looks at them, are those of the law without its error.
+    at = noise.at(functools.partial(loss_of_logs, law.exact), data.log_inputs, data.loss_se)
+    return noise.observe(dataclasses.replace(at, mean=_mean(law, noise, data)))

@@ -34,8 +34,14 @@ class Sampling(TypedDict, total=False):
 SAMPLING = tuple(Sampling.__annotations__)
 """Their names."""
 
-LEAST = {"chains": 2, "draws": 100, "warmup": 20, "retries": 0, "seed": None}
-"""Least values; whole numbers without a bound are None."""
+BOUNDS: dict[str, tuple[int | None, int]] = {
+    "chains": (2, 1000),
+    "draws": (100, 1_000_000),
+    "warmup": (20, 100_000),
+    "retries": (0, 10),
+    "seed": (None, 2**63 - 1),
+}
+"""The least and the most that each whole number may be; None where any may."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +110,7 @@ def checked(settings: Settings) -> Settings:
             remedy="make them with Limits.",
         )
     numbers: dict[str, Any] = {
-        name: whole(name, getattr(settings, name), least) for name, least in LEAST.items()
+        name: whole(name, getattr(settings, name), *bounds) for name, bounds in BOUNDS.items()
     }
     return dataclasses.replace(settings, **numbers)
 

@@ -18,7 +18,6 @@ from scalingfit.runs._names import (
     candidates,
     header_unit,
     logarithms,
-    measures,
     normal,
 )
 
@@ -69,7 +68,7 @@ def choose_columns(
     source: str,
     numeric: Callable[[str], bool],
     equal: Callable[[str, str], bool],
-    is_input: Callable[[str], bool],
+    usable: Callable[[str, str], bool],
 ) -> dict[str, Column]:
     """Find the column of each symbol: the one asked for, else the one with a common spelling.
 
@@ -79,8 +78,9 @@ def choose_columns(
         The header, what the caller named, and what the table is called.
     numeric, equal
         Whether a column holds numbers, and whether two hold the same ones.
-    is_input
-        Whether a column may be a law's further input: positive numbers, not asked for as a label.
+    usable
+        Whether a column can be what its header says, by symbol and name: a further input of a law
+        is positive and not asked for as a label.
 
     Raises
     ------
@@ -96,10 +96,8 @@ def choose_columns(
         # Beside two of N, D and C, the tokens per parameter M tell nothing new.
         if symbol in chosen or (symbol == "M" and len(chosen.keys() & {"N", "D", "C"}) > 1):
             continue
-        found = candidates(symbol, free)
-        if symbol in FURTHER:
-            found = [name for name in found if is_input(name)]
-        elif len(found) > 1:
+        found = [name for name in candidates(symbol, free) if usable(symbol, name)]
+        if symbol not in FURTHER and len(found) > 1:
             found = [name for name in found if numeric(name)] or found
         if any(not equal(found[0], name) for name in found[1:]):
             if symbol in FURTHER:
@@ -186,13 +184,22 @@ def _formula(symbol: str, text: str, names: Sequence[str], source: str) -> Colum
 
 
 def not_found(
-    what: str, symbols: Sequence[str], names: Sequence[str], source: str, numeric: Sequence[str]
+    what: str,
+    symbols: Sequence[str],
+    names: Sequence[str],
+    source: str,
+    numeric: Sequence[str],
+    scores: Mapping[str, str],
 ) -> InputError:
-    """Nothing was recognised as the loss, or as any input: what could be named here."""
+    """Nothing was recognised as the loss, or as any input: what could be named here.
+
+    `numeric` are the columns that could be it, and `scores` those among them that are a loss in
+    another unit.
+    """
     where = [f"columns: {listed(names)}"]
     arguments: list[Argument] = []
     if symbols == ("L",):
-        for name, unit in measures(numeric).items():
+        for name, unit in scores.items():
             becomes = "its logarithm is" if unit == "ppl" else "it rises; 1 minus it is"
             where.append(f"{name} is {_loss.UNITS[unit].given}: {becomes} a loss")
             arguments = [column("L", f"{name} in {unit}")]

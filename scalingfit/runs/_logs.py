@@ -85,7 +85,10 @@ def _scalars(record: Mapping[object, object]) -> dict[str, object]:
 def _trainer_state(content: Mapping[object, object]) -> Log:
     """``trainer_state.json`` of the Hugging Face Trainer; its counts are 0 where it kept none."""
     history = content["log_history"]
-    records = pd.DataFrame([_scalars(record) for record in history], dtype=object)  # type: ignore[attr-defined]
+    rows = [_scalars(record) for record in history]  # type: ignore[attr-defined]
+    # What it calls the loss is the training loss; the other one is the eval_loss.
+    rows = [{"train_loss" if k == "loss" else k: v for k, v in row.items()} for row in rows]
+    records = pd.DataFrame(rows, dtype=object)
     whole = _scalars(content)
     for count in ("num_input_tokens_seen", "total_flos"):
         if whole.get(count) == 0:

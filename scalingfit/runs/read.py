@@ -11,14 +11,15 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message, OnlyIn
 from scalingfit._text import listed
 from scalingfit.runs import _rows
-from scalingfit.runs._cells import Decimals
-from scalingfit.runs._checks import Faults, find_faults, refuse, require_units
+from scalingfit.runs._checks import Faults, find_faults, refuse
 from scalingfit.runs._columns import Column, ColumnSpec, column
 from scalingfit.runs._findings import falls, rises
 from scalingfit.runs._loss import UNITS
+from scalingfit.runs._marks import Decimals
 from scalingfit.runs._names import RUN_NAMES, normal, quoted
 from scalingfit.runs._raw import Raw
 from scalingfit.runs._sources import Source, load_source, not_a_table
+from scalingfit.runs._units import require_units
 from scalingfit.runs._values import NOT_INPUTS, FloatArray, words
 from scalingfit.runs.table import Runs
 
@@ -149,7 +150,7 @@ def read(
     if last_of is not None:
         rows, more_said = _rows.last_of(named, last_of, rows)
         said += more_said
-    negative = allow_negative_loss or _all_negative(values, rows)
+    negative = allow_negative_loss or _all_negative(values, rows, chosen["L"])
     faults = find_faults(
         table.source,
         chosen,
@@ -174,7 +175,7 @@ def read(
     order = dict.fromkeys([*inputs, *NOT_INPUTS])
     return Runs.from_columns(
         {name: kept[name] for name in order if name in kept},
-        labels={name: tags.loc[rows, name].to_numpy() for name in tags.columns},
+        labels={str(name): cells.to_numpy() for name, cells in tags[rows].items()},
         row_numbers=table.source.row_numbers[rows],
         provenance={
             "source": loaded.name,
@@ -228,11 +229,14 @@ def _run_name(source: Source) -> str:
     return str(found)
 
 
-def _all_negative(values: Mapping[str, FloatArray], rows: NDArray[np.bool_]) -> bool:
+def _all_negative(values: Mapping[str, FloatArray], rows: NDArray[np.bool_], found: Column) -> bool:
     """Whether every loss is negative and they fall: normalised ones, no mistake of a sign."""
     there = rows & np.isfinite(values["L"])
     known = {s: v[there] for s, v in values.items()}
-    return bool(np.all(known["L"] < 0)) and falls(known)
+    if not np.all(known["L"] < 0):
+        return False
+    _require_a_loss(known, found)
+    return falls(known)
 
 
 def _require_a_loss(values: Mapping[str, FloatArray], found: Column) -> None:

@@ -18,7 +18,7 @@ from scalingfit.inference.hypothesis import OPTIMA, hypothesis
 from scalingfit.inference.programs import prior_values
 from scalingfit.inference.sampler import sample
 from scalingfit.noise import Normal
-from tests.evidence.conftest import SETTINGS, scattered, simulated
+from tests.simulated import SETTINGS, scattered, simulated
 
 EXTRAS: dict[str, dict[str, Any]] = {
     "data_constrained": {"U": 1e11},

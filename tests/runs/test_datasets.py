@@ -131,7 +131,7 @@ def test_a_file_of_another_content_is_refused(offline, tmp_path, monkeypatch):
     monkeypatch.setenv(datasets.FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(InputError) as caught:
         datasets.load("epoch_chinchilla")
-    for words in ("not the published table", "expected: 0ad4c17b", "read(..., N='params'"):
+    for words in ("not the published table", "expected: 0ad4c17b", 'read(..., N="params"'):
         assert words in str(caught.value)
 
 
@@ -148,7 +148,7 @@ def test_a_source_that_is_no_table_is_never_opened(offline):
     assert datasets.info("porian_isoflop")["available"] == "local only"
     with pytest.raises(InputError) as caught:
         datasets.load("porian_isoflop")
-    for words in ("summary_df.pickle.xz", "SCALINGFIT_DATA", "N='params'", "arXiv:2406.19146"):
+    for words in ("summary_df.pickle.xz", "SCALINGFIT_DATA", 'N="params"', "arXiv:2406.19146"):
         assert words in str(caught.value)
     assert not offline.exists()
 

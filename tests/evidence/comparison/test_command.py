@@ -25,7 +25,8 @@ from scalingfit.inference.sampler import sample
 from scalingfit.noise import Normal
 from scalingfit.report import evidence_plots
 from scalingfit.runs import Runs
-from tests.evidence.conftest import PNG, SETTINGS, over_confident
+from tests.evidence.conftest import PNG, over_confident
+from tests.simulated import SETTINGS
 
 
 def test_compare(comparison: Comparison, file: str, stand_in, tmp_path: Path, capsys) -> None:

@@ -27,7 +27,8 @@ from scalingfit.evidence.comparison.stacked import stack
 from scalingfit.inference import Posterior, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs, clusters
-from tests.evidence.conftest import BOTH, QUICK, SETTINGS, over_confident, simulated
+from tests.evidence.conftest import over_confident
+from tests.simulated import BOTH, QUICK, SETTINGS, simulated
 
 
 def ahead_of(comparison: Comparison, name: str) -> ScoredForecasts:

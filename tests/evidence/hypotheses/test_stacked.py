@@ -12,7 +12,7 @@ from scalingfit.allocation import frontier
 from scalingfit.evidence.hypotheses.stacked import stacked_hypothesis
 from scalingfit.inference import Posterior
 from scalingfit.inference.hypothesis import hypothesis
-from tests.evidence.conftest import scattered
+from tests.simulated import scattered
 
 
 class Answering(SimpleNamespace):
