@@ -43,6 +43,10 @@ TABLES = Message(
     OnlyIn("python", (", as read(...) and Runs.from_columns(...) make them",)),
     ".",
 )
+SEVERAL = (
+    ', as runs.split("family") and designs.bootstraps(runs, 1000) do; one table is fitted by '
+    "fit(runs)"
+)
 USUAL: Sampling = {"draws": 500, "retries": 2}
 
 
@@ -171,17 +175,7 @@ def _labelled[Label: Hashable](given: Tables[Label]) -> dict[Hashable, Runs]:
     if isinstance(given, Runs):
         raise InputError(
             "refit takes many tables, not one",
-            remedy=Message(
-                "make several of it",
-                OnlyIn(
-                    "python",
-                    (
-                        ', as runs.split("family") and designs.bootstraps(runs, 1000) do; one table '
-                        "is fitted by fit(runs)",
-                    ),
-                ),
-                ".",
-            ),
+            remedy=Message("make several of it", OnlyIn("python", (SEVERAL,)), "."),
         )
     if not isinstance(given, Iterable):
         raise InputError(
