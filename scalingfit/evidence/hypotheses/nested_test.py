@@ -102,9 +102,9 @@ class NestedTest(Result):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """The Bayes factor."""
+        """The Bayes factor, and all parameters of the family's fit."""
         factor = dataclasses.asdict(self.log_bayes_factor)
-        return {"log_bayes_factor_chinchilla_kaplan": factor}
+        return {**self.family.details, "log_bayes_factor_chinchilla_kaplan": factor}
 
     @property
     def arrays(self) -> Mapping[str, Axes]:
