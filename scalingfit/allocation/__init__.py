@@ -5,7 +5,8 @@ from scalingfit.allocation.cheapest import Cheapest, cheapest
 from scalingfit.allocation.choose import Choice, choose
 from scalingfit.allocation.costs import ACCELERATORS, Accelerator, Costs, flop
 from scalingfit.allocation.decide import decide
-from scalingfit.allocation.decision import Decision, percent
+from scalingfit.allocation.decision import Decision, intervals, percent, spent
+from scalingfit.allocation.draws import in_one_axis, shape_of
 from scalingfit.allocation.embedding import (
     CHINCHILLA_OMEGA,
     NonEmbedding,
@@ -13,12 +14,12 @@ from scalingfit.allocation.embedding import (
     non_embedding,
     with_embedding,
 )
-from scalingfit.allocation.extras import splits
+from scalingfit.allocation.extras import extras_of, splits
 from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
 from scalingfit.allocation.multiplier import Multiplier, multiplier
-from scalingfit.allocation.question import cost, subject
+from scalingfit.allocation.question import Subject, cost, subject
 from scalingfit.allocation.returns import BudgetReturns, returns
 from scalingfit.allocation.shapes import (
     AspectRatio,
@@ -27,7 +28,9 @@ from scalingfit.allocation.shapes import (
     attention_flops,
     exact_flops,
 )
-from scalingfit.allocation.terms import Rule, counting, terms
+from scalingfit.allocation.solver import Optimum
+from scalingfit.allocation.terms import Rule, Terms, counting, terms
+from scalingfit.allocation.worth import Spending, best_size, require_finite, worth
 
 __all__ = [
     "ACCELERATORS",
@@ -49,28 +52,40 @@ __all__ = [
     "ListedShapes",
     "Multiplier",
     "NonEmbedding",
+    "Optimum",
     "Rule",
     "Shape",
     "SixND",
+    "Spending",
+    "Subject",
+    "Terms",
     "WithEmbedding",
     "WithInference",
     "attention_flops",
+    "best_size",
     "cheapest",
     "choose",
     "cost",
     "counting",
     "decide",
     "exact_flops",
+    "extras_of",
     "flop",
     "forecast",
     "frontier",
+    "in_one_axis",
+    "intervals",
     "multiplier",
     "non_embedding",
     "percent",
     "quantiles_of",
+    "require_finite",
     "returns",
+    "shape_of",
+    "spent",
     "splits",
     "subject",
     "terms",
     "with_embedding",
+    "worth",
 ]

@@ -20,7 +20,7 @@ from scalingfit.allocation.plans import Plan, plans_of
 from scalingfit.allocation.question import Subject, cost, reach, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
-from scalingfit.allocation.worth import Budgets, Risk, best_size, require_finite, worth
+from scalingfit.allocation.worth import Risk, Spending, best_size, require_finite, worth
 from scalingfit.result import Note
 
 __all__ = ["decide", "first_order"]
@@ -124,7 +124,7 @@ type Row = tuple[int, str, float]
 
 def _rows(
     asked: Subject, C: FloatArray, plans: Sequence[Plan], stated: Terms, extras: Mapping[str, Any]
-) -> tuple[Budgets, list[Row], list[Note]]:
+) -> tuple[Spending, list[Row], list[Note]]:
     """The budgets, those of plans with tokens of their own last, and the plans that they afford."""
     own = [plan for plan in plans if plan.tokens is not None]
     sizes = np.array([plan.size(C[:1], stated.rule)[0] for plan in own])
@@ -138,7 +138,7 @@ def _rows(
         )
     spent = np.concatenate([C, cost(stated.rule, sizes, tokens)]) if own else C
     wide = {name: np.resize(values, len(spent)) for name, values in others.items()}
-    budgets = Budgets(spent, stated.rule, wide, stated.max_params)
+    budgets = Spending(spent, stated.rule, wide, stated.max_params)
     rows = [(len(C) + at, plan.name, float(sizes[at])) for at, plan in enumerate(own)]
     free = [plan for plan in plans if plan.tokens is None]
     rows += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, final, override
 
@@ -14,10 +15,11 @@ from scalingfit._text import quantity
 from scalingfit.allocation.answer import FloatArray, share
 from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.decision import intervals
+from scalingfit.allocation.draws import in_one_axis, shape_of
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.question import Subject, subject
 from scalingfit.allocation.terms import Rule, terms
-from scalingfit.allocation.worth import Budgets, equal_budget, require_finite
+from scalingfit.allocation.worth import Spending, equal_budget, require_finite
 from scalingfit.declare import Law
 from scalingfit.result import Axes, Column, Note, Result, Table
 
@@ -159,7 +161,7 @@ def multiplier(
     budget = flop("C", C, costs)
     laws = _paired(recipe.law, other.law)
     terms_of = [
-        Budgets(budget, stated.rule, extras_of(law, extras, len(budget)), stated.max_params)
+        Spending(budget, stated.rule, extras_of(law, extras, len(budget)), stated.max_params)
         for law in laws
     ]
     found = [budgets.solve(law) for law, budgets in zip(laws, terms_of, strict=True)]
@@ -184,12 +186,15 @@ def multiplier(
 
 def _paired(*laws: Law) -> list[Law]:
     """The draws of each law in one axis, as many as the fewest; single points are repeated."""
-    counts = [max(np.size(leaf) for leaf in jax.tree.leaves(law)) for law in laws]
-    fewest = min((count for count in counts if count > 1), default=0)
-    if fewest == 0:
+    shapes = [shape_of(law) for law in laws]
+    counts = [math.prod(shape) for shape in shapes if shape]
+    if not counts:
         return list(laws)
     return [
-        jax.tree.map(lambda leaf: np.resize(np.ravel(leaf)[:fewest], fewest), law) for law in laws
+        in_one_axis(law, shape, min(counts))
+        if shape
+        else jax.tree.map(lambda leaf: np.full(min(counts), leaf), law)
+        for law, shape in zip(laws, shapes, strict=True)
     ]
 
 

@@ -17,7 +17,7 @@ from scalingfit.allocation.decision import intervals, spent
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.question import cost, reach, subject
 from scalingfit.allocation.terms import Rule, terms
-from scalingfit.allocation.worth import Budgets, require_finite
+from scalingfit.allocation.worth import Spending, require_finite
 from scalingfit.result import Axes, Column, Note, Result, Table
 
 __all__ = ["BudgetReturns", "returns"]
@@ -136,7 +136,7 @@ def returns(
         list(dict.fromkeys(float(f"{one:.12g}") for one in np.sort(multiples.ravel())))
     )
     others = extras_of(asked.law, extras, len(budget))
-    budgets = Budgets(budget, stated.rule, others, stated.max_params)
+    budgets = Spending(budget, stated.rule, others, stated.max_params)
     now, twice = budgets.solve(asked.law), budgets._replace(C=2 * budget).solve(asked.law)
     require_finite(now, budgets)
     middle = {

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from numpy.typing import ArrayLike
 
-from scalingfit.allocation import Decision, decide, percent
+from scalingfit.allocation import Decision, decide, in_one_axis, percent, shape_of, subject
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 
@@ -51,9 +50,8 @@ def valley(
     found = decide(posterior, C, plans, **options)
     budgets = list(dict.fromkeys(found.C[row] for row in _of(found, found.best)))
     figure = style.blank(figure, 1.6 + 5.4 * len(budgets), 4.8, posterior.title)
-    law = jax.tree.map(
-        lambda leaf: np.ravel(leaf)[:: max(1, np.size(leaf) // DRAWS)], posterior.law
-    )
+    law = subject(posterior).law
+    law = in_one_axis(law, shape_of(law), DRAWS)
     panels = figure.subplots(1, len(budgets), squeeze=False)[0]
     for axes, budget in zip(panels, budgets, strict=True):
         rows = np.flatnonzero(budget == found.C)
