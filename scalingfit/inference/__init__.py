@@ -24,6 +24,7 @@ from scalingfit.inference.programs import group_size, pack, padded, prior_values
 from scalingfit.inference.sampler import failures, sample, sampled, workplaces
 from scalingfit.inference.settings import (
     SAMPLING,
+    Sampling,
     Settings,
     checked,
     default_precision,
@@ -43,6 +44,7 @@ __all__ = [
     "PointEstimate",
     "Posterior",
     "Prior",
+    "Sampling",
     "Settings",
     "Statement",
     "Verdict",
