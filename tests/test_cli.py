@@ -423,20 +423,20 @@ def test_read_says_what_it_understood(type_in: Callable[..., Done]) -> None:
         (["family=a"], 24),
         (["family!=a"], 24),
         (["family==a"], 24),
-        (["step == 7"], 1),
+        (["step == 7"], 2),
         (["N>1e9"], 24),
         (["params>1e9"], 24),
         (["N>=1e8", "N < 1e9", "family=b"], 12),
         (["D/N>20"], 28),
-        (["step<=2"], 3),
+        (["step<=2"], 6),
     ],
 )
 def test_where(conditions: list[str], count: int, type_in: Callable[..., Done]) -> None:
-    frame().assign(family=["a", "b"] * 24, step=range(48)).to_csv("runs.csv", index=False)
+    frame().assign(family=["a", "b"] * 24, step=[*range(24)] * 2).to_csv("runs.csv", index=False)
     words = [word for condition in conditions for word in ("--where", condition)]
     found = one_json(type_in("read", "runs.csv", *words, "--json").out)
     assert found["count"] == count
-    assert len(found["provenance"]["where"]) == len(conditions)
+    assert len(found["provenance"]["kept"]) == len(conditions)
 
 
 def test_the_shipped_table_by_its_name(type_in: Callable[..., Done]) -> None:
@@ -494,7 +494,7 @@ BAD_TABLES = {
     "few rows": (frame().head(6), ["6 runs are too few", "at least 7", "--prior alpha=0.34"]),
     "two columns for N": (
         frame().assign(n_params=1e9),
-        ["could be N: params, n_params", '--column "N=params"'],
+        ["could be N: params, n_params", "--column N=params"],
     ),
     "text": (spoiled(params="big"), ["line 5, params: 'big' is not a number", "--bad-rows drop"]),
     "NaN": (spoiled(loss="nan"), ["line 5, loss", "missing", "--bad-rows drop"]),
@@ -503,11 +503,11 @@ BAD_TABLES = {
     "infinite": (spoiled(params="inf"), ["line 5, params", "not finite"]),
     "billions": (
         frame().assign(params=frame()["params"] / 1e9),
-        ["N looks like billions", '--column "N=params*1e9"'],
+        ["N looks like billions", "--column 'N=params*1e+09'"],
     ),
     "no loss": (
         frame().rename(columns={"loss": "score"}),
-        ["recognised as the loss", "score", '--column "L=val_loss"'],
+        ["recognised as the loss", "if one of these holds it: score"],
     ),
 }
 
@@ -529,16 +529,16 @@ BAD_ARGUMENTS = {
     "unknown column": (["-c", "N=paramz"], ["no column 'paramz'", "closest: params"]),
     "no column": (["-c", "N"], ["--column 'N'", "--column N=params"]),
     "a column twice": (["-c", "N=params", "-c", "N=params"], ["gives N twice"]),
-    "a column the law needs": (["--law", "data_constrained"], ["lack U", '--column "U=']),
+    "a column the law needs": (["--law", "data_constrained"], ["lack U", "--column 'U="]),
     "law": (["--law", "chinchila"], ["unknown law 'chinchila'", "chinchilla"]),
     "noise": (["--noise", "studen"], ["unknown noise", "student_t"]),
     "prior": (["--prior", "E~3"], ["names no parameter", "NAME=LogNormal(0.5, 0.2)"]),
     "family": (["--prior", "E=LogNorm(0,1)"], ["no family 'LogNorm'", "LogNormal"]),
     "code": (["--prior", "E=open('x')"], ["there is no family 'open'"]),
     "parameter": (["--prior", "Z=3"], ["'Z'", "alpha"]),
-    "condition": (["--where", "tokens"], ["no condition", "--where family=gpt"]),
+    "condition": (["--where", "tokens"], ["no condition", "family=gpt"]),
     "condition on nothing": (["--where", "colour=red"], ["no column 'colour'", "params"]),
-    "empty condition": (["--where", "N>1e15"], ["none of the 48 runs", "from 1e+08 to 1e+10"]),
+    "empty condition": (["--where", "N>1e15"], ["none of the 48 rows", "from 1e+08 to 1e+10"]),
     "draws": (["--draws", "many"], ["--draws", "many"]),
     "option": (["--nois", "normal"], ["--nois", "--noise"]),
     "no folder": (["-o", "nowhere/fit.nc"], ["cannot write", "existing folder"]),
@@ -664,10 +664,6 @@ def test_a_counting_rule_is_one_that_can_be_typed(
         ('read(..., N="a", D="b").', '--column "N=a" --column "D=b".'),
         ("read(..., C='flops').", '--column "C=flops".'),
         ("keep it when reading: read(..., labels=['split']).", "name one of these."),
-        ("read has no argument 'n'", "--column knows no 'n'"),
-        ("use ',', or pass pandas.read_csv(path, sep=';') instead.", "use ','."),
-        ('write N=("size", 1e9);', 'write --column "N=size*1e9";'),
-        ('read(..., bad_rows="drop").', "--bad-rows drop."),
         ("pin them: priors={'alpha': 0.34}.", "pin them: --prior alpha=0.34."),
         ("use noise='normal_level'.", "use --noise normal_level."),
         ('per budget, or batch="critical".', "per budget, or --input batch=critical."),

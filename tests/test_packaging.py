@@ -186,7 +186,7 @@ def declared_names(requirements: list[str]) -> set[str]:
 
 def test_every_import_is_a_declared_dependency() -> None:
     declared = declared_names(PYPROJECT["project"]["dependencies"])
-    for extra in ("parquet", "report", "cluster"):
+    for extra in ("parquet", "excel", "report", "cluster"):
         declared |= declared_names(PYPROJECT["project"]["optional-dependencies"][extra])
     # h5py comes with the extra of h5netcdf that we ask for.
     allowed = {"scalingfit", "h5py", *declared}

@@ -45,7 +45,7 @@ from benchmarks.speed.problem import (
 from scalingfit.inference import Limits, group
 from scalingfit.inference.model import Data
 from scalingfit.inference.programs import pack_group, programs, starts
-from scalingfit.inference.schedule import walk
+from scalingfit.inference.schedule import sample_chains
 from scalingfit.runs import Runs
 
 ROUNDS = 2
@@ -73,7 +73,7 @@ def bootstraps(count: int, seed: int) -> list[Runs]:
 
 def ours(count: int, make: Tables = tables, **options: Any) -> dict[str, Any]:
     sf.refit(make(8, 99), draws=DRAWS, progress=False, **options)  # compiles
-    given, walks = make(count, 0), _counted_walks()
+    given, steps = make(count, 0), _counted_steps()
     refits, seconds = timed(lambda: sf.refit(given, draws=DRAWS, progress=False, **options))
     fits = list(refits.fits.values())
     worst = [float(np.min(post.sampled.diagnosis.ess_bulk)) for post in fits]
@@ -83,22 +83,22 @@ def ours(count: int, make: Tables = tables, **options: Any) -> dict[str, Any]:
         "ok": float(np.mean([post.sampled.diagnosis.passes(Limits()) for post in fits])),
         "ess": [float(np.mean(worst)), float(np.min(worst))],
         "nuts": float(np.mean([post.sampled.record["method"] == "nuts" for post in fits])),
-        "lockstep": float(np.divide(*np.sum(walks, axis=0))) if walks else None,
+        "lockstep": float(np.divide(*np.sum(steps, axis=0))) if steps else None,
         "posteriors": _posteriors([post.draws for post in fits[:16]], worst),
     }
 
 
-def _counted_walks() -> list[tuple[int, int]]:
+def _counted_steps() -> list[tuple[int, int]]:
     """Steps that the loop does for all chains from now on, in all phases, and those they need."""
     seen = []
 
     def counted(*given: Any, **options: Any) -> Any:
-        walked = walk(*given, **options)
-        count = len(walked.leapfrogs)
-        seen.append((walked.steps * count, int(walked.leapfrogs.sum())))
-        return walked
+        made = sample_chains(*given, **options)
+        count = len(made.leapfrogs)
+        seen.append((made.steps * count, int(made.leapfrogs.sum())))
+        return made
 
-    setattr(group, "walk", counted)  # noqa: B010  # the name is not the module's own
+    setattr(group, "sample_chains", counted)  # noqa: B010  # the name is not the module's own
     return seen
 
 

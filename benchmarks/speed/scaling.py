@@ -72,7 +72,7 @@ def sampling_rate(post: Any) -> tuple[float, float]:
     Gradients a second that chains asked for, and steps that the loop did for each of these.
     """
     from scalingfit.inference.programs import pack_group, programs, starts
-    from scalingfit.inference.schedule import walk
+    from scalingfit.inference.schedule import sample_chains
 
     this, rows = model(), bucket(len(post.runs))
     with jax.enable_x64(True):
@@ -80,7 +80,7 @@ def sampling_rate(post: Any) -> tuple[float, float]:
         white, _ = programs(this).whiten(starts(this, [None], "float64"), data)
 
         def run() -> Any:
-            return walk(
+            return sample_chains(
                 this,
                 data,
                 white,
@@ -93,9 +93,9 @@ def sampling_rate(post: Any) -> tuple[float, float]:
             )
 
         run()
-        walked, seconds = timed(run)
-    needed = float(walked.leapfrogs.sum())
-    return needed / seconds, walked.steps / needed
+        made, seconds = timed(run)
+    needed = float(made.leapfrogs.sum())
+    return needed / seconds, made.steps / needed
 
 
 def bare(runs: Runs, lanes: int) -> float:

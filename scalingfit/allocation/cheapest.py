@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, ClassVar, final
+from collections.abc import Mapping
+from typing import ClassVar, final
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ from scalingfit.allocation.answer import Answer, FloatArray, in_draws, share
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import cost, reach, subject
+from scalingfit.allocation.question import Asked, cost, reach, subject
 from scalingfit.allocation.roots import crossing
 from scalingfit.allocation.solver import (
     EDGE,
@@ -30,6 +31,7 @@ from scalingfit.allocation.solver import (
 )
 from scalingfit.allocation.terms import Rule, Terms, terms
 from scalingfit.declare import Law
+from scalingfit.result import Note
 
 __all__ = ["Cheapest", "cheapest"]
 
@@ -46,10 +48,13 @@ class Cheapest(Answer):
     """
 
     title: ClassVar[str] = "Least cost of a loss: median [5 %, 95 %]"
+    name: ClassVar[str] = "losses"
+    row: ClassVar[str] = "loss"
+    label: ClassVar[str] = "L"
 
 
 def cheapest(
-    posterior: Any,
+    posterior: Asked,
     L: ArrayLike,
     *,
     counting: Rule = "6ND",
@@ -95,11 +100,11 @@ def cheapest(
     return Cheapest(
         asked={"L": targets, **others},
         draws={"C": C, "N": N, "D": D, "tokens_per_param": _ratio(D, N)},
-        messages=(
+        notes=(
             *stated.caveats(asked, N_middle),
             *_unreached(targets, C, stated),
-            *in_draws("L", targets, binds, stated.binding),
-            *reach("losses", middle, asked.counted(stated.training)).messages,
+            *in_draws("limit", "L", targets, binds, stated.binding),
+            *reach("losses", middle, asked.counted(stated.training)).notes,
         ),
         provenance=stated.record(asked, extras),
     )
@@ -107,7 +112,7 @@ def cheapest(
 
 @jax.jit
 def _solve(
-    law: Law, L: Array, rule: Counting, max_params: Array, extras: Any
+    law: Law, L: Array, rule: Counting, max_params: Array, extras: Mapping[str, Array]
 ) -> tuple[Array, Array, Array, Array]:
     loss = functools.partial(budget_loss, law.expand(1), rule, extras)
 
@@ -137,7 +142,7 @@ def _ratio(D: FloatArray, N: FloatArray) -> FloatArray:
     return np.divide(D, N, out=np.full_like(D, np.inf), where=np.isfinite(N))
 
 
-def _unreached(targets: FloatArray, C: FloatArray, stated: Terms) -> list[str]:
+def _unreached(targets: FloatArray, C: FloatArray, stated: Terms) -> list[Note]:
     never = share(np.isinf(C)) == 1.0
     limited = np.isfinite(stated.max_params)
     limit = f" with at most {engineering(stated.max_params)} parameters" if limited else ""
@@ -148,4 +153,4 @@ def _unreached(targets: FloatArray, C: FloatArray, stated: Terms) -> list[str]:
             remedy="ask for a loss above the law's irreducible one"
             + (", or raise max_params." if limited else "."),
         )
-    return in_draws("L", targets, np.isinf(C), f"no budget reaches it{limit}")
+    return in_draws("unreached", "L", targets, np.isinf(C), f"no budget reaches it{limit}")

@@ -110,7 +110,7 @@ def decide(
         costs=costs,
         remarks=[
             *left_out,
-            *(Note("counting", text) for text in stated.caveats(asked, N)),
+            *stated.caveats(asked, N),
             *_edges(asked_C, wanted),
             *_beyond(asked, stated, N, D),
         ],
@@ -225,4 +225,4 @@ def _beyond(asked: Subject, stated: Terms, N: FloatArray, D: FloatArray) -> list
     places = {"C": cost(stated.training, N, D), "N": N, "D": D}
     if {"N", "D"} <= set(runs):
         places["D/N"], runs = D / N, {**runs, "D/N": runs["D"] / runs["N"]}
-    return [Note("beyond_runs", text) for text in reach("plans", places, runs).messages]
+    return [*reach("plans", places, runs).notes]

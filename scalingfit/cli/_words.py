@@ -29,28 +29,17 @@ def option(name: str) -> str:
 
 
 WORDS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
-    (r"""read\(\.\.\., bad_rows="drop"\)|bad_rows='drop'""", "--bad-rows drop"),
-    (r"allow_negative_loss=True", "--allow-negative-loss"),
     (r'laws=\["chinchilla", "kaplan"\]', "--laws chinchilla,kaplan"),
     (r'noises=\["normal", \.\.\.\]', "--noise normal,student_t"),
     (r"\bby=\.\.\.", "--by ..."),
-    (r"counting=None", "--derive none"),
     (r'batch="critical"', "--input batch=critical"),
     (r"\n +to be built: .*", ""),
     (r", or give a function \(N, D\) -> FLOP", ""),
     (r"priors=\{'(\w+)': \{'(\w+)': ([^}]+)\}\}", r"--prior \1.\2=\3"),
     (r"priors=\{'(\w+)': ([^}]+)\}", r"--prior \1=\2"),
     (r"noise='(\w+)'", r"--noise \1"),
-    (r'(\w+)=\("([^"]+)", ([^)]+)\)', r'--column "\1=\2*\3"'),
     (r"""read\(\.\.\., ((?:\w+=["'][^"']+["'],? ?)+)\)""", _columns),
-    # A command keeps every column.
-    (r", or keep it when reading with labels=\[\.\.\.\]", ""),
     (r"keep it when reading: read\(\.\.\., labels=\['split'\]\)", "name one of these"),
-    (r"read has no argument", "--column knows no"),
-    (r", or load it yourself and pass the data frame", ""),
-    (r", or pass pandas\.read_csv\([^)]*\) instead", ""),
-    (r'is loaded with datasets\.load\("[^"]*"\)', "is read by its name: scalingfit datasets"),
-    (r"is read with read\(path\)", "is read with scalingfit read FILE"),
     (r"leave it out of the stages", "leave it out: name the others with --stages"),
     (r"add \w+=\.\.\.(?:, \w+=\.\.\.)*", _inputs),
     (r"or C=\.\.\. from", "or --compute ... from"),

@@ -48,7 +48,7 @@ def demo(
             f"cannot make the folder {str(out)!r}: {error.strerror}",
             remedy="name another one: scalingfit demo --out FOLDER.",
         ) from None
-    runs = load("ladder", Table(where=NEAR_THE_FRONTIER))
+    runs = load(("ladder",), Table(where=NEAR_THE_FRONTIER))
     post = fitted(runs, law="chinchilla", seed=seed)
     found = usual_frontier(post)
     post.save(out / "fit.nc")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import scalingfit as sf
 from scalingfit.cli._reply import Reply, warn
+from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import AS_IT_STANDS, Source, Table, load
 
 if TYPE_CHECKING:
@@ -15,11 +16,12 @@ __all__ = ["datasets", "read", "understood"]
 
 
 def read(runs: Source, /, *, table: Table = AS_IT_STANDS) -> Reply:
-    """Show what is understood of a table of runs, without fitting.
+    """Show what is understood of a table of runs, and what is doubtful, without fitting.
 
     ```
     scalingfit read runs.csv
     scalingfit read runs.csv -c N=params -c "D=tokens (B)*1e9" --where family=gpt
+    scalingfit read logs/*.json --last
     ```
     """
     loaded = load(runs, table)
@@ -33,8 +35,13 @@ def read(runs: Source, /, *, table: Table = AS_IT_STANDS) -> Reply:
             name: {"min": values.min(), "max": values.max()}
             for name, values in loaded.columns.items()
         },
+        "loss_unit": loaded.loss_unit,
         "labels": list(loaded.labels),
         "warnings": warnings,
+        "findings": [
+            {"code": found.code, "text": found.sentence.spelled(COMMAND_LINE)}
+            for found in loaded.findings
+        ],
         "provenance": loaded.provenance,
     }
     return Reply(data, [understood(loaded)])
@@ -66,7 +73,5 @@ def datasets(name: str | None = None, /) -> Reply:
 
 
 def understood(runs: Runs) -> str:
-    """The runs in two lines, and what was left out of them."""
-    return "\n  ".join(
-        [runs.describe(), *(f"where {said}" for said in runs.provenance.get("where", []))]
-    )
+    """The runs, which column came from where, and what is doubtful."""
+    return runs.describe(COMMAND_LINE)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import html
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import jax
 import numpy as np
@@ -26,6 +26,7 @@ from scalingfit.inference import (
     Draws,
     Model,
     Prior,
+    Sampling,
     build,
     check,
     failures,
@@ -181,7 +182,7 @@ def calibrate(
     tables: int = 200,
     priors: Mapping[str, Prior] | None = None,
     false_alarms: float = 0.01,
-    **sampling: Any,
+    **sampling: Unpack[Sampling],
 ) -> Calibration:
     """Simulate tables from the prior, fit them all, and see whether the posteriors are right.
 

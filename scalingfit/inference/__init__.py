@@ -17,13 +17,14 @@ from scalingfit.inference.group import Draws
 from scalingfit.inference.hypothesis import OPTIMA, Hypothesis, hypothesis
 from scalingfit.inference.load import load
 from scalingfit.inference.model import Model, Prior
-from scalingfit.inference.point import point
+from scalingfit.inference.point import PointEstimate, point
 from scalingfit.inference.posterior import QUANTILES, Posterior
 from scalingfit.inference.priors import parse_priors
 from scalingfit.inference.programs import group_size, pack, padded, prior_values
 from scalingfit.inference.sampler import failures, sample, sampled, workplaces
 from scalingfit.inference.settings import (
     SAMPLING,
+    Sampling,
     Settings,
     checked,
     default_precision,
@@ -40,8 +41,10 @@ __all__ = [
     "Hypothesis",
     "Limits",
     "Model",
+    "PointEstimate",
     "Posterior",
     "Prior",
+    "Sampling",
     "Settings",
     "Statement",
     "Verdict",

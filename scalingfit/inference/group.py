@@ -1,4 +1,4 @@
-"""The fits of one program: whitened, then weighed or walked, and judged."""
+"""The fits of one program: whitened, then sampled by importance or by NUTS, and diagnosed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from scalingfit.inference.programs import (
     programs,
     starts,
 )
-from scalingfit.inference.schedule import rehearse, walk
+from scalingfit.inference.schedule import compile_ahead, sample_chains
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
@@ -122,7 +122,7 @@ class Group:
         """Coordinates in which each posterior is close to a standard normal."""
         return self.climbed[0]
 
-    def rehearse(self, by_weights: bool) -> None:
+    def compile_ahead(self, by_weights: bool) -> None:
         """Compile, beside another thread that whitens, what comes next."""
         fits, dim, real = len(self.generators), self.model.dim, np.dtype(self.settings.precision)
         nowhere = Whitening.nowhere(fits, dim, real)
@@ -130,12 +130,12 @@ class Group:
             nothing = jax.tree.map(lambda leaf: self._full(leaf[None]), Proposal.laplace(dim))
             self.programs.weigh(np.zeros((fits, BLOCK, dim), real), nothing, (self.data, nowhere))
         else:
-            rehearse(self.model, self.data, nowhere, self.settings.chains)
+            compile_ahead(self.model, self.data, nowhere, self.settings.chains)
 
-    def walk(self) -> list[Draws]:
+    def by_nuts(self) -> list[Draws]:
         """Sample by NUTS."""
         settings, row = self.settings, nuts.Row
-        walked = walk(
+        made = sample_chains(
             self.model,
             self.data,
             self.white,
@@ -146,11 +146,11 @@ class Group:
             acceptance=settings.acceptance,
             precision=settings.precision,
         )
-        found = self.programs.values(walked.white, walked.rows[..., : self.model.dim], self.data)
+        found = self.programs.values(made.white, made.rows[..., : self.model.dim], self.data)
         values = {
             name: np.asarray(found[name], np.float64)[: self.count] for name in self.model.sites
         }
-        rows = walked.rows[: self.count].astype(np.float64)
+        rows = made.rows[: self.count].astype(np.float64)
         diverging = rows[..., row.diverging] > 0
         stacked = np.stack([values[name] for name in self.model.sites], axis=1)
         diagnosis = diagnose(stacked, rows[..., row.energy], diverging)
@@ -162,19 +162,19 @@ class Group:
                 acceptance=rows[fit, ..., row.acceptance],
                 leapfrogs=rows[fit, ..., row.leapfrogs].astype(np.int64),
                 diverging=diverging[fit],
-                step_size=np.exp(np.asarray(walked.log_step[fit], np.float64)),
+                step_size=np.exp(np.asarray(made.log_step[fit], np.float64)),
                 diagnosis=diagnosis.of(fit),
                 record=self._record(fit)
                 | {
                     "method": "nuts",
-                    "reshaped": bool(walked.reshaped[fit]),
-                    "leapfrogs": int(walked.leapfrogs[fit]),
+                    "reshaped": bool(made.reshaped[fit]),
+                    "leapfrogs": int(made.leapfrogs[fit]),
                 },
             )
             for fit in range(self.count)
         ]
 
-    def weigh(self) -> list[Draws]:
+    def by_importance(self) -> list[Draws]:
         """Sample by importance from the Laplace fit; what fails is judged so, and sampled again."""
         target = self.data, self.white
 

@@ -19,7 +19,7 @@ elements are computed from is computed `once`: on a CPU, to do so again took hal
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -37,9 +37,30 @@ DIVERGENCE = 1000.0  # loss of energy beyond which a trajectory has left the typ
 TURNS = 1024  # of a segment
 HALVINGS = 50  # of the way to the mode, for a chain to begin where the density is finite
 
+COUNTERS = ("depth", "leaf", "leapfrogs", "forward", "finished")
+RENEWED = np.isin(COUNTERS, ("depth", "leaf", "leapfrogs"))  # where a transition begins, at zero
+ADAPTATION = ("log_step", "average_log_step", "error", "count")
+BACKWARD, FORWARD = 0, 1  # of the two ends of a trajectory
+TREE, SUBTREE = 0, 1  # the tree, and the one that grows at one of its ends
+
 Leaf = Any  # an array of JAX or NumPy
 LogDensity = Callable[[Array, Any], Array]
 Evaluate = Callable[[Array], tuple[Array, Array]]
+
+
+class Part:
+    """One of the numbers that an array of a chain holds along its last axis, by its name."""
+
+    def __init__(self, array: str, place: int) -> None:
+        self.array, self.place = array, place
+
+    def __get__(self, chain: Chain, _: type[Chain]) -> Leaf:
+        return getattr(chain, self.array)[..., self.place]
+
+
+def _packed(names: Sequence[str], **parts: Array) -> Array:
+    """The array whose parts these are."""
+    return jnp.stack([parts[name] for name in names])
 
 
 @jax.tree_util.register_dataclass
@@ -50,24 +71,28 @@ class Chain:
     Attributes
     ----------
     ends : array, shape (2, 3, dim)
-        Position, momentum and gradient at the backward and the forward end of the trajectory.
+        Position, momentum and gradient at the `BACKWARD` and the `FORWARD` end of the trajectory.
     proposals : array, shape (2, 2 * dim + 1)
-        Position, gradient and log density proposed by the tree and by its growing subtree.
+        Position, gradient and log density proposed by the `TREE` and by its growing `SUBTREE`.
     log_weights : array, shape (2,)
-        Total log weight of the tree and of the subtree.
+        Total log weight of either.
     momentum_sums : array, shape (2, dim)
-        Sum of the momenta in the tree and in the subtree.
+        Sum of the momenta in either.
     checkpoints : array, shape (2, MAX_DEPTH, dim)
         Momenta at the left ends of unfinished subtrees, and the momentum sums there, in which
         these count half.
     energy, acceptance_sum : scalar
         Total energy at the start of the trajectory; sum of acceptance probabilities along it.
     counters : array of int, shape (5,)
-        Depth of the tree, leaf of the subtree, leapfrogs of the trajectory, direction (1 is
-        forward), and finished transitions: -1 before the first turn.
+        `COUNTERS`: `depth` of the tree, `leaf` of the subtree, `leapfrogs` of the trajectory,
+        whether it grows `forward`, and `finished` transitions: -1 before the first turn.
     adaptation : array, shape (4,)
-        Log step size, its average, error statistic and count of the dual averaging.
+        `ADAPTATION`: `log_step`, the logarithm of the step size, `average_log_step`, and `error`
+        statistic and `count` of the dual averaging.
     """
+
+    depth, leaf, leapfrogs, forward, finished = (Part("counters", n) for n in range(5))
+    log_step, average_log_step, error, count = (Part("adaptation", n) for n in range(4))
 
     ends: Leaf
     proposals: Leaf
@@ -102,18 +127,18 @@ def begin(position: NDArray[Any], log_step: NDArray[Any]) -> Chain:
     real = position.dtype
     ends = np.zeros((*chains, 2, 3, dim), real)
     ends[..., 0, :] = position[..., None, :]
-    adaptation = np.zeros((*chains, 4), real)
-    adaptation[..., :2] = log_step[..., None]
+    zero = np.zeros(chains, real)
+    start = {"depth": 0, "leaf": 0, "leapfrogs": 0, "forward": 1, "finished": -1}
     return Chain(
         ends=ends,
         proposals=np.zeros((*chains, 2, 2 * dim + 1), real),
         log_weights=np.zeros((*chains, 2), real),
         momentum_sums=np.zeros((*chains, 2, dim), real),
         checkpoints=np.zeros((*chains, 2, MAX_DEPTH, dim), real),
-        energy=np.zeros(chains, real),
-        acceptance_sum=np.zeros(chains, real),
-        counters=np.broadcast_to(np.array([0, 0, 0, 1, -1], np.int32), (*chains, 5)),
-        adaptation=adaptation,
+        energy=zero,
+        acceptance_sum=zero,
+        counters=np.tile(np.array([start[name] for name in COUNTERS], np.int32), (*chains, 1)),
+        adaptation=np.stack([log_step, log_step, zero, zero], axis=-1),
     )
 
 
@@ -173,11 +198,11 @@ def segment(
 
     def unfinished(carry: tuple[Chain, Array, Array]) -> Array:
         chains, _, done = carry
-        return (done < TURNS) & jnp.any(chains.counters[..., 4] < stop)
+        return (done < TURNS) & jnp.any(chains.finished < stop)
 
     def advance(carry: tuple[Chain, Array, Array]) -> tuple[Chain, Array, Array]:
         chains, rows, done = carry
-        normal, uniform = once((normals[done], uniforms[done]))
+        normal, uniform = once((normals[done], uniforms[done]))  # not sliced in every loop below
         chains, row = step(chains, normal, uniform, target, acceptance)
         return chains, rows.at[done].set(row), done + 1
 
@@ -196,50 +221,50 @@ def _turn(
 
     A chain that stands where the density is not finite begins halfway to the mode instead.
     """
-    depth, leaf, leapfrogs, direction, transition = chain.counters
-    first_turn = transition < 0
+    depth, leaf, forward = chain.depth, chain.leaf, chain.forward == 1
+    first_turn = chain.finished < 0
     end, log_density = _leapfrog(evaluate, chain)
     position, momentum, gradient = end
-    nowhere = first_turn & ~jnp.isfinite(log_density) & (leapfrogs < HALVINGS)
+    nowhere = first_turn & ~jnp.isfinite(log_density) & (chain.leapfrogs < HALVINGS)
+    # A leaf of no probability: NaN would spread through the weights of the whole tree.
     change = chain.energy - (0.5 * _dot(momentum, momentum) - log_density)
     log_weight = once(jnp.where(jnp.isnan(change), -jnp.inf, change))
     diverging = ~(log_weight > -DIVERGENCE)
 
     # The leaf joins the subtree, whose proposal is drawn in proportion to the weights.
     first = leaf == 0
-    weight = jnp.where(first, log_weight, jnp.logaddexp(chain.log_weights[1], log_weight))
+    weight = jnp.where(first, log_weight, jnp.logaddexp(chain.log_weights[SUBTREE], log_weight))
     weight, take = once((weight, first | (jnp.log(uniform[0]) < log_weight - weight)))
     proposed = jnp.concatenate([position, gradient, log_density[None]])
-    subtree = jnp.where(take, proposed, chain.proposals[1])
-    subtree_sum = jnp.where(first, momentum, chain.momentum_sums[1] + momentum)
+    subtree = jnp.where(take, proposed, chain.proposals[SUBTREE])
+    subtree_sum = jnp.where(first, momentum, chain.momentum_sums[SUBTREE] + momentum)
     checkpoints, turning = _check(chain.checkpoints, leaf, momentum, subtree_sum)
 
     # A complete subtree joins the tree; its proposal is preferred (biased progressive sampling).
     stopped = turning | diverging
     complete = (leaf + 1 == 2**depth) & ~stopped
-    prefer = complete & (jnp.log(uniform[1]) < weight - chain.log_weights[0])
+    prefer = complete & (jnp.log(uniform[1]) < weight - chain.log_weights[TREE])
     complete, prefer = once((complete, prefer))
-    tree = jnp.where(prefer | first_turn, subtree, chain.proposals[0])
-    tree_weight = jnp.where(
-        complete, jnp.logaddexp(chain.log_weights[0], weight), chain.log_weights[0]
-    )
-    tree_sum = chain.momentum_sums[0] + jnp.where(complete, subtree_sum, 0.0)
+    tree = jnp.where(prefer | first_turn, subtree, chain.proposals[TREE])
+    before = chain.log_weights[TREE]
+    tree_weight = jnp.where(complete, jnp.logaddexp(before, weight), before)
+    tree_sum = chain.momentum_sums[TREE] + jnp.where(complete, subtree_sum, 0.0)
     nearer = jnp.zeros_like(end).at[0].set(0.5 * position)
     end = jnp.where(nowhere, nearer, end)
-    ends = jnp.where((jnp.arange(2) == direction)[:, None, None], end, chain.ends)
+    ends = jnp.where((jnp.arange(2) == forward)[:, None, None], end, chain.ends)
     left, right = ends[:, 1]
     turned = _is_turning(tree_sum - 0.5 * (left + right), left, right)
     drawn = ~first_turn & (stopped | (complete & (turned | (depth + 1 == MAX_DEPTH))))
     drawn, ended, tree = once((drawn, drawn | (first_turn & ~nowhere), tree))
 
     acceptance_sum = chain.acceptance_sum + jnp.exp(jnp.minimum(log_weight, 0.0))
-    accepted = acceptance_sum / (leapfrogs + 1)
+    leapfrogs = chain.leapfrogs + 1
+    accepted = acceptance_sum / leapfrogs
     dim = position.shape[0]
-    marks = [tree[-1], chain.energy, accepted, jnp.where(drawn, leapfrogs + 1, 0), diverging]
+    marks = [tree[-1], chain.energy, accepted, jnp.where(drawn, leapfrogs, 0), diverging]
     row = jnp.concatenate(
         [tree[:dim], jnp.stack([jnp.asarray(mark, tree.dtype) for mark in marks])]
     )
-    forward = jnp.where(complete, uniform[2] < 0.5, direction == 1)
     grown = Chain(
         ends=ends,
         proposals=jnp.stack([tree, subtree]),
@@ -248,26 +273,25 @@ def _turn(
         checkpoints=checkpoints,
         energy=chain.energy,
         acceptance_sum=acceptance_sum,
-        counters=jnp.stack(
-            [
-                depth + complete,
-                jnp.where(complete | nowhere, 0, leaf + 1),
-                leapfrogs + 1,
-                forward,
-                transition + ended,
-            ]
+        counters=_packed(
+            COUNTERS,
+            depth=depth + complete,
+            leaf=jnp.where(complete | nowhere, 0, leaf + 1),
+            leapfrogs=leapfrogs,
+            forward=jnp.where(complete, uniform[2] < 0.5, forward),
+            finished=chain.finished + ended,
         ),
-        adaptation=_adapt(chain.adaptation, accepted, aim, drawn, transition, adapt),
+        adaptation=_adapt(chain, accepted, aim, drawn, adapt),
     )
     return _renew(grown, normal, ended), row
 
 
 def _leapfrog(evaluate: Evaluate, chain: Chain) -> tuple[Array, Array]:
     """Move the active end of the trajectory by one step; its new state, and the log density."""
-    forward = chain.counters[3] == 1
-    position, momentum, gradient = jnp.where(forward, chain.ends[1], chain.ends[0])
-    sign = jnp.where(chain.counters[4] < 0, 0.0, jnp.where(forward, 1.0, -1.0))
-    step = jnp.exp(chain.adaptation[0]) * sign
+    forward = chain.forward == 1
+    position, momentum, gradient = jnp.where(forward, chain.ends[FORWARD], chain.ends[BACKWARD])
+    sign = jnp.where(chain.finished < 0, 0.0, jnp.where(forward, 1.0, -1.0))
+    step = jnp.exp(chain.log_step) * sign
     momentum = momentum + 0.5 * step * gradient
     position = position + step * momentum
     value, gradient = evaluate(position)
@@ -311,9 +335,9 @@ def _dot(first: Array, second: Array) -> Array:
 
 def _renew(chain: Chain, momentum: Array, ended: Array) -> Chain:
     """Where a transition has ended, begin the next one at its proposal."""
-    dim, proposal = momentum.shape[0], chain.proposals[0]
+    dim, proposal = momentum.shape[0], chain.proposals[TREE]
     end = jnp.stack([proposal[:dim], momentum, proposal[dim : 2 * dim]])
-    reset = jnp.where(jnp.arange(5) < 3, 0, chain.counters)
+    reset = jnp.where(RENEWED, 0, chain.counters)
     return dataclasses.replace(
         chain,
         ends=jnp.where(ended, end, chain.ends),
@@ -325,21 +349,23 @@ def _renew(chain: Chain, momentum: Array, ended: Array) -> Chain:
     )
 
 
-def _adapt(
-    state: Array, accepted: Array, aim: Array, drawn: Array, transition: Array, adapt: Array
-) -> Array:
+def _adapt(chain: Chain, accepted: Array, aim: Array, drawn: Array, adapt: Array) -> Array:
     """Dual averaging of the log step size (Hoffman & Gelman 2014, section 3.2).
 
     In whitened coordinates the step is shrunk towards one. Once adaptation is over, the averaged
     step size is used.
     """
-    log_step, average, error, count = state
-    count = count + 1
+    count = chain.count + 1
     gain = 1 / (count + 10)
-    error = (1 - gain) * error + gain * (aim - accepted)
+    error = (1 - gain) * chain.error + gain * (aim - accepted)
     log_step = -jnp.sqrt(count) / 0.05 * error
     weight = count**-0.75
-    average = weight * log_step + (1 - weight) * average
-    last = transition + 1 >= adapt
-    moved = jnp.stack([jnp.where(last, average, log_step), average, error, count])
-    return jnp.where(drawn & (transition < adapt), moved, state)
+    average = weight * log_step + (1 - weight) * chain.average_log_step
+    moved = _packed(
+        ADAPTATION,
+        log_step=jnp.where(chain.finished + 1 >= adapt, average, log_step),
+        average_log_step=average,
+        error=error,
+        count=count,
+    )
+    return jnp.where(drawn & (chain.finished < adapt), moved, chain.adaptation)

@@ -28,7 +28,8 @@ QUANTILES = {"q5": 0.05, "q50": 0.5, "q95": 0.95}
 class Posterior(Fitted):
     """What `fit` returns: ``print`` it for a table and a verdict in words.
 
-    Its attributes are those of `Fitted`.
+    It holds the draws of the law and of the noise (`law`, `noise`: leaves of shape (chain, draw)),
+    the `runs`, a `verdict` and its `provenance`: see `Fitted`.
     """
 
     def summary(self) -> dict[str, dict[str, float]]:

@@ -95,10 +95,10 @@ def _attempt(
                 group = Group(model, [tables[i] for i in members], settings, attempt)
                 if first and attempt == 0:
                     with ThreadPoolExecutor(1) as beside:
-                        ready = beside.submit(here()(group.rehearse), by_weights)
+                        ready = beside.submit(here()(group.compile_ahead), by_weights)
                         jax.block_until_ready(group.white)
                         ready.result()
-                return members, group.weigh() if by_weights else group.walk()
+                return members, group.by_importance() if by_weights else group.by_nuts()
         finally:
             free.put(device)
 

@@ -21,7 +21,7 @@ from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import RANDOM, programs
 from scalingfit.inference.xla import placed
 
-__all__ = ["Walked", "rehearse", "walk"]
+__all__ = ["SampledChains", "compile_ahead", "sample_chains"]
 
 FIRST_STEP = 0.5  # in whitened coordinates
 WINDOW_SKIP = 0.4  # share of an adaptation window left out of its covariance estimate
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
-class Walked:
+class SampledChains:
     """What the chains of a group leave behind.
 
     Attributes
@@ -57,7 +57,7 @@ class Walked:
     steps: int
 
 
-def walk(
+def sample_chains(
     model: Model,
     data: Data,
     white: Whitening,
@@ -68,9 +68,9 @@ def walk(
     warmup: int,
     acceptance: float,
     precision: str,
-) -> Walked:
+) -> SampledChains:
     """Warm up and sample a group of fits; the arguments are those of `Settings`."""
-    steps = _Walk(model, data, generators, chains, acceptance, np.dtype(precision))
+    steps = _Phases(model, data, generators, chains, acceptance, np.dtype(precision))
     position = np.stack([g.standard_normal((chains, model.dim)) for g in generators])
     reshaped = np.zeros(len(generators), bool)
     begin = np.full(position.shape[:2], np.log(FIRST_STEP))
@@ -82,14 +82,14 @@ def walk(
     made, log_step = steps.run(white, position, begin, warmup, warmup)
     log_step = _pooled(log_step)
     made, _ = steps.run(white, made[:, :, -1, : model.dim], log_step, 0, draws)
-    return Walked(white, made, log_step, reshaped, steps.leapfrogs, steps.steps)
+    return SampledChains(white, made, log_step, reshaped, steps.leapfrogs, steps.steps)
 
 
-def rehearse(model: Model, data: Data, white: Whitening, chains: int) -> None:
-    """Compile the programs of `walk`: a walk of no transitions."""
+def compile_ahead(model: Model, data: Data, white: Whitening, chains: int) -> None:
+    """Compile the programs of `sample_chains`, by sampling no transitions."""
     fits, dim = white.mode.shape
     generators = [np.random.default_rng(0)] * fits
-    steps = _Walk(model, data, generators, chains, 1.0, white.mode.dtype)
+    steps = _Phases(model, data, generators, chains, 1.0, white.mode.dtype)
     start = np.zeros((fits, chains, dim))
     steps.run(white, start, start[..., 0], 0, 0)
 
@@ -99,7 +99,7 @@ def chains_together(chains: int) -> int:
     return 2 if jax.default_backend() == "cpu" and chains % 2 == 0 else chains
 
 
-class _Walk:
+class _Phases:
     """Chains of one group, run phase by phase."""
 
     def __init__(
@@ -174,9 +174,9 @@ class _Walk:
             )
             taken += int(turns)
             _keep(np.asarray(rows)[: int(turns)], made, count)
-            if np.all(np.asarray(state.counters)[..., 4] >= stop):
+            if np.all((here := jax.device_get(state)).finished >= stop):
                 break
-        return made, np.asarray(state.adaptation[..., 1]), taken
+        return made, here.average_log_step, taken
 
 
 def _keep(rows: Floats, made: Floats, count: NDArray[np.int64]) -> None:

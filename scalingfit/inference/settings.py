@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import jax
 
@@ -13,13 +12,30 @@ from scalingfit._errors import InputError
 from scalingfit._text import listed
 from scalingfit.inference.diagnostics import Limits
 
-__all__ = ["SAMPLING", "Settings", "checked", "default_precision", "settings_of"]
+__all__ = ["SAMPLING", "Sampling", "Settings", "checked", "default_precision", "settings_of"]
 
-SAMPLING = ("draws", "chains", "warmup", "seed", "retries", "precision", "limits", "method")
-"""What a caller may set, by name."""
+
+class Sampling(TypedDict, total=False):
+    """What a caller may set of the sampler: the keywords of every verb that samples.
+
+    See `Settings`; what is left out, or None, is as usual.
+    """
+
+    draws: int | None
+    chains: int | None
+    warmup: int | None
+    seed: int | None
+    retries: int | None
+    precision: Literal["float64", "float32"] | None
+    limits: Limits | None
+    method: Literal["nuts", "auto"] | None
+
+
+SAMPLING = tuple(Sampling.__annotations__)
+"""Their names."""
 
 LEAST = {"chains": 2, "draws": 100, "warmup": 20, "retries": 0, "seed": None}
-"""Least values; whole numbers without a bound are None."""
+"""The least that each whole number may be; None where any may."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +73,10 @@ class Settings:
     seed: int = 0
     limits: Limits = dataclasses.field(default_factory=Limits)
 
+    def options(self) -> dict[str, Any]:
+        """What a caller may set, as the keywords that `settings_of` reads."""
+        return {name: getattr(self, name) for name in SAMPLING}
+
     def harder(self, attempt: int) -> Settings:
         """The settings of a further attempt."""
         return dataclasses.replace(
@@ -88,7 +108,7 @@ def checked(settings: Settings) -> Settings:
     return dataclasses.replace(settings, **numbers)
 
 
-def settings_of(sampling: Mapping[str, Any]) -> Settings:
+def settings_of(sampling: Sampling) -> Settings:
     """The sampler's settings from keywords, as `fit` takes them.
 
     Many fits are for predictions alone, so importance sampling comes first where it will do, and
@@ -106,8 +126,8 @@ def settings_of(sampling: Mapping[str, Any]) -> Settings:
             f"unknown argument {listed(unknown)}",
             remedy=f"the sampler takes {listed(SAMPLING)}.",
         )
-    given = {name: value for name, value in sampling.items() if value is not None}
-    usual = {"precision": default_precision(), "method": "auto", "retries": 1}
+    given: dict[str, Any] = {name: v for name, v in sampling.items() if v is not None}
+    usual: dict[str, Any] = {"precision": default_precision(), "method": "auto", "retries": 1}
     return checked(Settings(**{**usual, **given}))
 
 

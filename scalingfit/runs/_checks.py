@@ -1,6 +1,5 @@
-"""Numbers out of cells, and every reason to refuse a row or a whole column."""
+"""Every reason to refuse a row or a whole column."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,15 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
 from scalingfit._errors import InputError
-from scalingfit.runs._columns import UNITS, Column
+from scalingfit._messages import Argument, Call, Message, OnlyIn
+from scalingfit.runs._cells import PF_DAY, Numbers, shown
+from scalingfit.runs._columns import Column, column
+from scalingfit.runs._names import RUN_NAMES, logarithms, normal
 from scalingfit.runs._sources import Source
+from scalingfit.runs._states import unfinished
 from scalingfit.runs._values import FloatArray, out_of_range
-
-FAILED_STATES = frozenset({"crashed", "failed", "killed", "preempted", "running"})
-"""Values of a run table's State column (Weights & Biases) that mean: not a finished run."""
 
 COMPUTE_FACTOR = 30.0
 """C may differ from 6 N D by what is counted (attention, embeddings), not by more than this."""
@@ -33,44 +32,31 @@ EXPECTED: Mapping[str, Mapping[str, tuple[str, Callable[[FloatArray, FloatArray]
 
 TOKENS_PER_PARAMETER = (1e-4, 1e8)
 SMALLEST_MODEL, USUAL_MODEL = 1e3, 1e9
+COMPUTE_UNITS: Mapping[str, float] = {
+    "PF-days": PF_DAY,
+    "PFLOP/s-hours": PF_DAY / 24,
+    "GFLOP": 1e9,
+    "TFLOP": 1e12,
+    "PFLOP": 1e15,
+    "EFLOP": 1e18,
+    "ZFLOP": 1e21,
+}
+"""What compute is also counted in, in FLOP."""
 
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
-_SUFFIXED = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)) ?([KMBGT])", re.I)
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:inf|infinity|nan)", re.I)
+UNCHECKED = Message(
+    OnlyIn("python", ("counting=None",)), OnlyIn("command line", ("--derive none",))
+)
+"""How C is kept from being compared with 6 N D."""
+
+REPEATS = "repeats an earlier row"
 
 
-def to_numbers(cells: "pd.Series[Any]", *, counts: bool) -> tuple[FloatArray, str | None]:
-    """Cells as float64 (unreadable ones NaN), and a note on any spelling that was understood.
+@dataclass(frozen=True)
+class Measured:
+    """A symbol's values, shape ``(row,)``, and the columns that they are made of."""
 
-    Parameters
-    ----------
-    cells
-        One raw column, shape ``(run,)``.
-    counts
-        Whether "70B" and "1,000" make sense here: yes for parameters and tokens, no for losses
-        (where a comma may well be a decimal one).
-    """
-    if is_bool_dtype(cells) or is_complex_dtype(cells):
-        return np.full(len(cells), np.nan), None
-    if is_numeric_dtype(cells):
-        return np.asarray(cells.to_numpy(dtype=np.float64, na_value=np.nan)), None
-    text = cells.astype(object).where(cells.notna(), "").astype(str).str.strip()
-    factor = np.ones(len(text))
-    note = None
-    if counts:
-        grouped = text.str.fullmatch(_THOUSANDS).to_numpy(dtype=bool)
-        text = text.where(~grouped, text.str.replace(",", ""))
-        suffixed = text.str.fullmatch(_SUFFIXED).to_numpy(dtype=bool)
-        if suffixed.any():
-            marks = text[suffixed].str[-1].str.lower()
-            factor[suffixed] = marks.map(UNITS).to_numpy(dtype=np.float64)
-            text = text.where(~suffixed, text.str[:-1].str.strip())
-            note = f"{', '.join(sorted({m.upper() for m in marks}))} understood as a power of ten"
-    readable = text.str.fullmatch(_NUMBER).to_numpy(dtype=bool)
-    values = np.full(len(text), np.nan)
-    # NumPy parses text exactly, like Python's float.
-    values[readable] = text[readable].to_numpy(dtype=str).astype(np.float64)
-    return values * factor, note
+    values: FloatArray
+    parts: Mapping[str, Numbers]
 
 
 @dataclass
@@ -78,16 +64,20 @@ class Faults:
     """The first reason to refuse each row, or an empty text; all of shape ``(row,)``.
 
     ``detail`` holds functions from a row to what is found there: few rows are ever shown.
+    ``once`` marks the rows that stand in the table twice under the same name of a run: counting
+    them once needs no one's word.
     """
 
     reason: NDArray[np.object_]
     column: NDArray[np.object_]
     detail: NDArray[np.object_]
+    once: NDArray[np.bool_]
 
     @classmethod
     def none(cls, count: int) -> "Faults":
         """No row is faulty yet."""
-        return cls(*(np.full(count, "", dtype=object) for _ in range(3)))
+        reason, column, detail = (np.full(count, "", dtype=object) for _ in range(3))
+        return cls(reason, column, detail, np.zeros(count, dtype=bool))
 
     @property
     def bad(self) -> NDArray[np.bool_]:
@@ -112,47 +102,76 @@ class Faults:
 def find_faults(
     source: Source,
     chosen: Mapping[str, Column],
-    values: Mapping[str, FloatArray],
+    measured: Mapping[str, Measured],
     labels: pd.DataFrame,
+    considered: NDArray[np.bool_],
     *,
     allow_negative_loss: bool,
     check_compute: bool,
 ) -> Faults:
-    """Every row that cannot be used, with the first reason found."""
+    """Every row among the considered ones that cannot be used, with the first reason found."""
     faults = Faults.none(len(source.frame))
-    _mark_unfinished(faults, source.frame)
-    for symbol, numbers in values.items():
-        name = chosen[symbol].name
-        cells = source.frame[name]
-
-        def shown(i: int, cells: "pd.Series[Any]" = cells) -> str:
-            return repr(cells.iloc[[i]].tolist()[0])
-
-        missing = cells.isna() if is_numeric_dtype(cells) else cells.isna() | cells.eq("")
-        faults.mark(missing.to_numpy(dtype=bool), "is missing", lambda i: "the value", column=name)
-        faults.mark(np.isnan(numbers), "is not a number", shown, column=name)
-        wrong = out_of_range(symbol, numbers, allow_negative_loss=allow_negative_loss)
-        for reason in sorted(set(wrong) - {""}):
-            faults.mark(wrong == reason, reason, shown, column=name)
+    for row, reason in source.broken.items():
+        only = np.zeros(len(considered), dtype=bool)
+        only[row] = considered[row]
+        faults.mark(only, reason, lambda i: "it")
+    for name, state, rows in unfinished(source.frame):
+        faults.mark(rows & considered, f"run is {state}", lambda i: "the", column=name)
+    values = {symbol: each.values for symbol, each in measured.items()}
+    for symbol, each in measured.items():
+        for name, numbers in each.parts.items():
+            _mark_cells(faults, considered, name, source.frame[name], numbers)
+        _mark_range(faults, considered, symbol, chosen[symbol], each, source, allow_negative_loss)
     for symbol, rules in EXPECTED.items() if check_compute else ():
         known = next((known for known in rules if {symbol, *known} <= values.keys()), None)
         if known is not None:
-            _mark_far(faults, chosen, values, symbol, known)
-    _mark_repeated(faults, source, values, labels)
+            _mark_far(faults, considered, chosen, values, symbol, known)
+    _mark_repeated(faults, considered, source, values, labels)
     return faults
 
 
-def _mark_unfinished(faults: Faults, frame: pd.DataFrame) -> None:
-    name = next((name for name in frame.columns if name.lower() == "state"), None)
-    if name is None:
-        return
-    states = frame[name].astype(str).str.lower()
-    for state in FAILED_STATES & set(states):
-        faults.mark((states == state).to_numpy(), f"run is {state}", lambda i: "the", column=name)
+def _mark_cells(
+    faults: Faults,
+    considered: NDArray[np.bool_],
+    name: str,
+    cells: "pd.Series[Any]",
+    numbers: Numbers,
+) -> None:
+    def detail(i: int) -> str:
+        return shown(cells.iloc[[i]].tolist()[0])
+
+    faults.mark(numbers.missing & considered, "is missing", lambda i: "the value", column=name)
+    for row, reason in numbers.faults.items():
+        only = np.zeros(len(considered), dtype=bool)
+        only[row] = considered[row]
+        faults.mark(only, reason, detail, column=name)
+    faults.mark(np.isnan(numbers.values) & considered, "is not a number", detail, column=name)
+
+
+def _mark_range(
+    faults: Faults,
+    considered: NDArray[np.bool_],
+    symbol: str,
+    chosen: Column,
+    measured: Measured,
+    source: Source,
+    allow_negative_loss: bool,
+) -> None:
+    as_it_stands = chosen.formula is None and chosen.unit in (None, "nats")
+
+    def detail(i: int) -> str:
+        if as_it_stands:
+            return shown(source.frame[chosen.name].iloc[[i]].tolist()[0])
+        return f"{measured.values[i]:.6g}"
+
+    wrong = out_of_range(symbol, measured.values, allow_negative_loss=allow_negative_loss)
+    for reason in sorted(set(wrong) - {""}):
+        faults.mark((wrong == reason) & considered, reason, detail, column=chosen.name)
 
 
 def _mark_far(
     faults: Faults,
+    considered: NDArray[np.bool_],
     chosen: Mapping[str, Column],
     values: Mapping[str, FloatArray],
     symbol: str,
@@ -160,75 +179,128 @@ def _mark_far(
 ) -> None:
     """Mark the rows where a symbol is far from what the known ones make it."""
     formula, rule = EXPECTED[symbol][known]
-    good = ~faults.bad
+    good = ~faults.bad & considered
     ratio = np.ones(len(good))
     ratio[good] = values[symbol][good] / rule(*(values[each][good] for each in known))
     off = (ratio > COMPUTE_FACTOR) | (ratio < 1 / COMPUTE_FACTOR)
     if good.any() and off[good].mean() > 0.5:
         compared = (*known, symbol)
-        require_units({each: values[each][good] for each in compared}, chosen)
-        names = {each: chosen[each].name for each in compared}
+        kept = {each: values[each][good] for each in compared}
+        require_units(kept, chosen)
+        factor = float(np.median(ratio[good]))
         raise InputError(
-            f"{symbol} is about {np.median(ratio[good]):.1e} times {formula}: a column is in other "
-            "units",
-            [f"{s} ({name}): median {np.median(values[s][good]):.3g}" for s, name in names.items()],
-            remedy=f'state the unit, such as {known[0]}=("{names[known[0]]}", 1e9); or read with '
-            f"counting=None where {symbol} is not meant to be {formula}.",
+            f"{symbol} is about {factor:.1e} times {formula}: a column is in other units",
+            [f"{s} ({chosen[s].name}): median {np.median(kept[s]):.3g}" for s in compared],
+            remedy=_other_unit(symbol, known, factor, chosen),
         )
     faults.mark(
-        off,
+        off & good,
         f"is far from {formula}",
         lambda i: f"{ratio[i]:.1e} times, which",
         column=chosen[symbol].name,
     )
 
 
+def _other_unit(symbol: str, known: str, ratio: float, chosen: Mapping[str, Column]) -> Message:
+    """Name the column and the unit that bring a ratio closest to one."""
+    tries = [(symbol, unit, scale, ratio * scale) for unit, scale in COMPUTE_UNITS.items()]
+    tries = tries if symbol == "C" else []
+    for each in known:
+        # M = D / N falls with N, and so on: the sign of the power is all that counts here.
+        power = -1 if (symbol, each) != ("M", "N") else 1
+        tries += [
+            (each, word, scale, ratio * scale**power)
+            for word, scale in (("thousands", 1e3), ("millions", 1e6), ("billions", 1e9))
+        ]
+    best, unit, scale, _ = min(tries, key=lambda each: abs(np.log(each[3])))
+    parts: list[str | Message | Argument | Call] = [
+        f"if {best} ({chosen[best].name}) is in {unit}, write ",
+        Call("read", (column(best, _scaled(chosen[best], scale)),)),
+        "; where " if symbol == "C" else "; or read with ",
+    ]
+    if symbol == "C":
+        parts.append("C is not meant to be 6 N D, read with ")
+    return Message(*parts, UNCHECKED, ".")
+
+
+def _scaled(chosen: Column, scale: float) -> object:
+    total = scale * chosen.factor
+    return (chosen.name, total) if chosen.formula is None else f"({chosen.name})*{total:g}"
+
+
 def _mark_repeated(
-    faults: Faults, source: Source, values: Mapping[str, FloatArray], labels: pd.DataFrame
+    faults: Faults,
+    considered: NDArray[np.bool_],
+    source: Source,
+    values: Mapping[str, FloatArray],
+    labels: pd.DataFrame,
 ) -> None:
-    key = pd.concat([pd.DataFrame(dict(values)), labels], axis="columns")
-    try:
-        repeated = key.duplicated(keep="first").to_numpy()
-    except TypeError:  # cells such as lists cannot be compared; their text can
-        key = key.map(str)
-        repeated = key.duplicated(keep="first").to_numpy()
-    if not repeated.any():
+    numbers = pd.DataFrame(dict(values))
+    rows = np.flatnonzero(numbers.duplicated(keep=False).to_numpy() & considered)
+    if not rows.size:
         return
-    _, first, group = np.unique(
-        pd.util.hash_pandas_object(key, index=False), return_index=True, return_inverse=True
-    )
-    rows = source.row_numbers[first[group]]
-    told = f"is the same as {source.row_word}"
-    faults.mark(repeated, "repeats an earlier row", lambda i: f"{told} {rows[i]}")
+    key = pd.concat([numbers, labels], axis="columns").iloc[rows].map(_comparable)
+    first = ~key.duplicated(keep="first").to_numpy()
+    if first.all():
+        return
+    groups = key.groupby(list(key.columns), sort=False, dropna=False).ngroup().to_numpy()
+    earliest = dict(zip(groups[first].tolist(), rows[first].tolist(), strict=True))
+    told = {r: earliest[g] for g, r in zip(groups.tolist(), rows.tolist(), strict=True)}
+    repeated = np.zeros(len(considered), dtype=bool)
+    repeated[rows[~first]] = True
+
+    def detail(i: int) -> str:
+        return f"is the same as {source.row_word} {source.row_numbers[told[i]]}"
+
+    if any(normal(name) in RUN_NAMES for name in labels.columns):
+        faults.once |= repeated & ~faults.bad
+    faults.mark(repeated, REPEATS, detail)
 
 
-def refuse(source: Source, faults: Faults, loss: str) -> InputError:
+def _comparable(cell: object) -> object:
+    """A cell that can be compared and grouped: a list is its text, and nothing is like nothing."""
+    if isinstance(cell, list | dict | set | np.ndarray):
+        return str(cell)
+    return None if cell is pd.NA or cell != cell else cell
+
+
+def refuse(source: Source, faults: Faults, bad: NDArray[np.bool_], loss: str) -> InputError:
     """List up to ten faulty rows in an error; `loss` is the name of the losses' column."""
-    bad = np.flatnonzero(faults.bad)
+    rows = np.flatnonzero(bad)
     where = []
-    for i in bad[:10]:
+    for i in rows[:10]:
         place = f"{source.row_word} {source.row_numbers[i]}"
+        found = faults.detail[i](i)
         if faults.column[i]:
-            where.append(f"{place}, {faults.column[i]}: {faults.detail[i](i)} {faults.reason[i]}")
+            where.append(f"{place}, {faults.column[i][:80]}: {found} {faults.reason[i]}")
         else:
-            where.append(f"{place}: {faults.detail[i](i)}")
-    if bad.size > 10:
-        where.append(f"and {bad.size - 10} more")
-    remedy = 'correct them, or leave them out with a record of it: read(..., bad_rows="drop").'
-    below_zero = (faults.reason[bad] == "is not positive") & (faults.column[bad] == loss)
+            where.append(f"{place}: {found}" + _unless_said(faults.reason[i]))
+    if rows.size > 10:
+        where.append(f"and {rows.size - 10} more")
+    remedy: list[str | Argument | Call] = [
+        "correct them, or leave them out with a record of it: ",
+        Call("read", (Argument("bad_rows", "drop"),)),
+        ".",
+    ]
+    below_zero = (faults.reason[rows] == "is not positive") & (faults.column[rows] == loss)
     if below_zero.mean() > 0.5:
-        remedy += " Losses that are meant to be negative need allow_negative_loss=True."
-    if (faults.reason[bad] == "repeats an earlier row").any():
-        remedy += " If equal rows are different runs, add a column that tells them apart."
+        allowed = Call("read", (Argument("allow_negative_loss", True),))
+        remedy += [" Losses that are meant to be negative need ", allowed, "."]
+    if (faults.reason[rows] == REPEATS).any():
+        remedy += [" If equal rows are different runs, add a column that tells them apart."]
     return InputError(
-        f"{bad.size} of {len(source.frame)} rows of {source.name} cannot be used",
+        f"{rows.size} of {len(source.frame)} rows of {source.name} cannot be used",
         where,
-        remedy=remedy,
+        remedy=Message(*remedy),
     )
+
+
+def _unless_said(reason: str) -> str:
+    return "" if reason == REPEATS else f" {reason}"
 
 
 def require_units(values: Mapping[str, FloatArray], chosen: Mapping[str, Column]) -> None:
-    """Refuse N and D that look like thousands, millions or billions.
+    """Refuse N and D that look like logarithms, thousands, millions or billions.
 
     A factor the caller states, even 1, is taken at its word.
     """
@@ -236,13 +308,19 @@ def require_units(values: Mapping[str, FloatArray], chosen: Mapping[str, Column]
         return
     N, D = float(np.median(values["N"])), float(np.median(values["D"]))
     low, high = TOKENS_PER_PARAMETER
-    small = {
-        "N": high < D / N or N < SMALLEST_MODEL,
-        "D": low > D / N,
-    }
+    small = {"N": high < D / N or N < SMALLEST_MODEL, "D": low > D / N}
+    logs = logarithms([chosen[s].name for s in ("N", "D") if s in chosen])
+    if logs and any(s in chosen and not chosen[s].stated for s in logs):
+        raise InputError(
+            f"{' and '.join(logs)} are logarithms: medians "
+            f"{', '.join(f'{np.median(values[s]):.3g}' for s in logs)}",
+            remedy=Message(
+                "take them back: ", Call("read", tuple(column(s, f) for s, f in logs.items())), "."
+            ),
+        )
     for symbol, median, other in (("N", N, D), ("D", D, N)):
-        column = chosen.get(symbol)
-        if not small[symbol] or column is None or column.stated:
+        found = chosen.get(symbol)
+        if not small[symbol] or found is None or found.stated:
             continue
         # The factor that brings tokens per parameter closest to 20; where D is as small as N, the
         # one that makes a model of usual size.
@@ -252,8 +330,11 @@ def require_units(values: Mapping[str, FloatArray], chosen: Mapping[str, Column]
         factor = min((1e3, 1e6, 1e9, 1e12), key=lambda f: abs(np.log(median * f / wanted)))
         word = {1e3: "thousands", 1e6: "millions", 1e9: "billions", 1e12: "trillions"}[factor]
         raise InputError(
-            f"{symbol} looks like {word}: the median of {column.name!r} is {median:.3g}",
+            f"{symbol} looks like {word}: the median of {found.name!r} is {median:.3g}",
             [f"tokens per parameter would be {D / N:.3g}"],
-            remedy=f'write {symbol}=("{column.name}", {factor:.0e}); a factor of 1 says that it is '
-            "meant as it stands.".replace("e+0", "e").replace("e+", "e"),
+            remedy=Message(
+                "write ",
+                Call("read", (column(symbol, (found.name, factor)),)),
+                "; a factor of 1 says that it is meant as it stands.",
+            ),
         )

@@ -1,15 +1,16 @@
 """Tables of runs in words: what was understood, and what a design cannot tell apart."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scalingfit._messages import PYTHON, Face
 from scalingfit._text import listed
-from scalingfit.runs._columns import normal
-from scalingfit.runs._values import FloatArray, group_key
+from scalingfit.runs._findings import HIGHEST, Finding, compute_ratio
+from scalingfit.runs._values import FloatArray
 
 CORRELATED = 0.995
 """|corr(log N, log D)| beyond which one exponent cannot be told from the other."""
@@ -17,53 +18,40 @@ CORRELATED = 0.995
 SAME = 0.05
 """Relative spread below which values count as one: a budget line, a ratio, a size."""
 
-PERPLEXITY = 50.0
-"""A cross-entropy above this (in nats) would be worse than guessing among e^50 tokens."""
-
-RUN_NAMES = {"run", "run_id", "runid", "run_name", "runname"}
-"""Labels that name training runs, as headers are compared."""
-
 
 def describe(
     columns: Mapping[str, FloatArray],
     labels: Mapping[str, NDArray[Any]],
     provenance: Mapping[str, Any],
+    found: Iterable[Finding] = (),
+    face: Face = PYTHON,
 ) -> str:
-    """Write two lines: the runs and their ranges; which column came from where."""
+    """Write the runs and their ranges; which column came from where; and what is doubtful."""
     count = len(columns["L"])
+    unit = provenance.get("loss_unit")
     ranges = ", ".join(f"{name} {_range(values)}" for name, values in columns.items())
     source = f" from {provenance['source']}" if "source" in provenance else ""
-    first = f"{count} run{'s' if count != 1 else ''}{source}: {ranges}"
+    measured = f"; L in {unit}" if unit else ""
+    first = f"{count} run{'s' if count != 1 else ''}{source}: {ranges}{measured}"
     parts = [_origin(name, origin) for name, origin in provenance.get("columns", {}).items()]
     parts += [f"{name} = {rule}" for name, rule in provenance.get("derived", {}).items()]
+    ratio = compute_ratio(columns, provenance)
+    if ratio is not None:
+        parts.append(f"C / (6 N D) is {_range(ratio)}")
     said = [", ".join(parts)] if parts else []
     said += provenance.get("notes", [])
     if provenance.get("dropped"):
         said.append(_dropped(provenance["dropped"]))
     if labels:
         said.append(f"labels {listed(labels)}")
-    lines = [*(["; ".join(said)] if said else []), *_perplexity(columns["L"])]
-    if (repeated := run_label(labels)) is not None:
-        several = len(set(_named(labels[repeated])))
-        lines.append(
-            f"{repeated} names {several} run{'s' if several > 1 else ''}, of several rows each: "
-            "where these are checkpoints, intervals that count every row are too narrow"
-        )
+    lines = ["; ".join(said)] if said else []
+    lines += provenance.get("kept", [])
+    about = provenance.get("dataset", {})
+    lines += about.get("notes", [])
+    if about.get("views"):
+        lines.append(f"views: {listed(about['views'])}")
+    lines += [finding.sentence.spelled(face) for finding in found]
     return "\n  ".join([first, *lines])
-
-
-def run_label(labels: Mapping[str, NDArray[Any]]) -> str | None:
-    """The label that names runs, where there are several rows of one."""
-    for name, values in labels.items():
-        if normal(name) in RUN_NAMES:
-            named = _named(values)
-            if len(set(named)) < len(named):
-                return name
-    return None
-
-
-def _named(values: NDArray[Any]) -> list[Any]:
-    return [key for key in map(group_key, values.tolist()) if key != "(missing)"]
 
 
 def design_warnings(columns: Mapping[str, FloatArray]) -> list[str]:
@@ -75,10 +63,10 @@ def design_warnings(columns: Mapping[str, FloatArray]) -> list[str]:
 
 
 def _perplexity(L: FloatArray) -> list[str]:
-    if not np.all(L > PERPLEXITY):
+    if not np.all(L > HIGHEST):
         return []
     return [
-        f"All losses are above {PERPLEXITY:.0f}, which looks like perplexity: the laws are for "
+        f"All losses are above {HIGHEST:.0f}, which looks like perplexity: the laws are for "
         "cross-entropy, so take the logarithm first."
     ]
 
@@ -136,4 +124,6 @@ def _dropped(dropped: list[Mapping[str, Any]]) -> str:
 
 
 def _why(row: Mapping[str, Any]) -> str:
+    if str(row["reason"]).startswith("run is"):
+        return f"whose {row['reason']}"
     return f"where {row['column']} {row['reason']}" if row["column"] else str(row["reason"])

@@ -32,6 +32,12 @@ class Published:
         The source (the first one, where there are several).
     columns, options
         What `read` is told: symbol to column, and other arguments.
+    loss
+        What the loss is measured in.
+    notes
+        What its reader should know: groups, splits and caveats.
+    views
+        Parts of it that are usually fitted, by name: arguments of `read`.
     renamed, derived
         From the source's columns to tidy ones, and tidy columns computed from these in order.
         Empty where the source is not a CSV.
@@ -46,6 +52,9 @@ class Published:
     address: str
     address_sha256: str
     columns: Mapping[str, ColumnSpec]
+    loss: str
+    notes: tuple[str, ...] = ()
+    views: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
     derived: Mapping[str, Callable[[pd.DataFrame], "pd.Series[Any]"]] = field(default_factory=dict)
@@ -80,6 +89,12 @@ PUBLISHED = (
         address=f"{GITHUB}/epoch-research/analyzing-chinchilla/"
         "92258837425e1b5f2851d624287f0120583a3d0e/data/svg_extracted_data.csv",
         address_sha256="193478df4e90f040016431996c45682659306840ecdadf83cfb9cd5ca0aa1b30",
+        loss="nats per token",
+        notes=(
+            "losses are read off a colour map, to about 0.01 and worse where they are high",
+            "D is C / (6 N), so the three are not independent",
+        ),
+        views={"besiroglu": {"where": "besiroglu_excluded=0"}},
         columns=_N_D_C_L,
         renamed={"Model Size": "params", "Training FLOP": "flops"},
         derived={
@@ -98,6 +113,14 @@ PUBLISHED = (
         address=f"{GITHUB}/formll/resolving-scaling-law-discrepancies/"
         "0dc60d91b8a525858a3067fc9e4a46ff5374cc6f/data/summary_df.pickle.xz",
         address_sha256="afbf07ec92d23182f56a44dd43599f2a7e9716fd70492fbc0a35f6093272b74f",
+        loss="nats per token",
+        notes=(
+            "one run gives points at several budgets, so rows of an experiment are correlated",
+            "stages differ in how N and compute are counted, and in tuning: fit one of them",
+        ),
+        views={
+            "tuned": {"where": ("dataset=RefinedWeb", "stage=Optimizer tuning (no decay)")},
+        },
         columns=_N_D_C_L,
     ),
     Published(
@@ -110,6 +133,9 @@ PUBLISHED = (
         address=f"{GITHUB}/huggingface/datablations/"
         "13701315b163f1c54642b94ad237b2699187c3ee/utils/parametric_fit.ipynb",
         address_sha256="6c65d270e70c944a9ac90f5f1213a4584e1ff9d6d2781cd86900663f4ab17db9",
+        loss="nats per token",
+        notes=("some runs diverge or overfit: losses reach 11",),
+        views={"fitted": {"where": "in_final_fit_182=1"}},
         columns={**_N_D_L, "U": "unique_tokens"},
     ),
     Published(
@@ -122,6 +148,15 @@ PUBLISHED = (
         address=f"{GITHUB}/hadasah/scaling_laws/"
         "1f3708c0a12df0effb0ee906b1da5f9f0ff4f4f1/data/scaling_results.csv",
         address_sha256="193b4b7665365112605417e2ef06d55efe599cfa08412354e3ae42c3af7a9f58",
+        loss="nats per token",
+        notes=(
+            "most rows are checkpoints before the end of their schedule, where losses are higher",
+            "several learning rates at each size",
+        ),
+        views={
+            "finals": {"where": "portion_elapsed>=1"},
+            "best_finals": {"where": "portion_elapsed>=1", "best_of": "N,D"},
+        },
         columns=_N_D_C_L,
         options={"bad_rows": "drop"},  # two rows stand in the file twice
         renamed={
@@ -145,6 +180,8 @@ PUBLISHED = (
         address=f"{GITHUB}/eric-czech/llama3_isoflop_extraction/"
         "1bc1755b76e6ee55a911549c8ec52b71cb480320/isoflops_points.csv",
         address_sha256="5675ea68f14be53bd09bf0d65667c0f25668aa82ecc48020864ae371e7a38a8a",
+        loss="an unknown unit",
+        notes=("losses are normalised in a way that is not stated; N is C / (6 D)",),
         columns=_N_D_C_L,
         renamed={
             "compute_budget": "flops",
@@ -163,6 +200,13 @@ PUBLISHED = (
         address=f"{GITHUB}/NX-AI/xlstm_scaling_laws/"
         "604bb3062d3a7681bb33e467108cb0a6f81267fc/data/isoflop_llama_ctx16384_wandb_data.pkl",
         address_sha256="1800c9fe374cdc2e31f2f82220f8f6012a0758874db7684e006943434926a5c1",
+        loss="nats per token",
+        notes=("groups: architecture and context_length; one run diverged (loss 10.8)",),
+        views={
+            "llama": {"where": ("architecture=llama", "L<5")},
+            "mlstm": {"where": ("architecture=mlstm", "L<5")},
+        },
+        options={"bad_rows": "drop"},  # one run did not finish
         columns=_N_D_L,
     ),
     Published(
@@ -175,6 +219,9 @@ PUBLISHED = (
         address=f"{GITHUB}/step-law/steplaw/"
         "32a8f4cc50247695fb56cc6c9117abdf67c97763/data/dense_lr_bs_loss.csv",
         address_sha256="9e46181076c04d450294d75dfe6f72adc416e231e154a07b337e378f9410002c",
+        loss="nats per token",
+        notes=("what differs within a cell of (N, D) is the setting of a sweep, not noise",),
+        views={"best": {"best_of": "N,D"}},
         columns=_N_D_L,
         renamed={
             "N": "params",
@@ -194,6 +241,9 @@ PUBLISHED = (
         address=f"{GITHUB}/sail-sg/scaling-with-vocab/"
         "6701cc202af8b075a46eef8e9d263b3f2ebe012c/exp_data.csv",
         address_sha256="6571e877469a44cb50b2d05e1fa485587369ee1c47941a4b3b2bfef80496f1b2",
+        loss="nats per token, less those of a unigram model",
+        notes=("losses are negative; rows of one model are checkpoints, and correlated",),
+        views={"approach3": {"where": "in_approach3_fit=1"}},
         columns={
             **_N_D_C_L,
             "N": "params",
@@ -225,6 +275,11 @@ PUBLISHED = (
         address=f"{GITHUB}/IBM/ColPret/"
         "16f23bbe054277ddc4afd07a972dd7cfbe3f48c3/raw_data/gzip/results_new.jsonl",
         address_sha256="2273d445e1f361cde456955f2ed72357ace62ef668193829269cb92c6cab7ada",
+        loss="nats per token",
+        notes=(
+            "groups: dataset",
+            "data sets are tiny, and many runs hardly left the loss of a guess, 10.4",
+        ),
         columns=_N_D_L,
     ),
     Published(
@@ -238,6 +293,8 @@ PUBLISHED = (
         "d31e549a624e29062c97981f1c955e93b1220477/verified_model_cards/"
         "cerebras%40Cerebras-GPT-13B/2_original_model_card.md",
         address_sha256="0b2b073053919aa8b7f086f359c82e866f32314774294e7ab6e2c2918c51a230",
+        loss="nats per token",
+        notes=("N is rounded; losses are the model card's, which differ from the paper's",),
         columns=_N_D_C_L,
     ),
     Published(
@@ -250,6 +307,9 @@ PUBLISHED = (
         address=f"{GITHUB}/google-deepmind/scaling_laws_for_routing/"
         "42da0c392b127df2c01fa7b705f72396050d05e5/data/curves.csv.gz",
         address_sha256="c03e7531add85e594f368d33bac4a0220280be858a7ed12d147cf73af6a3819f",
+        loss="nats per token",
+        notes=("tokens are not given; groups: router_type",),
+        views={"finals": {"where": "is_final_step=1"}},
         columns={"N": "params", "L": "loss", "experts": "num_experts"},
         options={"bad_rows": "drop"},  # eight evaluations have no loss
         renamed={"dense_parameter_count": "params", "loss_validation": "loss"},
@@ -269,6 +329,9 @@ PUBLISHED = (
         address=f"{GITHUB}/DongWooLee-Eli/nslpfn/"
         "10a5a60911a2a22ef453d8b4ddf1408b6a6075d9/data/benchmark.vision.csv",
         address_sha256="23b00692d71e58aa5a2a941e831d57688e0977fdcf5f5125ff7b64283b5d9e83",
+        loss="error rates, and rescaled losses",
+        notes=("groups: curve_id, in four domains; split tells what the source held out",),
+        views={"train": {"where": "split=train"}},
         columns={"L": "loss", "X": "x_seen_examples"},
         # 687 rows of the language part stand in the source more than once.
         options={
@@ -286,6 +349,9 @@ PUBLISHED = (
         address=f"{GITHUB}/thu-yao-01-luo/MultiPowerLaw/"
         "8da9f1902602f3391b971a811e3cc51604541769/loss_curve_repo/csv_100/constant_24000.csv",
         address_sha256="034a75e2415373a9be1097e9d406f98524344f4718d200d3a188dcbd5115103b",
+        loss="nats per token",
+        notes=("each curve is one run; split tells what the source held out",),
+        views={"finals": {"last_of": "curve_id"}},
         columns={"N": ("model_size_label_million", 1e6), "L": "loss", "S": "step"},
     ),
     Published(
@@ -298,6 +364,9 @@ PUBLISHED = (
         address=f"{GITHUB}/DongWooLee-Eli/nslpfn/"
         "10a5a60911a2a22ef453d8b4ddf1408b6a6075d9/data/dd_data.pkl",
         address_sha256="b2a217fd64878a915f472a951dd5d60426bd4bb8fe0536ed6148a950da082198",
+        loss="error rates or losses, by curve",
+        notes=("groups: curve_id; the curves rise and fall",),
+        views={"train": {"where": "split=train"}},
         columns={"L": "y", "X": "x"},
     ),
     Published(
@@ -310,6 +379,9 @@ PUBLISHED = (
         address=f"{GITHUB}/DongWooLee-Eli/nslpfn/"
         "10a5a60911a2a22ef453d8b4ddf1408b6a6075d9/data/min_val_loss_over_n_embd.npy",
         address_sha256="10cd4c96b5931c2b3c022a621fba1b3c9382c9933ca1c22aa8676210b62e45c7",
+        loss="nats per token",
+        notes=("X is a width, not a count of parameters; groups: curve_id",),
+        views={"train": {"where": "split=train"}},
         columns={"L": "loss", "X": "n_embd"},
     ),
     Published(
@@ -323,6 +395,8 @@ PUBLISHED = (
         "ffa608f7ca7910b6f6bcbd39915491353ad5d600/"
         "fit_bnsl_and_extrapolate__4_digit_addition__dataset_size_x-axis.py",
         address_sha256="70d96aadb61810e71ce8b63a887e0ec42fb544a97aef3e63ac93921ef7bda509",
+        loss="nats",
+        views={"train": {"where": "split=train"}},
         columns={"L": "loss", "X": "x_train_examples"},
     ),
 )

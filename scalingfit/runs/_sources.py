@@ -1,52 +1,93 @@
 """Any source of runs -> a raw data frame, with the place of each row for messages."""
 
-import csv
-import gzip
-import hashlib
-import io
+import ast
 import json
 import os
-import warnings
-from dataclasses import dataclass
-from difflib import get_close_matches
-from importlib.util import find_spec
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_float_dtype
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Call, Message
 from scalingfit._text import listed
-from scalingfit.runs._frames import refuse_repeated, to_frame
+from scalingfit.runs._delimited import refuse_repeated
+from scalingfit.runs._files import load_file
+from scalingfit.runs._logs import Log, find_log, run_names
+from scalingfit.runs._names import normal, symbol_of
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+DEEPEST = 20
+"""Levels that records may be nested."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A raw table: untouched cells, and what to call its rows."""
+    """A raw table: untouched cells, and what to call its rows.
+
+    ``broken`` tells of rows that are not whole, by position; ``log`` is set where the table is the
+    log of single runs.
+    """
 
     frame: pd.DataFrame
     row_numbers: NDArray[np.int64]
     name: str
     row_word: str = "row"
     sha256: str | None = None
+    broken: Mapping[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    log: Log | None = None
 
 
-def load_source(source: Any) -> Source:
-    """Read a file by its suffix, or take the columns of a frame, mapping or structured array."""
+def load_source(source: object, *, last: bool = False) -> Source:
+    """Read a file by its suffix, several of them, or whatever holds columns.
+
+    Parameters
+    ----------
+    source
+        A path, a list of paths, a frame, a mapping of columns or of records, records, or a
+        structured array.
+    last
+        Whether each file, or each column of a chart, is the log of one run, of which the last
+        values count.
+    """
     if isinstance(source, str | os.PathLike):
-        loaded = _from_path(Path(source))
+        paths = [Path(source)]
+    elif (
+        isinstance(source, list | tuple)
+        and source
+        and all(isinstance(path, str | os.PathLike) for path in source)
+    ):
+        paths = [Path(path) for path in source]
     else:
-        frame = to_frame(source)
-        loaded = Source(frame, np.arange(1, len(frame) + 1), type(source).__name__)
-    return _check_header(loaded)
+        frame, notes = to_frame(source, f"an object of type {type(source).__name__}")
+        name = type(source).__name__
+        found = Source(frame, np.arange(1, len(frame) + 1), name, notes=notes)
+        return _checked(replace(found, log=find_log(frame)))
+    sources = [_checked(_from_path(path)) for path in paths]
+    if last:
+        return _ends(sources, paths)
+    return sources[0] if len(sources) == 1 else _joined(sources, paths)
 
 
-def _check_header(source: Source) -> Source:
+def _from_path(path: Path) -> Source:
+    content, sha256 = load_file(path)
+    log = find_log(content.data)
+    if log is not None:
+        frame, notes = log.records, tuple(content.notes)
+    else:
+        frame, notes = to_frame(content.data, path.name)
+        notes = (*content.notes, *notes)
+    numbers = content.numbers
+    if numbers is None or len(numbers) != len(frame):
+        numbers = np.arange(1, len(frame) + 1)
+    return Source(frame, numbers, path.name, content.word, sha256, content.broken, notes, log)
+
+
+def _checked(source: Source) -> Source:
     names = [str(name).strip() for name in source.frame.columns]
     refuse_repeated(names, source.name)
     if source.frame.empty:
@@ -55,177 +96,278 @@ def _check_header(source: Source) -> Source:
             [f"columns: {listed(names)}"],
             remedy="give a header and one row per training run.",
         )
+    frame = source.frame.set_axis(names, axis="columns").reset_index(drop=True)
+    return replace(source, frame=_unpacked(frame, source.name))
+
+
+# --- several files -------------------------------------------------------------------------------
+
+
+def _ends(sources: list[Source], paths: list[Path]) -> Source:
+    """The last values of each log: one row a run."""
+    if len(sources) == 1 and sources[0].log is None:
+        return sources[0]  # a table, whose runs its rows name
+    if len(sources) == 1 and sources[0].log is not None and sources[0].log.ends is not None:
+        frame = sources[0].log.ends
+    else:
+        rows = []
+        for source, run in zip(sources, run_names(paths), strict=True):
+            log = source.log if source.log is not None else Log("a table", source.frame)
+            rows.append({"run": run, **log.end()})
+        frame = pd.DataFrame(rows)
+    name = sources[0].name if len(sources) == 1 else f"{len(sources)} files"
+    rows_read = sum(len(source.frame) for source in sources)
+    note = f"the last values of each run, of {rows_read} rows"
     return Source(
-        source.frame.set_axis(names, axis="columns").reset_index(drop=True),
-        source.row_numbers,
-        source.name,
-        source.row_word,
-        source.sha256,
+        frame, np.arange(1, len(frame) + 1), name, "run", _one_sha(sources), notes=(note,)
     )
 
 
-# --- files ---------------------------------------------------------------------------------------
+def _joined(sources: list[Source], paths: list[Path]) -> Source:
+    """Tables under each other, each row with its file."""
+    for source in sources:
+        if source.log is not None:
+            raise not_a_table(source, len(sources))
+    frames = [
+        source.frame.assign(file=run) for source, run in zip(sources, run_names(paths), strict=True)
+    ]
+    starts = np.cumsum([0, *(len(frame) for frame in frames)])
+    broken = {
+        int(start) + row: reason
+        for start, source in zip(starts, sources, strict=False)
+        for row, reason in source.broken.items()
+    }
+    frame = pd.concat(frames, ignore_index=True)
+    notes = tuple(f"{s.name}: {note}" for s in sources for note in s.notes)
+    rows = np.arange(1, len(frame) + 1)
+    name = f"{len(sources)} files"
+    return Source(frame, rows, name, "row", _one_sha(sources), broken, notes)
 
 
-def _from_path(path: Path) -> Source:
-    if not path.is_file():
-        raise _no_such_file(path)
-    stored = path.read_bytes()
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    zipped = suffixes[-1:] == [".gz"]
-    kind = suffixes[-2 if zipped else -1] if len(suffixes) > zipped else ""
-    if kind not in SUFFIXES:
+def _one_sha(sources: list[Source]) -> str | None:
+    return sources[0].sha256 if len(sources) == 1 else None
+
+
+def not_a_table(source: Source, files: int = 1) -> InputError:
+    """Say that a source is a log, what a table of runs is, and how to make one from logs."""
+    kind = source.log.kind if source.log is not None else "the log of one run"
+    several = source.log is not None and source.log.ends is not None
+    what = (
+        "keep the last value of each run: "
+        if several or files > 1
+        else ("give the logs of several runs together, and keep the last values of each: ")
+    )
+    return InputError(
+        f"{source.name} is {kind}, not a table of runs",
+        ["a table of runs has one row a run: its parameters, its tokens and its final loss"],
+        remedy=Message(what, Call("read", (Argument("last", True),)), "."),
+    )
+
+
+# --- whatever holds columns ----------------------------------------------------------------------
+
+
+def to_frame(source: object, name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Make a data frame of whatever holds columns, and tell what was left out of it.
+
+    Raises
+    ------
+    InputError
+        It holds no columns, or they are not of one length.
+    """
+    if isinstance(source, pd.DataFrame):
+        return _with_index(source), ()
+    if isinstance(source, Mapping):
+        return _from_mapping(source, name)
+    if isinstance(source, np.ndarray) and source.dtype.names:
+        return _from_columns({column: source[column] for column in source.dtype.names}), ()
+    if (
+        isinstance(source, Sequence)
+        and not isinstance(source, str | bytes)
+        and all(isinstance(record, Mapping) for record in source)
+    ):
+        return _from_records(source, name), ()
+    columns = getattr(source, "columns", None)
+    if columns is not None and all(isinstance(column, str) for column in columns):
+        return _from_columns({column: source[column] for column in columns}), ()  # type: ignore[index]
+    for method in ("to_pandas", "to_dataframe", "to_dict"):
+        if hasattr(source, method):
+            return to_frame(getattr(source, method)(), name)
+    raise InputError(
+        f"cannot read runs from {name}",
+        remedy="give a file, a data frame, a mapping of columns or a list of records.",
+    )
+
+
+def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with an index that holds something as columns: a named one, or one of texts."""
+    index = frame.index
+    named = any(name is not None for name in index.names)
+    if named or index.nlevels > 1 or index.dtype.kind not in "iu":
+        frame = frame.reset_index(names=None if named or index.nlevels > 1 else "index")
+    if frame.columns.nlevels > 1:
+        names = [".".join(str(part) for part in name if part != "") for name in frame.columns]
+        frame = frame.set_axis(names, axis="columns")
+    return frame
+
+
+def _from_mapping(
+    source: Mapping[object, object], name: str
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    values = list(source.values())
+    if values and all(isinstance(value, Mapping) for value in values):
+        return _of_mappings(source, name), ()
+    if set(source) >= {"columns", "data"} and isinstance(source["data"], list):
+        return _from_rows(source["columns"], source["data"], name), ()
+    lists = {key: value for key, value in source.items() if _is_records(value)}
+    if len(lists) == 1 and not any(_is_column(v) for k, v in source.items() if k not in lists):
+        (key,) = lists
+        others = [str(other) for other in source if other != key]
+        notes = (f"records under {key!r}; beside them: {listed(others)}",) if others else ()
+        return _from_records(lists[key], name), notes  # type: ignore[arg-type]
+    if values and not any(map(_is_column, values)):
         raise InputError(
-            f"{path.name}: files of type {kind or '(no suffix)'} are not read",
-            [f"types that are read, each also as .gz: {', '.join(SUFFIXES)}"],
-            remedy="save it as CSV, or load it yourself and pass the data frame.",
+            f"{name} holds one record, not a table of runs",
+            [f"keys: {listed(map(str, source))}"],
+            remedy="give a list of such records, one per run.",
         )
-    content = _unzip(stored, path.name) if zipped else stored
-    if not content.strip():
-        raise InputError(f"{path.name} is empty", remedy="give a header and one row per run.")
-    if kind == ".parquet":
-        frame, rows, word = *_numbered(_parquet(content, path.name)), "row"
-    else:
-        text = _decode(content, path.name)
-        if kind in (".csv", ".tsv"):
-            frame, rows = _delimited(text, "\t" if kind == ".tsv" else ",", path.name)
-            word = "line"
-        elif kind == ".json":
-            frame, rows, word = *_numbered(_json(text, path.name)), "record"
-        else:
-            frame, rows = _json_lines(text, path.name)
-            word = "line"
-    return Source(frame, rows, path.name, word, hashlib.sha256(stored).hexdigest())
+    return _from_columns({str(key): value for key, value in source.items()}), ()
 
 
-def _no_such_file(path: Path) -> InputError:
-    if path.is_dir():
-        what, folder = f"{path} is a folder, not a file of runs", path
-    else:
-        what, folder = f"there is no file {path}", path.parent
-    present = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
-    close = get_close_matches(path.name, present, n=3) or present[:5]
-    where = [f"in that folder: {listed(close)}"] if close else [f"folder: {folder.absolute()}"]
-    remedy = "check the path."
-    if not path.suffix and not path.is_dir():
-        remedy += f' A shipped or published table is loaded with datasets.load("{path.name}").'
-    return InputError(what, where, remedy=remedy)
+def _is_column(value: object) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, str | bytes | Mapping)
 
 
-def _unzip(stored: bytes, name: str) -> bytes:
-    try:
-        return gzip.decompress(stored)
-    except (OSError, EOFError) as error:
-        raise InputError(f"{name} is not a whole gzip file: {error}") from error
+def _is_records(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, Mapping) for v in value)
 
 
-def _decode(content: bytes, name: str) -> str:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
+def _of_mappings(source: Mapping[object, object], name: str) -> pd.DataFrame:
+    """Records by the name of their run, or columns by the name of their row (as pandas writes)."""
+    outer = [str(key) for key in source]
+    inner = [str(key) for value in source.values() for key in value]  # type: ignore[attr-defined]
+    if any(map(symbol_of, outer)) and not any(map(symbol_of, set(inner))):
+        rows = dict.fromkeys(inner)
+        columns = {
+            str(key): [{str(k): v for k, v in value.items()}.get(row) for row in rows]  # type: ignore[attr-defined]
+            for key, value in source.items()
+        }
+        named = {} if all(row.isdigit() for row in rows) else {"run": list(rows)}
+        return _from_columns({**named, **columns})
+    column = "run" if "run" not in inner else "name"
+    return _from_records([{column: key, **value} for key, value in source.items()], name)  # type: ignore[dict-item]
+
+
+def _from_rows(columns: object, rows: list[object], name: str) -> pd.DataFrame:
+    names = [str(column) for column in columns] if isinstance(columns, list) else []
+    if not all(isinstance(row, list) and len(row) == len(names) for row in rows):
         raise InputError(
-            f"{name} is not UTF-8 text",
-            [f"line {line}: byte 0x{content[error.start]:02x}"],
-            remedy="save it as UTF-8; if it is a binary file, give it its proper suffix.",
-        ) from error
-    if "\0" in text:
-        raise InputError(
-            f"{name} holds binary data, not text",
-            remedy="save it as UTF-8 CSV, or give the file its proper suffix.",
+            f"{name}: the rows under 'data' do not have a value for each of 'columns'",
+            remedy="give every row one value per column.",
         )
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    refuse_repeated(names, name)
+    return _from_columns(
+        {column: [row[i] for row in rows] for i, column in enumerate(names)}  # type: ignore[index]
+    )
 
 
-def _delimited(text: str, separator: str, name: str) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    # Line numbers must survive, so blank lines are read as rows and left out afterwards.
-    body = text.lstrip("\n")
-    first_line = text[: len(text) - len(body)].count("\n") + 1
-    _check_header_line(body, separator, name)
-    try:
-        with warnings.catch_warnings():
-            # pandas only warns when it cuts off cells that the header has no name for.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                io.StringIO(body), sep=separator, dtype=str, skip_blank_lines=False, index_col=False
-            )
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise InputError(
-            f"{name} is not a regular table: {error}",
-            remedy="give every line as many cells as the header has.",
-        ) from error
-    keep = ~frame.isna().all(axis="columns").to_numpy()
-    return frame[keep].apply(_typed), np.flatnonzero(keep) + first_line + 1
+def _from_records(records: Sequence[Mapping[object, object]], name: str) -> pd.DataFrame:
+    """Records with dotted names for what is nested in them."""
+    flat = [_flat(record, name) for record in records]
+    columns = dict.fromkeys(key for record in flat for key in record)
+    return _from_columns({key: [record.get(key) for record in flat] for key in columns})
 
 
-def _check_header_line(body: str, separator: str, name: str) -> None:
-    try:
-        header = next(csv.reader(io.StringIO(body), delimiter=separator))
-    except csv.Error as error:
-        raise InputError(f"{name} has no readable header: {error}") from error
-    other = next((mark for mark in (";", "\t", ",") if mark in header[0]), None)
-    if len(header) == 1 and other is not None:
-        raise InputError(
-            f"{name} has one column, called {header[0]!r}: it seems to be separated by {other!r}",
-            remedy=f"use {separator!r}, or pass pandas.read_csv(path, sep={other!r}) instead.",
-        )
-    # Asked here because pandas would rename the second one in silence.
-    refuse_repeated(header, name)
-
-
-def _typed(text: "pd.Series[str]") -> "pd.Series[Any]":
-    """Numbers where every cell is one, exact to the last bit; else the text itself."""
-    try:
-        numbers = pd.to_numeric(text)
-    except ValueError:
-        return text
-    if not is_float_dtype(numbers):
-        return numbers
-    exact = text.fillna("nan").to_numpy(dtype=str).astype(np.float64)
-    return pd.Series(exact, index=text.index)
-
-
-def _json(text: str, name: str) -> pd.DataFrame:
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{name} is not valid JSON: {error.msg}",
-            [f"line {error.lineno}, character {error.colno}"],
-            remedy="one object per line is JSON Lines: name the file .jsonl.",
-        ) from error
-    return to_frame(content, name)
-
-
-def _json_lines(text: str, name: str) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    lines = text.split("\n")
-    numbers = [number for number, line in enumerate(lines, start=1) if line.strip()]
-    records = []
-    for number in numbers:
-        try:
-            records.append(json.loads(lines[number - 1]))
-        except json.JSONDecodeError as error:
+def _flat(record: Mapping[object, object], name: str) -> dict[str, object]:
+    found: dict[str, object] = {}
+    waiting: list[tuple[str, object, int]] = [(str(k), v, 1) for k, v in record.items()][::-1]
+    while waiting:
+        key, value, depth = waiting.pop()
+        if isinstance(value, Mapping) and value:
+            if depth > DEEPEST:
+                raise InputError(
+                    f"{name}: a record is nested more than {DEEPEST} levels deep",
+                    [f"at {key[:80]!r}"],
+                    remedy="write one record per run, of plain numbers and texts.",
+                )
+            below = [(f"{key}.{k}", v, depth + 1) for k, v in value.items()]
+            waiting.extend(reversed(below))
+        elif key in found:
             raise InputError(
-                f"{name} is not valid JSON Lines: {error.msg}",
-                [f"line {number}, character {error.colno}"],
-                remedy="write one JSON object per line.",
-            ) from error
-    return to_frame(records, name), np.array(numbers, dtype=np.int64)
+                f"{name}: two values of a record are both {key[:80]!r}",
+                remedy="give one of them another name.",
+            )
+        else:
+            found[key] = value
+    return found
 
 
-def _parquet(content: bytes, name: str) -> pd.DataFrame:
-    if find_spec("pyarrow") is None:
+def _from_columns(columns: Mapping[str, object]) -> pd.DataFrame:
+    series = {str(name): _series(values) for name, values in columns.items()}
+    shapes = {name: np.shape(values) for name, values in series.items()}
+    if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
         raise InputError(
-            f"{name}: reading Parquet needs pyarrow, which is not installed",
-            remedy='pip install "scalingfit[parquet]".',
+            "the columns do not have one length",
+            [f"{name[:80]}: shape {shape}" for name, shape in [*shapes.items()][:10]],
+            remedy="give every column one value per run.",
         )
-    import pyarrow as pa
-
-    try:
-        return pd.read_parquet(io.BytesIO(content), engine="pyarrow")
-    except pa.ArrowInvalid as error:
-        raise InputError(f"{name} is not a Parquet file: {error}") from error
+    return pd.DataFrame(series)
 
 
-def _numbered(frame: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    return frame, np.arange(1, len(frame) + 1)
+def _series(values: object) -> "NDArray[Any] | pd.Series[Any]":
+    """A column with the kind of every cell kept: a truth value among numbers stays one."""
+    if isinstance(values, list | tuple):
+        cells = np.fromiter(values, dtype=object, count=len(values))
+        return pd.Series(cells, dtype=object).infer_objects()
+    if isinstance(values, np.ma.MaskedArray):
+        return np.asarray(np.ma.filled(values.astype(np.float64), np.nan))
+    array = np.asarray(values)
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8", "replace").astype(object)
+    return array.astype(object) if array.dtype.kind == "U" else array
+
+
+def _unpacked(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The frame with columns of dictionaries, as Weights & Biases gives them, spread out."""
+    parts, changed = [], False
+    for column in frame.columns:
+        records = _records_in(column, frame[column])
+        if records is None:
+            parts.append(frame[[column]])
+            continue
+        changed = True
+        rows = [_flat({column: record}, name) if record else {} for record in records]
+        keys = dict.fromkeys(key for row in rows for key in row)
+        parts.append(_from_columns({key: [row.get(key) for row in rows] for key in keys}))
+    if not changed:
+        return frame
+    spread = pd.concat(parts, axis="columns")
+    names = [column.removesuffix(".value") for column in spread.columns]
+    refuse_repeated(names, name)
+    return spread.set_axis(names, axis="columns")
+
+
+def _records_in(name: str, cells: "pd.Series[Any]") -> list[Mapping[object, object] | None] | None:
+    """The dictionaries of a column, also where they are written as text; None where it has none."""
+    if cells.dtype.kind in "iufbcM":
+        return None
+    present = cells[cells.notna()]
+    if not len(present):
+        return None
+    written = normal(name) in ("summary", "config", "hparams", "args")
+    if isinstance(present.iloc[0], str) and not (written and present.iloc[0][:1] == "{"):
+        return None
+    found = [_record(cell) if cell is not None and cell == cell else None for cell in cells]
+    return found if sum(record is not None for record in found) == len(present) else None
+
+
+def _record(cell: object) -> Mapping[object, object] | None:
+    if not isinstance(cell, str):
+        return cell if isinstance(cell, Mapping) else None
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found = read(cell)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        return found if isinstance(found, Mapping) else None
+    return None

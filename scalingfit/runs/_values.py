@@ -15,6 +15,11 @@ NOT_INPUTS = ("L", "loss_se", "weight")
 """Numeric columns that describe the observed loss; every other one is an input of a law."""
 
 
+def words(text: str) -> frozenset[str]:
+    """The words of a text: a set that reads better than its literal."""
+    return frozenset(text.split())
+
+
 def as_floats(name: str, values: ArrayLike) -> FloatArray:
     """Turn a column into float64, or say that it is not numeric."""
     try:

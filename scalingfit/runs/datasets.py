@@ -21,8 +21,10 @@ import pandas as pd
 import pooch
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Call, Message, OnlyIn
 from scalingfit._text import listed
 from scalingfit.runs._published import PUBLISHED, Published
+from scalingfit.runs._raw import typed
 from scalingfit.runs._sources import load_source
 from scalingfit.runs.read import read
 from scalingfit.runs.table import Runs
@@ -35,6 +37,9 @@ LADDER_ABOUT = {
     "title": "small language models on a grid of sizes and bytes of text, trained for scalingfit",
     "licence": "Apache-2.0",
     "citation": "scalingfit, benchmarks/ladder",
+    "loss": "nats per byte",
+    "notes": [],
+    "views": [],
 }
 
 _BY_NAME: Mapping[str, Published] = {entry.name: entry for entry in PUBLISHED}
@@ -45,13 +50,15 @@ def names() -> list[str]:
     return ["ladder", *_BY_NAME]
 
 
-def load(name: str, **read_options: Any) -> Runs:
+def load(name: str, *, view: str | None = None, **read_options: Any) -> Runs:
     """Load a table by name.
 
     Parameters
     ----------
     name
         One of `names`.
+    view
+        A part of it that is usually fitted, such as "finals"; `info` lists them.
     **read_options
         Arguments of `read` that replace the ones the table comes with, such as ``N=...`` for
         another count of parameters or ``labels=[...]``.
@@ -65,18 +72,21 @@ def load(name: str, **read_options: Any) -> Runs:
     Raises
     ------
     InputError
-        The name is unknown, the file is not the published one, or it cannot be had from here.
+        The name or the view is unknown, the file is not the published one, or it cannot be had
+        from here.
     """
     if name == "ladder":
-        runs = read(LADDER, **{**LADDER_COLUMNS, **read_options})
-        return _with_about(runs, name, LADDER_ABOUT)
+        chosen = _view(name, view, {})
+        runs = read(LADDER, **{**LADDER_COLUMNS, **chosen, **read_options})
+        return _with_about(runs, name, info(name))
     entry = _entry(name)
-    options = {**entry.columns, **entry.options, **read_options}
+    chosen = _view(name, view, entry.views)
+    options = {**entry.columns, **entry.options, **chosen, **read_options}
     local = _local(entry)
     if local is not None:
         runs = read(local, **options)
     elif entry.fetchable:
-        runs = read(entry.tidy(load_source(_fetch(entry)).frame), **options)
+        runs = read(entry.tidy(typed(load_source(_fetch(entry)).frame)), **options)
         runs = replace(
             runs,
             provenance={**runs.provenance, "source": entry.address, "sha256": entry.address_sha256},
@@ -84,6 +94,20 @@ def load(name: str, **read_options: Any) -> Runs:
     else:
         raise _only_local(entry)
     return _with_about(runs, name, info(name))
+
+
+def _view(name: str, view: str | None, views: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    if view is None:
+        return {}
+    if view not in views:
+        raise InputError(
+            f"{name} has no view {view!r}",
+            [f"views: {listed(views)}"],
+            remedy=Message("write ", Argument("view", next(iter(views))), ", say.")
+            if views
+            else "read it whole, or choose rows by conditions.",
+        )
+    return views[view]
 
 
 def info(name: str) -> dict[str, Any]:
@@ -102,13 +126,19 @@ def info(name: str) -> dict[str, Any]:
         "licence": entry.licence,
         "citation": entry.citation,
         "address": entry.address,
+        "loss": entry.loss,
+        "notes": list(entry.notes),
+        "views": list(entry.views),
         "available": _availability(entry),
     }
 
 
 def describe(name: str) -> str:
     """Say in words what one table is, whose, and how to get it."""
-    return "\n".join(f"{key}: {value}" for key, value in info(name).items())
+    return "\n".join(
+        f"{key}: {'; '.join(value) or 'none' if isinstance(value, list) else value}"
+        for key, value in info(name).items()
+    )
 
 
 def table() -> list[dict[str, Any]]:
@@ -126,7 +156,11 @@ def _entry(name: str) -> Published:
         raise InputError(
             f"there is no table called {name!r}",
             [f"closest: {listed(close)}"] if close else [f"tables: {listed(names(), limit=30)}"],
-            remedy="take one of these; a file of your own is read with read(path).",
+            remedy=Message(
+                "take one of these; a file of your own is read with ",
+                OnlyIn("python", ("read(path).",)),
+                OnlyIn("command line", ("scalingfit read FILE.",)),
+            ),
         )
     return _BY_NAME[name]
 
@@ -137,9 +171,12 @@ def _inputs(columns: Mapping[str, Any]) -> str:
 
 def _with_about(runs: Runs, name: str, about: Mapping[str, Any]) -> Runs:
     dataset = {"name": name} | {
-        key: about[key] for key in ("title", "licence", "citation", "address") if key in about
+        key: about[key]
+        for key in ("title", "licence", "citation", "address", "notes", "views")
+        if key in about
     }
-    return replace(runs, provenance={**runs.provenance, "dataset": dataset})
+    provenance = {**runs.provenance, "dataset": dataset, "loss_unit": about["loss"]}
+    return replace(runs, provenance=provenance)
 
 
 def _local(entry: Published) -> Path | None:
@@ -155,8 +192,7 @@ def _local(entry: Published) -> Path | None:
         raise InputError(
             f"{path.name} in the folder of {FOLDER_VARIABLE} is not the published table",
             [f"sha256 expected: {entry.sha256}", f"sha256 found: {found}"],
-            remedy="put the original back, or read yours as a file: "
-            f"read(path, {_arguments(entry)}).",
+            remedy=Message("put the original back, or read yours as a file: ", _read(entry), "."),
         )
     return path
 
@@ -193,13 +229,18 @@ def _only_local(entry: Published) -> InputError:
     return InputError(
         f"{entry.name} is not on this machine, and its source is not a table that is read here",
         [f"source: {entry.address}", f"citation: {entry.citation}"],
-        remedy=f"put the tidy {entry.file} into a folder and name that folder in "
-        f"{FOLDER_VARIABLE}; or make a CSV from the source and read(path, {_arguments(entry)}).",
+        remedy=Message(
+            f"put the tidy {entry.file} into a folder and name that folder in {FOLDER_VARIABLE}; "
+            "or make a CSV from the source and ",
+            _read(entry),
+            ".",
+        ),
     )
 
 
-def _arguments(entry: Published) -> str:
-    return ", ".join(f"{symbol}={spec!r}" for symbol, spec in entry.columns.items())
+def _read(entry: Published) -> Call:
+    columns = (Argument(symbol, spec, "column") for symbol, spec in entry.columns.items())
+    return Call("read", tuple(columns), other=True)
 
 
 def _availability(entry: Published) -> str:

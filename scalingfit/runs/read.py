@@ -5,17 +5,27 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Call, Message, OnlyIn
 from scalingfit._text import listed
-from scalingfit.runs._checks import Faults, find_faults, refuse, require_units, to_numbers
-from scalingfit.runs._columns import PLAIN, Column, ColumnSpec, choose_columns
-from scalingfit.runs._sources import Source, load_source
-from scalingfit.runs._values import NOT_INPUTS, FloatArray
+from scalingfit.runs import _rows
+from scalingfit.runs._cells import Decimals
+from scalingfit.runs._checks import Faults, find_faults, refuse, require_units
+from scalingfit.runs._columns import Column, ColumnSpec, column
+from scalingfit.runs._findings import falls, rises
+from scalingfit.runs._loss import UNITS
+from scalingfit.runs._names import RUN_NAMES, normal, quoted
+from scalingfit.runs._raw import Raw
+from scalingfit.runs._sources import Source, load_source, not_a_table
+from scalingfit.runs._values import NOT_INPUTS, FloatArray, words
 from scalingfit.runs.table import Runs
 
-OPTIONS = ("labels", "bad_rows", "counting", "allow_negative_loss", "loss_se", "weight")
+OPTIONS = words(
+    "labels where last_of best_of last across decimal bad_rows counting allow_negative_loss "
+    "loss_se weight"
+)
 
 SIX_N_D = "6 N D"
 
@@ -32,9 +42,12 @@ RULES: Mapping[str, Mapping[str, tuple[str, Callable[[FloatArray, FloatArray], F
     },
 }
 
+EPOCHS = ("epochs", "num_epochs", "n_epochs")
+"""Columns of passes over the data, as headers are compared: U = D / epochs."""
+
 
 def read(
-    source: Any,
+    source: object,
     N: ColumnSpec | None = None,
     D: ColumnSpec | None = None,
     C: ColumnSpec | None = None,
@@ -44,6 +57,12 @@ def read(
     weight: ColumnSpec | None = None,
     M: ColumnSpec | None = None,
     labels: Iterable[str] | None = None,
+    where: str | Iterable[str] = (),
+    last_of: str | None = None,
+    best_of: str | None = None,
+    last: bool = False,
+    across: str | None = None,
+    decimal: Decimals | None = None,
     bad_rows: Literal["refuse", "drop"] = "refuse",
     counting: Literal["6ND"] | None = "6ND",
     allow_negative_loss: bool = False,
@@ -57,13 +76,16 @@ def read(
     Parameters
     ----------
     source
-        Path of a CSV, TSV, JSON Lines, JSON or Parquet file (each also with .gz), a run table
-        exported by Weights & Biases, a pandas or polars data frame, a mapping of columns, a list
-        of records, or a structured array.
+        Path of a CSV (any separator), Markdown, JSON, JSON Lines, Parquet or Excel file (each also
+        with .gz), a run table exported by Weights & Biases, a pandas or polars data frame, a
+        mapping of columns, records, or a structured array. Several paths are read as one table.
     N, D, C, L
-        Column of parameters, training tokens, training compute (FLOP) and final loss (nats per
-        token): its name, or ``(name, factor)`` where the factor brings it to these units, such as
-        ``N=("Model Size", 1e9)``. A unit in a header, "(B)" or "_millions", is applied and said.
+        Column of parameters, training tokens, training compute (FLOP) and final loss: its name; or
+        ``(name, factor)`` where the factor brings it to these units, such as
+        ``N=("Model Size", 1e9)``; or a formula of columns, ``D="steps*batch_size*seq_len"``,
+        ``N="10^log10_params"``. The loss may have a unit, ``L="val_ppl in ppl"``: nats, bits,
+        bits per byte, nats per byte, ppl (its logarithm is read), accuracy (1 - accuracy is read),
+        % accuracy or error rate. A unit in a header, "(B)" or "_millions", is applied and said.
     loss_se
         Column of the standard error of the loss.
     weight
@@ -72,6 +94,21 @@ def read(
         Column of tokens per parameter, D / N, for tables that tell it beside one of N, D and C.
     labels
         Columns kept for grouping; every other column by default.
+    where
+        Conditions that rows have to meet to be read at all: ``"family=gpt"``,
+        ``["C<1e21", "D/N>5"]``.
+    last_of
+        Column, or several with commas, that names a run: the last row of each is kept, the one
+        that has come furthest in steps or tokens.
+    best_of
+        Columns, such as "N,D", that tell what was swept over: the lowest loss of each is kept.
+    last
+        Whether each file is the log of one run (or one column a run, as charts are exported), of
+        which the last values are kept.
+    across
+        For wide tables: the symbol whose values stand in the headers, over cells that are losses.
+    decimal
+        The decimal mark, where the cells leave open whether "1,300" is 1300 or 1.3.
     bad_rows
         "refuse" raises on rows that cannot be used; "drop" leaves them out and records each.
     counting
@@ -86,69 +123,78 @@ def read(
     Returns
     -------
     Runs
-        Immutable table; its ``provenance`` holds everything that was decided here.
+        Immutable table; its ``provenance`` holds everything that was decided here, and its
+        ``findings`` what is doubtful.
 
     Raises
     ------
     InputError
         The file, a column, a unit or a row cannot be used. The message lists up to ten rows.
     """
-    _check_options(bad_rows, counting, more)
-    loaded = load_source(source)
-    more = {**_further_inputs(loaded.frame, labels), **more}
+    _check_options(bad_rows, counting, decimal, more)
+    loaded = load_source(source, last=last)
+    if loaded.log is not None and not last:
+        raise not_a_table(loaded)
+    table = Raw(loaded, decimal, across)
     asked = {"N": N, "D": D, "C": C, "M": M, **more, "L": L, "loss_se": loss_se, "weight": weight}
-    chosen = choose_columns(loaded.frame.columns, asked, loaded.name)
-    chosen = {symbol: chosen[symbol] for symbol in asked if symbol in chosen}
-    _require_loss_and_input(loaded, chosen)
-    values, notes = _numbers(loaded.frame, chosen)
-    tags, note = _labels(loaded, chosen, labels)
-    notes += note
+    chosen = table.choose(asked, labels)
+    measured = {symbol: table.measure(symbol, found) for symbol, found in chosen.items()}
+    values = {symbol: each.values for symbol, each in measured.items()}
+    tags = table.labels(chosen, labels)
+    derived = _derive(values, table) if counting is not None else {}
+    named = _rows.Table(values, table.frame, table.plain)
+    rows, said = _rows.where(named, [where] if isinstance(where, str) else [*where])
+    if last and loaded.row_word != "run":
+        last_of = last_of or _run_name(loaded)
+    if last_of is not None:
+        rows, more_said = _rows.last_of(named, last_of, rows)
+        said += more_said
+    negative = allow_negative_loss or _all_negative(values, rows, chosen["L"])
     faults = find_faults(
-        loaded,
+        table.source,
         chosen,
-        values,
+        measured,
         tags,
-        allow_negative_loss=allow_negative_loss,
+        rows,
+        allow_negative_loss=negative,
         check_compute=counting is not None,
     )
-    if faults.bad.any() and bad_rows == "refuse":
-        raise refuse(loaded, faults, chosen["L"].name)
-    keep = ~faults.bad
-    _require_two_runs(loaded, int(keep.sum()))
-    kept = {symbol: numbers[keep] for symbol, numbers in values.items()}
-    derived = _derive(kept) if counting is not None else {}
+    refused = faults.bad & ~faults.once
+    if refused.any() and bad_rows == "refuse":
+        raise refuse(table.source, faults, refused, chosen["L"].name)
+    rows &= ~faults.bad
+    if best_of is not None and rows.any():
+        rows, more_said = _rows.best_of(named, best_of, rows)
+        said += more_said
+    _require_two_runs(table.source, int(rows.sum()))
+    kept = {symbol: numbers[rows] for symbol, numbers in values.items()}
     require_units(kept, chosen)
+    _require_a_loss(kept, chosen["L"])
+    inputs = [symbol for symbol in ("N", "D", "C", "M", *kept) if symbol not in NOT_INPUTS]
+    order = dict.fromkeys([*inputs, *NOT_INPUTS])
     return Runs.from_columns(
-        {name: kept[name] for name in ("N", "D", "C", "M", *more, *NOT_INPUTS) if name in kept},
-        labels={name: tags.loc[keep, name].to_numpy() for name in tags.columns},
-        row_numbers=loaded.row_numbers[keep],
+        {name: kept[name] for name in order if name in kept},
+        labels={name: tags.loc[rows, name].to_numpy() for name in tags.columns},
+        row_numbers=table.source.row_numbers[rows],
         provenance={
             "source": loaded.name,
             "sha256": loaded.sha256,
             "columns": {s: {"column": c.name, "factor": c.factor} for s, c in chosen.items()},
             "counting": counting,
             "derived": derived,
-            "rows_read": len(keep),
-            "dropped": _dropped(loaded, faults),
-            "notes": notes,
+            "loss_unit": None if chosen["L"].unit is None else UNITS[chosen["L"].unit].name,
+            "rows_read": len(rows),
+            "kept": said,
+            "dropped": _dropped(table.source, faults),
+            "notes": table.notes,
         },
-        allow_negative_loss=allow_negative_loss,
+        allow_negative_loss=negative,
     )
 
 
-def _further_inputs(frame: pd.DataFrame, labels: Iterable[str] | None) -> dict[str, ColumnSpec]:
-    """Columns that bear the name of a law's input and hold positive numbers, as it does."""
-    wanted = {labels} if isinstance(labels, str) else set(labels or ())
-    found: dict[str, ColumnSpec] = {}
-    for name in PLAIN:
-        if name in frame.columns and name not in wanted:
-            values = frame[name]
-            if values.dtype.kind in "iuf" and np.all(values > 0):
-                found[name] = name
-    return found
-
-
-def _check_options(bad_rows: str, counting: str | None, more: Iterable[str]) -> None:
+def _check_options(
+    bad_rows: str, counting: str | None, decimal: str | None, more: Iterable[str]
+) -> None:
     if bad_rows not in ("refuse", "drop"):
         raise InputError(f"bad_rows is {bad_rows!r}", remedy='write "refuse" or "drop".')
     if counting not in ("6ND", None):
@@ -156,79 +202,90 @@ def _check_options(bad_rows: str, counting: str | None, more: Iterable[str]) -> 
             f"counting is {counting!r}",
             remedy='write "6ND", or None and give C as a column of your own count.',
         )
+    if decimal not in (".", ",", None):
+        raise InputError(f"decimal is {decimal!r}", remedy='write "." or ",".')
     for name in more:
         symbol = [name.upper()] if name.upper() in ("N", "D", "C", "L") else []
-        for meant in [*symbol, *get_close_matches(name, OPTIONS, n=1, cutoff=0.7)]:
-            raise InputError(f"read has no argument {name!r}", remedy=f"write {meant} instead.")
+        for meant in [*symbol, *get_close_matches(name, sorted(OPTIONS), n=1, cutoff=0.7)]:
+            raise InputError(
+                Message(
+                    OnlyIn("python", (f"read has no argument {name!r}",)),
+                    OnlyIn("command line", (f"--column knows no {name!r}",)),
+                ),
+                remedy=f"write {meant} instead.",
+            )
 
 
-def _require_loss_and_input(source: Source, chosen: Mapping[str, Column]) -> None:
-    if "L" not in chosen:
-        what, example = "the loss L", 'L="val_loss"'
-    elif all(symbol in NOT_INPUTS for symbol in chosen):
-        what, example = "any input (N, D, C, X or another)", 'N="params", D="tokens"'
-    else:
+def _run_name(source: Source) -> str:
+    """The column that names the runs of a table."""
+    found = next((name for name in source.frame.columns if normal(name) in RUN_NAMES), None)
+    if found is None:
+        raise InputError(
+            f"{source.name} has no column that names runs, of which the last rows would be kept",
+            [f"columns: {listed(source.frame.columns)}"],
+            remedy=Message("name it: ", Argument("last_of", str(source.frame.columns[0])), "."),
+        )
+    return str(found)
+
+
+def _all_negative(values: Mapping[str, FloatArray], rows: NDArray[np.bool_], found: Column) -> bool:
+    """Whether every loss is negative and they fall: normalised ones, no mistake of a sign."""
+    there = rows & np.isfinite(values["L"])
+    known = {s: v[there] for s, v in values.items()}
+    if not np.all(known["L"] < 0):
+        return False
+    _require_a_loss(known, found)
+    return falls(known)
+
+
+def _require_a_loss(values: Mapping[str, FloatArray], found: Column) -> None:
+    """Refuse what rises with scale, unless its unit was stated."""
+    if found.unit_stated or not rises(values):
         return
+    low, high = float(values["L"].min()), float(values["L"].max())
+    remedy = Message("name another column, or, if it is a loss, say so: ", _loss_is(found, "nats"))
+    if high < 0:
+        falling = Call("read", (column("L", f"-({quoted(found.name)})"),))
+        remedy = Message("if it is the logarithm of a likelihood, read ", falling)
+    elif high <= 1 or (low >= 0 and 20 < high <= 100):
+        unit = "accuracy" if high <= 1 else "% accuracy"
+        remedy = Message("if it is an accuracy, read ", _loss_is(found, unit), "; else ", remedy)
     raise InputError(
-        f"no column of {source.name} was recognised as {what}",
-        [f"columns: {listed(source.frame.columns)}"],
-        remedy=f"name it: read(..., {example}).",
+        f"{found.name} rises with scale, while every law falls: it is no loss as it stands",
+        [f"its values: {low:.4g} to {high:.4g}"],
+        remedy=Message(remedy, "."),
     )
+
+
+def _loss_is(found: Column, unit: str) -> Call:
+    return Call("read", (column("L", f"{found.name} in {unit}"),))
 
 
 def _require_two_runs(source: Source, count: int) -> None:
     if count < 2:
         total = len(source.frame)
-        rest = "; without bad_rows='drop' the others are listed with what is wrong."
+        rest = Message("; without ", Argument("bad_rows", "drop"), " the others are listed.")
         raise InputError(
             f"{source.name}: {count} of {total} rows are usable; a fit needs 2 or more",
-            remedy="add runs" + (rest if count < total else "."),
+            remedy=Message("add runs", rest if count < total else "."),
         )
 
 
-def _numbers(
-    frame: pd.DataFrame, chosen: Mapping[str, Column]
-) -> tuple[dict[str, FloatArray], list[str]]:
-    values, notes = {}, []
-    for symbol, column in chosen.items():
-        numbers, note = to_numbers(frame[column.name], counts=symbol not in NOT_INPUTS)
-        values[symbol] = numbers * column.factor
-        if note is not None:
-            notes.append(f"{column.name}: {note}")
-        if column.factor != 1 and not column.stated:
-            notes.append(f"unit of {symbol} taken from the header {column.name!r}")
-    return values, notes
-
-
-def _labels(
-    source: Source, chosen: Mapping[str, Column], wanted: Iterable[str] | None
-) -> tuple[pd.DataFrame, list[str]]:
-    present = list(source.frame.columns)
-    if wanted is None:
-        used = {column.name for column in chosen.values()}
-        rest = [name for name in present if name not in used]
-        names = [name for name in rest if name not in chosen]
-        notes = [
-            f"column {name!r} left out: {name} is another one" for name in rest if name in chosen
-        ]
-        return source.frame[names], notes
-    names = [wanted] if isinstance(wanted, str) else list(wanted)
-    absent = [name for name in names if name not in present]
-    if absent:
-        raise InputError(
-            f"{source.name} has no column {absent[0]!r} (asked for as a label)",
-            [f"columns: {listed(present)}"],
-        )
-    return source.frame[names], []
-
-
-def _derive(values: dict[str, FloatArray]) -> dict[str, str]:
-    """Add what is missing of N, D and C, where two of these and M are there; say which and how."""
+def _derive(values: dict[str, FloatArray], table: Raw) -> dict[str, str]:
+    """Add what is missing of N, D, C and U, where others tell it; say which and how."""
     known = "".join(symbol for symbol in "NDC" if symbol in values)
     known += "M" if len(known) == 1 and "M" in values else ""
     rules = RULES.get(known, {})
-    values |= {new: rule(*(values[old] for old in known)) for new, (_, rule) in rules.items()}
-    return {new: said for new, (said, _) in rules.items()}
+    with np.errstate(all="ignore"):
+        values |= {new: rule(*(values[old] for old in known)) for new, (_, rule) in rules.items()}
+    said = {new: text for new, (text, _) in rules.items()}
+    epochs = next((name for name in table.frame.columns if normal(name) in EPOCHS), None)
+    if epochs is not None and "U" not in values and "D" in values:
+        passes = table.plain(epochs)
+        if np.all(passes > 0) and np.any(passes > 1) and np.isfinite(passes).all():
+            values["U"] = values["D"] / np.maximum(passes, 1)
+            said["U"] = f"D / {epochs}"
+    return said
 
 
 def _dropped(source: Source, faults: Faults) -> list[dict[str, Any]]:

@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._arguments import nearest
 from scalingfit._errors import InputError
+from scalingfit._messages import PYTHON, Argument, Call, Face, Message, OnlyIn, Text
 from scalingfit._text import listed
-from scalingfit.runs._describe import describe, design_warnings, run_label
+from scalingfit.runs._describe import describe, design_warnings
+from scalingfit.runs._findings import Finding, findings, run_label
 from scalingfit.runs._values import (
     NOT_INPUTS,
     FloatArray,
@@ -129,8 +131,14 @@ class Runs:
 
     @property
     def L(self) -> FloatArray:
-        """Final loss, shape ``(run,)``; nats per token unless the source says otherwise."""
+        """Final loss, shape ``(run,)``, in `loss_unit`."""
         return self["L"]
+
+    @property
+    def loss_unit(self) -> str | None:
+        """What L is measured in, such as "nats" or "bits per byte"; None where nothing says."""
+        unit: str | None = self.provenance.get("loss_unit")
+        return unit
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -151,13 +159,17 @@ class Runs:
     def input(self, names: Iterable[str], purpose: str = "") -> dict[str, FloatArray]:
         """Columns by name, in the order asked for, for a law or whatever the purpose is.
 
+        X, the one input of a law of whatever is scaled, is the table's one input.
+
         Raises
         ------
         InputError
             A column is not there; the message says which ones are and how to name one in `read`.
         """
         wanted = list(names)
-        missing = [name for name in wanted if name not in self.columns]
+        one = {"X": self.columns[self.inputs[0]]} if len(self.inputs) == 1 else {}
+        columns = {**one, **self.columns}
+        missing = [name for name in wanted if name not in columns]
         if missing:
             where = [f"they have: {listed(self.columns)}"]
             if self.labels:
@@ -166,11 +178,16 @@ class Runs:
                 f"these runs lack {listed(missing)}, while {purpose or 'this'} needs "
                 f"{listed(wanted)}",
                 where,
-                remedy="name what is missing when reading: read(..., "
-                + ", ".join(f'{name}="column in your file"' for name in missing)
-                + ").",
+                remedy=Message(
+                    "name what is missing when reading: ",
+                    Call(
+                        "read",
+                        tuple(Argument(n, "column in your file", "column") for n in missing),
+                    ),
+                    ".",
+                ),
             )
-        return {name: self.columns[name] for name in wanted}
+        return {name: columns[name] for name in wanted}
 
     @cached_property
     def digest(self) -> str:
@@ -216,7 +233,7 @@ class Runs:
             row_numbers=self.row_numbers[index],
         )
 
-    def named(self, name: str, purpose: str, remedy: str) -> NDArray[Any]:
+    def named(self, name: str, purpose: str, remedy: Text) -> NDArray[Any]:
         """A numeric column or label, shape ``(run,)``; where there is none, why it was wanted.
 
         Raises
@@ -239,7 +256,13 @@ class Runs:
         Runs without a value form the group "(missing)", so no run is lost.
         """
         values = self.named(
-            by, "to split by", "choose one of these, or keep it when reading with labels=[...]."
+            by,
+            "to split by",
+            Message(
+                "choose one of these",
+                OnlyIn("python", (", or keep it when reading with labels=[...]",)),
+                ".",
+            ),
         )
         keys = [group_key(value) for value in values.tolist()]
         positions: dict[Any, list[int]] = {}
@@ -275,14 +298,19 @@ class Runs:
         """Say what the runs that are used cannot tell apart, whatever the law, and what to do."""
         return design_warnings(self.used().columns)
 
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is doubtful about the table itself, the gravest first: what rows and losses are."""
+        return tuple(findings(self.columns, self.labels, self.provenance))
+
     @property
     def run_label(self) -> str | None:
         """The label that names runs, such as run_id, where there are several rows of one."""
         return run_label(self.labels)
 
-    def describe(self) -> str:
-        """Write two lines: the runs and their ranges; which column came from where."""
-        return describe(self.columns, self.labels, self.provenance)
+    def describe(self, face: Face = PYTHON) -> str:
+        """Write the runs and their ranges, which column came from where, and what is doubtful."""
+        return describe(self.columns, self.labels, self.provenance, self.findings, face)
 
     def to_pandas(self) -> "pd.DataFrame":
         """Numeric columns by symbol, then labels, as a new data frame."""

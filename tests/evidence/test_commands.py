@@ -25,8 +25,8 @@ from scalingfit.inference import Posterior, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.report import evidence_plots
 from scalingfit.runs import Runs
-
-from .conftest import SETTINGS, too_sure
+from tests.evidence.conftest import too_sure
+from tests.simulated import SETTINGS
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -71,14 +71,14 @@ def segment(*arguments: Any) -> tuple[nuts.Chain, Array, Array]:
     return nuts.segment(choose, *arguments)
 
 
-def walk(
+def sample(
     which: np.ndarray, position: np.ndarray, log_step: np.ndarray, adapt: int, stop: int, seed: int
 ) -> tuple[np.ndarray, nuts.Chain]:
     """Rows of the first `stop` transitions, (fit, chain, draw, dim + 5), and the chains' state."""
     keys = jax.random.split(jax.random.key(seed), position.shape[:2])
     chains = nuts.begin(position, log_step)
     parts, aim = [], np.full(len(which), AIM)
-    while not parts or np.any(np.asarray(chains.counters)[..., 4] < stop):
+    while not parts or np.any(np.asarray(chains.finished) < stop):
         number, limits = np.int32(len(parts)), (np.int32(adapt), np.int32(stop))
         chains, rows, turns = segment(chains, which, keys, number, *limits, aim)
         parts.append(np.asarray(rows)[: int(turns)])
@@ -103,9 +103,9 @@ def made() -> dict[str, np.ndarray]:
     names = [*PROPER, "cliff"]
     which = np.array([number_of(name) for name in names], np.int32)
     position = np.random.default_rng(1).uniform(-1, 0.4, (len(which), CHAINS, 2))
-    warm, chains = walk(which, position, np.zeros(position.shape[:2]), 300, 300, seed=2)
-    step = np.array(chains.adaptation[..., 1])
-    rows, _ = walk(which, warm[:, :, -1, :2], step, 0, DRAWS, seed=3)
+    warm, chains = sample(which, position, np.zeros(position.shape[:2]), 300, 300, seed=2)
+    step = np.array(chains.average_log_step)
+    rows, _ = sample(which, warm[:, :, -1, :2], step, 0, DRAWS, seed=3)
     return dict(zip(names, rows, strict=True))
 
 
@@ -164,7 +164,7 @@ def test_draws_started_in_the_density_stay_in_it() -> None:
     position[0, :, 1] = RHO * position[0, :, 0] + np.sqrt(1 - RHO**2) * position[0, :, 1]
     position[1] = rng.standard_t(5, (many, 2))
     log_step = np.tile(np.log([[0.4], [1.2], [1.4]]), (1, many))
-    rows, _ = walk(which, position, log_step, 0, 5, seed=6)
+    rows, _ = sample(which, position, log_step, 0, 5, seed=6)
     assert 0.5 < rows[..., nuts.Row.acceptance].mean() < 0.95  # the step is no formality
     for fit, name in enumerate(names):
         last = rows[fit, :, -1]
@@ -207,7 +207,7 @@ def test_a_chain_that_begins_where_there_is_no_density_goes_nearer_to_the_mode()
     which = np.array([number_of("cliff"), number_of("normal")], np.int32)
     position = np.full((2, CHAINS, 2), 40.0)
     position[1] = 0.3
-    rows, _ = walk(which, position, np.zeros((2, CHAINS)), 100, 400, seed=8)
+    rows, _ = sample(which, position, np.zeros((2, CHAINS)), 100, 400, seed=8)
     assert rows[0, ..., 0].max() < EDGE
     assert np.isfinite(rows).all()
     assert np.all(np.ptp(rows[0, ..., 0], axis=-1) > 1.0)  # every chain moves
@@ -218,7 +218,7 @@ def hopeless() -> np.ndarray:
     """Three transitions where there is no density, and three where it is flat."""
     which = np.array([number_of("absent"), number_of("flat")] * 2 + [number_of("flat")], np.int32)
     position = np.zeros((len(which), CHAINS, 2))
-    return walk(which, position, np.zeros(position.shape[:2]), 0, 3, seed=4)[0]
+    return sample(which, position, np.zeros(position.shape[:2]), 0, 3, seed=4)[0]
 
 
 def test_where_there_is_no_density_every_transition_diverges_and_nothing_moves(

@@ -87,10 +87,10 @@ def test_tables_of_several_lengths_run_side_by_side(
         def __init__(self, model: Model, tables: list[Runs], *_: object) -> None:
             self.rows = len(tables[0])
 
-        def rehearse(self, by_weights: bool) -> None:
+        def compile_ahead(self, by_weights: bool) -> None:
             pass
 
-        def walk(self) -> list[int]:
+        def by_nuts(self) -> list[int]:
             both.wait()  # for ever, unless three groups are under way
             return [self.rows]
 
@@ -199,13 +199,13 @@ def test_tables_with_and_without_standard_errors_go_in_one_call(
 
 @pytest.mark.parametrize("chains", [3, 4])
 def test_each_chain_goes_its_own_way(simulated: Callable[..., Runs], chains: int) -> None:
-    """Four chains are walked by two programs, three by one."""
+    """Four chains are sampled by two programs, three by one."""
     (draws,) = sample(MODEL, [simulated(12)], dataclasses.replace(FAST, chains=chains))
     assert draws.log_density.shape == draws.leapfrogs.shape == (chains, FAST.draws)
     assert draws.step_size.shape == (chains,)
     assert len({chain.tobytes() for chain in draws.log_density}) == chains
-    walked = draws.record["leapfrogs"]
-    assert walked > draws.leapfrogs.sum() >= draws.log_density.size
+    all_phases = draws.record["leapfrogs"]
+    assert all_phases > draws.leapfrogs.sum() >= draws.log_density.size
     assert draws.diagnosis.rhat.max() < 1.2
 
 

@@ -41,7 +41,7 @@ def test_an_interrupt_stops_the_other_chains(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def bare() -> Any:
-    """A walk that has nothing to walk on."""
-    one = object.__new__(schedule._Walk)
+    """Phases that have nothing to sample."""
+    one = object.__new__(schedule._Phases)
     one.stopped = threading.Event()
     return one

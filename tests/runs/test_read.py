@@ -98,10 +98,11 @@ def test_a_csv_round_trip_keeps_every_bit(tmp_path_factory, rows, order):
     frame[["params", "tokens"]] *= [1e8, 1e10]
     path = tmp_path_factory.mktemp("csv") / "runs.csv"
     frame[order].to_csv(path, index=False)
-    runs = read(path, counting=None, N=("params", 1), D=("tokens", 1))
+    runs = read(path, counting=None, N=("params", 1), D=("tokens", 1), L="loss in nats")
     for symbol, name in {"N": "params", "D": "tokens", "L": "loss"}.items():
         np.testing.assert_array_equal(runs[symbol], frame[name])
-    assert runs.digest == read(frame, N=("params", 1), D=("tokens", 1), counting=None).digest
+    again = read(frame, N=("params", 1), D=("tokens", 1), L="loss in nats", counting=None)
+    assert runs.digest == again.digest
 
 
 # --- which column is what ------------------------------------------------------------------------
@@ -300,16 +301,28 @@ def test_bad_rows_are_refused_with_line_column_value_and_reason(write):
     with pytest.raises(InputError) as caught:
         read(write("runs.csv", BAD_ROWS))
     assert str(caught.value).splitlines()[:7] == [
-        "6 of 8 rows of runs.csv cannot be used",
+        "5 of 8 rows of runs.csv cannot be used",
         "  line 4, loss: the value is missing",
         "  line 5, params: 'big' is not a number",
         "  line 6, loss: -2.9 is not positive",
-        "  line 7, tokens: 0.0 is not positive",
+        "  line 7, tokens: 0 is not positive",
         "  line 8, params: 'inf' is not finite",
-        "  line 9: is the same as line 3",
+        "What to do: correct them, or leave them out with a record of it: "
+        'read(..., bad_rows="drop").',
     ]
-    assert 'bad_rows="drop"' in str(caught.value)
-    assert "column that tells them apart" in str(caught.value)
+
+
+def test_a_row_that_repeats_another_of_the_same_run_counts_once_and_is_said():
+    """Without a name of the run two equal rows may be two runs: that is asked."""
+    twice = pd.concat([FRAME, FRAME.iloc[:1]])
+    runs = read(twice)
+    assert runs.digest == DIGEST
+    assert runs.provenance["dropped"] == [
+        {"row": 5, "column": None, "reason": "repeats an earlier row"}
+    ]
+    assert "1 row dropped" in runs.describe()
+    with pytest.raises(InputError, match=r"row 5: is the same as row 1(.|\n)*tells them apart"):
+        read(twice.drop(columns="run"))
 
 
 def test_dropped_rows_are_recorded_and_told(write):
@@ -335,8 +348,9 @@ def test_equal_rows_with_another_label_are_different_runs():
 
 def test_cells_that_cannot_be_compared_are_still_checked_for_repeats():
     records = [{**record, "tags": ["x"]} for record in (*RECORDS, RECORDS[0])]
+    assert read(records).row_numbers.tolist() == [1, 2, 3, 4]
     with pytest.raises(InputError, match="row 5: is the same as row 1"):
-        read(records)
+        read(records, labels=["tags"])
 
 
 WANDB = """Name,State,Runtime,Tags,num_params,n_tokens,eval/loss,train/loss
@@ -397,17 +411,23 @@ BAD_FILES = [
     ("blank.csv", "\n\n", {}, ["blank.csv is empty"]),
     ("header.csv", "params,tokens,loss\n", {}, ["no run", "header and no rows", "params"]),
     ("one.csv", "params,tokens,loss\n1e7,1e9,3\n", {}, ["1 of 1 rows", "2 or more"]),
-    ("noloss.csv", "params,tokens\n1e7,1e9\n", {}, ["the loss L", "params, tokens", 'L="val']),
-    ("only.csv", "loss,seed\n3,1\n2,2\n", {}, ["any input", "loss, seed", 'N="params"']),
+    (
+        "noloss.csv",
+        "params,tokens\n1e7,1e9\n",
+        {},
+        ["the loss L", "params, tokens", "no other column holds numbers"],
+    ),
+    ("only.csv", "loss,seed\n3,1\n2,2\n", {}, ["any input", "loss, seed", "holds it: seed"]),
     ("twice.csv", "params,params,loss\n1,2,3\n", {}, ["more than one column", "'params'"]),
     ("both.csv", "params,model_size,loss\n1,2,3\n", {}, ["could be N", 'N="params"']),
     ("losses.csv", "N,loss,val_loss\n1,2,3\n", {}, ["could be L: loss, val_loss"]),
-    ("semi.csv", "params;loss\n1;2\n", {}, ["separated by ';'", "sep=';'"]),
-    ("tab.csv", "params\tloss\n1\t2\n", {}, ["separated by '\\t'"]),
-    ("ragged.csv", "params,loss\n1,2\n1,2,3,4\n", {}, ["not a regular table", "line 3"]),
+    ("ragged.csv", "params,loss\n1,2\n1,2,3,4\n", {}, ["line 3", "4 cells for 2 columns"]),
+    ("irregular.csv", "params,loss\n1,2,3\n1,2,3\n", {}, ["not a regular table", "line 2"]),
+    ("quote.csv", 'N,L\n1,"2\n3,4\n', {}, ["not a regular table", "close every quote"]),
+    ("swallow.csv", 'a,N,L\nx,"1,2\ny,3,4\nz",5\n', {}, ["opens in line 2", "close the quote"]),
     ("latin.csv", b"params,loss\n1,2\n\xe9,3\n", {}, ["not UTF-8", "line 3", "0xe9"]),
     ("binary.csv", b"params\0loss\n", {}, ["binary data"]),
-    ("table.xlsx", b"PK", {}, [".xlsx", ".parquet", "data frame"]),
+    ("table.doc", b"PK", {}, [".doc", ".parquet", "data frame"]),
     ("noend", TWO, {}, ["(no suffix)"]),
     ("bad.csv.gz", TWO, {}, ["not a whole gzip file"]),
     ("cut.csv.gz", gzip.compress(TWO.encode(), mtime=0)[:-9], {}, ["not a whole gzip file"]),
@@ -424,16 +444,26 @@ BAD_FILES = [
     ("asked.csv", GOOD, {"label": ["run"]}, ["no argument 'label'", "write labels"]),
     ("asked.csv", GOOD, {"U": 3}, ["U=3 names no column"]),
     ("asked.csv", GOOD, {"N": ("params", 1, 2)}, ["names no column", 'N=("column", factor)']),
-    ("comma.csv", 'tokens,loss\n1e9,"3,141"\n2e9,2\n', {}, ["'3,141' is not a number"]),
+    (
+        "comma.csv",
+        'tokens,loss\n1e9,"3,141"\n2e9,2\n',
+        {},
+        ["3141 or 3.141", 'decimal=","', 'decimal="."'],
+    ),
     ("text.csv", "tokens,loss\n1e9,n/a.\n2e9,2\n", {}, ["line 2, loss: 'n/a.'"]),
     ("half.csv", "tokens,loss\n1Q,3\n2B,2\n", {}, ["1 of 2 rows", "'1Q' is not a number"]),
     ("neg.csv", "tokens,loss\n1e9,-3\n2e9,-2\n", {}, ["-3", "allow_negative_loss=True"]),
-    ("b.csv", "N,D,loss\n7,1.4e12,2\n70,1e12,1.9\n", {}, ["N looks like billions", '("N", 1e9)']),
-    ("bb.csv", "N,D,loss\n0.4,8,2\n7,140,1.9\n", {}, ["N looks like billions", '("N", 1e9)']),
-    ("m.csv", "N,D,loss\n125,2e9,2\n350,7e9,2\n", {}, ["N looks like millions", "1e6"]),
-    ("d.csv", "N,D,loss\n7e9,140,2\n7e10,1400,1.9\n", {}, ["D looks like billions", "1e9"]),
+    ("b.csv", "N,D,loss\n7,1.4e12,2\n70,1e12,1.9\n", {}, ["N looks like billions", '("N", 1e+09)']),
+    ("bb.csv", "N,D,loss\n0.4,8,2\n7,140,1.9\n", {}, ["N looks like billions", '("N", 1e+09)']),
+    ("m.csv", "N,D,loss\n125,2e9,2\n350,7e9,2\n", {}, ["N looks like millions", "1e+06"]),
+    ("d.csv", "N,D,loss\n7e9,140,2\n7e10,1400,1.9\n", {}, ["D looks like billions", "1e+09"]),
     ("n.csv", "N,D,C,loss\n7,1e11,4e21,2\n70,1e12,4e23,1\n", {}, ["N looks like billions"]),
-    ("c.csv", "N,D,C,loss\n1e9,1e9,6,2\n1e9,2e9,12,1\n", {}, ["1.0e-18 times 6 N D", "1e9"]),
+    (
+        "c.csv",
+        "N,D,C,loss\n1e9,1e9,6,2\n1e9,2e9,12,1\n",
+        {},
+        ["1.0e-18 times 6 N D", "C (C) is in EFLOP", 'C=("C", 1e+18)'],
+    ),
     (
         "c1.csv",
         "N,D,C,loss\n1e7,1e9,6e16,4\n1e8,1e9,6e17,3\n1e8,2e9,6,2\n",
@@ -462,7 +492,7 @@ def test_a_missing_file_names_its_neighbours(write, tmp_path):
 
 
 def test_parquet_without_pyarrow_says_what_to_install(write, monkeypatch):
-    monkeypatch.setattr("scalingfit.runs._sources.find_spec", lambda name: None)
+    monkeypatch.setattr("scalingfit.runs._files.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"scalingfit\[parquet\]"):
         read(write("runs.parquet", b"PAR1"))
 

@@ -259,7 +259,8 @@ def test_perplexities_are_noticed_in_words():
     runs = Runs.from_columns({"C": [1e18, 1e19, 1e20], "L": [90.0, 80.0, 70.0]})
     (warning,) = runs.design_warnings()
     assert "perplexity" in warning
-    assert warning in runs.describe()
+    assert "looks like perplexity" in runs.describe()
+    assert [found.code for found in runs.findings] == ["unit"]
 
 
 def test_rows_without_a_name_are_no_rows_of_one_run():
@@ -268,7 +269,8 @@ def test_rows_without_a_name_are_no_rows_of_one_run():
             {"C": [1e18, 1e19, 1e20], "L": [3.0, 2.5, 2.0]}, labels={"Run ID": names}
         )
         assert runs.run_label == ("Run ID" if repeated else None)
-        assert ("Run ID names 1 run, of several rows each" in runs.describe()) == repeated
+        assert ("Run ID names 1 run" in runs.describe()) == repeated
+        assert [found.code for found in runs.findings] == ["rows_of_one_run"] * repeated
 
 
 def test_a_full_grid_and_other_inputs_raise_no_warning():

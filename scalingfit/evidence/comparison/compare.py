@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +16,7 @@ from scalingfit.evidence.comparison.leave_out import LeaveOut, groups_of, leave_
 from scalingfit.evidence.comparison.result import Comparison
 from scalingfit.evidence.forecasts import Horizon, Task, forecast_held_out, horizons, moved, score
 from scalingfit.evidence.hypotheses import evidence
-from scalingfit.inference import settings_of
+from scalingfit.inference import Sampling, settings_of
 from scalingfit.runs import Runs
 
 __all__ = ["compare", "rank"]
@@ -37,7 +37,7 @@ def compare(
     future: bool = True,
     refit: bool = True,
     priors: Priors = None,
-    **sampling: Any,
+    **sampling: Unpack[Sampling],
 ) -> Comparison:
     """Fit several laws and noise models to the same runs and see how well each predicts them.
 

@@ -23,7 +23,7 @@ from scalingfit.evidence.hypotheses import (
     nested_test,
     stacked_hypothesis,
 )
-from scalingfit.inference import SAMPLING, Posterior, Settings
+from scalingfit.inference import Posterior, Settings
 from scalingfit.runs import Runs
 
 if TYPE_CHECKING:
@@ -152,9 +152,8 @@ class Comparison:
         nested = self._nested()
         noise = (self.posteriors[self.best] if nested is None else nested).model.noise
         priors = None if nested is None else nested.model.priors
-        sampling = {name: getattr(self.settings, name) for name in SAMPLING}
         fits = self.posteriors.values()
-        return nested_test(self.runs, noise, priors=priors, fitted=fits, **sampling)
+        return nested_test(self.runs, noise, priors=priors, fitted=fits, **self.settings.options())
 
     def _stacked(
         self,
@@ -188,8 +187,9 @@ class Comparison:
             return found if far is None else future.discrepancy.widen(found, far)
 
         found = stack(self.weights, wide)
-        told = (*found.mixture.messages, *messages)
-        return dataclasses.replace(found, mixture=dataclasses.replace(found.mixture, messages=told))
+        notes = (*found.mixture.messages, *messages)
+        mixture = dataclasses.replace(found.mixture, messages=notes)
+        return dataclasses.replace(found, mixture=mixture)
 
     def _nested(self) -> Posterior | None:
         """The best fit of the family that holds both laws."""

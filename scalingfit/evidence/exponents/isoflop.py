@@ -109,12 +109,12 @@ def isoflop(found: Profiles, *, draws: int = 2000, seed: int = 0) -> Exponent:
         f"{flop(C)} (in {share:.0%} of the draws)"
         for C, share in zip(found.C[~used], found.at_edge[~used], strict=True)
     ]
-    told = f"the minimum may lie at an end of the sizes at C {', '.join(out)}: these take no part"
+    note = f"the minimum may lie at an end of the sizes at C {', '.join(out)}: these take no part"
     return Exponent(
         a=line[:, 1],
         log_k=line[:, 0] - line[:, 1] * middle,
         budgets=int(used.sum()),
-        messages=(*found.messages, told) if out else found.messages,
+        messages=(*found.messages, note) if out else found.messages,
     )
 
 

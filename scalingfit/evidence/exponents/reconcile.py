@@ -10,7 +10,7 @@ profiles and from the lower envelope, beside what was published.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,7 +28,16 @@ from scalingfit.evidence.exponents.without_embeddings import (
     exponent_without_embeddings,
     without_embeddings,
 )
-from scalingfit.inference import Posterior, Prior, build, check, posterior_of, sample, settings_of
+from scalingfit.inference import (
+    Posterior,
+    Prior,
+    Sampling,
+    build,
+    check,
+    posterior_of,
+    sample,
+    settings_of,
+)
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs, clusters, require_budgets
@@ -52,7 +61,7 @@ def reconcile(
     recounted: bool = False,
     omega: float | None = None,
     priors: Mapping[str, Prior] | None = None,
-    **sampling: Any,
+    **sampling: Unpack[Sampling],
 ) -> Reconciliation:
     """Ask every stage for the exponent a in N* ~ C^a, in three ways.
 
@@ -134,8 +143,8 @@ def reconcile(
     for (name, runs), draws in zip(tables.items(), fits, strict=True):
         posterior = posterior_of(model, runs, draws, settings)
         named = budgets if name in stages else None  # the recounted ones carry theirs as a label
-        told = known.get(name, ())
-        found[name] = _stage(posterior, named, told, caveats.get(name, ()), settings.seed)
+        stated = known.get(name, ())
+        found[name] = _stage(posterior, named, stated, caveats.get(name, ()), settings.seed)
     for name in stages if recounted else ():
         place = f"{name}, over Kaplan's sizes"
         found[place] = _over_kaplans_sizes(found[name].posterior, known[place], size)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from scalingfit._errors import InputError
+from scalingfit._text import laid_out
 from scalingfit.evidence.exponents.isoflop import Exponent
 from scalingfit.evidence.exponents.profiles import Profiles
 from scalingfit.inference import Posterior
@@ -117,17 +118,12 @@ class Reconciliation:
             cells = [_interval(row[method]) for method in METHODS]
             published = ", ".join(f"{value:.3f}" for value in row["published"]) or "-"
             rows.append([row["stage"], str(row["runs"] or "law alone"), *cells, published])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-            for row in rows
-        ]
         notes = [
             f"! {name}: {message}"
             for name, stage in self.stages.items()
             for message in stage.messages
         ]
-        return "\n".join([*lines, *notes])
+        return "\n".join([*laid_out(rows), *notes])
 
     __repr__ = __str__
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from numpy.typing import ArrayLike
 
@@ -15,7 +15,7 @@ from scalingfit.evidence.forecasts.held_out import LawForecasts, StackedForecast
 from scalingfit.evidence.forecasts.horizons import Horizon, horizons, moved
 from scalingfit.evidence.forecasts.result import Backtest
 from scalingfit.evidence.forecasts.stacking import STACKED, Weights, stack_forecasts
-from scalingfit.inference import Model, Settings, settings_of
+from scalingfit.inference import Model, Sampling, Settings, settings_of
 from scalingfit.runs import Runs, group_key
 
 __all__ = ["backtest"]
@@ -32,7 +32,7 @@ def backtest(
     domain: str | None = None,
     stack: bool = False,
     priors: Priors = None,
-    **sampling: Any,
+    **sampling: Unpack[Sampling],
 ) -> Backtest:
     """Fit runs below a budget, forecast those above it, for several budgets and laws at once.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import numpyro.distributions as dist
@@ -19,7 +19,7 @@ from scalingfit.catalog import law as find_law
 from scalingfit.evidence.candidates import fit_each, unweighted
 from scalingfit.evidence.hypotheses.bridge import Evidence, evidence
 from scalingfit.evidence.hypotheses.nested import NestedFamily
-from scalingfit.inference import Posterior, Prior, build, settings_of
+from scalingfit.inference import Posterior, Prior, Sampling, build, settings_of
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs
@@ -126,7 +126,7 @@ def nested_test(
     *,
     priors: Mapping[str, Prior] | None = None,
     fitted: Iterable[Posterior] = (),
-    **sampling: Any,
+    **sampling: Unpack[Sampling],
 ) -> NestedTest:
     """Compare Chinchilla's law with Kaplan's within the family that holds both.
 

@@ -27,7 +27,8 @@ from scalingfit.evidence.comparison.stacked import stack
 from scalingfit.inference import Posterior, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs, clusters
-from tests.evidence.conftest import BOTH, QUICK, SETTINGS, simulated, too_sure
+from tests.evidence.conftest import too_sure
+from tests.simulated import BOTH, QUICK, SETTINGS, simulated
 
 
 def ahead_of(comparison: Comparison, name: str) -> ScoredForecasts:

@@ -31,7 +31,7 @@ from scalingfit.evidence.exponents.reconcile import (
 from scalingfit.evidence.exponents.without_embeddings import KAPLAN_SIZES
 from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
-from tests.evidence.conftest import QUICK
+from tests.simulated import QUICK
 
 POINT = law("chinchilla").published["besiroglu-2024"].law
 EXPONENT = POINT.beta / (POINT.alpha + POINT.beta)

@@ -37,7 +37,7 @@ from scalingfit.evidence.forecasts.stacking import Weights, best_weights, stack_
 from scalingfit.inference import Posterior
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
-from tests.evidence.conftest import BOTH, QUICK, simulated
+from tests.simulated import BOTH, QUICK, simulated
 
 
 def test_crps_is_the_closed_form_of_the_normal() -> None:

@@ -25,7 +25,7 @@ from scalingfit.evidence.hypotheses.nested_test import STRONG
 from scalingfit.inference import Settings, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
-from tests.evidence.conftest import QUICK, SETTINGS, simulated
+from tests.simulated import QUICK, SETTINGS, simulated
 
 
 def family_of(**draws: Any) -> NestedFamily:

@@ -1,0 +1,254 @@
+"""A raw table under one convention of numbers: its columns as numbers, its symbols as values."""
+
+import functools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scalingfit._errors import InputError
+from scalingfit._messages import Call, Message
+from scalingfit._text import listed
+from scalingfit.runs import _loss
+from scalingfit.runs._cells import Decimals, Numbers, find_marks, is_missing, to_numbers
+from scalingfit.runs._checks import Measured
+from scalingfit.runs._columns import Column, ColumnSpec, choose_columns, column, not_found
+from scalingfit.runs._names import RUN_NAMES, header_unit, measures, normal
+from scalingfit.runs._sources import Source
+from scalingfit.runs._values import NOT_INPUTS, FloatArray
+from scalingfit.runs._wide import FEWEST, melted, refuse_wide, wide_columns
+
+
+class Raw:
+    """A table whose cells are as they were found, and what was understood of them.
+
+    Attributes
+    ----------
+    source
+        The cells and their places.
+    notes
+        What was understood, for the reader.
+    """
+
+    def __init__(self, source: Source, decimal: Decimals | None, across: str | None) -> None:
+        texts = {
+            name: source.frame[name].tolist()
+            for name in source.frame.columns
+            if source.frame[name].dtype.kind not in "iufbcmM"
+        }
+        self.marks = find_marks(texts, decimal)
+        self.source = source if across is None else melted(source, across, self.marks)
+        self.notes = list(self.source.notes)
+        if self.marks.comma is not None:
+            kind = "a decimal mark" if self.marks.comma == "decimal" else "between thousands"
+            self.notes.append(f"commas are {kind}")
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The raw columns."""
+        return self.source.frame
+
+    @functools.cache  # noqa: B019  # one table is read and dropped
+    def numbers(self, name: str, *, counts: bool = True, unit: float = 1.0) -> Numbers:
+        """A column as numbers."""
+        return to_numbers(self.frame[name], self.marks, counts=counts, unit=unit)
+
+    def plain(self, name: str) -> FloatArray:
+        """A column as numbers, without the unit of its header; NaN where it has none."""
+        return self.numbers(name).values
+
+    def is_numeric(self, name: str) -> bool:
+        """Whether most of what a column holds are numbers."""
+        numbers = self.numbers(name)
+        good, there = np.isfinite(numbers.values).sum(), (~numbers.missing).sum()
+        return bool(there and 2 * good > there)
+
+    def _is_variable(self, name: str) -> bool:
+        """Whether a column could be a loss or an input: numbers that differ."""
+        values = self.plain(name)
+        return self.is_numeric(name) and len(np.unique(values[np.isfinite(values)])) > 1
+
+    def _reaches(self, name: str) -> float:
+        return float(np.nanmax(self.plain(name)))
+
+    def choose(
+        self, asked: Mapping[str, ColumnSpec | None], labels: Iterable[str] | None
+    ) -> dict[str, Column]:
+        """Find the column of each symbol.
+
+        Raises
+        ------
+        InputError
+            One that was asked for is not there, the loss or every input is not found, or a symbol
+            could be several.
+        """
+        wanted = {labels} if isinstance(labels, str) else set(labels or ())
+
+        def is_input(name: str) -> bool:
+            values = self.plain(name)
+            return name not in wanted and bool(np.all(values > 0) and np.isfinite(values).all())
+
+        def equal(one: str, other: str) -> bool:
+            first, second = (self.plain(name) * header_unit(name)[1] for name in (one, other))
+            return np.allclose(first, second, rtol=1e-9, atol=0, equal_nan=True)
+
+        names = [*self.frame.columns]
+        chosen = choose_columns(names, asked, self.source.name, self.is_numeric, equal, is_input)
+        self._require(chosen)
+        order = [*asked, *(symbol for symbol in chosen if symbol not in asked)]
+        return {symbol: chosen[symbol] for symbol in order if symbol in chosen}
+
+    def _require(self, chosen: Mapping[str, Column]) -> None:
+        """Refuse a table without losses or without any input."""
+        names = [*self.frame.columns]
+        if "L" in chosen and any(symbol not in NOT_INPUTS for symbol in chosen):
+            return
+        taken = {name for found in chosen.values() for name in found.names}
+        free = [n for n in names if n not in taken and normal(n) not in RUN_NAMES]
+        numeric = [name for name in free[:1000] if self._is_variable(name)]
+        if "L" not in chosen:
+            wide = wide_columns(names, self.marks)
+            if len(wide) >= FEWEST:
+                raise refuse_wide(self.source, wide)
+            scores = {
+                name: "% accuracy" if unit == "accuracy" and self._reaches(name) > 1 else unit
+                for name, unit in measures(numeric).items()
+            }
+            raise not_found("the loss L", ("L",), names, self.source.name, numeric, scores)
+        what = "any input (N, D, C, X or another)"
+        raise not_found(what, ("N", "D", "C", "X"), names, self.source.name, numeric, {})
+
+    def measure(self, symbol: str, found: Column) -> Measured:
+        """The values of a symbol.
+
+        Raises
+        ------
+        InputError
+            A unit stands in the cells and was stated too, or the column is not a loss.
+        """
+        counts = symbol not in NOT_INPUTS
+        unit = found.factor if found.formula is None and not found.stated else 1.0
+        parts = {name: self.numbers(name, counts=counts, unit=unit) for name in found.names}
+        if found.formula is None:
+            values = parts[found.name].values * (found.factor / unit)
+        else:
+            values = found.formula({name: part.values for name, part in parts.items()})
+            values = np.broadcast_to(values, len(self.frame)) * found.factor
+        units = sorted({unit for part in parts.values() for unit in part.units})
+        if symbol == "L":
+            return Measured(self._loss(found, values, units), parts)
+        self._say(symbol, found, units)
+        return Measured(values, parts)
+
+    def _say(self, symbol: str, found: Column, units: list[str]) -> None:
+        """Tell which units were applied; refuse one that is stated beside one in the cells."""
+        if units and found.stated and found.factor != 1:
+            raise InputError(
+                f"{found.name}: the cells have units of their own ({', '.join(units)}), beside the "
+                f"factor {found.factor:g}",
+                remedy=Message("leave the factor out: ", column(symbol, found.name), "."),
+            )
+        if units:
+            self.notes.append(f"{found.name}: {', '.join(units)} understood as a power of ten")
+        if found.factor != 1 and not found.stated:
+            but = ", where the cell has none of its own" if units else ""
+            self.notes.append(f"unit of {symbol} taken from the header {found.name!r}{but}")
+
+    def _loss(self, found: Column, values: FloatArray, units: list[str]) -> FloatArray:
+        """Losses from what the column holds."""
+        finite = values[np.isfinite(values)]
+        top = float(finite.max()) if finite.size else 0.0
+        if "%" in units and not found.unit_stated:
+            raise InputError(
+                f"{found.name}: the cells are percentages, and no loss is one",
+                remedy=Message(
+                    "say what they are: ",
+                    Call("read", (column("L", f"{found.name} in error rate"),)),
+                    ", or ",
+                    Call("read", (column("L", f"{found.name} in accuracy"),)),
+                    ".",
+                ),
+            )
+        if found.unit is None:
+            return values
+        given = _loss.UNITS[found.unit]
+        if not given.given:
+            return values
+        if found.unit == "accuracy" and top > 1:
+            given = _loss.UNITS["% accuracy"]
+            unit = "% accuracy"
+        else:
+            unit = found.unit
+        if not found.unit_stated or unit != found.unit:
+            becomes = "the loss is its logarithm" if unit == "ppl" else "what falls is 1 - accuracy"
+            raise InputError(
+                f"{found.name} is {given.given}, not a loss: {becomes}",
+                [f"its values reach {top:.4g}"],
+                remedy=Message(
+                    "read it as that: ",
+                    Call("read", (column("L", f"{found.name} in {unit}"),)),
+                    ".",
+                ),
+            )
+        self.notes.append(f"{found.name} is {given.given}, read as {given.name}")
+        with np.errstate(all="ignore"):
+            return given.loss(values)
+
+    def labels(self, chosen: Mapping[str, Column], wanted: Iterable[str] | None) -> pd.DataFrame:
+        """The columns that are kept for grouping.
+
+        Raises
+        ------
+        InputError
+            One that was asked for is not there.
+        """
+        present = list(self.frame.columns)
+        if wanted is None:
+            used = {found.name for found in chosen.values() if found.formula is None}
+            rest = [name for name in present if name not in used]
+            names = [name for name in rest if name not in chosen]
+            self.notes += [
+                f"column {name!r} left out: {name} is another one"
+                for name in rest
+                if name in chosen
+            ]
+        else:
+            names = [wanted] if isinstance(wanted, str) else list(wanted)
+        absent = [name for name in names if name not in present]
+        if absent:
+            raise InputError(
+                f"{self.source.name} has no column {absent[0]!r} (asked for as a label)",
+                [f"columns: {listed(present)}"],
+                remedy="name one of these.",
+            )
+        return typed(self.frame[names])
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with numbers in the columns of text that hold nothing else."""
+    return pd.DataFrame({name: _typed(frame[name]) for name in frame.columns}, index=frame.index)
+
+
+def _typed(cells: "pd.Series[Any]") -> "pd.Series[Any]":
+    """A label: numbers where every cell is one, as Python reads it; else the texts themselves."""
+    if cells.dtype != object:
+        return cells
+    values = cells.tolist()
+    first = next((cell for cell in values if not is_missing(cell)), None)
+    if not isinstance(first, str):
+        return cells
+    if first[0] not in "0123456789+-.":
+        return cells.map(lambda cell: None if cell == "" else cell)
+    bare = pd.Series([None if is_missing(c) else c for c in values], index=cells.index)
+    try:
+        numbers = pd.to_numeric(bare)
+    except (ValueError, TypeError):
+        return cells.map(lambda cell: None if cell == "" else cell)
+    digits = [cell for cell in values if isinstance(cell, str) and cell.isdigit()]
+    if any(len(cell) > 15 or (cell[0] == "0" and len(cell) > 1) for cell in digits):
+        return cells  # names, of which a number would lose digits
+    if numbers.dtype.kind != "f":
+        return numbers
+    exact = [np.nan if cell is None else float(cell) for cell in bare]
+    return pd.Series(exact, index=cells.index, dtype=np.float64)

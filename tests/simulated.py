@@ -1,0 +1,52 @@
+"""Runs and fits with known answers, for tests of several rooms."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from scalingfit import law
+from scalingfit.inference import Limits, Posterior, Settings, build, posterior_of, sample
+from scalingfit.noise import Normal
+from scalingfit.runs import Runs
+
+SETTINGS = Settings(draws=300, retries=0, limits=Limits(ess=100))
+QUICK = {"draws": 300, "retries": 0, "limits": Limits(ess=100)}
+BOTH = ["chinchilla", "kaplan"]
+POINTS = {"chinchilla": "besiroglu-2024", "kaplan": "kaplan-2020-table-2"}
+
+
+def simulated(name: str, count: int = 36, *, scatter: float = 0.005, seed: int = 0) -> Runs:
+    """Runs of a published law at five budgets, with normal scatter on log loss."""
+    rng = np.random.default_rng(seed)
+    C = np.repeat(np.logspace(18.5, 21.5, 6), count // 6)
+    N = np.sqrt(C / 120) * 10 ** np.tile(np.linspace(-0.8, 0.8, count // 6), 6)
+    D = C / (6 * N)
+    truth = law(name).published[POINTS[name]].law
+    with np.errstate(all="raise"):
+        mean = np.asarray(truth.loss(N, D), float)
+    return Runs.from_columns(
+        {"N": N, "D": D, "C": C, "L": mean * np.exp(scatter * rng.standard_normal(len(N)))}
+    )
+
+
+def scattered(name: str) -> Any:
+    """What a hypothesis reads of a posterior, with draws about a published point."""
+    rng = np.random.default_rng(0)
+    point = next(iter(law(name).published.values()))
+    values = {k: v * np.exp(0.05 * rng.standard_normal((4, 50))) for k, v in point.values.items()}
+    drawn = law(name)(**values)
+    N = np.geomspace(1e8, 1e10, 20)
+    runs = Runs.from_columns({"N": N, "D": 20 * N, "L": np.linspace(3.5, 2.2, 20)})
+    model = build(law(name), Normal)
+    sampled = SimpleNamespace(energy=np.zeros((4, 50)))
+    return SimpleNamespace(
+        law=drawn, noise=None, draws=drawn.values(), runs=runs, model=model, sampled=sampled,
+        provenance={},
+    )  # fmt: skip
+
+
+def fit_of(runs: Runs) -> Posterior:
+    """Chinchilla's law under normal noise, with few draws."""
+    model = build(law("chinchilla"), Normal)
+    return posterior_of(model, runs, sample(model, [runs], SETTINGS)[0], SETTINGS)
