@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._arguments import numbers
 from scalingfit._errors import InputError
@@ -19,7 +19,7 @@ from scalingfit.allocation.answer import Answer, FloatArray, in_draws, share
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import Asked, cost, reach, subject
+from scalingfit.allocation.question import Asked, subject
 from scalingfit.allocation.roots import crossing
 from scalingfit.allocation.solver import (
     EDGE,
@@ -33,7 +33,7 @@ from scalingfit.allocation.terms import Rule, Terms, terms
 from scalingfit.declare import Law
 from scalingfit.result import Note
 
-__all__ = ["Cheapest", "cheapest"]
+__all__ = ["Cheapest", "cheapest", "least_cost"]
 
 LOWEST, HIGHEST = 1e-16, 1e18
 """The cost is searched between these multiples of that of 1e9 parameters on 1e12 tokens."""
@@ -64,8 +64,8 @@ def cheapest(
 ) -> Cheapest:
     """Find the least cost, of training or of training and serving, that reaches a loss.
 
-    With `inference_tokens` this is the question of Sardana et al. 2024, "Beyond
-    Chinchilla-Optimal", arXiv 2401.00448, equation 1: a smaller model trained for longer is
+    With `inference_tokens` the cost is that of both. This is the question of Sardana et al. 2024,
+    "Beyond Chinchilla-Optimal", arXiv 2401.00448, equation 1: a smaller model trained for longer is
     cheaper to serve.
 
     Parameters
@@ -91,12 +91,10 @@ def cheapest(
     others = extras_of(asked.law, extras, len(targets))
     stated = terms(counting, max_params, inference_tokens)
     require_room(asked.law, others, "max_params", stated.max_params)
-    with jax.enable_x64(True):
-        found = _solve(asked.law, targets, stated.rule, stated.max_params, others)
-        C, N, D, binds = (np.asarray(values) for values in found)
-    N = np.where(np.isinf(N), N, np.minimum(N, stated.max_params))  # rounding aside
+    rule = stated.life or stated.rule
+    C, N, D, binds = least_cost(asked.law, targets, rule, stated.max_params, others)
     N_middle, D_middle = (np.median(v.reshape(-1, v.shape[-1]), axis=0) for v in (N, D))
-    middle = {"C": cost(stated.training, N_middle, D_middle), "N": N_middle, "D": D_middle}
+    middle = {"N": N_middle, "D": D_middle}
     return Cheapest(
         asked={"L": targets, **others},
         draws={"C": C, "N": N, "D": D, "tokens_per_param": _ratio(D, N)},
@@ -104,10 +102,38 @@ def cheapest(
             *stated.caveats(asked, N_middle),
             *_unreached(targets, C, stated),
             *in_draws("limit", "L", targets, binds, stated.binding),
-            *reach("losses", middle, asked.counted(stated.training)).notes,
+            *stated.reach("losses", middle, asked).notes,
         ),
-        provenance=stated.record(asked, extras),
+        provenance=stated.record(asked, extras) | {"counting": rule.describe()},
     )
+
+
+def least_cost(
+    law: Law,
+    L: FloatArray,
+    rule: Counting,
+    max_params: float,
+    extras: Mapping[str, FloatArray],
+) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
+    """The least cost that reaches a loss, the N and D of the run, and where max_params binds.
+
+    Parameters
+    ----------
+    law : Law
+    L : array, shape (row,) or ``leaves.shape + (row,)``
+    rule : Counting
+    max_params : float
+    extras : mapping of str to array, shape (row,)
+
+    Returns
+    -------
+    tuple of array, shape ``leaves.shape + (row,)``
+        Infinite where no budget reaches the loss.
+    """
+    with jax.enable_x64(True):
+        found = _solve(law, L, rule, max_params, dict(extras))
+        C, N, D, binds = (np.asarray(values) for values in found)
+    return C, np.where(np.isinf(N), N, np.minimum(N, max_params)), D, binds  # rounding aside
 
 
 @jax.jit
@@ -127,7 +153,8 @@ def _solve(
         # A budget that cannot even pay for serving reaches no loss at all.
         return jnp.where(jnp.isnan(least), -jnp.inf, L - least)
 
-    shape = jnp.broadcast_shapes(*(jnp.shape(leaf) for leaf in jax.tree.leaves(law))) + L.shape
+    draws = jnp.broadcast_shapes(*(jnp.shape(leaf) for leaf in jax.tree.leaves(law)))
+    shape = (*draws, L.shape[-1])
     usual = jnp.asarray(rule.flops(1e9, 1e12), jnp.float64)
     low, high = (jnp.full(shape, jnp.log(usual * times)) for times in (LOWEST, HIGHEST))
     log_c = crossing(short, low, high)

@@ -17,7 +17,7 @@ from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.decision import Decision
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.plans import Plan, plans_of
-from scalingfit.allocation.question import Subject, cost, reach, subject
+from scalingfit.allocation.question import Subject, cost, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
 from scalingfit.allocation.worth import Risk, Spending, best_size, require_finite, worth
@@ -38,7 +38,6 @@ def decide(
     level: float = 0.9,
     counting: Rule = "6ND",
     max_params: float | None = None,
-    inference_tokens: float | None = None,
     costs: Costs | None = None,
     **extras: ArrayLike,
 ) -> Decision:
@@ -64,7 +63,7 @@ def decide(
         the mean of what lies beyond that quantile.
     level : float
         Between 0 and 1.
-    counting, max_params, inference_tokens, **extras
+    counting, max_params, **extras
         As in `frontier`.
     costs : Costs, optional
         What compute costs; answers then come in hours and dollars too.
@@ -79,7 +78,7 @@ def decide(
         As in `frontier`; or a plan that cannot be read.
     """
     asked = subject(posterior)
-    stated = terms(counting, max_params, inference_tokens)
+    stated = terms(counting, max_params)
     if not 0.0 < level < 1.0:
         raise InputError(
             f"level={level} is no share between 0 and 1",
@@ -112,7 +111,7 @@ def decide(
             *left_out,
             *stated.caveats(asked, N),
             *_edges(asked_C, wanted),
-            *_beyond(asked, stated, N, D),
+            *stated.reach("plans", {"N": N, "D": D}, asked).notes,
         ],
         provenance=stated.record(asked, extras),
     )
@@ -217,12 +216,3 @@ def _edges(C: FloatArray, optimum: Optimum) -> list[Note]:
         for budget, part in zip(C, share(flags), strict=True)
         if part > 0
     ]
-
-
-def _beyond(asked: Subject, stated: Terms, N: FloatArray, D: FloatArray) -> list[Note]:
-    """Which plans lie far from the runs, in tokens per parameter too."""
-    runs = asked.counted(stated.training)
-    places = {"C": cost(stated.training, N, D), "N": N, "D": D}
-    if {"N", "D"} <= set(runs):
-        places["D/N"], runs = D / N, {**runs, "D/N": runs["D"] / runs["N"]}
-    return [*reach("plans", places, runs).notes]

@@ -130,13 +130,17 @@ class WithInference(Counting):
     def sized(self) -> str:
         return self.training.sized
 
+    def serving(self, N: Any) -> Any:
+        """FLOP to serve all the tokens."""
+        return self.training.flops(N, self.served) / 3.0
+
     @override
     def flops(self, N: Any, D: Any) -> Any:
-        return self.training.flops(N, D) + self.training.flops(N, self.served) / 3.0
+        return self.training.flops(N, D) + self.serving(N)
 
     @override
     def tokens(self, N: Any, C: Any) -> Any:
-        return self.training.tokens(N, C - self.training.flops(N, self.served) / 3.0)
+        return self.training.tokens(N, C - self.serving(N))
 
     @override
     def describe(self) -> str:

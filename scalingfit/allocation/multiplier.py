@@ -127,7 +127,6 @@ def multiplier(
     *,
     counting: Rule = "6ND",
     max_params: float | None = None,
-    inference_tokens: float | None = None,
     costs: Costs | None = None,
     **extras: ArrayLike,
 ) -> Multiplier:
@@ -144,7 +143,7 @@ def multiplier(
         The two recipes; their draws are independent, and are paired in order.
     C : float, str or a sequence of these, shape (budget,)
         Budgets of `posterior`, as in `decide`.
-    counting, max_params, inference_tokens, costs, **extras
+    counting, max_params, costs, **extras
         As in `decide`, for both.
 
     Returns
@@ -157,7 +156,7 @@ def multiplier(
         As in `frontier`.
     """
     recipe, other = subject(posterior), subject(reference)
-    stated = terms(counting, max_params, inference_tokens)
+    stated = terms(counting, max_params)
     budget = flop("C", C, costs)
     laws = _paired(recipe.law, other.law)
     terms_of = [

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 import scalingfit as sf
-from scalingfit._errors import InputError
 from scalingfit.cli._hardware import UNKNOWN, Hardware
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._values import counted, names, number_if_given, numbers
@@ -102,12 +101,7 @@ def design(
     output
         Write the runs into this CSV file, for a launcher.
     """
-    post, options = loaded_fit(fit), terms.options()
-    if "inference_tokens" in options:
-        raise InputError(
-            "--inference-tokens says what a model costs to serve, which pilot runs do not",
-            remedy="leave it out.",
-        )
+    post, options = loaded_fit(fit), terms.options(demand=False)
     found = sf.design(
         post,
         budget,

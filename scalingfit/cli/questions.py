@@ -18,7 +18,7 @@ from scalingfit.cli._values import counted, number_if_given, numbers, numbers_if
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from scalingfit.allocation import Answer, Forecast
+    from scalingfit.allocation import Answer, Counting, Forecast
     from scalingfit.inference import Posterior
 
 __all__ = ["cheapest", "forecast", "frontier"]
@@ -39,7 +39,9 @@ class Terms:
     max_params
         The largest model allowed.
     inference_tokens
-        Tokens the model will serve; the budget then pays for training and serving.
+        Tokens the model will serve: what that adds to the budget of training is told.
+    lifetime
+        The budget pays for training and for serving these tokens.
     input
         A further input of the law, one number or one a row of the answer: `--input U=1e11`. A law
         of batch sizes also takes `--input batch=critical`.
@@ -49,17 +51,41 @@ class Terms:
     omega: str | None = None
     max_params: str | None = None
     inference_tokens: str | None = None
+    lifetime: Annotated[bool, Parameter(negative="")] = False
     input: Repeated = ()
 
-    def options(self) -> dict[str, Any]:
-        """The same as keywords of the library."""
+    def options(self, *, demand: bool = True) -> dict[str, Any]:
+        """The same as keywords of the library.
+
+        Parameters
+        ----------
+        demand
+            Whether tokens to serve may stand beside a budget of training.
+        """
+        served = number_if_given("--inference-tokens", self.inference_tokens)
+        rule = self._rule(served, demand=demand)
         given = {
             "max_params": number_if_given("--max-params", self.max_params),
-            "inference_tokens": number_if_given("--inference-tokens", self.inference_tokens),
+            "inference_tokens": None if self.lifetime else served,
         }
         stated = {name: value for name, value in given.items() if value is not None}
-        rule = counted(self.counting, self.omega)
         return {"counting": rule, **_inputs(self.input), **stated}
+
+    def _rule(self, served: float | None, *, demand: bool) -> Counting:
+        from scalingfit.allocation import WithInference
+
+        rule = counted(self.counting, self.omega)
+        if self.lifetime and served is None:
+            raise InputError(
+                "--lifetime does not say how many tokens the model will serve",
+                remedy="write --lifetime --inference-tokens 2T, or whatever number it is.",
+            )
+        if served is not None and not (self.lifetime or demand):
+            raise InputError(
+                "the tokens to serve count here only where the budget pays for serving them",
+                remedy="write --lifetime too, or leave --inference-tokens out.",
+            )
+        return WithInference(rule, served) if self.lifetime and served is not None else rule
 
 
 AS_USUAL = Terms()

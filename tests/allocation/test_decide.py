@@ -259,8 +259,8 @@ def test_money_and_hours_follow_the_waste(posterior) -> None:
 
 
 def test_serving_counts_where_the_budget_pays_for_it(posterior) -> None:
-    whole = decide(posterior, 1e24, "30B", inference_tokens=5e12)
     rule = WithInference(SixND(), 5e12)
+    whole = decide(posterior, 1e24, "30B", counting=rule)
     assert pytest.approx(rule.tokens(whole.N, 1e24)) == whole.D
     assert whole.N[0] < decide(posterior, 1e24).N[0]
 
