@@ -1,16 +1,30 @@
-"""Files appear whole or not at all."""
+"""Files appear whole or not at all, and say whether they are still what was written."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from scalingfit._errors import InputError
 
-__all__ = ["replacing"]
+__all__ = ["distrust", "replacing", "require_place", "sealed", "unsealed", "write"]
+
+SEAL = b"\nscalingfit:sha256:"  # what stands before the digest, at the end of a file
+TAIL = len(SEAL) + 2 * hashlib.sha256().digest_size
+# Of the disk, not of the program that writes.
+REMEDIES = {
+    errno.ENOSPC: "free space on its disk, or name a place on another one.",
+    errno.EDQUOT: "free some of your quota, or name a place on another disk.",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), or name another place.",
+    errno.EROFS: "name a place on a disk that can be written to.",
+    errno.EIO: "look after the disk, and name a place on another one.",
+}
 
 
 @contextlib.contextmanager
@@ -20,9 +34,85 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     InputError
-        Where the folder is missing or cannot be written to; said before any work is lost.
+        Where the folder is missing or cannot be written to, said before any work is lost; where the
+        disk takes no more; in either case `path` is as it was.
     """
     target = Path(path)
+    part = _begun(target)
+    try:
+        yield part
+        with part.open("rb+") as written:
+            os.fsync(written.fileno())
+        part.replace(target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        if error.errno not in REMEDIES:
+            raise
+        raise _unwritten(target, error) from None
+    finally:
+        with contextlib.suppress(OSError):  # of a disk that went away; the first error is told
+            part.unlink(missing_ok=True)
+
+
+def write(path: str | os.PathLike[str], content: bytes) -> None:
+    """Put bytes into a file, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        As `replacing` does.
+    """
+    with replacing(path) as part:
+        part.write_bytes(content)
+
+
+def require_place(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that nothing can be written to, before the work whose result goes there.
+
+    Raises
+    ------
+    InputError
+    """
+    _begun(Path(path)).unlink()
+
+
+def sealed(content: bytes) -> bytes:
+    """The content with its digest behind it; readers of HDF5 stop before that."""
+    return content + SEAL + _digest(content)
+
+
+def unsealed(content: bytes) -> bytes | None:
+    """What was sealed, where it is still the same to the last bit; else None."""
+    inner, tail = content[:-TAIL], content[-TAIL:]
+    return inner if tail == SEAL + _digest(inner) else None
+
+
+def distrust(folder: Path) -> str | None:
+    """Why what lies in a folder is not to be run: others than this user may have put it there.
+
+    None where only this user can, and where there is no such folder.
+    """
+    try:
+        found = folder.lstat()
+    except OSError:
+        return None
+    if not hasattr(os, "geteuid"):  # Windows, whose permissions are of another kind
+        return None
+    if found.st_uid != os.geteuid():
+        return f"{folder} belongs to another user; name another folder"
+    if stat.S_ISLNK(found.st_mode):
+        return distrust(folder.resolve())
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"others may write to {folder}; write 'chmod go-w {folder}' if nobody did"
+    for above in folder.absolute().parents:
+        mode = above.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            return f"others may put another folder in the place of {folder}; name another folder"
+    return None
+
+
+def _begun(target: Path) -> Path:
+    """A new file beside the target."""
     if target.is_dir():
         raise InputError(
             f"cannot write {str(target)!r}: it is a folder",
@@ -33,18 +123,20 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         # Not by `tempfile`, whose files are private: these are for whom the umask says.
         os.close(os.open(part, os.O_CREAT | os.O_EXCL, 0o666))
     except OSError as error:
-        raise InputError(
-            f"cannot write {str(target)!r}: {error.strerror}",
-            remedy="name a file in an existing folder that you may write to.",
-        ) from None
-    try:
-        yield part
-        with part.open("rb+") as written:
-            os.fsync(written.fileno())
-        part.replace(target)
-        _sync_folder(target.parent)
-    finally:
-        part.unlink(missing_ok=True)
+        raise _unwritten(target, error) from None
+    return part
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
+
+
+def _unwritten(target: Path, error: OSError) -> InputError:
+    usual = "name a file in an existing folder that you may write to."
+    return InputError(
+        f"cannot write {str(target)!r}: {error.strerror}",
+        remedy=REMEDIES.get(error.errno or 0, usual),
+    )
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The command line, called in this process: what it prints, where, and its exit code."""
 
 import dataclasses
+import errno
 import inspect
 import json
 import os
@@ -153,6 +154,34 @@ def test_a_fit_and_what_follows_from_it(type_in: Callable[..., Done]) -> None:
     assert f"{fit['parameters']['alpha']['mean']:.4g}" in shown.out
     assert "verdict: ok" in shown.out
     assert "Compute-optimal frontier" in shown.out
+
+
+@pytest.mark.fault("fit -o", "the disk fills while the fit is made", "the answer, then the reason")
+@pytest.mark.parametrize("step", ["pathlib.Path.write_bytes", "os.fsync", "pathlib.Path.replace"])
+def test_a_fit_that_cannot_be_saved_is_answered_first(
+    step: str, type_in: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    found = standin.posterior()
+    monkeypatch.setattr(sf, "fit", lambda *_, **__: found)
+    frame().to_csv("runs.csv", index=False)
+    monkeypatch.setattr(step, full)
+    shown = type_in("fit", "runs.csv", "-o", "fit.nc")
+    assert shown.code == 2
+    assert "verdict: ok" in shown.out
+    assert "Compute-optimal frontier" in shown.out
+    assert "saved to" not in shown.out
+    assert "cannot write 'fit.nc': No space left on device" in shown.err
+    assert "free space on its disk" in shown.err
+    done = type_in("fit", "runs.csv", "-o", "fit.nc", "--json")
+    answer = one_json(done.out)
+    assert done.code == 2
+    assert answer["verdict"]["status"] == "ok"
+    assert answer["saved"] is None
+    assert "No space left on device" in answer["error"]
+    assert names_here() == ["runs.csv"]
 
 
 @pytest.mark.parametrize(
@@ -703,6 +732,59 @@ def test_the_cache_of_compiled_programs(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv(variable, "theirs")
     use_cache()
     assert os.environ[variable] == "theirs"
+
+
+@pytest.mark.fault("cache", "the command's folder is open to others", "not used, and said")
+def test_a_cache_that_others_may_write_to_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variable = "JAX_COMPILATION_CACHE_DIR"
+    monkeypatch.setenv(variable, "")  # so that it is put back after the test
+    monkeypatch.delenv(variable)
+    monkeypatch.setenv("SCALINGFIT_CACHE", str(tmp_path))
+    (tmp_path / "jax").mkdir()
+    (tmp_path / "jax").chmod(0o777)
+    use_cache()
+    assert variable not in os.environ
+    assert f"chmod go-w {tmp_path / 'jax'}" in capsys.readouterr().err
+    (tmp_path / "jax").rmdir()
+    use_cache()
+    assert os.environ[variable] == str(tmp_path / "jax")
+    assert stat.S_IMODE((tmp_path / "jax").stat().st_mode) == 0o700
+
+
+@pytest.mark.slow
+@pytest.mark.fault("cache", "every compiled program cut short, or blanked", "compiled anew")
+@pytest.mark.parametrize("content", [b"", bytes(5000), None])
+def test_corrupt_programs_are_compiled_anew(content: bytes | None, tmp_path: Path) -> None:
+    standin.table().to_pandas().to_csv(tmp_path / "runs.csv", index=False)
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("JAX_")}
+    environment |= {"SCALINGFIT_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+
+    def fit() -> Any:
+        command = [
+            sys.executable,
+            "-m",
+            "scalingfit",
+            "fit",
+            "runs.csv",
+            "--draws",
+            "100",
+            "--json",
+        ]
+        done = subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode in (0, 1), done.stderr
+        assert "Traceback" not in done.stderr
+        return one_json(done.stdout)["parameters"]
+
+    made = fit()
+    kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert kept
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:-20] if content is None else content)
+    assert fit() == made
 
 
 def test_a_stopped_fit_leaves_nothing_behind(tmp_path: Path) -> None:

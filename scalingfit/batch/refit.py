@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
@@ -55,8 +56,9 @@ def refit(
     """Fit laws to many tables of runs.
 
     Each fit has the same bits whatever the other tables are, in whichever order, on however many
-    devices, and after however many interruptions. They are those of `fit` where the method is
-    "nuts" and the settings are equal; by default there are fewer draws, and "auto" makes others.
+    devices, and after however many interruptions. Without a store they are those of `fit` where the
+    method is "nuts" and the settings are equal; by default there are fewer draws, and "auto" makes
+    others.
 
     Parameters
     ----------
@@ -74,14 +76,16 @@ def refit(
         As in `fit`. State the precision where CPUs and accelerators share one store.
     store : path, optional
         A folder that keeps finished fits. The same call goes on where the last one was stopped, and
-        any number of processes may work on one folder.
+        any number of processes may work on one folder. A fit takes about 25 kB: its draws are
+        rounded, by at most 0.004 posterior standard deviations along each principal axis, and so
+        are those that are returned.
     executor : Executor, optional
         Makes the fits elsewhere: any executor of PEP 3148, such as a ProcessPoolExecutor (of the
         "spawn" context) or dask's ``client.get_executor()``. Its workers must see the store.
     chunk : int, optional
-        Fits to a chunk, which is stored whole, and to a task of the executor; by default an eighth
-        of those that are missing, where that keeps the devices of this machine busy. The draws do
-        not depend on it.
+        Most fits to a file of the store, and to a task of the executor; by default as many as are
+        made in 16 seconds, and tasks of an eighth of those that are missing. The draws do not
+        depend on it.
     progress : bool, optional
         Count fits on standard error; by default on a terminal.
 
@@ -119,19 +123,22 @@ def refit(
     made = {} if kept is None else kept.read(unique.values())
     missing = {key: order for key, order in unique.items() if key not in made}
     devices = len(workplaces()) if executor is None else 1
-    most = MOST if kept is None else chunk  # what is kept nowhere need not be cut
+    most = chunk or (MOST if executor is None else None)  # here, no task waits for another
     todo = list(tasks(missing.values(), settings, devices, most))
     lost: dict[str, str] = {}
     with counting(len(unique), len(made), progress) as advance:
-        if executor is not None and kept is not None:
-            lost = elsewhere(executor, todo, kept, advance)
-            made |= kept.read(missing.values())
-        else:
+        if kept is None:
+            for fits in itertools.chain.from_iterable(task.fits() for task in todo):
+                made |= fits
+                advance(len(fits))
+        elif executor is None:
             for task in todo:
-                new = task.run(advance)
-                made |= new
-                if kept is not None:
-                    kept.write(new)
+                kept.make(task, advance)
+        else:
+            lost = elsewhere(executor, todo, kept, advance)
+    if kept is not None:
+        kept.settle()
+        made |= kept.read(missing.values())
     missed = {
         label: f"lost: {lost.get(order.identity, 'its worker wrote nothing that can be read')}"
         for label, order in wanted.items()

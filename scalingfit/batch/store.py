@@ -1,41 +1,42 @@
-"""A folder of fits that survives crashes and may be written to by many processes at once.
+"""A folder of fits: what is finished stays finished.
 
-Fits come in chunks: files that appear whole or not at all, each named by the sha256 of its content,
-so that names never collide and damage is found. A fit is known by its identity alone (see
-`tasks.identifier`), so fits with other settings or laws may lie in the same folder. Nothing is ever
-changed in place; the only other file says what the folder is.
+Any number of processes on any machines may write to one folder, without a lock: fits come in
+chunks, files that appear whole or not at all, each named by the sha256 of its content, so that
+names never collide. In a chunk every fit lies by itself, under its identity and with its own
+digest: to read one, nothing else is read but lists of contents. A fit is known by its identity
+alone (see `tasks.identifier`), so fits with other settings or laws may lie in the same folder.
+Nothing is ever changed in place; the only other file says what the folder is.
+
+Nothing in the folder is believed unchecked. What is damaged or does not belong is put aside under a
+name that ends in ``.damaged``. Where the disk takes no more, fits wait in memory.
 """
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+import time
+import warnings
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import IO, Any
 
 from scalingfit import __version__
 from scalingfit._errors import InputError
-from scalingfit._files import replacing
-from scalingfit.batch.tasks import Order
-from scalingfit.inference import Diagnosis, Draws, Posterior, Verdict
+from scalingfit._files import write
+from scalingfit.batch.packing import pack, unpack
+from scalingfit.batch.tasks import Order, Task
+from scalingfit.inference import Posterior
 
 __all__ = ["Store"]
 
 MANIFEST = "scalingfit.json"
-FORMAT = 1
-SUFFIX = ".fits.npz"
-STATS = ("log_density", "energy", "acceptance", "leapfrogs", "diverging", "step_size")
-DIAGNOSES = tuple(field.name for field in dataclasses.fields(Diagnosis))
-
-type Arrays = Mapping[str, NDArray[Any]]
+FORMAT = 2
+SUFFIX, ASIDE = ".fits.zip", ".damaged"
+PATIENCE = 0.5, 16.0  # seconds of work that a process may lose: at first, and at most
 
 
 class Store:
@@ -45,20 +46,17 @@ class Store:
     ----------
     folder : path
 
-    Attributes
-    ----------
-    messages : list of str
-        What was found damaged.
-
     Raises
     ------
     InputError
-        The folder holds something else, or fits of another format.
+        The folder holds something else, or fits of another format, or cannot be made.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder).absolute()
-        self.messages: list[str] = []
+        self._found: list[str] = []
+        self._waiting: dict[str, bytes] = {}  # chunks that the disk has not taken, by name
+        self._failure: InputError | None = None  # why it did not
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
@@ -66,136 +64,156 @@ class Store:
                 f"the store {str(folder)!r} is a file, and a store is a folder",
                 remedy="name a new or an empty folder.",
             ) from None
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
             raise InputError(
-                f"cannot make the store {str(folder)!r}: {error.strerror}",
+                f"cannot make the store {str(folder)!r}: {why}",
                 remedy="name a folder that you may write to.",
             ) from None
-        manifest = self.folder / MANIFEST
-        if not manifest.exists():
-            self._begin(manifest)
-        found = _read_json(manifest)
-        if found.get("format") != FORMAT:
+        found = _read_json(self.folder / MANIFEST)
+        if "format" not in found:
+            self._begin()
+        elif found["format"] != FORMAT:
             raise InputError(
-                f"the store {str(folder)!r} has format {found.get('format')}, this version of "
+                f"the store {str(folder)!r} has format {found['format']}, this version of "
                 f"scalingfit ({__version__}) reads format {FORMAT}",
                 remedy=f"name a new folder, or use scalingfit {found.get('scalingfit', '?')}.",
             )
 
+    @property
+    def messages(self) -> list[str]:
+        """What was found damaged, and what the disk has not taken."""
+        if self._failure is None:
+            return self._found
+        return [
+            *self._found,
+            f"the last fits are in memory alone, and lost with it: {self._failure}",
+        ]
+
+    def make(self, task: Task, report: Callable[[int], None] | None = None) -> None:
+        """Make the fits of a task, and add them as time goes: a chunk is soon written.
+
+        Parameters
+        ----------
+        task : Task
+        report : callable, optional
+            Called with the number of further fits that are finished.
+        """
+        patience, longest = PATIENCE
+        chunk: dict[str, Posterior] = {}
+        begun = time.monotonic()
+        try:
+            for fits in task.fits():
+                chunk |= fits
+                if report is not None:
+                    report(len(fits))
+                if time.monotonic() - begun > patience:
+                    full, chunk = chunk, {}
+                    self.write(full)
+                    patience, begun = min(2 * patience, longest), time.monotonic()
+        finally:  # an interrupt as well finds finished fits
+            self.write(chunk)
+
     def write(self, fits: Mapping[str, Posterior]) -> None:
         """Add fits of one model, by identity, as one chunk."""
-        if not fits:
-            return
-        sampled = [fit.sampled for fit in fits.values()]
-        arrays = {name: np.stack([getattr(one, name) for one in sampled]) for name in STATS}
-        for name in sampled[0].values:
-            arrays[f"values.{name}"] = np.stack([one.values[name] for one in sampled])
-        for name in DIAGNOSES:
-            arrays[f"diagnosis.{name}"] = np.stack(
-                [getattr(one.diagnosis, name) for one in sampled]
-            )
-        entries = [
-            {
-                "identity": identity,
-                "verdict": dataclasses.asdict(fit.verdict),
-                "provenance": dict(fit.provenance),
-                "record": fit.sampled.record,
-            }
-            for identity, fit in fits.items()
-        ]
-        text = json.dumps({"sites": list(sampled[0].values), "fits": entries})
-        buffer = io.BytesIO()
-        named: dict[str, Any] = {"index": np.frombuffer(text.encode(), np.uint8), **arrays}
-        np.savez(buffer, **named)
-        content = buffer.getvalue()
-        with replacing(self.folder / f"{_digest(content)}{SUFFIX}") as part:
-            part.write_bytes(content)
+        if fits:
+            content = _chunk({identity: pack(identity, fit) for identity, fit in fits.items()})
+            self._waiting[f"{hashlib.sha256(content).hexdigest()}{SUFFIX}"] = content
+            if (failure := self.settle()) is not None:
+                warnings.warn(f"finished fits wait in memory: {failure}", stacklevel=2)
+
+    def settle(self) -> InputError | None:
+        """Write what waits for a place on the disk; why some of it still does."""
+        self._failure = None
+        for name, content in [*self._waiting.items()]:
+            try:
+                write(self.folder / name, content)
+            except InputError as error:
+                self._failure = error
+                break
+            del self._waiting[name]
+        return self._failure
 
     def read(self, orders: Iterable[Order]) -> dict[str, Posterior]:
         """The fits among those ordered that are here, by identity.
 
-        A damaged chunk is put aside, under a name that ends in ``.damaged``, and reported in
-        `messages`; its fits count as missing.
+        Fits of a chunk that is put aside count as missing; `messages` names it.
         """
         wanted = {order.identity: order for order in orders}
         found: dict[str, Posterior] = {}
+        for content in self._waiting.values():
+            found |= _fits(io.BytesIO(content), wanted)
         for path in sorted(self.folder.glob(f"*{SUFFIX}")) if wanted else ():
+            missing = {name: order for name, order in wanted.items() if name not in found}
             try:
-                content = path.read_bytes()
-            except FileNotFoundError:  # put aside by another process just now
-                continue
-            if f"{_digest(content)}{SUFFIX}" != path.name:
-                self._put_aside(path)
-                continue
-            with np.load(io.BytesIO(content), allow_pickle=False) as chunk:
-                found |= _fits(chunk, wanted)
+                if not path.is_file():  # a pipe, for instance, would be waited for
+                    raise ValueError("it is no file")
+                with path.open("rb") as file:
+                    found |= _fits(file, missing)
+            except PermissionError as error:
+                self._found.append(f"{path} is left out: {error.strerror}")
+            except Exception as error:  # what was made on purpose may raise any
+                self._put_aside(path, f"{error}; its fits are made again")
         return found
 
-    def _begin(self, manifest: Path) -> None:
-        others = sorted(path.name for path in self.folder.iterdir() if path.name[0] != ".")
-        if others and not manifest.exists():  # another process may have begun it meanwhile
+    def _begin(self) -> None:
+        manifest = self.folder / MANIFEST
+        inside = [path for path in sorted(self.folder.iterdir()) if path.name[0] != "."]
+        ours = [path for path in inside if path.name.endswith((SUFFIX, SUFFIX + ASIDE))]
+        others = {path.name for path in inside} - {path.name for path in ours}
+        strange = sorted(name for name in others if not name.startswith(MANIFEST))
+        if "format" in _read_json(manifest):  # another process has begun it meanwhile
+            return
+        if strange:
             raise InputError(
-                f"{str(self.folder)!r} is no store of fits: it holds {', '.join(others[:5])}",
+                f"{str(self.folder)!r} is no store of fits: it holds {', '.join(strange[:5])}",
                 remedy="name a new or an empty folder.",
             )
+        if MANIFEST in others:
+            self._put_aside(manifest, "it does not say what the folder is; it is written anew")
+        elif ours:
+            self._found.append(f"{manifest} was lost, and is written anew")
         said = {
             "what": "fits made by scalingfit.refit",
             "format": FORMAT,
             "scalingfit": __version__,
         }
-        with replacing(manifest) as part:
-            part.write_text(json.dumps(said, indent=1) + "\n", "utf-8")
+        write(manifest, (json.dumps(said, indent=1) + "\n").encode())
 
-    def _put_aside(self, path: Path) -> None:
-        self.messages.append(
-            f"{path} is damaged (its content does not match its checksum): the fits in it are "
-            "made again, and the file is kept as .damaged"
-        )
-        with contextlib.suppress(OSError):
-            path.rename(path.with_name(f"{path.name}.damaged"))
-
-
-def _fits(chunk: Any, wanted: Mapping[str, Order]) -> dict[str, Posterior]:
-    """The wanted fits of an open chunk."""
-    index = json.loads(chunk["index"].tobytes())
-    places = {entry["identity"]: place for place, entry in enumerate(index["fits"])}
-    here = places.keys() & wanted.keys()
-    if not here:
-        return {}
-    arrays = {name: chunk[name] for name in chunk.files}
-    return {
-        identity: _posterior(arrays, index, places[identity], wanted[identity]) for identity in here
-    }
+    def _put_aside(self, path: Path, why: str) -> None:
+        try:
+            path.rename(path.with_name(f"{path.name}{ASIDE}"))
+            where = f"kept as {ASIDE}"
+        except FileNotFoundError:  # by another process just now
+            return
+        except OSError as error:
+            where = f"left where it is ({error.strerror})"
+        self._found.append(f"{path} is damaged ({why}): {where}")
 
 
-def _posterior(arrays: Arrays, index: Mapping[str, Any], place: int, order: Order) -> Posterior:
-    entry = index["fits"][place]
-    stats: dict[str, Any] = {name: arrays[name][place] for name in STATS}
-    sampled = Draws(
-        values={name: arrays[f"values.{name}"][place] for name in index["sites"]},
-        **stats,
-        diagnosis=Diagnosis(**{name: arrays[f"diagnosis.{name}"][place] for name in DIAGNOSES}),
-        record=entry["record"],
-    )
-    law, noise = order.model.complete_arrays(sampled.values)
-    return Posterior(
-        law=law,
-        noise=noise,
-        runs=order.runs,
-        verdict=Verdict(entry["verdict"]["status"], tuple(entry["verdict"]["messages"])),
-        provenance=entry["provenance"],
-        model=order.model,
-        sampled=sampled,
-    )
+def _chunk(packed: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as chunk:
+        for identity, content in packed.items():
+            chunk.writestr(
+                zipfile.ZipInfo(identity), content
+            )  # at no time: equal fits, equal bytes
+    return buffer.getvalue()
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _fits(file: IO[bytes], wanted: Mapping[str, Order]) -> dict[str, Posterior]:
+    """The wanted fits of a chunk."""
+    with zipfile.ZipFile(file) as chunk:
+        here = [info for info in chunk.infolist() if info.filename in wanted]
+        if any(info.compress_type != zipfile.ZIP_STORED for info in here):
+            raise ValueError("its fits are packed otherwise")  # and might unpack to any size
+        return {one.filename: unpack(chunk.read(one), wanted[one.filename]) for one in here}
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    """What a file says, where it is one and says something."""
     try:
-        found = json.loads(path.read_text("utf-8"))
-    except ValueError:
+        found = json.loads(path.read_text("utf-8")) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
         found = None
     return found if isinstance(found, dict) else {}

@@ -30,7 +30,7 @@ __all__ = ["Order", "Task", "identifier", "tasks"]
 
 FORMAT = 10  # of what is identified; raised where equal settings come to mean other draws
 GROUPS = 32  # of fits that share a program, per device: a task's devices then end nearly together
-PARTS = 8  # of all fits: what is killed keeps most of them, and an executor has tasks to share out
+PARTS = 8  # of all fits: an executor has tasks to share out
 MOST = 4096  # fits to a task, so that their draws take less than a gigabyte
 
 
@@ -62,15 +62,15 @@ class Task:
     settings: Settings
     tables: Mapping[str, Runs]
 
-    def run(self, report: Callable[[int], None] | None = None) -> dict[str, Posterior]:
-        """Make the fits; `report` is told how many more are finished."""
+    def fits(self) -> Iterator[dict[str, Posterior]]:
+        """Make the fits; yields those that finish together, by identity."""
         model, tables = build(self.law, self.noise, self.priors), list(self.tables.values())
-        made: dict[int, Posterior] = {}
-        for number, draws in sampled(model, tables, self.settings):
-            made[number] = posterior_of(model, tables[number], draws, self.settings)
-            if report is not None:
-                report(1)
-        return {key: made[number] for number, key in enumerate(self.tables)}
+        identities = [*self.tables]
+        for group in sampled(model, tables, self.settings):
+            yield {
+                identities[number]: posterior_of(model, tables[number], draws, self.settings)
+                for number, draws in group
+            }
 
 
 def tasks(

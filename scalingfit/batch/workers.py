@@ -120,8 +120,11 @@ def _check_picklable(todo: Iterable[Task]) -> None:
 
 
 def _into_store(task: Task, folder: str) -> None:
-    """What a worker does."""
-    Store(folder).write(task.run())
+    """What a worker does; what its disk does not take is lost with it, and said to be."""
+    store = Store(folder)
+    store.make(task)
+    if (failure := store.settle()) is not None:
+        raise failure
 
 
 def _failure(future: Future[None]) -> BaseException | None:

@@ -98,6 +98,8 @@ def run(arguments: Sequence[str]) -> int:
         if not isinstance(reply, Reply):  # --help and --version have printed already
             return OK
         answer(reply, as_json=as_json)
+        if reply.failed is not None:
+            return REFUSED
         return WARNED if reply.warned else OK
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

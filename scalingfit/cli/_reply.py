@@ -31,17 +31,21 @@ class Reply:
         What people see: text, or anything that `report.tables` knows how to lay out.
     warned : bool
         Whether the exit code is 1.
+    failed : exception, optional
+        What could not be done with the answer; it is told after it, and the exit code is 2.
     """
 
     data: Mapping[str, Any]
     shown: Sequence[Any]
     warned: bool = False
+    failed: BaseException | None = None
 
 
 def answer(reply: Reply, *, as_json: bool) -> None:
     """Print a reply to standard output: one JSON object, or tables and text."""
     if as_json:
-        print(json.dumps(jsonable(reply.data), allow_nan=False))
+        failure = {} if reply.failed is None else {"error": _said(reply.failed)}
+        print(json.dumps(jsonable({**reply.data, **failure}), allow_nan=False), flush=True)
         return
     from scalingfit.report import tables
 
@@ -57,16 +61,22 @@ def answer(reply: Reply, *, as_json: bool) -> None:
         else:  # never wrapped: other programs and the next reader cut it as they like
             print(as_typed(str(item)))
     sys.stdout.flush()
+    if reply.failed is not None:
+        refuse(reply.failed, as_json=False)
 
 
 def refuse(error: BaseException, *, as_json: bool) -> None:
     """Say why a command was refused: on standard error, or as a JSON object."""
-    said = error.spelled(COMMAND_LINE) if isinstance(error, InputError) else str(error)
-    message = as_typed(said)
+    message = _said(error)
     if as_json:
-        print(json.dumps({"error": message}))
+        print(json.dumps({"error": message}), flush=True)
     else:
         print(f"error: {message}", file=sys.stderr)
+
+
+def _said(error: BaseException) -> str:
+    said = error.spelled(COMMAND_LINE) if isinstance(error, InputError) else str(error)
+    return as_typed(said)
 
 
 def warn(message: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ from cyclopts import Parameter
 
 import scalingfit as sf
 from scalingfit._errors import InputError
-from scalingfit._files import replacing
+from scalingfit._files import require_place
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._sampling import AS_USUAL, Sampling
@@ -65,26 +64,28 @@ def fit(
     out
         Save the fit to this file (NetCDF) for `frontier` and `forecast`.
     """
-    with contextlib.ExitStack() as stack:
-        # The place of the file is claimed before the work, so that nothing is computed for nought.
-        place = None if out is None else stack.enter_context(replacing(out))
-        loaded = load(runs, table)
-        post = fitted(
-            loaded, law=law, noise=noise, priors=parsed_priors(prior),
-            **sampling.options(),
-        )  # fmt: skip
-        if place is not None:
-            post.save(place)
+    if out is not None:
+        require_place(out)
+    loaded = load(runs, table)
+    post = fitted(
+        loaded, law=law, noise=noise, priors=parsed_priors(prior),
+        **sampling.options(),
+    )  # fmt: skip
     found = usual_frontier(post)
     shown: list[Any] = [understood(loaded), post]
     data = post.as_json()
     if found is not None:
         shown.append(found)
         data["frontier"] = found.summary()
+    failed = None
     if out is not None:
-        shown.append(f"saved to {out}; next: scalingfit {_next_question(type(post.law), out)}")
-        data["saved"] = str(out)
-    return Reply(data, shown, warned=not post.verdict.ok)
+        try:
+            post.save(out)
+            shown.append(f"saved to {out}; next: scalingfit {_next_question(type(post.law), out)}")
+            data["saved"] = str(out)
+        except InputError as error:  # the answer is there, and took long
+            failed, data["saved"] = error, None
+    return Reply(data, shown, warned=not post.verdict.ok, failed=failed)
 
 
 def _next_question(law: type[Law], fit: Path) -> str:

@@ -1,21 +1,28 @@
-"""Fits as files: ArviZ's DataTree in NetCDF, with all that is needed to go on working."""
+"""Fits as files: ArviZ's DataTree in NetCDF, with all that is needed to go on working.
+
+A file holds the draws to the last bit, what the sampler told of each, the runs and the priors.
+What follows from these, the log density and a replicate of every run by every draw, is made again.
+The digest of the whole is checked before anything is read.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from numpyro.distributions import Distribution
 
-from scalingfit._files import replacing
+from scalingfit._files import write
 from scalingfit.declare import describe
 from scalingfit.inference.fitted import Fitted
 from scalingfit.inference.formula import formula
 from scalingfit.inference.model import Prior
+from scalingfit.inference.netcdf import packed
 from scalingfit.inference.programs import prior_values
 
 if TYPE_CHECKING:
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "STATS", "prior_text", "save", "to_arviz"]
 
-FORMAT = 2
+FORMAT = 3
 STATS = {  # our names and ArviZ's
     "log_density": "lp",
     "energy": "energy",
@@ -35,28 +42,13 @@ STATS = {  # our names and ArviZ's
 
 def to_arviz(posterior: Fitted) -> xr.DataTree:
     """The fit as a DataTree; see `Posterior.to_arviz`."""
-    import arviz_base
-
-    model, runs, sampled = posterior.model, posterior.runs, posterior.sampled
-    inputs = {name: np.asarray(values) for name, values in runs.columns.items() if name != "L"}
-    labels = {f"label_{name}": _storable(values) for name, values in runs.labels.items()}
-    stats = {theirs: getattr(sampled, ours) for ours, theirs in STATS.items()}
-    steps = np.broadcast_to(sampled.step_size[:, None], sampled.energy.shape)
-    per_run = {"L": posterior.log_likelihood()}
-    tree = arviz_base.from_dict(
-        {
-            "posterior": posterior.draws,
-            "prior": {name: value[None] for name, value in prior_values(model).items()},
-            "posterior_predictive": {"L": posterior.predictive()},
-            "log_likelihood": per_run,
-            "sample_stats": {**stats, "step_size": np.array(steps)},
-            "observed_data": {"L": np.asarray(runs["L"])},
-            "constant_data": {**inputs, **labels, "row_number": np.asarray(runs.row_numbers)},
-        },
-        dims={name: ["run"] for name in ("L", "row_number", *inputs, *labels)},
-        attrs={"/": _attributes(posterior)},
+    prior = {name: value[None] for name, value in prior_values(posterior.model).items()}
+    return _tree(
+        posterior,
+        prior=prior,
+        posterior_predictive={"L": posterior.predictive()},
+        log_likelihood={"L": posterior.log_likelihood()},
     )
-    return tree
 
 
 def save(posterior: Fitted, path: str | os.PathLike[str]) -> None:
@@ -67,8 +59,29 @@ def save(posterior: Fitted, path: str | os.PathLike[str]) -> None:
     InputError
         Where the file cannot be written.
     """
-    with replacing(path) as part:
-        to_arviz(posterior).to_netcdf(part, engine="h5netcdf")
+    write(path, packed(_tree(posterior)))
+
+
+def _tree(posterior: Fitted, **derived: Mapping[str, NDArray[Any]]) -> xr.DataTree:
+    """What a fit is, and groups of what follows from it."""
+    import arviz_base
+
+    runs, sampled = posterior.runs, posterior.sampled
+    inputs = {name: np.asarray(values) for name, values in runs.columns.items() if name != "L"}
+    labels = {f"label_{name}": _storable(values) for name, values in runs.labels.items()}
+    stats = {theirs: getattr(sampled, ours) for ours, theirs in STATS.items()}
+    steps = np.broadcast_to(sampled.step_size[:, None], sampled.energy.shape)
+    return arviz_base.from_dict(
+        {
+            "posterior": posterior.draws,
+            "sample_stats": {**stats, "step_size": np.array(steps)},
+            "observed_data": {"L": np.asarray(runs["L"])},
+            "constant_data": {**inputs, **labels, "row_number": np.asarray(runs.row_numbers)},
+            **derived,
+        },
+        dims={name: ["run"] for name in ("L", "row_number", *inputs, *labels)},
+        attrs={"/": _attributes(posterior)},
+    )
 
 
 def _attributes(posterior: Fitted) -> dict[str, str]:

@@ -1,10 +1,11 @@
-"""Fits from files."""
+"""Fits from files; nothing in a file is believed unchecked."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,12 @@ from scalingfit._errors import InputError
 from scalingfit.catalog import law as find_law
 from scalingfit.declare import Law
 from scalingfit.inference.build import build
-from scalingfit.inference.diagnostics import Diagnosis, Verdict, diagnose
+from scalingfit.inference.diagnostics import Diagnosis, Limits, Verdict, diagnose
 from scalingfit.inference.files import FORMAT, STATS, prior_text
 from scalingfit.inference.formula import formula
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Model, Prior
+from scalingfit.inference.netcdf import unpacked
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.priors import parse_prior
 from scalingfit.noise import Noise
@@ -31,6 +33,13 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["load"]
+
+STATUSES = ("ok", "warned", "unidentified", "not converged")
+# What reading a file raises that is not what it should be, whatever it is instead.
+UNREADABLE = (
+    ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RecursionError,
+    RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 
 
 def load(
@@ -55,36 +64,72 @@ def load(
     Raises
     ------
     InputError
-        Where the file is missing or is no fit of this package, or where its law or noise model has
-        another formula today.
+        Where the file is missing, damaged or no fit of this package, or where its law or noise
+        model has another formula today.
     """
-    import xarray as xr
-
-    if not Path(path).is_file():
+    shown = repr(os.fspath(path))
+    if not _is_file(path):
         raise InputError(
-            f"there is no file {os.fspath(path)!r}",
-            remedy="name a fit that 'scalingfit fit -o' wrote.",
+            f"there is no file {shown}", remedy="name a fit that 'scalingfit fit -o' wrote."
         )
-    try:
-        with xr.open_datatree(path, engine="h5netcdf") as opened:
-            tree = opened.load()
+    with _refusing(shown):
+        tree = unpacked(Path(path).read_bytes())
         attributes = json.loads(tree.attrs["scalingfit"])
         saved = attributes["format"]
-    except (KeyError, OSError, TypeError, ValueError):
-        raise InputError(
-            f"{os.fspath(path)!r} is not a fit saved by scalingfit",
-            remedy="name a file that 'scalingfit fit -o FIT.nc' or Posterior.save wrote.",
-        ) from None
     if saved != FORMAT:
         raise InputError(
-            f"{os.fspath(path)!r} has format {saved}, this version reads format {FORMAT}",
+            f"{shown} has format {saved}, this version reads format {FORMAT}",
             remedy="load it with the version of scalingfit that its provenance names.",
         )
-    given = {name: _read_prior(text, name, priors) for name, text in attributes["priors"].items()}
-    chosen = law or find_law(attributes["law"]), noise or find_noise(attributes["noise"])
-    model = build(*chosen, given)
-    _require_formulas(os.fspath(path), model, attributes)
-    return _restore(tree, attributes, model)
+    with _refusing(shown):
+        texts = {str(name): str(text) for name, text in attributes["priors"].items()}
+        given = {name: _read_prior(text, name, priors) for name, text in texts.items()}
+        chosen = law or find_law(attributes["law"]), noise or find_noise(attributes["noise"])
+        model = build(*chosen, given)
+        _require_formulas(shown, model, attributes)
+        restored = _restore(tree, attributes, model)
+        _require_sound(restored)
+    return restored
+
+
+def _is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a file that can be read to its end: no folder, pipe or device."""
+    with contextlib.suppress(OSError, ValueError):
+        return Path(path).is_file()
+    return False
+
+
+@contextlib.contextmanager
+def _refusing(shown: str) -> Iterator[None]:
+    """Say of a file that it is no fit, whatever it is that shows it."""
+    try:
+        yield
+    except InputError:
+        raise
+    except UNREADABLE as error:
+        raise InputError(
+            f"{shown} is not a fit saved by scalingfit, or is damaged",
+            [str(error) or type(error).__name__],
+            remedy="name a file that 'scalingfit fit -o FIT.nc' or Posterior.save wrote; one that "
+            "is damaged has to be made again.",
+        ) from error
+
+
+def _require_sound(posterior: Posterior) -> None:
+    """Refuse what contradicts itself."""
+    shape = posterior.sampled.energy.shape
+    stats = (getattr(posterior.sampled, name) for name in STATS)
+    arrays = [*posterior.sampled.values.values(), *stats]
+    if len(shape) != 2 or {array.shape[:2] for array in arrays} != {shape}:
+        raise ValueError("its draws are not one for each place in the chains")
+    if posterior.runs.digest != posterior.provenance["data"]["digest"]:
+        raise ValueError("its runs are not those that were fitted")
+    if posterior.verdict.status not in STATUSES:
+        raise ValueError(f"its verdict is {posterior.verdict.status!r}")
+    limits = Limits(**posterior.provenance["limits"])
+    finite = all(np.isfinite(array).all() for array in posterior.sampled.values.values())
+    if posterior.verdict.ok and not (finite and posterior.sampled.diagnosis.passes(limits)):
+        raise ValueError("its verdict is 'ok', and its draws do not say so")
 
 
 def _require_formulas(path: str, model: Model, attributes: Mapping[str, Any]) -> None:
@@ -97,7 +142,7 @@ def _require_formulas(path: str, model: Model, attributes: Mapping[str, Any]) ->
     for cls in (model.law, model.noise):
         if formula(cls) not in attributes["formulas"]:
             raise InputError(
-                f"{path!r} was fitted with another {cls.name} than today's",
+                f"{path} was fitted with another {cls.name} than today's",
                 remedy="fit the runs again, or give the class as it was: load(..., law=...).",
             )
 

@@ -36,14 +36,14 @@ def sample(model: Model, tables: Sequence[Runs], settings: Settings) -> list[Dra
         Of any lengths.
     settings : Settings
     """
-    made = dict(sampled(model, tables, settings))
+    made = dict(itertools.chain.from_iterable(sampled(model, tables, settings)))
     return [made[i] for i in range(len(tables))]
 
 
 def sampled(
     model: Model, tables: Sequence[Runs], settings: Settings
-) -> Iterator[tuple[int, Draws]]:
-    """As `sample`, but fit by fit behind the number of its table, while others are at work."""
+) -> Iterator[list[tuple[int, Draws]]]:
+    """As `sample`, but those that finish together, each behind the number of its table."""
     waiting = list(range(len(tables)))
     attempts = [settings.harder(attempt) for attempt in range(settings.retries + 1)]
     if settings.method == "auto":
@@ -55,11 +55,9 @@ def sampled(
             continue  # so few draws would not be worth what is asked, whatever the weights
         again = []
         for members, draws in _attempt(model, tables, waiting, tried, attempt, by_weights):
-            for i, one in zip(members, draws, strict=True):
-                if last or one.diagnosis.passes(settings.limits):
-                    yield i, one
-                else:
-                    again.append(i)
+            done = [last or bool(one.diagnosis.passes(settings.limits)) for one in draws]
+            yield [*itertools.compress(zip(members, draws, strict=True), done)]
+            again += [i for i, good in zip(members, done, strict=True) if not good]
         if not (waiting := sorted(again)):
             return
 

@@ -5,6 +5,10 @@ takes tracing: of what a fit's start took, two thirds. Here the StableHLO itself
 `jax.export`), in a folder of JAX's own, wherever the user or the command line has turned that on. A
 program is known by the density it was traced from, by this package's own sources, and by all that
 tracing depends on besides.
+
+A program is code. It is run only from a folder that nobody else can write to, and only where its
+digest is made with the key that lies there: one that was damaged, renamed or brought from elsewhere
+is traced again.
 """
 
 from __future__ import annotations
@@ -12,9 +16,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import hmac
 import importlib.resources
 import itertools
+import secrets
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from importlib.resources.abc import Traversable
@@ -27,7 +34,7 @@ import numpyro
 from jax import Array, export
 
 from scalingfit._errors import InputError
-from scalingfit._files import replacing
+from scalingfit._files import distrust, write
 from scalingfit.inference.formula import formula
 from scalingfit.inference.importance import Proposal
 from scalingfit.inference.mode import Whitening
@@ -36,7 +43,7 @@ from scalingfit.inference.nuts import Chain
 
 __all__ = ["traced"]
 
-FOLDER = "scalingfit"  # inside JAX's
+FOLDER, KEY = "scalingfit", "key"  # inside JAX's, and inside that
 DIGEST = hashlib.sha256().digest_size
 # Of LLVM, on a CPU: at level 3, XLA's default, the sampler's program compiles in three times as
 # long, most of it for the random numbers, and runs no faster.
@@ -135,25 +142,41 @@ def _folder() -> Path | None:
     folder = jax.config.jax_compilation_cache_dir
     if not folder or "://" in folder or not jax.config.jax_enable_compilation_cache:
         return None
-    return Path(folder) / FOLDER
+    ours = Path(folder) / FOLDER
+    if (why := distrust(ours)) is not None:
+        warnings.warn(f"traced programs are not kept: {why}", stacklevel=2)
+        return None
+    return ours
 
 
 def _read(path: Path) -> bytearray | None:
     """What was written there, if it is there and whole."""
     try:
-        found = path.read_bytes()
+        found, key = path.read_bytes(), _key(path.parent)
     except OSError:
         return None
     digest, content = found[:DIGEST], found[DIGEST:]
-    return bytearray(content) if hashlib.sha256(content).digest() == digest else None
+    return bytearray(content) if hmac.compare_digest(digest, _digest(key, path, content)) else None
 
 
 def _write(path: Path, content: bytes) -> None:
     """Where the folder takes it; a program that is not kept is traced again."""
     with contextlib.suppress(OSError, InputError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part:
-            part.write_bytes(hashlib.sha256(content).digest() + content)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            key = _key(path.parent)
+        except FileNotFoundError:
+            write(path.parent / KEY, key := secrets.token_bytes(DIGEST))
+        write(path, _digest(key, path, content) + content)
+
+
+def _key(folder: Path) -> bytes:
+    return (folder / KEY).read_bytes()
+
+
+def _digest(key: bytes, path: Path, content: bytes) -> bytes:
+    """Of a program under its name."""
+    return hmac.digest(key, path.name.encode() + content, hashlib.sha256)
 
 
 def _density(model: Model, arguments: Any) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import pytest
 import scalingfit as sf
 from scalingfit.batch import Refits, tasks
 from scalingfit.runs import Runs
-from tests.batch.small import QUICK, pretend, twelve
+from tests.batch.small import QUICK, as_stored, pretend, twelve
 from tests.caching import programs_in
 
 
@@ -28,6 +28,12 @@ def alone(tables: dict[str, Runs], compiled: dict[str, str]) -> Refits:
 def together(tables: dict[str, Runs], alone: Refits) -> Refits:
     """All tables, fitted in one go and kept nowhere."""
     return sf.refit(tables, **QUICK)
+
+
+@pytest.fixture(scope="session")
+def stored(together: Refits) -> Refits:
+    """All tables, as any store gives them back."""
+    return as_stored(together)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """Small tables, quick settings, and a sampler that does not sample."""
 
+import dataclasses
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +9,8 @@ import numpy as np
 
 import scalingfit as sf
 from scalingfit.batch import Refits
+from scalingfit.batch.packing import pack, unpack
+from scalingfit.batch.tasks import Order
 from scalingfit.inference import Draws, Model, Settings, prior_values
 from scalingfit.inference.diagnostics import diagnose
 from scalingfit.runs import Runs
@@ -49,9 +53,22 @@ def same_bits(first: Refits, second: Refits) -> bool:
     )
 
 
-def pretend(model: Model, tables: list[Runs], settings: Settings) -> Iterator[tuple[int, Draws]]:
-    """In the sampler's place: shuffled prior draws."""
-    return enumerate(_prior_draws(model, runs, settings) for runs in tables)
+def as_stored(refits: Refits) -> Refits:
+    """The same with the draws that a store gives back."""
+    kept = {
+        label: unpack(pack("x", fit), Order("x", fit.model, fit.runs))
+        for label, fit in refits.fits.items()
+    }
+    return dataclasses.replace(refits, fits=kept)
+
+
+type Made = Iterator[list[tuple[int, Draws]]]
+
+
+def pretend(model: Model, tables: list[Runs], settings: Settings) -> Made:
+    """In the sampler's place: shuffled prior draws, two fits at a time."""
+    every = enumerate(_prior_draws(model, runs, settings) for runs in tables)
+    return map(list, itertools.batched(every, 2))
 
 
 def _prior_draws(model: Model, runs: Runs, settings: Settings) -> Draws:

@@ -40,7 +40,7 @@ def killing(worker: Callable[[], int], folder: Path) -> Iterator[None]:
 
     def watch() -> None:
         while not over.is_set():
-            if any(folder.glob("*.npz")):
+            if any(folder.glob("*.fits.zip")):
                 os.kill(worker(), signal.SIGKILL)
                 return
             time.sleep(0.001)
@@ -60,7 +60,7 @@ def refit(tables: dict[str, Runs], folder: Path, executor: Executor) -> Refits:
 
 @pytest.mark.slow
 def test_what_a_killed_worker_loses_is_reported_and_made_by_the_next(
-    environment: None, tables: dict[str, Runs], together: Refits, tmp_path: Path
+    environment: None, tables: dict[str, Runs], stored: Refits, tmp_path: Path
 ) -> None:
     spawned = multiprocessing.get_context("spawn")
 
@@ -73,20 +73,20 @@ def test_what_a_killed_worker_loses_is_reported_and_made_by_the_next(
     assert broken.counts["lost"] == len(broken.unfitted) > 0
     assert all("BrokenProcessPool" in why for why in broken.unfitted.values())
     assert "call refit again to go on" in str(broken)
-    assert same_bits(broken, together)
-    survived = {path.name for path in tmp_path.glob("*.npz")}
+    assert same_bits(broken, stored)
+    survived = {path.name for path in tmp_path.glob("*.fits.zip")}
 
     with ProcessPoolExecutor(2, spawned) as pool:
         whole = refit(tables, tmp_path, pool)
     assert whole.fitted == tuple(tables)
     assert not whole.messages
-    assert same_bits(whole, together)
-    assert survived < {path.name for path in tmp_path.glob("*.npz")}
+    assert same_bits(whole, stored)
+    assert survived < {path.name for path in tmp_path.glob("*.fits.zip")}
 
 
 @pytest.mark.slow
 def test_dask_makes_again_what_a_killed_worker_loses(
-    environment: None, tables: dict[str, Runs], together: Refits, tmp_path: Path
+    environment: None, tables: dict[str, Runs], stored: Refits, tmp_path: Path
 ) -> None:
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
@@ -98,7 +98,7 @@ def test_dask_makes_again_what_a_killed_worker_loses(
         with client.get_executor() as executor, killing(worker, tmp_path):
             refits = refit(tables, tmp_path, executor)
     assert refits.fitted == tuple(tables)
-    assert same_bits(refits, together)
+    assert same_bits(refits, stored)
 
 
 @pytest.mark.usefixtures("pretended")

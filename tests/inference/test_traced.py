@@ -1,6 +1,7 @@
 """Programs are traced once for all processes, and what is kept is used only where it holds."""
 
 import dataclasses
+import errno
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,10 +21,11 @@ from scalingfit.inference import Draws, Model, Settings, build, nuts, sample
 from scalingfit.inference import programs as engine
 from scalingfit.inference.importance import BLOCK, Proposal
 from scalingfit.inference.mode import Whitening
-from scalingfit.inference.traced import FOLDER, _sources, traced
+from scalingfit.inference.traced import FOLDER, KEY, _sources, traced
 from scalingfit.noise import Normal, StudentT
 from scalingfit.runs import Runs
 from tests.caching import programs_in
+from tests.damage import damaged
 
 MODEL = build(sf.law("chinchilla"), Normal)
 PLACE = np.arange(3, dtype=np.float32)
@@ -34,6 +36,11 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     """Where programs are kept during a test; not there yet."""
     with programs_in(tmp_path / "cache"):
         yield tmp_path / "cache" / FOLDER
+
+
+def entries(folder: Path) -> list[Path]:
+    """The programs that are kept."""
+    return [path for path in folder.iterdir() if path.name != KEY]
 
 
 def traces(place: Any = PLACE, model: Model = MODEL, name: str = "double") -> int:
@@ -52,7 +59,7 @@ def traces(place: Any = PLACE, model: Model = MODEL, name: str = "double") -> in
 
 def test_only_the_first_process_traces(folder: Path) -> None:
     assert [traces(), traces()] == [1, 0]
-    assert len(list(folder.iterdir())) == 1
+    assert len(entries(folder)) == 1
 
 
 def power(constant: float) -> type[Law]:
@@ -91,7 +98,7 @@ def test_whatever_tracing_depends_on_makes_another_program(folder: Path) -> None
         assert traces() == 1
     with jax.default_matmul_precision("highest"):
         assert traces() == 1
-    assert len(list(folder.iterdir())) == len(others) + 2
+    assert len(entries(folder)) == len(others) + 2
 
 
 def sloped(factor: float) -> type[Law]:
@@ -169,16 +176,78 @@ def test_edited_modules_make_other_programs(
     assert found == [1, 1, 0]
 
 
+@pytest.mark.fault("cache", "a program cut short (0 to all but one byte left)", "traced anew")
 @pytest.mark.parametrize("bytes_left", [0, 10, -1])
 def test_a_damaged_program_is_traced_again(folder: Path, bytes_left: int) -> None:
     traces()
-    (path,) = folder.iterdir()
+    (path,) = entries(folder)
     whole = path.read_bytes()
     path.write_bytes(whole[:bytes_left])
     assert [traces(), traces()] == [1, 0]
     assert len(path.read_bytes()) == len(whole)
 
 
+@pytest.mark.fault("cache", "a program changed (100 copies)", "traced anew")
+def test_a_changed_program_is_never_run(folder: Path) -> None:
+    """What is run is what tracing made, by its result."""
+    traces()
+    (path,) = entries(folder)
+    whole = path.read_bytes()
+    for kind, copy in damaged(whole, 100):
+        path.write_bytes(copy)
+        assert [traces(), traces()] == [1, 0], kind
+
+
+@pytest.mark.fault("cache", "a program under another's name, or from another folder", "traced anew")
+def test_a_program_is_run_under_its_own_name_in_its_own_folder(folder: Path) -> None:
+    traces(name="one")
+    (one,) = entries(folder)
+    traces(name="two")
+    (two,) = {*entries(folder)} - {one}
+    two.write_bytes(one.read_bytes())
+    assert traces(name="two") == 1
+    (folder / KEY).write_bytes(b"k" * 32)  # as if the others came from elsewhere
+    assert [traces(name="one"), traces(name="one")] == [1, 0]
+    for key in (b"", None):
+        (folder / KEY).unlink() if key is None else (folder / KEY).write_bytes(key)
+        assert [traces(name="one"), traces(name="one")] == [1, 0]
+
+
+@pytest.mark.fault("cache", "a folder that others may write to", "not used, and said")
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_a_folder_that_others_may_write_to_is_not_used(folder: Path, mode: int) -> None:
+    traces()
+    folder.chmod(mode)
+    with pytest.warns(UserWarning, match=r"others may write to .*chmod go-w"):
+        assert traces() == 1
+    folder.chmod(0o755)
+    assert traces() == 0
+
+
+@pytest.mark.fault("cache", "a folder of another user", "not used, and said")
+def test_a_folder_of_another_user_is_not_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traces()
+    monkeypatch.setattr("os.geteuid", lambda: folder.stat().st_uid + 1)
+    with pytest.warns(UserWarning, match="belongs to another user"):
+        assert traces() == 1
+
+
+@pytest.mark.fault("cache", "the disk is full", "goes on, and keeps nothing")
+@pytest.mark.parametrize("step", ["os.open", "os.fsync", "pathlib.Path.replace"])
+def test_a_full_disk_is_no_obstacle(
+    folder: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(step, full)
+    assert [traces(), traces()] == [1, 1]
+    assert not entries(folder)
+
+
+@pytest.mark.fault("cache", "the folder is a file, or cannot be made", "goes on, and keeps nothing")
 def test_where_nothing_can_be_kept_everything_is_traced(folder: Path) -> None:
     folder.parent.mkdir()
     folder.write_text("a file where the folder should be")
@@ -205,9 +274,9 @@ def test_the_same_bits_whether_programs_are_kept_found_or_neither(
         return sample(MODEL, [simulated(12)], settings)[0]
 
     kept = process()
-    count = len(list(folder.iterdir()))
+    count = len(entries(folder))
     found = process()
-    assert len(list(folder.iterdir())) == count
+    assert len(entries(folder)) == count
     jax.config.update("jax_compilation_cache_dir", None)
     neither = process()
     for other in (found, neither):
