@@ -51,7 +51,7 @@ __all__ = ["Experiment", "plan"]
 TRUTHS = 32
 """Laws drawn from the prior that may be true."""
 
-BUDGETS, SIZES, RATIOS, SPANS = (2, 3, 4, 5, 6), (5, 7, 9), (2.0, 3.0, 10.0), (2.0, 4.0, 8.0)
+BUDGETS, SIZES, RATIOS, SPANS = (2, 3, 4, 5, 6), (5, 7, 9), (2.0, 3.0, 4.0), (2.0, 4.0, 8.0)
 """Grids that are compared: how many budgets and sizes, how far apart, how far from the optimum."""
 
 STEP = 1e-3
