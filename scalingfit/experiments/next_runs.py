@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._arguments import numbers, whole
 from scalingfit._errors import InputError
@@ -44,6 +44,9 @@ Aim = Literal["size", "loss"]
 
 SHARE = 0.25
 """Of a batch, the most that may be replicates of one run."""
+
+FAR = 2.0
+"""Up to this factor below the runs, or beyond their tokens per parameter, is near them."""
 
 DRAWS = 4000
 """That are looked at; more are thinned."""
@@ -90,7 +93,9 @@ def design(
         To know how large to train at the targets, or which loss to expect there.
     pool : path, data frame or mapping of columns, optional
         The runs that could be made; by default a ladder of ten budgets that halve from `budget`,
-        each with 13 sizes from an eighth to eight times the optimum.
+        each with 13 sizes from an eighth to eight times the optimum. None of these is far below the
+        runs in parameters or tokens, or far from them in tokens per parameter, where a law that
+        holds for the runs need not.
     batch : int
         How many runs there may be.
     counting, max_params, **extras
@@ -128,6 +133,8 @@ def design(
     noise = in_one_axis(asked.noise, draws, DRAWS)
     allowed = float(flop("budget", budget, costs).item())
     candidates = _pool(law, pool, allowed, stated, shapes, batch_tokens, extras)
+    if pool is None:
+        candidates = candidates.take(_near(candidates, asked.runs))
     outlook = Outlook.over(law, noise, candidates)
     wanted = _wanted(law, outlook, target, aim, stated, costs, extras)
     affordable = (candidates.cost <= allowed) & np.all(np.isfinite(outlook.scale), axis=0)
@@ -315,6 +322,23 @@ def _pool(
     others = extras_of(law, extras, 1)
     fixed = {name: np.full(len(made), values[0]) for name, values in others.items()}
     return dataclasses.replace(made, inputs={**made.inputs, **fixed})
+
+
+def _near(pool: Pool, runs: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
+    """Which candidates the runs are a guide to: neither far smaller nor of other proportions."""
+    kept = np.ones(len(pool), bool)
+    if not {"N", "D"} <= set(runs):
+        return kept
+    N, D = pool.inputs["N"], pool.inputs["D"]
+    for value, known in ((N, runs["N"]), (D, runs["D"]), (D / N, runs["D"] / runs["N"])):
+        kept &= value >= known.min() / FAR
+    kept &= FAR * np.max(runs["D"] / runs["N"]) >= D / N
+    if not kept.any():
+        raise InputError(
+            "every run that the budget pays is far smaller than those made so far",
+            remedy=Message("raise the budget, or give candidates: ", Argument("pool"), "."),
+        )
+    return kept
 
 
 def _require_affordable(pool: Pool, affordable: Any, budget: float) -> None:
