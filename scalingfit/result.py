@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit._messages import PYTHON, Face, Text, spelled
+from scalingfit._messages import PYTHON, Face, Message, Text, spelled
 from scalingfit._text import listed
 
 if TYPE_CHECKING:
@@ -107,7 +107,11 @@ class Column:
 
     @classmethod
     def of(
-        cls, values: Iterable[float | Interval | None], spec: str, heading: str | None = None
+        cls,
+        values: Iterable[float | Interval | None],
+        spec: str,
+        heading: str | None = None,
+        doubtful: Sequence[bool] = (),
     ) -> Column:
         """Numbers and intervals as a format specification writes them; a dash for None.
 
@@ -115,7 +119,7 @@ class Column:
         ['0.5', '2.0 [1.0, 3.0]', '-']
         """
         every = [*values]
-        return cls(every, [_written(value, spec) for value in every], heading)
+        return cls(every, [_written(value, spec) for value in every], heading, doubtful)
 
     def texts(self) -> list[str]:
         """The cells as people get them."""
@@ -148,6 +152,12 @@ class Table:
     title: str = ""
     labels: int = 0
     limit: int | None = None
+
+    @classmethod
+    def of_texts(cls, name: str, columns: Mapping[str, Sequence[str]]) -> Table:
+        """Columns of text alone, by their headings."""
+        made = {heading: Column(texts) for heading, texts in columns.items()}
+        return cls(name, name, made, labels=len(made))
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())).values)
@@ -266,6 +276,18 @@ class Note:
     text: Text
     of: str = ""
     share: float | None = None
+
+    def within(self, part: str) -> Note:
+        """The note as one of a larger result, of which this is a part."""
+        return dataclasses.replace(self, of=f"{part}, {self.of}" if self.of else part)
+
+    @property
+    def sentence(self) -> Message:
+        """All of it as one sentence."""
+        return Message(_places([self]), _shares([self]), self.text)
+
+    def __str__(self) -> str:
+        return str(self.sentence)
 
 
 class Result(abc.ABC):

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from scalingfit.report.tables import laid_out
 
 import scalingfit as sf
 from scalingfit import cli
@@ -25,7 +26,6 @@ from scalingfit.cli._sampling import Sampling
 from scalingfit.cli._words import as_typed
 from scalingfit.cli.fits import fit
 from scalingfit.inference import SAMPLING, Posterior
-from scalingfit.report.tables import laid_out
 from scalingfit.runs import Runs
 from tests.report import standin
 
@@ -802,3 +802,39 @@ sys.exit(cli.main())
     done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, check=False)
     assert done.returncode == 128 + 15
     assert [path.name for path in tmp_path.iterdir()] == ["runs.csv"]
+
+
+# --- standard output and standard error that take nothing ---------------------------------------
+
+ENDS = {
+    "full": (">/dev/full", "No space left on device"),
+    "closed": (">&-", "is closed"),
+}
+
+
+@pytest.mark.fault("command", "standard output is full or closed", "refused in words, exit code 2")
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("words", ["laws", "laws --json", "laws nosuch --json", "--help"])
+def test_an_answer_that_cannot_be_printed_is_told(end: str, words: str) -> None:
+    sink, said = ENDS[end]
+    done = shell(f"{sys.executable} -m scalingfit {words} {sink}")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.fault("command", "standard error is full or closed", "the answer all the same")
+@pytest.mark.parametrize("sink", ["2>/dev/full", "2>&-"])
+def test_remarks_that_cannot_be_printed_do_not_stop_an_answer(sink: str) -> None:
+    done = shell(f"{sys.executable} -m scalingfit laws chinchilla --json {sink}")
+    assert done.returncode == 0
+    assert one_json(done.stdout)["name"] == "chinchilla"
+    assert shell(f"{sys.executable} -m scalingfit laws nosuch {sink}").returncode == 2
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        ["sh", "-c", command], env=environment, capture_output=True, text=True, check=False
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar, final, override
+from typing import ClassVar, cast, final, override
 
 import jax
 import jax.numpy as jnp
@@ -153,15 +153,15 @@ def _buildable(
 ) -> tuple[FloatArray, list[Shape]]:
     """The sizes, and the shapes where these were given."""
     several = np.iterable(models) and not isinstance(models, str)
-    listed = list(models) if several else [models]
-    kinds = {isinstance(model, Shape) for model in listed}
-    if True not in kinds:
+    listed: list[object] = [*cast(Iterable[object], models)] if several else [models]
+    shapes = [model for model in listed if isinstance(model, Shape)]
+    if not shapes:
         return numbers("models", listed), []
-    if False in kinds:
+    if len(shapes) < len(listed):
         raise InputError(
             "models has shapes and sizes side by side", remedy="give all as Shape, or all as N."
         )
-    return numbers("models", [float(shape.parameters) for shape in listed]), listed
+    return numbers("models", [float(shape.parameters) for shape in shapes]), shapes
 
 
 def _about(shapes: list[Shape]) -> dict[str, FloatArray]:

@@ -63,7 +63,7 @@ def extras_of(law: Law, given: Mapping[str, ArrayLike], count: int) -> dict[str,
     missing = [symbol for symbol in needed if symbol not in given]
     if missing:
         critical &= "batch" in missing
-        word = [", or ", Argument("batch", CRITICAL, "input")] if critical else []
+        word = Message(", or ", Argument("batch", CRITICAL, "input")) if critical else ""
         raise InputError(
             f"the law {name} also needs {', '.join(missing)}",
             [takes],
@@ -71,7 +71,7 @@ def extras_of(law: Law, given: Mapping[str, ArrayLike], count: int) -> dict[str,
                 "add ",
                 joined(Argument(symbol, kind="input") for symbol in missing),
                 ", one number or one for each budget",
-                *word,
+                word,
                 ".",
             ),
         )

@@ -173,11 +173,9 @@ def _complete(
             remedy=Message(
                 "add ",
                 joined(Argument(name, kind="input") for name in missing),
-                *(
-                    [", or ", C, ", from which D follows"]
-                    if "D" in missing and "N" in given
-                    else []
-                ),
+                Message(", or ", C, ", from which D follows")
+                if "D" in missing and "N" in given
+                else "",
                 "; each takes one number, or one for each point.",
             ),
         )

@@ -96,7 +96,7 @@ def unpack(content: bytes, order: Order) -> Posterior:
         law=law,
         noise=noise,
         runs=order.runs,
-        verdict=Verdict(entry["verdict"]["status"], tuple(entry["verdict"]["messages"])),
+        verdict=Verdict.of(entry["verdict"]),
         provenance=entry["provenance"],
         model=order.model,
         sampled=sampled,

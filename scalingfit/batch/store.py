@@ -30,6 +30,7 @@ from scalingfit._files import write
 from scalingfit.batch.packing import pack, unpack
 from scalingfit.batch.tasks import Order, Task
 from scalingfit.inference import Posterior
+from scalingfit.result import Note
 
 __all__ = ["Store"]
 
@@ -54,7 +55,7 @@ class Store:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder).absolute()
-        self._found: list[str] = []
+        self._found: list[Note] = []
         self._waiting: dict[str, bytes] = {}  # chunks that the disk has not taken, by name
         self._failure: InputError | None = None  # why it did not
         try:
@@ -81,14 +82,12 @@ class Store:
             )
 
     @property
-    def messages(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """What was found damaged, and what the disk has not taken."""
         if self._failure is None:
             return self._found
-        return [
-            *self._found,
-            f"the last fits are in memory alone, and lost with it: {self._failure}",
-        ]
+        text = f"the last fits are in memory alone, and lost with it: {self._failure}"
+        return [*self._found, Note("unwritten_store", text)]
 
     def make(self, task: Task, report: Callable[[int], None] | None = None) -> None:
         """Make the fits of a task, and add them as time goes: a chunk is soon written.
@@ -137,7 +136,7 @@ class Store:
     def read(self, orders: Iterable[Order]) -> dict[str, Posterior]:
         """The fits among those ordered that are here, by identity.
 
-        Fits of a chunk that is put aside count as missing; `messages` names it.
+        Fits of a chunk that is put aside count as missing; `notes` names it.
         """
         wanted = {order.identity: order for order in orders}
         found: dict[str, Posterior] = {}
@@ -151,7 +150,8 @@ class Store:
                 with path.open("rb") as file:
                     found |= _fits(file, missing)
             except PermissionError as error:
-                self._found.append(f"{path} is left out: {error.strerror}")
+                text = f"{path} is left out: {error.strerror}"
+                self._found.append(Note("unreadable_store", text))
             except Exception as error:  # what was made on purpose may raise any
                 self._put_aside(path, f"{error}; its fits are made again")
         return found
@@ -172,7 +172,7 @@ class Store:
         if MANIFEST in others:
             self._put_aside(manifest, "it does not say what the folder is; it is written anew")
         elif ours:
-            self._found.append(f"{manifest} was lost, and is written anew")
+            self._found.append(Note("damaged_store", f"{manifest} was lost, and is written anew"))
         said = {
             "what": "fits made by scalingfit.refit",
             "format": FORMAT,
@@ -188,7 +188,8 @@ class Store:
             return
         except OSError as error:
             where = f"left where it is ({error.strerror})"
-        self._found.append(f"{path} is damaged ({why}): {where}")
+        text = f"{path} is damaged ({why}): {where}"
+        self._found.append(Note("damaged_store", text))
 
 
 def _chunk(packed: Mapping[str, bytes]) -> bytes:

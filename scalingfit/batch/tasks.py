@@ -26,7 +26,7 @@ from scalingfit.inference import (
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
-__all__ = ["Order", "Task", "identifier", "tasks"]
+__all__ = ["Order", "Task", "cut_up", "identifier"]
 
 FORMAT = 10  # of what is identified; raised where equal settings come to mean other draws
 GROUPS = 32  # of fits that share a program, per device: a task's devices then end nearly together
@@ -73,7 +73,7 @@ class Task:
             }
 
 
-def tasks(
+def cut_up(
     orders: Iterable[Order], settings: Settings, devices: int, most: int | None = None
 ) -> Iterator[Task]:
     """Cut orders into tasks: one model each, and tables of nearly one length.

@@ -17,6 +17,7 @@ from scipy.special import chdtri
 
 from scalingfit import __version__
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message
 from scalingfit.catalog import law as find_law
 from scalingfit.declare import Law
 from scalingfit.inference.build import build
@@ -29,6 +30,7 @@ from scalingfit.inference.sampler import sample
 from scalingfit.inference.settings import Settings, checked, default_precision
 from scalingfit.noise import Noise
 from scalingfit.noise import noise as find_noise
+from scalingfit.result import Note
 from scalingfit.runs import Runs
 
 __all__ = ["check", "fit", "posterior_of", "prior_predictive", "require_rows"]
@@ -85,7 +87,7 @@ def fit(
     """
     if not isinstance(runs, Runs):
         raise InputError(
-            f"fit takes runs, not {type(runs).__name__}", remedy="write fit(read(...), ...)."
+            f"fit takes runs, not {type(runs).__name__}", remedy="read them first, with read."
         )
     chosen = find_law(law)
     model = build(chosen, find_noise(noise or chosen.default_noise), priors)
@@ -160,7 +162,7 @@ def check(model: Model, runs: Runs) -> None:
     if model.noise.on_log and not np.all(runs["L"] > 0):
         raise InputError(
             f"{model.noise.name} noise acts on log loss, but some losses are not positive",
-            remedy=f"use noise='{model.noise.name}_level'.",
+            remedy=Message("use ", Argument("noise", f"{model.noise.name}_level"), "."),
         )
 
 
@@ -179,9 +181,21 @@ def require_rows(model: Model, runs: Runs, spare: int = 0) -> None:
         )
         raise InputError(
             f"{have} are too few for {model.law.name}, which has {free} free parameters",
-            remedy=f"add runs (at least {free + spare}), or pin parameters: "
-            "priors={'alpha': 0.34}.",
+            remedy=Message(
+                f"add runs (at least {free + spare}), or pin parameters: ",
+                _pin(model),
+                ".",
+            ),
         )
+
+
+def _pin(model: Model) -> Argument:
+    """A parameter that may be pinned, an exponent where there is one, at a published value."""
+    exponents = {declared.power for declared in model.law.parameters().values()}
+    free = [site for site in model.sites if site in model.law.parameters()]
+    name = next((site for site in free if site in exponents), free[0])
+    values = [point.values[name] for point in model.law.published.values()]
+    return Argument(name, values[0] if values else ..., "prior")
 
 
 def posterior_of(model: Model, runs: Runs, draws: Draws, settings: Settings) -> Posterior:
@@ -205,7 +219,8 @@ def _verdict(model: Model, runs: Runs, draws: Draws, limits: Limits) -> Verdict:
             for name, width in _prior_widths(model).items()
         }
     splits = {"N", "D"} <= set(model.law.inputs())
-    design = [*(runs.design_warnings() if splits else []), *_misfit(model, runs, draws)]
+    warnings = runs.design_warnings() if splits else []
+    design = [*(Note("design", text) for text in warnings), *_misfit(model, runs, draws)]
     return judge(draws.diagnosis, model.sites, limits, widths, design)
 
 
@@ -221,7 +236,7 @@ def _prior_widths(model: Model) -> dict[str, np.float64]:
     }
 
 
-def _misfit(model: Model, runs: Runs, draws: Draws) -> list[str]:
+def _misfit(model: Model, runs: Runs, draws: Draws) -> list[Note]:
     """Say where the law misses the runs by more than repeated runs differ from each other.
 
     The scatter of runs with equal inputs (pure error) needs no law. Where the fitted scatter is
@@ -243,12 +258,13 @@ def _misfit(model: Model, runs: Runs, draws: Draws) -> list[str]:
     unit = " %" if model.noise.on_log else ""
     factor = 100 if model.noise.on_log else 1
     found = float(np.median(draws.values["sigma"])) * factor
-    return [
+    text = (
         f"the law misses the runs by {found:.2g}{unit}, while repeated runs agree to "
         f"{pure * factor:.2g}{unit}: its form does not hold over the whole table, and its "
         "intervals leave that out; look at the residuals, compare other laws, or fit the runs "
         "nearer the frontier"
-    ]
+    )
+    return [Note("misfit", text)]
 
 
 def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import math
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -96,11 +97,15 @@ def _unweighted_modes(table: _Unweighted) -> dict[str, Floats]:
 
 
 class Group:
-    """The tables of one program, padded to its full size with copies of the first."""
+    """The tables of one program, padded to its full size with copies of the first.
+
+    Another thread may set `stopped` to end their chains.
+    """
 
     def __init__(
         self, model: Model, tables: Sequence[Runs], settings: Settings, attempt: int
     ) -> None:
+        self.stopped = threading.Event()
         self.model, self.settings, self.attempt, self.count = model, settings, attempt, len(tables)
         rows = padded(tables[0])
         full = [*tables, *[tables[0]] * (group_size(rows) - len(tables))]
@@ -145,6 +150,7 @@ class Group:
             warmup=settings.warmup,
             acceptance=settings.acceptance,
             precision=settings.precision,
+            stopped=self.stopped,
         )
         found = self.programs.values(made.white, made.rows[..., : self.model.dim], self.data)
         values = {

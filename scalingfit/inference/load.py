@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Call, Message, OnlyIn
 from scalingfit.catalog import law as find_law
 from scalingfit.declare import Law
 from scalingfit.inference.build import build
@@ -40,6 +41,7 @@ UNREADABLE = (
     ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RecursionError,
     RuntimeError, TypeError, ValueError,
 )  # fmt: skip
+CLASS = Call("load", (Argument("law"),))
 
 
 def load(
@@ -143,7 +145,11 @@ def _require_formulas(path: str, model: Model, attributes: Mapping[str, Any]) ->
         if formula(cls) not in attributes["formulas"]:
             raise InputError(
                 f"{path} was fitted with another {cls.name} than today's",
-                remedy="fit the runs again, or give the class as it was: load(..., law=...).",
+                remedy=Message(
+                    "fit the runs again",
+                    OnlyIn("python", (", or give the class as it was: ", CLASS)),
+                    ".",
+                ),
             )
 
 
@@ -169,7 +175,7 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
         law=completed[0],
         noise=completed[1],
         runs=runs,
-        verdict=Verdict(attributes["verdict"]["status"], tuple(attributes["verdict"]["messages"])),
+        verdict=Verdict.of(attributes["verdict"]),
         provenance=attributes["provenance"],
         model=model,
         sampled=Draws(
@@ -205,5 +211,10 @@ def _read_prior(text: str, name: str, given: Mapping[str, Prior] | None) -> Prio
     except InputError:
         raise InputError(
             f"the file cannot hold the prior of {name}, {text}",
-            remedy=f"give it as it was given to fit: load(..., priors={{{name!r}: ...}}).",
+            remedy=Message(
+                "give it as it was given to fit: ",
+                OnlyIn("python", (Call("load", (Argument(name, kind="prior"),)),)),
+                OnlyIn("command line", ("only Python's load can",)),
+                ".",
+            ),
         ) from None

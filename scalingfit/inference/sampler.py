@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 import queue
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
 
 from scalingfit._cores import core_count
+from scalingfit._errors import InputError
 from scalingfit.inference.group import Draws, Group
 from scalingfit.inference.model import Model
 from scalingfit.inference.programs import group_size, padded
@@ -24,6 +27,10 @@ from scalingfit.inference.xla import placed
 from scalingfit.runs import Runs
 
 __all__ = ["failures", "sample", "sampled", "workplaces"]
+
+FORKED = threading.Event()
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=FORKED.set)
 
 
 def sample(model: Model, tables: Sequence[Runs], settings: Settings) -> list[Draws]:
@@ -44,6 +51,12 @@ def sampled(
     model: Model, tables: Sequence[Runs], settings: Settings
 ) -> Iterator[list[tuple[int, Draws]]]:
     """As `sample`, but those that finish together, each behind the number of its table."""
+    if FORKED.is_set():
+        raise InputError(
+            "this process was forked from one that had loaded JAX, whose threads and locks are not "
+            "in working order here: a fit would wait for ever",
+            remedy='start processes by multiprocessing.get_context("spawn").',
+        )
     waiting = list(range(len(tables)))
     attempts = [settings.harder(attempt) for attempt in range(settings.retries + 1)]
     if settings.method == "auto":
@@ -81,6 +94,7 @@ def _attempt(
         members = [i for i in waiting if shapes[i] == shape]
         parts = itertools.batched(members, group_size(shape[0]))
         groups += [(list(part), number == 0) for number, part in enumerate(parts)]
+    stopped = threading.Event()
     free: queue.SimpleQueue[jax.Device] = queue.SimpleQueue()
     for device in (devices := workplaces()):
         free.put(device)
@@ -91,6 +105,7 @@ def _attempt(
             here = functools.partial(placed, device, settings.precision)
             with here():
                 group = Group(model, [tables[i] for i in members], settings, attempt)
+                group.stopped = stopped
                 if first and attempt == 0:
                     with ThreadPoolExecutor(1) as beside:
                         ready = beside.submit(here()(group.compile_ahead), by_weights)
@@ -100,11 +115,16 @@ def _attempt(
         finally:
             free.put(device)
 
-    if len(groups) == 1:
-        yield work(*groups[0])
-        return
-    with ThreadPoolExecutor(len(devices)) as threads:
+    # Even one group has a thread of its own: this one then hears an interrupt at once, and does not
+    # wait until what the others compile or compute has come to an end.
+    threads = ThreadPoolExecutor(min(len(groups), len(devices)))
+    try:
         yield from threads.map(work, *zip(*groups, strict=True))
+        threads.shutdown()
+    except BaseException:
+        stopped.set()
+        threads.shutdown(wait=False, cancel_futures=True)
+        raise
 
 
 def failures(fits: Iterable[Draws], settings: Settings) -> int:

@@ -68,9 +68,13 @@ def sample_chains(
     warmup: int,
     acceptance: float,
     precision: str,
+    stopped: threading.Event,
 ) -> SampledChains:
-    """Warm up and sample a group of fits; the arguments are those of `Settings`."""
-    steps = _Phases(model, data, generators, chains, acceptance, np.dtype(precision))
+    """Warm up and sample a group of fits; the arguments are those of `Settings`.
+
+    Where `stopped` is set, by another thread, the chains end with an InterruptedError.
+    """
+    steps = _Phases(model, data, generators, chains, acceptance, np.dtype(precision), stopped)
     position = np.stack([g.standard_normal((chains, model.dim)) for g in generators])
     reshaped = np.zeros(len(generators), bool)
     begin = np.full(position.shape[:2], np.log(FIRST_STEP))
@@ -89,7 +93,7 @@ def compile_ahead(model: Model, data: Data, white: Whitening, chains: int) -> No
     """Compile the programs of `sample_chains`, by sampling no transitions."""
     fits, dim = white.mode.shape
     generators = [np.random.default_rng(0)] * fits
-    steps = _Phases(model, data, generators, chains, 1.0, white.mode.dtype)
+    steps = _Phases(model, data, generators, chains, 1.0, white.mode.dtype, threading.Event())
     start = np.zeros((fits, chains, dim))
     steps.run(white, start, start[..., 0], 0, 0)
 
@@ -110,10 +114,11 @@ class _Phases:
         chains: int,
         acceptance: float,
         real: np.dtype[Any],
+        stopped: threading.Event,
     ) -> None:
         self.programs, self.data, self.generators = programs(model), data, generators
         self.chains, self.real = chains, real
-        self.stopped = threading.Event()
+        self.stopped = stopped
         self.aim = jnp.full(len(generators), acceptance, real)
         self.leapfrogs, self.steps = np.zeros(len(generators), np.int64), 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 import jax
 
@@ -34,8 +34,14 @@ class Sampling(TypedDict, total=False):
 SAMPLING = tuple(Sampling.__annotations__)
 """Their names."""
 
-LEAST = {"chains": 2, "draws": 100, "warmup": 20, "retries": 0, "seed": None}
-"""The least that each whole number may be; None where any may."""
+BOUNDS: dict[str, tuple[int | None, int]] = {
+    "chains": (2, 1000),
+    "draws": (100, 1_000_000),
+    "warmup": (20, 100_000),
+    "retries": (0, 10),
+    "seed": (None, 2**63 - 1),
+}
+"""The least and the most that each whole number may be; None where any may."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,9 +79,10 @@ class Settings:
     seed: int = 0
     limits: Limits = dataclasses.field(default_factory=Limits)
 
-    def options(self) -> dict[str, Any]:
-        """What a caller may set, as the keywords that `settings_of` reads."""
-        return {name: getattr(self, name) for name in SAMPLING}
+    @property
+    def sampling(self) -> Sampling:
+        """What a caller may set of them, as keywords."""
+        return cast(Sampling, {name: getattr(self, name) for name in SAMPLING})
 
     def harder(self, attempt: int) -> Settings:
         """The settings of a further attempt."""
@@ -103,17 +110,24 @@ def checked(settings: Settings) -> Settings:
             remedy="write limits=Limits(rhat=1.02).",
         )
     numbers: dict[str, Any] = {
-        name: whole(name, getattr(settings, name), least) for name, least in LEAST.items()
+        name: whole(name, getattr(settings, name), *bounds) for name, bounds in BOUNDS.items()
     }
     return dataclasses.replace(settings, **numbers)
 
 
-def settings_of(sampling: Sampling) -> Settings:
+def settings_of(sampling: Sampling, usual: Sampling | None = None) -> Settings:
     """The sampler's settings from keywords, as `fit` takes them.
 
     Many fits are for predictions alone, so importance sampling comes first where it will do, and
     one that fails twice is not tried a third time: that is the longest of all, it rarely helps
-    where few runs do not identify a law, and the failure is told.
+    where few runs do not identify a law, and the failure is reported.
+
+    Parameters
+    ----------
+    sampling : mapping
+        What the caller sets.
+    usual : mapping, optional
+        What a verb sets where the caller does not.
 
     Raises
     ------
@@ -126,9 +140,9 @@ def settings_of(sampling: Sampling) -> Settings:
             f"unknown argument {listed(unknown)}",
             remedy=f"the sampler takes {listed(SAMPLING)}.",
         )
-    given: dict[str, Any] = {name: v for name, v in sampling.items() if v is not None}
-    usual: dict[str, Any] = {"precision": default_precision(), "method": "auto", "retries": 1}
-    return checked(Settings(**{**usual, **given}))
+    default = {"precision": default_precision(), "method": "auto", "retries": 1}
+    given: dict[str, Any] = {name: value for name, value in sampling.items() if value is not None}
+    return checked(Settings(**{**default, **(usual or {}), **given}))
 
 
 def default_precision() -> str:

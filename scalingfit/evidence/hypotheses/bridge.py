@@ -60,16 +60,16 @@ def bridge(density: Callable[[Floats], Floats], draws: Floats, seed: int = 0) ->
     density : callable
         Log density without its constant, ``(point, dim) -> (point,)``, over all of R^dim.
     draws : array, shape (chain, draw, dim)
-        One half shapes the proposal, the other half is weighed against it: draws that had shaped
-        it would look too likely under it.
+        One half shapes the proposal, the other half is compared with it: draws that had shaped it
+        would look too likely under it.
     seed : int
     """
-    fitted, weighed = draws[:, ::2], draws[:, 1::2]
+    fitted, compared = draws[:, ::2], draws[:, 1::2]
     dim = draws.shape[-1]
     flat = fitted.reshape(-1, dim)
     centre = flat.mean(axis=0)
     factor = np.linalg.cholesky(np.atleast_2d(np.cov(flat, rowvar=False)))
-    kept = weighed.reshape(-1, dim)
+    kept = compared.reshape(-1, dim)
     white = np.random.default_rng(seed).standard_normal((len(kept), dim))
     proposed = centre + white @ factor.T
 
@@ -84,7 +84,7 @@ def bridge(density: Callable[[Floats], Floats], draws: Floats, seed: int = 0) ->
     log_constant = _fixed_point(at_draws, at_proposal)
     return Evidence(
         log=float(log_constant),
-        error=_error(at_draws - log_constant, at_proposal - log_constant, weighed.shape[:2]),
+        error=_error(at_draws - log_constant, at_proposal - log_constant, compared.shape[:2]),
     )
 
 
