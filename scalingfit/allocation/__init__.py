@@ -19,7 +19,8 @@ from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
 from scalingfit.allocation.multiplier import Multiplier, multiplier
-from scalingfit.allocation.question import Subject, cost, subject
+from scalingfit.allocation.plans import Plan, Plans
+from scalingfit.allocation.question import Asked, Subject, cost, subject
 from scalingfit.allocation.returns import BudgetReturns, returns
 from scalingfit.allocation.shapes import (
     AspectRatio,
@@ -30,7 +31,7 @@ from scalingfit.allocation.shapes import (
 )
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, counting, terms
-from scalingfit.allocation.worth import Spending, best_size, require_finite, worth
+from scalingfit.allocation.worth import Risk, Spending, best_size, require_finite, worth
 
 __all__ = [
     "ACCELERATORS",
@@ -38,6 +39,7 @@ __all__ = [
     "QUANTILES",
     "Accelerator",
     "Answer",
+    "Asked",
     "AspectRatio",
     "BudgetReturns",
     "Cheapest",
@@ -53,6 +55,9 @@ __all__ = [
     "Multiplier",
     "NonEmbedding",
     "Optimum",
+    "Plan",
+    "Plans",
+    "Risk",
     "Rule",
     "Shape",
     "SixND",

@@ -16,6 +16,7 @@ from scalingfit._arguments import numbers
 from scalingfit._errors import InputError
 from scalingfit._text import engineering
 from scalingfit.allocation.answer import Answer, FloatArray, in_draws, share
+from scalingfit.allocation.costs import Costs, priced
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import require_room
@@ -60,6 +61,7 @@ def cheapest(
     counting: Rule = "6ND",
     max_params: float | None = None,
     inference_tokens: float | None = None,
+    costs: Costs | None = None,
     **extras: ArrayLike,
 ) -> Cheapest:
     """Find the least cost, of training or of training and serving, that reaches a loss.
@@ -74,7 +76,7 @@ def cheapest(
         What ``fit`` returned, or a law with values such as a published point.
     L : float or array, shape (target,)
         Losses to reach.
-    counting, max_params, inference_tokens, **extras
+    counting, max_params, inference_tokens, costs, **extras
         As in `frontier`.
 
     Returns
@@ -97,7 +99,7 @@ def cheapest(
     middle = {"N": N_middle, "D": D_middle}
     return Cheapest(
         asked={"L": targets, **others},
-        draws={"C": C, "N": N, "D": D, "tokens_per_param": _ratio(D, N)},
+        draws={"C": C, **priced(costs, C), "N": N, "D": D, "tokens_per_param": _ratio(D, N)},
         notes=(
             *stated.caveats(asked, N_middle),
             *_unreached(targets, C, stated),

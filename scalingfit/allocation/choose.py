@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, cast, final, override
 
 import jax
@@ -14,6 +14,7 @@ from scalingfit._arguments import numbers
 from scalingfit._errors import InputError
 from scalingfit._text import engineering, quantity
 from scalingfit.allocation.answer import Answer, FloatArray, share
+from scalingfit.allocation.costs import Costs, flop, priced
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.parts import require_room
 from scalingfit.allocation.question import Asked, cost, subject
@@ -56,12 +57,13 @@ class Choice(Answer):
 
 def choose(
     posterior: Asked,
-    C: ArrayLike,
+    C: ArrayLike | str | Sequence[str],
     models: ArrayLike | Shape | Iterable[float | Shape],
     *,
     counting: Rule | None = None,
     max_params: float | None = None,
     inference_tokens: float | None = None,
+    costs: Costs | None = None,
     **extras: ArrayLike,
 ) -> Choice:
     """Compare models that can be built, each trained on all the tokens that the budget leaves it.
@@ -73,8 +75,8 @@ def choose(
     ----------
     posterior : Posterior or Law
         What ``fit`` returned, or a law with values such as a published point.
-    C : float or array, shape (budget,)
-        Budgets in FLOP, as `counting` counts them.
+    C : float, str or a sequence of these, shape (budget,)
+        Budgets, as in `frontier`.
     models : array, Shape or iterable, shape (model,)
         Sizes N that can be built, or shapes, whose N is `Shape.parameters`.
     counting
@@ -82,7 +84,7 @@ def choose(
         ``ListedShapes.of(models)``.
     max_params
         The largest model allowed; larger ones are left out, and the answer says so.
-    inference_tokens, **extras
+    inference_tokens, costs, **extras
         As in `frontier`.
 
     Returns
@@ -96,7 +98,7 @@ def choose(
         As in `frontier`; or no budget leaves a token to any model, or max_params none of them.
     """
     asked = subject(posterior)
-    budgets = numbers("C", C)
+    budgets = flop("C", C, costs)
     sizes, shapes = _buildable(models)
     known = _about(shapes)
     if counting is None:
@@ -134,7 +136,7 @@ def choose(
     if stated.life is not None:
         serving = np.asarray(stated.life.serving(N), np.float64)
         about |= {"serving": serving, "total": cost(stated.life, N, D)}
-    shown = {"C": spent, "N": N, **about, "D": D, **repeated}
+    shown = {"C": spent, **priced(costs, spent), "N": N, **about, "D": D, **repeated}
     return Choice(
         asked={name: values[fits] for name, values in shown.items()},
         draws={name: values.reshape(loss.shape)[..., fits] for name, values in draws.items()},

@@ -15,7 +15,7 @@ from scalingfit._errors import InputError
 from scalingfit._text import interval, quantity
 from scalingfit.allocation.answer import Answer, FloatArray, in_draws, intervals, share
 from scalingfit.allocation.cheapest import least_cost
-from scalingfit.allocation.costs import Costs, flop
+from scalingfit.allocation.costs import Costs, flop, priced
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting, WithInference
 from scalingfit.allocation.parts import require_room
@@ -191,7 +191,7 @@ def frontier(
         middle = _middle(found)
         far = stated.reach("budgets", middle, asked)
         return Frontier(
-            asked={"C": budgets, **others},
+            asked={"C": budgets, **priced(costs, budgets), **others},
             draws=draws,
             notes=(
                 *stated.caveats(asked, middle["N"]),

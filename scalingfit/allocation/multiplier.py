@@ -17,7 +17,7 @@ from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.decision import intervals
 from scalingfit.allocation.draws import in_one_axis, shape_of
 from scalingfit.allocation.extras import extras_of
-from scalingfit.allocation.question import Subject, subject
+from scalingfit.allocation.question import Asked, Subject, subject
 from scalingfit.allocation.terms import Rule, terms
 from scalingfit.allocation.worth import Spending, equal_budget, require_finite
 from scalingfit.declare import Law
@@ -121,8 +121,8 @@ class Multiplier(Result):
 
 
 def multiplier(
-    posterior: Any,
-    reference: Any,
+    posterior: Asked,
+    reference: Asked,
     C: ArrayLike | str | Sequence[str],
     *,
     counting: Rule = "6ND",

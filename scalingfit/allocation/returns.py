@@ -15,7 +15,7 @@ from scalingfit.allocation.answer import FloatArray
 from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.decision import intervals, spent
 from scalingfit.allocation.extras import extras_of
-from scalingfit.allocation.question import subject
+from scalingfit.allocation.question import Asked, subject
 from scalingfit.allocation.terms import Rule, terms
 from scalingfit.allocation.worth import Spending, require_finite
 from scalingfit.result import Axes, Column, Note, Result, Table
@@ -96,7 +96,7 @@ class BudgetReturns(Result):
 
 
 def returns(
-    posterior: Any,
+    posterior: Asked,
     C: ArrayLike | str | Sequence[str],
     *,
     times: ArrayLike = (1.0, 2.0, 10.0),

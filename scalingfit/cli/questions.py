@@ -10,11 +10,12 @@ from cyclopts import Parameter
 
 import scalingfit as sf
 from scalingfit._errors import InputError
+from scalingfit.cli._hardware import UNKNOWN, Hardware
 from scalingfit.cli._picture import drawing
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import Repeated
-from scalingfit.cli._values import counted, number_if_given, numbers, numbers_if_given
+from scalingfit.cli._values import counted, names, number_if_given, numbers, numbers_if_given
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -100,6 +101,7 @@ def frontier(
     compute: Annotated[str, Parameter(alias="-C")],
     models: str | None = None,
     terms: Terms = AS_USUAL,
+    hardware: Hardware = UNKNOWN,
     plot: Path | None = None,
 ) -> Reply:
     """Split budgets between parameters and tokens, with intervals.
@@ -115,14 +117,14 @@ def frontier(
     fit
         A file that `scalingfit fit -o` wrote.
     compute
-        Budgets in FLOP, with commas between them.
+        Budgets with commas between them: FLOP, or with --hardware hours (5000h) or dollars ($2M).
     models
         Sizes that can be built, with commas between them, to compare at each budget.
     plot
         Draw the frontier into this file (.png, .pdf or .svg).
     """
     post = loaded_fit(fit)
-    budgets, options = numbers("--compute", compute), terms.options()
+    budgets, options = names(compute), terms.options() | {"costs": hardware.costs()}
     sizes = numbers_if_given("--models", models)
     with drawing(plot) as save:
         found = post.frontier(budgets, **options)
@@ -147,6 +149,7 @@ def forecast(
     compute: str | None = None,
     input: Repeated = (),
     discrepancy: str | None = None,
+    hardware: Hardware = UNKNOWN,
 ) -> Reply:
     """Forecast the loss of runs that have not been made.
 
@@ -164,7 +167,8 @@ def forecast(
     tokens
         Training tokens D, likewise.
     compute
-        Training compute C in FLOP; the missing one of N, D and C follows from C = 6 N D.
+        Training compute C in FLOP, or with --hardware in hours or dollars; the missing one of N, D
+        and C follows from C = 6 N D.
     input
         A further input of the law: `--input U=1e11`.
     discrepancy
@@ -172,15 +176,20 @@ def forecast(
         run, such as the 0.01 that `scalingfit backtest` may find for these runs and this law.
     """
     post, rate = loaded_fit(fit), number_if_given("--discrepancy", discrepancy)
-    given = {"N": ("--params", params), "D": ("--tokens", tokens), "C": ("--compute", compute)}
+    costs = hardware.costs()
+    given = {"N": ("--params", params), "D": ("--tokens", tokens)}
     inputs = {
         symbol: numbers(option, text)
         for symbol, (option, text) in given.items()
         if text is not None
     }
+    if compute is not None:
+        from scalingfit.allocation import flop
+
+        inputs["C"] = flop("C", names(compute), costs).tolist()
     asked = inputs | _inputs(input, inputs)
     found = (
-        post.forecast(counting="6ND", seed=0, **asked)
+        post.forecast(counting="6ND", seed=0, costs=costs, **asked)
         if rate is None
         else _widened(post, rate, asked)
     )
@@ -193,6 +202,7 @@ def cheapest(
     *,
     loss: str,
     terms: Terms = AS_USUAL,
+    hardware: Hardware = UNKNOWN,
 ) -> Reply:
     """Find the least compute that reaches a loss, and how to split it.
 
@@ -209,7 +219,7 @@ def cheapest(
         Losses to reach, with commas between them.
     """
     post = loaded_fit(fit)
-    found = post.cheapest(numbers("--loss", loss), **terms.options())
+    found = post.cheapest(numbers("--loss", loss), costs=hardware.costs(), **terms.options())
     return Reply(found, [found], warned=not post.verdict.ok)
 
 

@@ -15,6 +15,7 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message
 from scalingfit._text import listed, quantity
 from scalingfit.allocation import (
+    Asked,
     AspectRatio,
     Costs,
     FloatArray,
@@ -55,7 +56,7 @@ Target = ArrayLike | str | Sequence[str] | Mapping[str, ArrayLike]
 
 
 def design(
-    posterior: Any,
+    posterior: Asked,
     budget: float | str,
     *,
     target: Target,

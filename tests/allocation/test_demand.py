@@ -12,6 +12,7 @@ from scalingfit.allocation import (
     WithInference,
     cheapest,
     choose,
+    forecast,
     frontier,
 )
 from scalingfit.catalog import law
@@ -92,3 +93,18 @@ def test_budgets_may_be_dollars(posterior) -> None:
     assert costs.money(found.C) == pytest.approx(1e6)
     with pytest.raises(InputError, match="the hardware is not known"):
         frontier(posterior, "$1M")
+
+
+def test_every_answer_comes_in_hours_and_dollars(posterior) -> None:
+    costs = Costs.of("h100", mfu=0.4, price=2.0)
+    C = np.array([1e22, 1e23])
+    dollars = costs.money(C)
+    assert frontier(posterior, C, costs=costs).asked["dollars"] == pytest.approx(dollars)
+    assert choose(posterior, C, 1e9, costs=costs).asked["dollars"] == pytest.approx(dollars)
+    least = cheapest(posterior, 2.2, costs=costs).draws
+    assert least["dollars"] == pytest.approx(costs.money(least["C"]))
+    run = forecast(posterior, N=1e9, D=2e10, costs=costs)
+    assert run.asked["dollars"] == pytest.approx(costs.money(np.array([6 * 1e9 * 2e10])))
+    hours = frontier(posterior, C, costs=Costs.of("h100", mfu=0.4)).asked
+    assert "dollars" not in hours
+    assert hours["hours"] == pytest.approx(C / (989.4e12 * 0.4 * 3600))
