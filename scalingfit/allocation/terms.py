@@ -92,12 +92,10 @@ class Terms:
         asked : Subject
         """
         runs, N, D = asked.counted(self.training), places["N"], places["D"]
-        known = {
-            **places,
-            "D/N": np.divide(D, N, out=np.full_like(D, np.inf), where=np.isfinite(N)),
-        }
-        if self.rule is self.training:  # else the budget that was asked for is another
-            known["C"] = cost(self.training, N, D)
+        # Of a budget that pays for more than training, that part is not what was asked for.
+        trained = {"C": cost(self.training, N, D)} if self.rule is self.training else {}
+        with np.errstate(invalid="ignore"):  # where no budget reaches a loss
+            known = {**trained, **places, "D/N": D / N}
         if {"N", "D"} <= set(runs):
             runs["D/N"] = runs["D"] / runs["N"]
         return reach(rows, known, runs)
