@@ -39,19 +39,19 @@ HEAD = f"""# Designed runs against a grid, really trained
 
 Made by `python -m benchmarks.next_runs`. The runs are byte language models of 1,244 to 1,014,656
 parameters ([the ladder](ladder/README.md)), trained for this page: every cell of the ladder's grid
-at {PILOT[0]:g} and {PILOT[1]:g} FLOP (the pilot) and at {POOL[0]:g} and {POOL[1]:g} (the pool), from
-the seeds {", ".join(map(str, SEEDS))}. A trial takes the pilot of one seed, and makes a second batch
-of at most {BATCH} runs of the pool for {BUDGET:g} FLOP, of the same seed:
+at {PILOT[0]:g} and {PILOT[1]:g} FLOP (the pilot) and at {POOL[0]:g} and {POOL[1]:g} (the pool),
+each from several seeds. A trial takes the pilot of one seed, and makes a second batch of at most
+{BATCH} runs of the pool for {BUDGET:g} FLOP, of the same seed:
 
 - *designed*: `scalingfit design --aim size`, for {TARGET:g} FLOP;
 - *grid*: the isoFLOP grid that a planner would make: the sizes at {POOL[0]:g} FLOP that lie nearest
   to the pilot's optimum there, as many as the budget pays;
-- *random*: runs of the pool drawn at random, as many as the budget pays, mean over ten draws.
+- *random*: runs of the pool drawn at random, as many as the budget pays, ten draws a seed.
 
 Chinchilla's law is fitted to pilot and batch, with D/N from 1.5 to 400 as in the ladder's own
-description. The truth is the ladder's: runs at {TARGET:g} FLOP, which no trial sees, and their cubic.
-The overspend is what the fit's best plan wastes by that cubic: its loss is bought for less by the
-share shown, at the slope of the loss along the ladder's frontier.
+description. The truth is the ladder's: runs at {TARGET:g} FLOP, which no trial sees, and their
+cubic. The overspend is what the fit's best plan wastes by that cubic: its loss is bought for less
+by the share shown, at the slope of the loss along the ladder's frontier.
 """
 
 
@@ -191,8 +191,7 @@ def report(frame: pd.DataFrame) -> str:
         HEAD,
         "![Errors by method](design.png)",
         "",
-        "| method | runs | rms error of ln N* | rms error of ln L | overspend | 90 % width of ln N* "
-        "| N* inside |",
+        "| method | runs | rms error of ln N* | of ln L | overspend | 90 % width | N* inside |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for method, part in frame.groupby("method", sort=False):

@@ -15,6 +15,7 @@ from scalingfit.batch import designs as designs
 from scalingfit.batch import refit as refit
 from scalingfit.catalog import law as law
 from scalingfit.catalog import laws as laws
+from scalingfit.catalog import noises as noises
 from scalingfit.evidence import backtest as backtest
 from scalingfit.evidence import calibrate as calibrate
 from scalingfit.evidence import compare as compare

@@ -50,6 +50,7 @@ __all__ = [
     "floor",
     "jnp",
     "log",
+    "loss_of_logs",
     "parameter",
     "scale",
 ]
@@ -406,6 +407,12 @@ def expanded[Tree](tree: Tree, axes: int) -> Tree:
         lambda leaf: jnp.reshape(leaf, (*jnp.shape(leaf), *[1] * axes)), tree
     )
     return grown
+
+
+def loss_of_logs(law: Law, log_inputs: Mapping[str, Any]) -> Array:
+    """The loss of a law on plain arrays, at inputs that are given by their logarithms."""
+    found: Array = law.loss(**{name: jnp.exp(value) for name, value in log_inputs.items()})
+    return found
 
 
 def _check_declaration(cls: type[Law]) -> None:

@@ -15,7 +15,7 @@ import scalingfit as sf
 from benchmarks.recovery import SEEN, design, ends, seed
 from scalingfit.allocation import counting
 from scalingfit.allocation.solver import solve
-from scalingfit.catalog import law, laws
+from scalingfit.catalog import law, laws, noise
 from scalingfit.inference import (
     Draws,
     Limits,
@@ -27,7 +27,6 @@ from scalingfit.inference import (
     sample,
 )
 from scalingfit.inference.diagnostics import diagnose
-from scalingfit.noise import noise
 from scalingfit.runs import Runs
 
 LAWS = list(laws())

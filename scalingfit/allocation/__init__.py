@@ -5,7 +5,7 @@ from scalingfit.allocation.cheapest import Cheapest, cheapest
 from scalingfit.allocation.choose import Choice, choose
 from scalingfit.allocation.costs import ACCELERATORS, Accelerator, Costs, flop
 from scalingfit.allocation.decide import decide
-from scalingfit.allocation.decision import Decision, intervals, percent, spent
+from scalingfit.allocation.decision import Decision, percent, spent
 from scalingfit.allocation.draws import in_one_axis, shape_of
 from scalingfit.allocation.embedding import (
     CHINCHILLA_OMEGA,
@@ -79,7 +79,6 @@ __all__ = [
     "forecast",
     "frontier",
     "in_one_axis",
-    "intervals",
     "multiplier",
     "non_embedding",
     "percent",

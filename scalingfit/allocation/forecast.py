@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, final
 
@@ -18,7 +20,7 @@ from scalingfit.allocation.costs import Costs, priced
 from scalingfit.allocation.flops import Counting, SixND
 from scalingfit.allocation.question import Asked, Subject, answered, cost, reach, subject
 from scalingfit.allocation.terms import Rule, terms
-from scalingfit.declare import Law
+from scalingfit.declare import Law, loss_of_logs
 from scalingfit.noise import Noise
 from scalingfit.result import Note
 
@@ -99,7 +101,9 @@ def forecast(
         mean = _mean(asked.law, {name: points[name] for name in asked.law.inputs()})
         draws = {"mean": np.asarray(mean)}
         if asked.noise is not None:
-            draws["new_run"] = np.asarray(_new_run(asked.noise, mean, jax.random.key(seed)))
+            logs = {name: np.log(points[name]) for name in asked.law.inputs()}
+            key = jax.random.key(seed)
+            draws["new_run"] = np.asarray(_new_run(asked.law, asked.noise, logs, mean, key))
 
     def answer(asked: Subject, draws: dict[str, FloatArray]) -> Forecast:
         places = _places(points, stated.training)
@@ -125,8 +129,12 @@ def _mean(law: Law, points: Mapping[str, Any]) -> jax.Array:
 
 
 @jax.jit
-def _new_run(noise: Noise, mean: jax.Array, key: jax.Array) -> jax.Array:
-    return jnp.asarray(noise.expand(1).observe(mean).sample(key))
+def _new_run(
+    law: Law, noise: Noise, log_inputs: Mapping[str, Any], mean: jax.Array, key: jax.Array
+) -> jax.Array:
+    wide = noise.expand(1)
+    at = wide.at(functools.partial(loss_of_logs, law.expand(1)), log_inputs)
+    return jnp.asarray(wide.observe(dataclasses.replace(at, mean=mean)).sample(key))
 
 
 def _broadcast(inputs: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:

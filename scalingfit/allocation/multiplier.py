@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scalingfit._text import quantity
-from scalingfit.allocation.answer import FloatArray, share
+from scalingfit.allocation.answer import FloatArray, intervals, share
 from scalingfit.allocation.costs import Costs, flop
-from scalingfit.allocation.decision import intervals
 from scalingfit.allocation.draws import in_one_axis, shape_of
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.question import Asked, Subject, subject

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 
 from scalingfit._arguments import numbers
 from scalingfit._text import interval
-from scalingfit.allocation.answer import FloatArray
+from scalingfit.allocation.answer import FloatArray, intervals
 from scalingfit.allocation.costs import Costs, flop
-from scalingfit.allocation.decision import intervals, spent
+from scalingfit.allocation.decision import spent
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.question import Asked, subject
 from scalingfit.allocation.terms import Rule, terms

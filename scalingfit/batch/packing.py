@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from scalingfit._files import sealed, unsealed
 from scalingfit.batch.tasks import Order
-from scalingfit.inference import Diagnosis, Draws, Posterior, Verdict
+from scalingfit.inference import Diagnosis, Draws, Posterior, Verdict, centre
 
 __all__ = ["pack", "unpack"]
 
@@ -91,7 +91,7 @@ def unpack(content: bytes, order: Order) -> Posterior:
         diagnosis=Diagnosis(**{name: np.asarray(v) for name, v in entry["diagnosis"].items()}),
         record=entry["record"],
     )
-    law, noise = order.model.complete_arrays(values)
+    law, noise = order.model.complete_arrays(values, centre(order.model, order.runs))
     return Posterior(
         law=law,
         noise=noise,

@@ -20,6 +20,7 @@ from scipy.stats import chisquare
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message
 from scalingfit.catalog import law as find_law
+from scalingfit.catalog import noise as find_noise
 from scalingfit.declare import Law
 from scalingfit.evidence.forecasts import band
 from scalingfit.inference import (
@@ -35,7 +36,6 @@ from scalingfit.inference import (
     settings_of,
 )
 from scalingfit.noise import Noise
-from scalingfit.noise import noise as find_noise
 from scalingfit.result import Axes, Column, Labels, Note, Result, Table
 from scalingfit.runs import Runs
 

@@ -11,6 +11,7 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message, OnlyIn
 from scalingfit._text import listed
 from scalingfit.catalog import law as find_law
+from scalingfit.catalog import noise as find_noise
 from scalingfit.declare import Law
 from scalingfit.inference import (
     Model,
@@ -23,7 +24,6 @@ from scalingfit.inference import (
     sample,
 )
 from scalingfit.noise import Noise
-from scalingfit.noise import noise as find_noise
 from scalingfit.result import Note
 from scalingfit.runs import Runs
 

@@ -146,7 +146,7 @@ def design(
     rules = Rules(allowed, count, max(1, math.ceil(SHARE * count)), first)
     chosen = select(moments, wanted.weight, candidates.cost, rules)
     left = moments.given(chosen).variance
-    weights = outlook.weights(chosen)
+    weights = outlook.take(chosen).weights()
     in_flop = "C" in candidates.labels and np.array_equal(candidates.labels["C"], candidates.cost)
     return Design(
         runs=candidates.take(chosen),

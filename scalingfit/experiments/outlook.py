@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -16,14 +18,14 @@ from scalingfit.allocation import (
     best_size,
     worth,
 )
-from scalingfit.declare import Law
+from scalingfit.declare import Law, loss_of_logs
 from scalingfit.experiments.pool import Pool
-from scalingfit.noise import Noise
+from scalingfit.noise import At, Noise
 
 __all__ = ["ENOUGH", "Outlook", "Stake", "effective"]
 
 OUTCOMES, SAMPLES = 64, 4096
-"""Outcomes of a batch that are imagined; noise that is drawn to measure its information."""
+"""Outcomes of a batch that are imagined; draws of noise, at least, that tell its information."""
 
 SIZES = 17
 """Plans among which the best is chosen once a batch is known."""
@@ -74,23 +76,28 @@ class Outlook:
     ----------
     law, noise
         Leaves (draw,).
+    log_inputs : mapping of str to array, shape (candidate,)
+        Of the law, at each candidate.
     mean : array, shape (draw, candidate)
-        The law's loss at each candidate.
+        The law's loss there.
     """
 
     law: Law
     noise: Noise
+    log_inputs: Mapping[str, FloatArray]
     mean: FloatArray
 
     @classmethod
     def over(cls, law: Law, noise: Noise, pool: Pool) -> Outlook:
-        """That of flattened draws over a pool."""
+        """That of draws in one axis over a pool."""
+        logs = {name: np.log(values) for name, values in pool.inputs.items()}
         with jax.enable_x64(True):
-            return cls(law, noise, np.asarray(_mean(law, dict(pool.inputs))))
+            return cls(law, noise, logs, np.asarray(_mean(law, logs)))
 
     def take(self, chosen: Any) -> Outlook:
         """Over some of the candidates."""
-        return dataclasses.replace(self, mean=self.mean[:, chosen])
+        logs = {name: values[chosen] for name, values in self.log_inputs.items()}
+        return dataclasses.replace(self, log_inputs=logs, mean=self.mean[:, chosen])
 
     @property
     def scale(self) -> FloatArray:
@@ -103,20 +110,17 @@ class Outlook:
         One over the Fisher information about the location: for Student's t it is sigma^2
         (nu + 3)/(nu + 1). The information is measured on noise that is drawn, for any model.
         """
+        repeats = -(-SAMPLES // len(self.mean))
         with jax.enable_x64(True):
-            draws = len(self.mean)
-            rows = np.resize(np.arange(0, draws, max(1, draws // SAMPLES)), SAMPLES)
-            noise = jax.tree.map(lambda leaf: leaf[rows], self.noise)
-            middle = np.median(self.mean, axis=0)
-            return np.asarray(1.0 / _information(noise, jnp.asarray(middle), self.noise.on_log))
+            found = _information(self.law, self.noise, dict(self.log_inputs), repeats)
+            return np.asarray(1.0 / found)
 
-    def weights(self, chosen: Any, seed: int = 0) -> FloatArray:
-        """Draws weighted by outcomes of a batch that some of them imagine, (outcome, draw)."""
+    def weights(self, seed: int = 0) -> FloatArray:
+        """Draws weighted by outcomes of all runs that some of them imagine, (outcome, draw)."""
         with jax.enable_x64(True):
-            log_weights = np.asarray(
-                _log_weights(self.noise, self.mean[:, chosen], jax.random.key(seed))
-            )
-        weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
+            found = _log_weights(self.law, self.noise, dict(self.log_inputs), jax.random.key(seed))
+            logs = np.asarray(found)
+        weights = np.exp(logs - logs.max(axis=1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
@@ -126,36 +130,45 @@ def effective(weights: FloatArray) -> float:
 
 
 @jax.jit
-def _mean(law: Law, inputs: Any) -> Array:
-    return jnp.asarray(law.expand(1).loss(**inputs))
+def _mean(law: Law, log_inputs: Mapping[str, Array]) -> Array:
+    return loss_of_logs(law.expand(1), log_inputs)
 
 
-def _information(noise: Noise, mean: Array, on_log: bool) -> Array:
+def _at(law: Law, noise: Noise, log_inputs: Mapping[str, Array]) -> tuple[Noise, At]:
+    """The noise, and what it may look at, (draw, candidate)."""
+    return noise.expand(1), noise.at(functools.partial(loss_of_logs, law.expand(1)), log_inputs)
+
+
+@functools.partial(jax.jit, static_argnames="repeats")
+def _information(law: Law, noise: Noise, log_inputs: Mapping[str, Array], repeats: int) -> Array:
     """Mean squared score for a shift of the location, at each candidate."""
 
-    def at(mean: Array) -> Array:
-        drawn = noise.observe(jnp.broadcast_to(mean, (SAMPLES,))).sample(jax.random.key(0))
+    def of(log_inputs: Mapping[str, Array]) -> Array:
+        wide, at = _at(law, noise, jax.tree.map(jnp.atleast_1d, log_inputs))
+        drawn = wide.observe(at).sample(jax.random.key(0), (repeats,))
 
         def log_density(shift: Array) -> Array:
-            moved = mean * jnp.exp(shift) if on_log else mean + shift
-            return jnp.asarray(noise.observe(moved).log_prob(drawn))
+            moved = at.mean * jnp.exp(shift) if noise.on_log else at.mean + shift
+            density = wide.observe(dataclasses.replace(at, mean=moved)).log_prob(drawn)
+            return jnp.asarray(density)
 
-        zero = jnp.zeros(SAMPLES)
-        score: Array = jax.jvp(log_density, (zero,), (jnp.ones(SAMPLES),))[1]
+        zero = jnp.zeros(drawn.shape)
+        score: Array = jax.jvp(log_density, (zero,), (jnp.ones(drawn.shape),))[1]
         return jnp.mean(score**2)
 
-    information: Array = jax.jit(lambda means: jax.lax.map(at, means))(jnp.asarray(mean))
-    return information
+    found: Array = jax.lax.map(of, log_inputs)
+    return found
 
 
 @jax.jit
-def _log_weights(noise: Noise, mean: Array, key: Array) -> Array:
-    wide = noise.expand(1)
-    drawn = wide.observe(mean).sample(key)
-    rows = jnp.linspace(0, len(mean) - 1, OUTCOMES).astype(int)
+def _log_weights(law: Law, noise: Noise, log_inputs: Mapping[str, Array], key: Array) -> Array:
+    wide, at = _at(law, noise, log_inputs)
+    observed = wide.observe(at)
+    drawn = observed.sample(key)
+    rows = jnp.linspace(0, len(drawn) - 1, OUTCOMES).astype(int)
 
     def of(outcome: Array) -> Array:
-        return jnp.sum(wide.observe(mean).log_prob(outcome), axis=-1)
+        return jnp.sum(observed.log_prob(outcome), axis=-1)
 
     found: Array = jax.lax.map(of, drawn[rows])
     return found

@@ -6,9 +6,8 @@ from scalingfit.inference.density import (
     log_density,
     log_likelihood,
     log_predictive,
-    means,
     new_runs,
-    noises,
+    predicted,
 )
 from scalingfit.inference.diagnostics import Diagnosis, Limits, Verdict, ess
 from scalingfit.inference.fit import check, fit, posterior_of, prior_predictive
@@ -20,7 +19,7 @@ from scalingfit.inference.model import Model, Prior
 from scalingfit.inference.point import PointEstimate, point
 from scalingfit.inference.posterior import QUANTILES, Posterior
 from scalingfit.inference.priors import parse_priors
-from scalingfit.inference.programs import group_size, pack, padded, prior_values
+from scalingfit.inference.programs import centre, group_size, pack, padded, prior_values
 from scalingfit.inference.sampler import failures, sample, sampled, workplaces
 from scalingfit.inference.settings import (
     SAMPLING,
@@ -49,6 +48,7 @@ __all__ = [
     "Statement",
     "Verdict",
     "build",
+    "centre",
     "check",
     "checked",
     "coordinates",
@@ -64,14 +64,13 @@ __all__ = [
     "log_density",
     "log_likelihood",
     "log_predictive",
-    "means",
     "new_runs",
-    "noises",
     "pack",
     "padded",
     "parse_priors",
     "point",
     "posterior_of",
+    "predicted",
     "prior_predictive",
     "prior_values",
     "sample",

@@ -17,6 +17,7 @@ from numpyro.distributions import Distribution
 from numpyro.distributions.transforms import biject_to
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message
 from scalingfit.declare import Law, Parameter, describe
 from scalingfit.inference.model import HANDLERS, Model, Prior
 from scalingfit.noise import Noise
@@ -37,6 +38,7 @@ def build(law: type[Law], noise: type[Noise], priors: Mapping[str, Prior] | None
         for name, prior in (priors or {}).items()
     }
     _check_names(law, noise)
+    _check_inputs(law, noise)
     _check_priors(law, noise, priors)
     return _build(law, noise, tuple(_Given(name, prior) for name, prior in sorted(priors.items())))
 
@@ -83,6 +85,15 @@ def _check_names(law: type[Law], noise: type[Noise]) -> None:
         raise InputError(
             f"{law.name} has a parameter {min(taken)!r}, a name that the model needs for itself",
             remedy="give the law's parameter another name.",
+        )
+
+
+def _check_inputs(law: type[Law], noise: type[Noise]) -> None:
+    if not set(noise.inputs) <= set(law.inputs()):
+        raise InputError(
+            f"{noise.name} noise looks at {', '.join(noise.inputs)}, "
+            f"while the law {law.name} has {', '.join(law.inputs())}",
+            remedy=Message("use ", Argument("noise", "student_t"), "."),
         )
 
 

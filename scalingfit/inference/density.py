@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,12 +12,12 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from scalingfit.declare import Law
+from scalingfit.declare import Law, loss_of_logs
 from scalingfit.inference.group import Draws
-from scalingfit.inference.model import Model
-from scalingfit.inference.programs import pack
+from scalingfit.inference.model import Data, Model
+from scalingfit.inference.programs import centre, pack
 from scalingfit.inference.traced import traced
-from scalingfit.noise import Noise
+from scalingfit.noise import At, Noise
 from scalingfit.runs import Runs
 
 __all__ = [
@@ -25,9 +25,8 @@ __all__ = [
     "log_density",
     "log_likelihood",
     "log_predictive",
-    "means",
     "new_runs",
-    "noises",
+    "predicted",
 ]
 
 Floats = NDArray[np.float64]
@@ -57,67 +56,71 @@ def log_density(model: Model, runs: Runs) -> Callable[[Floats], Floats]:
     return evaluate
 
 
-def means(model: Model, table: Runs, draws: Draws) -> Floats:
-    """The law's loss for every draw at every run of a table, (draw, run)."""
-    size = 1 << (len(table) - 1).bit_length()  # few sizes, so few compiled programs
+def predicted(model: Model, fitted: Runs, draws: Draws, table: Runs) -> tuple[Noise, At]:
+    """What a fit says of every run of a table.
+
+    Parameters
+    ----------
+    model : Model
+    fitted : Runs
+        The runs that were fitted.
+    draws : Draws
+        Of that fit.
+    table : Runs
+
+    Returns
+    -------
+    Noise
+        Its draws: leaves of shape (draw, 1).
+    At
+        The law's loss, and whatever else the noise looks at, for every draw at every run:
+        (draw, run) or (run,).
+    """
+    rows = len(table)
+    size = 1 << (rows - 1).bit_length()  # few sizes, so few compiled programs
+    flat = {name: np.ravel(value) for name, value in draws.values.items()}
+    law, noise = model.complete_arrays(flat, centre(model, fitted))
+    wide: Noise = jax.tree.map(lambda leaf: leaf[:, None], noise)
     with jax.enable_x64(True):
         data = pack(model, table, size, "float64")
-        law, _ = _flat(model, draws)
-        return np.asarray(_mean_program(law, data.log_inputs))[:, : len(table)]
+        at = _at_program(law, wide, data)
+    return wide, jax.tree.map(lambda leaf: np.asarray(leaf)[..., :rows], at)
 
 
-def noises(model: Model, draws: Draws) -> Noise:
-    """The noise's draws, leaves of shape (draw, 1)."""
-    noise: Noise = _flat(model, draws)[1]
-    grown: Noise = jax.tree.map(lambda leaf: leaf[:, None], noise)
-    return grown
-
-
-def log_likelihood(noise: Noise, mean: Floats, observed: Floats, loss_se: Any = None) -> Floats:
-    """Log density of losses about means; leaves of `noise` broadcast against (draw, run)."""
+def log_likelihood(noise: Noise, at: At, observed: Floats) -> Floats:
+    """Log density of losses; leaves of `noise` broadcast against (draw, run)."""
     with jax.enable_x64(True):
-        return np.asarray(_likelihood_program(noise, mean, observed, loss_se))
+        return np.asarray(_likelihood_program(noise, at, observed))
 
 
-def log_predictive(
-    noise: Noise, mean: Floats, observed: Floats, loss_se: Any, errors: Floats
-) -> Floats:
+def log_predictive(noise: Noise, at: At, observed: Floats, errors: Floats) -> Floats:
     """Log of the mean density of losses over the draws, with each of several errors of the law.
 
     Parameters
     ----------
     noise : Noise
         Leaves of shape (draw, run).
-    mean : array, shape (draw, run)
-        The law's loss.
+    at : At
+        As `predicted` gives it.
     observed : array, shape (run,)
-    loss_se : array, shape (run,), or None
-        Known standard errors of the observed losses.
     errors : array, shape (error, run)
-        Standard deviations relative to the law's loss. The noise adds them to its own scatter in
-        quadrature, which is exact for normal noise.
+        Standard deviations relative to the law's loss, of normal errors beside the scatter.
 
     Returns
     -------
     array, shape (error, run)
     """
     with jax.enable_x64(True):
-        return np.asarray(_predictive_program(noise, mean, observed, loss_se, errors))
+        return np.asarray(_predictive_program(noise, at, observed, errors))
 
 
-def new_runs(noise: Noise, mean: Floats, loss_se: Any, errors: Floats, seed: int) -> Floats:
+def new_runs(noise: Noise, at: At, errors: Floats, seed: int) -> Floats:
     """Losses of new runs, (error, draw, run), with each of several errors of the law.
 
     Arguments are those of `log_predictive`. All errors take the same random numbers.
     """
     with jax.enable_x64(True):
-        key = jax.random.key(seed)
-        return np.asarray(_replicate_program(noise, mean, loss_se, errors, key))
-
-
-def _flat(model: Model, draws: Draws) -> tuple[Any, Any]:
-    flat = {name: np.ravel(value) for name, value in draws.values.items()}
-    return model.complete_arrays(flat)
+        return np.asarray(_replicate_program(noise, at, errors, jax.random.key(seed)))
 
 
 @functools.lru_cache(maxsize=256)
@@ -126,38 +129,37 @@ def _density_program(model: Model) -> Callable[..., Array]:
 
 
 @jax.jit
-def _mean_program(law: Law, log_inputs: dict[str, Array]) -> Array:
-    inputs = {name: jnp.exp(value) for name, value in log_inputs.items()}
-    return jnp.asarray(law.expand(1).loss(**inputs))
+def _at_program(law: Law, noise: Noise, data: Data) -> At:
+    loss = functools.partial(loss_of_logs, law.expand(1))
+    return noise.at(loss, data.log_inputs, data.loss_se)
 
 
 @jax.jit
-def _likelihood_program(noise: Noise, mean: Array, observed: Array, loss_se: Any) -> Array:
-    return jnp.asarray(noise.observe(mean, loss_se).log_prob(observed))
+def _likelihood_program(noise: Noise, at: At, observed: Array) -> Array:
+    return jnp.asarray(noise.observe(at).log_prob(observed))
 
 
 @jax.jit
-def _predictive_program(
-    noise: Noise, mean: Array, observed: Array, loss_se: Any, errors: Array
-) -> Array:
+def _predictive_program(noise: Noise, at: At, observed: Array, errors: Array) -> Array:
     def one(error: Array) -> Array:
-        about = noise.observe(mean, _spread(mean, loss_se, error))
-        return jax.nn.logsumexp(about.log_prob(observed), axis=0) - jnp.log(len(mean))
+        about = noise.observe(_with_error(at, error))
+        return jax.nn.logsumexp(about.log_prob(observed), axis=0) - jnp.log(len(at.mean))
 
     found: Array = jax.lax.map(one, errors)
     return found
 
 
 @jax.jit
-def _replicate_program(noise: Noise, mean: Array, loss_se: Any, errors: Array, key: Array) -> Array:
+def _replicate_program(noise: Noise, at: At, errors: Array, key: Array) -> Array:
     def one(error: Array) -> Array:
-        drawn: Array = noise.observe(mean, _spread(mean, loss_se, error)).sample(key)
+        drawn: Array = noise.observe(_with_error(at, error)).sample(key)
         return drawn
 
     return jax.vmap(one)(errors)
 
 
-def _spread(mean: Array, loss_se: Any, error: Array) -> Array:
-    """Errors of losses besides the noise, (draw, run), in units of the loss."""
-    finite = jnp.where(jnp.isfinite(mean), mean, 0.0)
-    return jnp.hypot(finite * error, 0.0 if loss_se is None else loss_se)
+def _with_error(at: At, error: Array) -> At:
+    """With a relative error of the law, as one that is known of the losses."""
+    finite = jnp.where(jnp.isfinite(at.mean), at.mean, 0.0)
+    known = 0.0 if at.loss_se is None else at.loss_se
+    return dataclasses.replace(at, loss_se=jnp.hypot(finite * error, known))

@@ -19,17 +19,17 @@ from scalingfit import __version__
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message
 from scalingfit.catalog import law as find_law
+from scalingfit.catalog import noise as find_noise
 from scalingfit.declare import Law
 from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Limits, Verdict, judge
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Data, Model, Prior
 from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.programs import prior_values
+from scalingfit.inference.programs import centre, prior_values
 from scalingfit.inference.sampler import sample
 from scalingfit.inference.settings import Settings, checked, default_precision
 from scalingfit.noise import Noise
-from scalingfit.noise import noise as find_noise
 from scalingfit.result import Note
 from scalingfit.runs import Runs
 
@@ -143,7 +143,8 @@ def prior_predictive(
     with jax.enable_x64(True):
         log_inputs = {name: jnp.log(row) for name, row in zip(inputs, rows, strict=True)}
         blank = jnp.zeros(rows[0].shape)
-        data = Data(log_inputs, blank, blank, None, {})
+        middle = {name: jnp.mean(row) for name, row in log_inputs.items()}
+        data = Data(log_inputs, blank, blank, None, middle)
         drawn = model.predictive_draws(jax.random.key(seed), draws, data)
         return {name: np.asarray(value) for name, value in drawn.items()}
 
@@ -200,7 +201,7 @@ def _pin(model: Model) -> Argument:
 
 def posterior_of(model: Model, runs: Runs, draws: Draws, settings: Settings) -> Posterior:
     """Wrap draws with their verdict and provenance."""
-    law, noise = model.complete_arrays(draws.values)
+    law, noise = model.complete_arrays(draws.values, centre(model, runs))
     return Posterior(
         law=law,
         noise=noise,

@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
+from numpyro.distributions import Distribution
 
-from scalingfit.declare import Law
+from scalingfit.declare import Law, loss_of_logs
 from scalingfit.inference.diagnostics import Verdict
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Data, Model
@@ -86,19 +87,22 @@ class Fitted:
 
 @jax.jit
 def _mean(law: Law, noise: Noise, data: Data) -> Array:
-    mean: Array = law.loss(**{name: jnp.exp(value) for name, value in data.log_inputs.items()})
-    return mean
+    return loss_of_logs(law, data.log_inputs)
 
 
 @jax.jit
 def _log_likelihood(law: Law, noise: Noise, data: Data) -> Array:
     observed = jnp.exp(data.loss) if noise.on_log else data.loss
-    density: Array = noise.observe(_mean(law, noise, data), data.loss_se).log_prob(observed)
+    density: Array = _about(law, noise, data).log_prob(observed)
     return density
 
 
 @functools.partial(jax.jit, static_argnames="seed")
 def _replicate(law: Law, noise: Noise, data: Data, seed: int) -> Array:
-    mean = _mean(law, noise, data)
-    drawn: Array = noise.observe(mean, data.loss_se).sample(jax.random.key(seed))
+    drawn: Array = _about(law, noise, data).sample(jax.random.key(seed))
     return drawn
+
+
+def _about(law: Law, noise: Noise, data: Data) -> Distribution:
+    loss = functools.partial(loss_of_logs, law)
+    return noise.observe(noise.at(loss, data.log_inputs, data.loss_se))

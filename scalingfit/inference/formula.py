@@ -15,7 +15,7 @@ from numpyro.distributions import Distribution
 
 from scalingfit.declare import Law
 from scalingfit.inference.model import Prior
-from scalingfit.noise import Noise
+from scalingfit.noise import At, Noise
 
 __all__ = ["declaration", "exactly", "formula"]
 
@@ -54,20 +54,25 @@ def formula(cls: type[Law] | type[Noise]) -> str:
     """
     with jax.enable_x64(True):
         number, row = (jax.ShapeDtypeStruct(shape, np.float64) for shape in ((), (2,)))
-        given = cls(**dict.fromkeys(cls.parameters(), number))
-        if isinstance(given, Law):
-            function: Any = type(given).loss
-            arguments: list[Any] = [given, *[row] * len(given.inputs())]
+        given: Any = cls(**dict.fromkeys(cls.parameters(), number))
+        if issubclass(cls, Law):
+            function: Any = cls.loss
+            arguments: list[Any] = [given, *[row] * len(cls.inputs())]
         else:
-            function, arguments = _log_prob, [given, row, row, row]
+            inputs, slopes = (dict.fromkeys(names, row) for names in (cls.inputs, cls.along))
+            function, arguments = _of_noise, [given, row, At(row, inputs, slopes, row)]
         traced = jax.jit(functools.partial(_with_slopes, function)).trace(*arguments)
         text = traced.lower(lowering_platforms=("cpu",)).as_text()
+        if issubclass(cls, Noise):
+            text += repr({name: dict(direction) for name, direction in cls.along.items()})
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _log_prob(noise: Noise, loss: jax.Array, mean: jax.Array, loss_se: jax.Array) -> jax.Array:
-    density: jax.Array = noise.observe(mean, loss_se).log_prob(loss)
-    return density
+def _of_noise(noise: Noise, loss: jax.Array, at: At) -> Any:
+    """The densities with known errors of the losses and without, and the anchors."""
+    exact = dataclasses.replace(at, loss_se=None)
+    densities = [noise.observe(each).log_prob(loss) for each in (at, exact)]
+    return densities, [read(at) for read in noise.anchors().values()]
 
 
 def _with_slopes(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message, OnlyIn
 from scalingfit.catalog import law as find_law
+from scalingfit.catalog import noise as find_noise
 from scalingfit.declare import Law
 from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Diagnosis, Limits, Verdict, diagnose
@@ -26,8 +27,8 @@ from scalingfit.inference.model import Model, Prior
 from scalingfit.inference.netcdf import unpacked
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.priors import parse_prior
+from scalingfit.inference.programs import centre
 from scalingfit.noise import Noise
-from scalingfit.noise import noise as find_noise
 from scalingfit.runs import Runs
 
 if TYPE_CHECKING:
@@ -157,7 +158,6 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
     draws, kept = _arrays(tree, "posterior"), _arrays(tree, "sample_stats")
     values = {name: draws[name] for name in model.sites}
     stats: dict[str, Any] = {ours: kept[theirs] for ours, theirs in STATS.items()}
-    completed = model.complete_arrays(values)
     constant = _arrays(tree, "constant_data")
     rows = constant.pop("row_number")
     labels = {
@@ -171,9 +171,10 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
         provenance=attributes["runs"],
         allow_negative_loss=True,
     )
+    law, noise = model.complete_arrays(values, centre(model, runs))
     return Posterior(
-        law=completed[0],
-        noise=completed[1],
+        law=law,
+        noise=noise,
         runs=runs,
         verdict=Verdict.of(attributes["verdict"]),
         provenance=attributes["provenance"],

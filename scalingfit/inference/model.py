@@ -24,7 +24,7 @@ from numpyro.distributions.distribution import validation_enabled
 from numpyro.infer.util import compute_log_probs
 
 from scalingfit._positive import plain
-from scalingfit.declare import Law, Parameter, describe
+from scalingfit.declare import Law, Parameter, describe, loss_of_logs
 from scalingfit.inference.coordinates import Coordinates, Leaf, Prior, at_inputs, resolve
 from scalingfit.inference.over_runs import sum_over_runs
 from scalingfit.noise import Noise
@@ -88,7 +88,7 @@ class Model(Coordinates):
         values = _sample_parameters(self.law.parameters() | self.noise.parameters(), self.priors)
         law, noise = self.law_of(values), self.noise_of(values)
         if data is not None:
-            about, observed = _observation(self.in_logs(law), noise, data.by_run)
+            about, observed = _observation(*self._shared_by_runs(law, noise, data), data.by_run)
             with numpyro.plate("run", data.loss.shape[-1]):
                 numpyro.sample("L", about, obs=observed if observe else None)
         return law, noise
@@ -106,13 +106,24 @@ class Model(Coordinates):
         # Every value is the transform of a real number, so none lies outside its support.
         with HANDLERS, validation_enabled(False):
             prior, _ = compute_log_probs(self.sample, (), {}, values)
-        shared = self.in_logs(self.law_of(values)), self.noise_of(values)
+        shared = self._shared_by_runs(self.law_of(values), self.noise_of(values), data)
         likelihood = sum_over_runs(_log_likelihood, shared, data.by_run, data.weight)
         density: Array = likelihood + sum(prior.values()) + log_jacobian
         return density
 
-    def complete_arrays(self, values: Mapping[str, Any]) -> tuple[Law, Noise]:
-        """The law and the noise, float64 NumPy: sampled parameters with pinned and tied ones."""
+    def complete_arrays(
+        self, values: Mapping[str, Any], centre: Mapping[str, Leaf] | None = None
+    ) -> tuple[Law, Noise]:
+        """The law and the noise, float64 NumPy: sampled parameters with pinned and tied ones.
+
+        Parameters
+        ----------
+        values : mapping of str to array
+            Of the sampled parameters.
+        centre : mapping of str to scalar, optional
+            Means of the log inputs of the fitted runs. Without them a noise model has its
+            parameters, and its anchors are NaN.
+        """
         shape = np.shape(next(iter(values.values())))
 
         def fill(cls: Any) -> Any:
@@ -125,7 +136,17 @@ class Model(Coordinates):
                 }
             )
 
-        return fill(self.law), fill(self.noise)
+        law, noise = fill(self.law), fill(self.noise)
+        if centre is None:
+            return law, noise
+        with jax.enable_x64(True):
+            anchored = noise.anchored(functools.partial(loss_of_logs, law), centre)
+        return law, jax.tree.map(lambda leaf: np.broadcast_to(np.asarray(leaf), shape), anchored)
+
+    def _shared_by_runs(self, law: Law, noise: Noise, data: Data) -> tuple[Law, Noise]:
+        """What the density of every run needs besides the run."""
+        law = self.in_logs(law)
+        return law, noise.anchored(functools.partial(mean_loss, law), data.centre)
 
     def prior_draws(self, key: Array, draws: int) -> dict[str, Array]:
         """Draws of the sampled parameters from the prior, each of shape (draws,)."""
@@ -174,7 +195,8 @@ def mean_loss(law: Law, log_inputs: Mapping[str, Leaf]) -> Array:
 
 def _observation(law: Law, noise: Noise, runs: Data) -> tuple[Distribution, Array]:
     """How the losses of runs are distributed, and what they are."""
-    about = noise.observe(mean_loss(law, runs.log_inputs), runs.loss_se)
+    at = noise.at(functools.partial(mean_loss, law), runs.log_inputs, runs.loss_se)
+    about = noise.observe(at)
     return about, jnp.exp(runs.loss) if noise.on_log else jnp.asarray(runs.loss)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from scalingfit.inference import importance, nuts
 from scalingfit.inference.mode import Whitening, find_mode
-from scalingfit.inference.model import Data, Model
+from scalingfit.inference.model import Data, Leaf, Model
 from scalingfit.inference.traced import traced
 from scalingfit.inference.xla import each_fit
 from scalingfit.runs import Runs
@@ -30,6 +30,7 @@ __all__ = [
     "Programs",
     "bucket",
     "cached",
+    "centre",
     "group_size",
     "pack",
     "pack_group",
@@ -95,7 +96,6 @@ def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:
     index = np.arange(rows)
     index[len(runs) :] = 0
     columns, weight = runs.columns, runs.weight
-    share = weight / weight.max()  # weights may be of any size
     inputs = {name: np.log(values) for name, values in runs.input(model.law.inputs()).items()}
     loss = np.log(columns["L"]) if model.noise.on_log else columns["L"]
     data = Data(
@@ -103,10 +103,20 @@ def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:
         loss=loss[index],
         weight=np.where(np.arange(rows) < len(runs), weight[index], 0.0),
         loss_se=columns["loss_se"][index] if "loss_se" in columns else None,
-        centre={name: np.average(values, weights=share) for name, values in inputs.items()},
+        centre=centre(model, runs),
     )
     packed: Data = jax.tree.map(lambda leaf: np.asarray(leaf, precision), data)
     return packed
+
+
+def centre(model: Model, runs: Runs) -> dict[str, Leaf]:
+    """Means of the log inputs of the runs, by their weights, which may be of any size."""
+    share = runs.weight / runs.weight.max()
+    inputs = runs.input(model.law.inputs())
+    return {
+        name: np.asarray(np.average(np.log(values), weights=share))
+        for name, values in inputs.items()
+    }
 
 
 def pack_group(model: Model, tables: Sequence[Runs], rows: int, precision: str) -> Data:

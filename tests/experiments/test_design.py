@@ -140,7 +140,7 @@ def test_draws_reweighted_by_outcomes_agree_with_the_moments(posterior) -> None:
     pool = Pool({"N": np.array([1e8, 3e10]), "D": np.array([1e12, 1e10])}, np.ones(2), {})
     outlook = Outlook.over(law, noise, pool)
     values = outlook.scale[:, 0]
-    weights = outlook.weights([0, 1])
+    weights = outlook.weights()
     assert effective(weights) > 100
     mean = weights @ values
     reweighted = np.mean(weights @ values**2 - mean**2)

@@ -115,7 +115,7 @@ def reference(case: Case, folder: Path) -> tuple[dict[str, Any], str]:
 
 
 def _noise(law: Any) -> Any:
-    from scalingfit.noise import noise
+    from scalingfit.catalog import noise
 
     return noise(law.default_noise)
 

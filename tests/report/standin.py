@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 import scalingfit as sf
+from scalingfit.catalog import noise
 from scalingfit.inference import Draws, Posterior, Settings, build, posterior_of
 from scalingfit.inference.diagnostics import diagnose
-from scalingfit.noise import noise
 from scalingfit.runs import Runs, read
 
 CHAINS, LENGTH = 4, 250

@@ -24,8 +24,7 @@ from scalingfit.inference import (
     Settings,
     failures,
     log_likelihood,
-    means,
-    noises,
+    predicted,
     sample,
 )
 from scalingfit.runs import Runs, group_key, require_budgets
@@ -186,12 +185,12 @@ def held_out(
     failed : int
         How many fits did not converge.
     """
-    fits = sample(model, [runs.with_weight(np.where(out, 0.0, 1.0)) for out in left], settings)
+    tables = [runs.with_weight(np.where(out, 0.0, 1.0)) for out in left]
+    fits = sample(model, tables, settings)
     densities = []
-    for draws, out in zip(fits, left, strict=True):
+    for table, draws, out in zip(tables, fits, left, strict=True):
         rest = runs.take(out)
-        mean, noise = means(model, rest, draws), noises(model, draws)
-        densities.append(log_likelihood(noise, mean, rest["L"], rest.columns.get("loss_se")))
+        densities.append(log_likelihood(*predicted(model, table, draws, rest), rest["L"]))
     return densities, failures(fits, settings)
 
 

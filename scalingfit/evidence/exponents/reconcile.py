@@ -20,6 +20,7 @@ from scalingfit._messages import Argument, Message, OnlyIn
 from scalingfit._text import listed, quantity
 from scalingfit.allocation import CHINCHILLA_OMEGA, NonEmbedding, frontier
 from scalingfit.catalog import law as find_law
+from scalingfit.catalog import noise as find_noise
 from scalingfit.declare import Law
 from scalingfit.evidence.candidates import doubts, unweighted
 from scalingfit.evidence.exponents.isoflop import Exponent, envelope, isoflop
@@ -40,7 +41,6 @@ from scalingfit.inference import (
     settings_of,
 )
 from scalingfit.noise import Noise
-from scalingfit.noise import noise as find_noise
 from scalingfit.result import Column, Note
 from scalingfit.runs import Runs, clusters, require_budgets
 

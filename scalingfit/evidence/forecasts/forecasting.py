@@ -12,7 +12,8 @@ from scalingfit.evidence.forecasts.discrepancy import learn
 from scalingfit.evidence.forecasts.held_out import Forecasts, HeldOutRuns, LawForecasts
 from scalingfit.evidence.forecasts.horizons import Horizon, within
 from scalingfit.evidence.forecasts.scored import ScoredForecasts
-from scalingfit.inference import Model, Settings, check, failures, means, noises, sample
+from scalingfit.inference import Model, Settings, check, failures, predicted, sample
+from scalingfit.noise import At, Noise
 from scalingfit.runs import Runs
 
 __all__ = ["Task", "forecast_held_out", "score"]
@@ -109,19 +110,21 @@ def forecast_held_out(
         check(model, table)
     fits = sample(model, fitted, settings)
     beyond = [task.runs.take(task.horizon.test) for task in tasks]
-    mean = [means(model, rest, draws) for rest, draws in zip(beyond, fits, strict=True)]
-    spread = [
-        jax.tree.map(lambda leaf, like=like: np.broadcast_to(leaf, like.shape), noise)
-        for noise, like in zip([noises(model, draws) for draws in fits], mean, strict=True)
+    known = any("loss_se" in rest.columns for rest in beyond)
+    each = [
+        _every_run(*predicted(model, table, draws, rest), known)
+        for table, draws, rest in zip(fitted, fits, beyond, strict=True)
     ]
-    known = [rest.columns["loss_se"] for rest in beyond if "loss_se" in rest.columns]
-    forecasts = LawForecasts(
-        runs=HeldOutRuns.together([task.held_out for task in tasks]),
-        means=np.concatenate(mean, axis=1),
-        noise=jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *spread),
-        loss_se=np.concatenate(known) if known else None,
-    )
-    return forecasts, failures(fits, settings)
+    runs = HeldOutRuns.together([task.held_out for task in tasks])
+    joined = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=-1), *each)
+    return LawForecasts(runs, *joined), failures(fits, settings)
+
+
+def _every_run(noise: Noise, at: At, known: bool) -> tuple[Noise, At]:
+    """The same with the noise's leaves, and errors of losses where any are known, for every run."""
+    if known and at.loss_se is None:
+        at = dataclasses.replace(at, loss_se=np.zeros(at.mean.shape[-1]))
+    return jax.tree.map(lambda leaf: np.broadcast_to(leaf, at.mean.shape), noise), at
 
 
 def score(forecasts: Forecasts, seed: int) -> ScoredForecasts:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit.inference import log_predictive, new_runs
-from scalingfit.noise import Noise
+from scalingfit.noise import At, Noise
 
 __all__ = [
     "RATES",
@@ -109,39 +109,42 @@ class LawForecasts:
     Attributes
     ----------
     runs : HeldOutRuns
-    means : array, shape (draw, run)
-        The law's loss.
     noise : Noise
         Leaves of shape (draw, run).
-    loss_se : array, shape (run,), or None
-        Known standard errors of the observed losses.
+    at : At
+        The law's loss, (draw, run), and whatever else the noise looks at.
     """
 
     runs: HeldOutRuns
-    means: Floats
     noise: Noise
-    loss_se: Floats | None
+    at: At
+
+    @property
+    def means(self) -> Floats:
+        """The law's loss, (draw, run)."""
+        means: Floats = self.at.mean
+        return means
 
     @functools.cached_property
     def scores(self) -> Floats:
         """Log predictive density of each run with each of `RATES`, (rate, run)."""
         step = -(-len(self.means) // THINNED)
-        few = LawForecasts(
-            runs=self.runs,
-            means=self.means[::step],
-            noise=jax.tree.map(lambda leaf: leaf[::step], self.noise),
-            loss_se=self.loss_se,
-        )
+
+        def thinned[Tree](tree: Tree) -> Tree:
+            few: Tree = jax.tree.map(lambda leaf: leaf[::step] if leaf.ndim > 1 else leaf, tree)
+            return few
+
+        few = LawForecasts(self.runs, thinned(self.noise), thinned(self.at))
         return np.concatenate([self.log_scores(), few.log_scores(list(RATES[1:]))])
 
     def log_scores(self, rates: Rates = (0.0,)) -> Floats:
         """Log predictive density of each run with each of several discrepancies, (rate, run)."""
         observed, errors = self.runs.observed, self._errors(rates)
-        return log_predictive(self.noise, self.means, observed, self.loss_se, errors)
+        return log_predictive(self.noise, self.at, observed, errors)
 
     def new_runs(self, rates: Rates, seed: int = 0) -> Floats:
         """Draws of the runs' losses, (rate, draw, run), with each of several discrepancies."""
-        return new_runs(self.noise, self.means, self.loss_se, self._errors(rates), seed)
+        return new_runs(self.noise, self.at, self._errors(rates), seed)
 
     def _errors(self, rates: Rates) -> Floats:
         """Relative errors of the law at each run, (rate, run)."""

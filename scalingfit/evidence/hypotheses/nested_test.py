@@ -16,12 +16,12 @@ import numpy as np
 import numpyro.distributions as dist
 
 from scalingfit.catalog import law as find_law
+from scalingfit.catalog import noise as find_noise
 from scalingfit.evidence.candidates import doubts, fit_each, unweighted
 from scalingfit.evidence.hypotheses.bridge import Evidence, evidence
 from scalingfit.evidence.hypotheses.nested import NestedFamily
 from scalingfit.inference import Posterior, Prior, Sampling, build, settings_of
 from scalingfit.noise import Noise
-from scalingfit.noise import noise as find_noise
 from scalingfit.result import Axes, Column, Note, Result, Table
 from scalingfit.runs import Runs
 
