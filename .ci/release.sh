@@ -7,7 +7,7 @@ python=$PWD/.venv/bin/python
 constraints=$PWD/constraints.txt
 
 rm -rf dist build
-"$python" -m build --outdir dist .
+"$python" -m build --quiet --outdir dist .
 "$python" - <<'PYTHON'
 import re
 import tomllib

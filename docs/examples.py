@@ -101,7 +101,7 @@ def trimmed(output: str) -> str:
 
 def folded(line: str) -> list[str]:
     """A line in parts of at most WIDTH characters; one of a table stays whole."""
-    if len(line) <= WIDTH or "   " in line.strip():
+    if len(line) <= WIDTH or "  " in line.strip():
         return [line]
     indent = len(line) - len(line.lstrip()) + 2
     return textwrap.wrap(line, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)

@@ -6,7 +6,6 @@ from scalingfit.allocation.choose import Choice, choose
 from scalingfit.allocation.costs import ACCELERATORS, Accelerator, Costs, flop
 from scalingfit.allocation.decide import decide
 from scalingfit.allocation.decision import Decision, percent, spent
-from scalingfit.allocation.draws import in_one_axis, shape_of
 from scalingfit.allocation.embedding import (
     CHINCHILLA_OMEGA,
     NonEmbedding,
@@ -78,14 +77,12 @@ __all__ = [
     "flop",
     "forecast",
     "frontier",
-    "in_one_axis",
     "multiplier",
     "non_embedding",
     "percent",
     "quantiles_of",
     "require_finite",
     "returns",
-    "shape_of",
     "spent",
     "splits",
     "subject",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import ClassVar, final
+from typing import ClassVar, NamedTuple, final
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import require_room
 from scalingfit.allocation.question import Asked, subject
 from scalingfit.allocation.roots import crossing
-from scalingfit.allocation.solver import (
+from scalingfit.allocation.search import (
     EDGE,
     basin,
     budget_loss,
@@ -30,7 +30,10 @@ from scalingfit.allocation.solver import (
     lowest_point,
     smallest_log_n,
 )
+from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
+from scalingfit.allocation.window import ends_of_window
+from scalingfit.allocation.worth import Spending, equal_budget
 from scalingfit.declare import Law
 from scalingfit.result import Note
 
@@ -94,7 +97,8 @@ def cheapest(
     stated = terms(counting, max_params, inference_tokens)
     require_room(asked.law, others, "max_params", stated.max_params)
     rule = stated.life or stated.rule
-    C, N, D, binds = least_cost(asked.law, targets, rule, stated.max_params, others)
+    found = least_cost(asked.law, targets, rule, stated.max_params, others)
+    C, N, D = found.C, found.N, found.D
     N_middle, D_middle = (np.median(v.reshape(-1, v.shape[-1]), axis=0) for v in (N, D))
     middle = {"N": N_middle, "D": D_middle}
     return Cheapest(
@@ -103,11 +107,26 @@ def cheapest(
         notes=(
             *stated.caveats(asked, N_middle),
             *_unreached(targets, C, stated),
-            *in_draws("limit", "L", targets, binds, stated.binding),
+            *in_draws("limit", "L", targets, found.binds, stated.binding),
+            *ends_of_window("L", targets, found.beyond),
             *stated.reach("losses", middle, asked).notes,
         ),
         provenance=stated.record(asked, extras) | {"counting": rule.describe()},
     )
+
+
+class LeastCost(NamedTuple):
+    """What a loss costs at least; arrays of shape ``leaves.shape + (row,)``.
+
+    C, N and D are infinite where no budget reaches the loss; ``binds`` marks optima at the largest
+    model allowed, ``beyond`` those at an end of the window that is searched.
+    """
+
+    C: FloatArray
+    N: FloatArray
+    D: FloatArray
+    binds: NDArray[np.bool_]
+    beyond: NDArray[np.bool_]
 
 
 def least_cost(
@@ -116,8 +135,8 @@ def least_cost(
     rule: Counting,
     max_params: float,
     extras: Mapping[str, FloatArray],
-) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
-    """The least cost that reaches a loss, the N and D of the run, and where max_params binds.
+) -> LeastCost:
+    """The least cost that reaches a loss, and the run that does.
 
     Parameters
     ----------
@@ -126,16 +145,15 @@ def least_cost(
     rule : Counting
     max_params : float
     extras : mapping of str to array, shape (row,)
-
-    Returns
-    -------
-    tuple of array, shape ``leaves.shape + (row,)``
-        Infinite where no budget reaches the loss.
     """
     with jax.enable_x64(True):
-        found = _solve(law, L, rule, max_params, dict(extras))
+        found = _solve(law.exact, L, rule, max_params, dict(extras))
         C, N, D, binds = (np.asarray(values) for values in found)
-    return C, np.where(np.isinf(N), N, np.minimum(N, max_params)), D, binds  # rounding aside
+    beyond = np.zeros(C.shape, bool)
+    if law.exact is not law:
+        C, optimum = _with_error(law, L, C, Spending(C, rule, extras, max_params))
+        N, D, binds, beyond = optimum.N, optimum.D, optimum.highest, optimum.beyond
+    return LeastCost(C, np.where(np.isinf(N), N, np.minimum(N, max_params)), D, binds, beyond)
 
 
 @jax.jit
@@ -165,6 +183,29 @@ def _solve(
     reached = log_c < high
     C, N, D = (jnp.where(reached, v, jnp.inf) for v in (C, N, rule.tokens(N, C)))
     return C, N, D, reached & (x > log_max_n - EDGE)
+
+
+def _with_error(
+    law: Law, L: FloatArray, exact: FloatArray, budgets: Spending
+) -> tuple[FloatArray, Optimum]:
+    """The cost, and the optimum there, from what the losses cost by the law without its error.
+
+    Where the error makes the least loss rise with the budget, the cost is the nearest that has it.
+    """
+    finite = np.where(np.isfinite(exact), exact, np.nan)
+    usual = np.nanmedian(finite.reshape(-1, finite.shape[-1]), axis=0)
+    centre = np.where(np.isnan(usual), np.nanmax(usual), usual)
+    rows = np.arange(len(usual))
+    about = budgets._replace(C=centre)
+    least = about.solve(law).L
+    wanted = np.broadcast_to(L, least.shape)
+    less, more = (equal_budget(law, wanted, about, rows, more=more) for more in (False, True))
+    log_c = np.where(least > wanted, more, less)
+    reached = np.isfinite(log_c)
+    found = about.at(rows, np.exp(np.where(reached, log_c, np.log(centre)))).solve(law)
+    infinite = {name: np.where(reached, getattr(found, name), np.inf) for name in ("N", "D")}
+    flags = {name: reached & getattr(found, name) for name in ("highest", "beyond")}
+    return np.where(reached, np.exp(log_c), np.inf), found._replace(**infinite, **flags)
 
 
 def _ratio(D: FloatArray, N: FloatArray) -> FloatArray:

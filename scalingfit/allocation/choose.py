@@ -18,8 +18,9 @@ from scalingfit.allocation.costs import Costs, flop, priced
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.parts import require_room
 from scalingfit.allocation.question import Asked, cost, subject
+from scalingfit.allocation.search import budget_loss
 from scalingfit.allocation.shapes import ListedShapes, Shape
-from scalingfit.allocation.solver import budget_loss, solve
+from scalingfit.allocation.solver import solve
 from scalingfit.allocation.terms import Rule, terms
 from scalingfit.result import Column, Note
 

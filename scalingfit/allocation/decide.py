@@ -20,6 +20,7 @@ from scalingfit.allocation.plans import Plan, Plans, plans_of
 from scalingfit.allocation.question import Asked, Subject, cost, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
+from scalingfit.allocation.window import ends_of_window
 from scalingfit.allocation.worth import Risk, Spending, best_size, require_finite, worth
 from scalingfit.result import Note
 
@@ -111,6 +112,7 @@ def decide(
             *left_out,
             *stated.caveats(asked, N),
             *_edges(asked_C, wanted),
+            *ends_of_window("C", asked_C, wanted.beyond),
             *stated.reach("plans", {"N": N, "D": D}, asked).notes,
         ],
         provenance=stated.record(asked, extras),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Sequence
 from typing import Any, ClassVar, final, override
 
 import jax
@@ -19,9 +20,11 @@ from scalingfit.allocation.costs import Costs, flop, priced
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting, WithInference
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import Asked, Subject, answered, cost, subject
-from scalingfit.allocation.solver import Optimum, solve
+from scalingfit.allocation.question import Asked, Subject, answered, by_fit, cost, subject
+from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
+from scalingfit.allocation.window import ends_of_window
+from scalingfit.allocation.worth import Spending
 from scalingfit.declare import Law
 from scalingfit.result import Column, Note
 
@@ -172,7 +175,8 @@ def frontier(
     others = extras_of(asked.law, extras, len(budgets))
     stated = terms(counting, max_params, inference_tokens)
     require_room(asked.law, others, "max_params", stated.max_params)
-    found = solve(asked.law, budgets, stated.rule, extras=others, max_params=stated.max_params)
+    spent = Spending(budgets, stated.rule, others, stated.max_params)
+    found = by_fit(asked, spent.solve)
     _require_feasible(found, budgets, stated.rule)
     ratio = found.D / found.N
     draws = {**found.parts, "N": found.N, "D": found.D, "tokens_per_param": ratio}
@@ -182,7 +186,7 @@ def frontier(
     if "batch" in others:
         draws["S"] = found.D / others["batch"]
     if stated.life is not None:
-        draws |= _over_life(asked.law, found, stated, stated.life, others)
+        draws |= by_fit(asked, functools.partial(_over_life, spent, stated.training, stated.life))
     if extras.get("batch") is not None and "batch" not in others:
         draws |= _at_critical_batch(asked.law, found)
 
@@ -196,6 +200,7 @@ def frontier(
             notes=(
                 *stated.caveats(asked, middle["N"]),
                 *_edges(found, budgets, stated),
+                *ends_of_window("C", budgets, found.beyond),
                 *_saturated(found, budgets, "U" in others),
                 *far.notes,
             ),
@@ -207,21 +212,22 @@ def frontier(
 
 
 def _over_life(
-    law: Law,
-    found: Optimum,
-    stated: Terms,
-    life: WithInference,
-    others: Mapping[str, FloatArray],
+    spent: Spending, training: Counting, life: WithInference, law: Law
 ) -> dict[str, FloatArray]:
     """What training and serving cost, and the cheapest run that reaches the same loss."""
-    training = cost(stated.training, found.N, found.D)
-    total = cost(life, found.N, found.D)
-    costs = {"training": training, "serving": total - training, "total": total}
-    if stated.rule is life:  # which is the cheapest run already
-        return costs
-    C, N, D, _ = least_cost(law, found.L, life, stated.max_params, others)
-    lean = {"N_lean": N, "D_lean": D, "total_lean": C, "saved": 1.0 - C / total}
-    return {"serving": costs["serving"], "total": total, **lean}
+    found = spent.solve(law)
+    trained, total = cost(training, found.N, found.D), cost(life, found.N, found.D)
+    if spent.rule is life:  # whose optimum is the cheapest run already
+        return {"training": trained, "serving": total - trained, "total": total}
+    least = least_cost(law, found.L, life, spent.max_params, spent.extras)
+    return {
+        "serving": total - trained,
+        "total": total,
+        "N_lean": least.N,
+        "D_lean": least.D,
+        "total_lean": least.C,
+        "saved": 1.0 - least.C / total,
+    }
 
 
 def _at_critical_batch(law: Any, found: Optimum) -> dict[str, FloatArray]:

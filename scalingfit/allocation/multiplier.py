@@ -7,14 +7,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, final, override
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
 from scalingfit._text import quantity
 from scalingfit.allocation.answer import FloatArray, intervals, share
 from scalingfit.allocation.costs import Costs, flop
-from scalingfit.allocation.draws import in_one_axis, shape_of
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.question import Asked, Subject, subject
 from scalingfit.allocation.terms import Rule, terms
@@ -184,16 +182,12 @@ def multiplier(
 
 def _paired(*laws: Law) -> list[Law]:
     """The draws of each law in one axis, as many as the fewest; single points are repeated."""
-    shapes = [shape_of(law) for law in laws]
-    counts = [math.prod(shape) for shape in shapes if shape]
+    counts = [math.prod(law.shape) for law in laws if law.shape]
     if not counts:
         return list(laws)
-    return [
-        in_one_axis(law, shape, min(counts))
-        if shape
-        else jax.tree.map(lambda leaf: np.full(min(counts), leaf), law)
-        for law, shape in zip(laws, shapes, strict=True)
-    ]
+    fewest = min(counts)
+    places = (np.resize(np.arange(min(math.prod(law.shape), fewest)), fewest) for law in laws)
+    return [law.take(at) for law, at in zip(laws, places, strict=True)]
 
 
 def _floors(recipes: Mapping[str, Subject]) -> dict[str, tuple[bool, FloatArray]]:

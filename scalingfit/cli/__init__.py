@@ -36,7 +36,7 @@ from scalingfit.cli.reconcile import reconcile
 from scalingfit.cli.refits import refit
 from scalingfit.cli.runs import datasets, read
 
-__all__ = ["app", "main", "run"]
+__all__ = ["app", "main", "run", "use_cache"]
 
 COMMANDS: tuple[Callable[..., Reply], ...] = (
     read,

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -24,9 +25,7 @@ from scalingfit.allocation import (
     Terms,
     extras_of,
     flop,
-    in_one_axis,
     require_finite,
-    shape_of,
     splits,
     subject,
     terms,
@@ -37,6 +36,7 @@ from scalingfit.experiments.pool import Pool, ladder, realised
 from scalingfit.experiments.proposal import Design, Expected
 from scalingfit.experiments.rails import required
 from scalingfit.experiments.selection import Moments, Rules, select
+from scalingfit.noise import Noise
 from scalingfit.result import Interval, Note
 
 __all__ = ["Aim", "design"]
@@ -129,9 +129,9 @@ def design(
             remedy=Message("write ", Argument("aim", "size"), " or ", Argument("aim", "loss"), "."),
         )
     stated, count = terms(counting, max_params), whole("batch", batch, 1)
-    draws = shape_of(asked.law)
-    law = in_one_axis(asked.law, draws, DRAWS)
-    noise = in_one_axis(asked.noise, draws, DRAWS)
+    draws = math.prod(asked.law.shape)
+    kept = np.linspace(0, draws - 1, min(draws, DRAWS)).round().astype(int)
+    law, noise = asked.law.take(kept), _taken(asked.noise, draws, kept)
     allowed = float(flop("budget", budget, costs).item())
     candidates = _pool(law, pool, allowed, stated, shapes, batch_tokens, extras)
     if pool is None:
@@ -323,6 +323,14 @@ def _pool(
     others = extras_of(law, extras, 1)
     fixed = {name: np.full(len(made), values[0]) for name, values in others.items()}
     return dataclasses.replace(made, inputs={**made.inputs, **fixed})
+
+
+def _taken(noise: Noise, draws: int, kept: NDArray[np.int64]) -> Noise:
+    """Draws of the noise in one axis; what is the same in all of them stays."""
+    taken: Noise = jax.tree.map(
+        lambda leaf: np.ravel(leaf)[kept] if np.size(leaf) == draws else leaf, noise
+    )
+    return taken
 
 
 def _near(pool: Pool, runs: Mapping[str, FloatArray]) -> NDArray[np.bool_]:

@@ -1,5 +1,6 @@
 """Runs and a law in, a posterior with a verdict out."""
 
+from scalingfit.inference.bridge import Evidence, bridge
 from scalingfit.inference.build import build
 from scalingfit.inference.density import (
     coordinates,
@@ -37,6 +38,7 @@ __all__ = [
     "SAMPLING",
     "Diagnosis",
     "Draws",
+    "Evidence",
     "Hypothesis",
     "Limits",
     "Model",
@@ -47,6 +49,7 @@ __all__ = [
     "Settings",
     "Statement",
     "Verdict",
+    "bridge",
     "build",
     "centre",
     "check",

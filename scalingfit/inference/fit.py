@@ -29,6 +29,7 @@ from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.programs import centre, prior_values
 from scalingfit.inference.sampler import sample
 from scalingfit.inference.settings import Settings, checked, default_precision
+from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.noise import Noise
 from scalingfit.result import Note
 from scalingfit.runs import Runs
@@ -42,6 +43,7 @@ def fit(
     noise: str | type[Noise] | None = None,
     priors: Mapping[str, Prior] | None = None,
     *,
+    law_error: LawError | None = LAW_ERROR,
     draws: int = 1000,
     chains: int = 4,
     warmup: int = 50,
@@ -63,6 +65,9 @@ def fit(
     priors : mapping, optional
         By parameter: a NumPyro distribution replaces the prior, a number pins the parameter, the
         name of a parameter declared above it ties the two.
+    law_error : LawError, optional
+        What is believed of the law's own error beforehand; None holds the law to be exact, and its
+        intervals then leave out that it is not.
     draws, chains : int
         Kept draws of each chain, and chains.
     warmup : int
@@ -90,7 +95,7 @@ def fit(
             f"fit takes runs, not {type(runs).__name__}", remedy="read them first, with read."
         )
     chosen = find_law(law)
-    model = build(chosen, find_noise(noise or chosen.default_noise), priors)
+    model = build(chosen, find_noise(noise or chosen.default_noise), priors, law_error)
     settings = checked(
         Settings(
             chains=chains,
@@ -222,7 +227,7 @@ def _verdict(model: Model, runs: Runs, draws: Draws, limits: Limits) -> Verdict:
     splits = {"N", "D"} <= set(model.law.inputs())
     warnings = runs.design_warnings() if splits else []
     design = [*(Note("design", text) for text in warnings), *_misfit(model, runs, draws)]
-    return judge(draws.diagnosis, model.sites, limits, widths, design)
+    return judge(draws.diagnosis, model.judged, limits, widths, design)
 
 
 @functools.lru_cache(maxsize=256)
@@ -282,6 +287,7 @@ def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> d
         "limits": dataclasses.asdict(settings.limits),
         "sampler": {**draws.record, "leapfrogs_per_draw": float(draws.leapfrogs.mean())},
         "priors": model.describe_priors(),
+        "law_error": None if model.error is None else dataclasses.asdict(model.error),
         "data": {"digest": runs.digest, "rows": len(runs)},
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from numpy.typing import ArrayLike
 
-from scalingfit.allocation import Decision, decide, in_one_axis, percent, shape_of, subject
+from scalingfit.allocation import Decision, decide, percent, subject
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 
@@ -51,7 +52,8 @@ def valley(
     budgets = list(dict.fromkeys(found.C[row] for row in _of(found, found.best)))
     figure = style.blank(figure, 1.6 + 5.4 * len(budgets), 4.8, posterior.title)
     law = subject(posterior).law
-    law = in_one_axis(law, shape_of(law), DRAWS)
+    draws = math.prod(law.shape)
+    law = law.take(np.arange(0, draws, max(1, draws // DRAWS)))
     panels = figure.subplots(1, len(budgets), squeeze=False)[0]
     for axes, budget in zip(panels, budgets, strict=True):
         rows = np.flatnonzero(budget == found.C)
