@@ -17,8 +17,10 @@ from scipy.special import chdtri
 
 from scalingfit import __version__
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message
 from scalingfit.catalog import law as find_law
 from scalingfit.catalog import noise as find_noise
+from scalingfit.catalog import noises
 from scalingfit.declare import Law
 from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Limits, Verdict, judge
@@ -31,7 +33,7 @@ from scalingfit.inference.settings import Settings, checked, default_precision
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
-__all__ = ["check", "fit", "posterior_of", "prior_predictive", "require_rows"]
+__all__ = ["check", "fit", "posterior_of", "prior_predictive"]
 
 
 def fit(
@@ -157,31 +159,18 @@ def check(model: Model, runs: Runs) -> None:
     runs.input(model.law.inputs(), model.law.name)
     if not model.sites:
         raise InputError(f"every parameter of {model.law.name} and its noise is pinned: no fit")
-    require_rows(model, runs, spare=2)
+    if not np.any(runs.weight):
+        raise InputError(
+            f"none of the {len(runs)} runs has weight: there is nothing to fit",
+            remedy="give those that are to count a weight above zero.",
+        )
     if model.noise.on_log and not np.all(runs["L"] > 0):
+        twin = f"{model.noise.name}_level"
         raise InputError(
             f"{model.noise.name} noise acts on log loss, but some losses are not positive",
-            remedy=f"use noise='{model.noise.name}_level'.",
-        )
-
-
-def require_rows(model: Model, runs: Runs, spare: int = 0) -> None:
-    """Refuse fewer runs that count than the law has free parameters, and some to spare.
-
-    Raises
-    ------
-    InputError
-    """
-    free = model.free
-    rows = int(np.count_nonzero(runs.weight))
-    if rows < free + spare:
-        have = (
-            f"{rows} of {len(runs)} runs have weight, and" if rows < len(runs) else f"{rows} runs"
-        )
-        raise InputError(
-            f"{have} are too few for {model.law.name}, which has {free} free parameters",
-            remedy=f"add runs (at least {free + spare}), or pin parameters: "
-            "priors={'alpha': 0.34}.",
+            remedy=Message(
+                "use ", Argument("noise", twin if twin in noises() else "student_t_level"), "."
+            ),
         )
 
 
@@ -206,7 +195,11 @@ def _verdict(model: Model, runs: Runs, draws: Draws, limits: Limits) -> Verdict:
             for name, width in _prior_widths(model).items()
         }
     splits = {"N", "D"} <= set(model.law.inputs())
-    design = [*(runs.design_warnings() if splits else []), *_misfit(model, runs, draws)]
+    design = [
+        *(runs.design_warnings() if splits else []),
+        *_thin(model, runs),
+        *_misfit(model, runs, draws),
+    ]
     return judge(draws.diagnosis, model.sites, limits, widths, design)
 
 
@@ -220,6 +213,21 @@ def _prior_widths(model: Model) -> dict[str, np.float64]:
         for name, values in drawn.items()
         if np.all(values > 0)
     }
+
+
+def _thin(model: Model, runs: Runs) -> list[str]:
+    """Say where the runs are hardly more than the law's parameters, so that the priors speak too.
+
+    Two runs more tell something of the scatter.
+    """
+    rows, free = int(np.count_nonzero(runs.weight)), model.free
+    if rows >= free + 2:
+        return []
+    return [
+        f"{rows} run{'s' if rows > 1 else ''} for the {free} free parameters of {model.law.name}: "
+        "the intervals are as wide as the priors leave them, and depend on these; add runs (at "
+        f"least {free + 2}), or state as priors what is known"
+    ]
 
 
 def _misfit(model: Model, runs: Runs, draws: Draws) -> list[str]:
