@@ -64,7 +64,7 @@ def part(case: Case, found: Backtest) -> str:
 
 
 def near(found: Backtest) -> dict[str, Any]:
-    """By law: how many forecasts there are up to ten times the compute, and how many held."""
+    """By law: how many forecasts there are up to ten times the compute; how many are covered."""
     rows = {}
     for name, record in found.records.items():
         kept = record.distance <= REACH * (1 + SLACK)

@@ -18,9 +18,9 @@ from scipy.stats import beta
 import scalingfit as sf
 from benchmarks.comparison import write
 from benchmarks.speed.problem import environment
-from scalingfit.evidence.comparison.candidate import told_apart
+from scalingfit.evidence.comparison.candidate import is_better
 from scalingfit.evidence.comparison.compare import rank
-from scalingfit.evidence.comparison.leave_out import LeaveOut, leave_out
+from scalingfit.evidence.comparison.leave_out import LeaveOut, leave_each
 from scalingfit.inference import Limits, Settings
 from scalingfit.runs import Runs
 
@@ -38,7 +38,7 @@ CONTAINED = {
     "nested": ("chinchilla", "kaplan", "over_training"),
     "over_training": (),
 }
-"""A law that contains another foretells its runs nearly as well: it cannot be told from it."""
+"""A law that contains another predicts its runs nearly as well: the two cannot be distinguished."""
 LIMITS, DRAWS = Limits(ess=200), 250
 
 HEAD = """# Which law a comparison chooses
@@ -53,9 +53,9 @@ percent more, since so many runs tell the error only so well).
 the two apart, and must not. `nested` holds all the others; where it is true, it has Chinchilla's
 constants and q = 0.5, midway between the two corners.
 
-*highest*: its elpd is the highest. *told*: it is declared better than all laws that do not contain
-it. *undecided*: no other law is declared better than it, and it is not told. *wrong*: a law that
-does not contain it is declared better than it. Intervals are 95 % (Clopper-Pearson).
+*highest*: its elpd is the highest. *preferred*: it is declared better than all laws that do not
+contain it. *undecided*: no other law is declared better than it, and it is not preferred. *wrong*:
+a law that does not contain it is declared better than it. Intervals are 95 % (Clopper-Pearson).
 """
 
 
@@ -87,7 +87,7 @@ def part(rows: int, scatter: float, count: int) -> str:
     seconds = time.perf_counter() - start
     return (
         f"## {rows} rows, {scatter:.1%} scatter, {count} tables of each law\n\n"
-        "| truth | highest | told | undecided | wrong |\n| --- | --- | --- | --- | --- |\n"
+        "| truth | highest | preferred | undecided | wrong |\n| --- | --- | --- | --- | --- |\n"
         + "\n".join(lines)
         + f"\n\n{seconds:.0f} seconds for {len(TRUTHS) ** 2 * count} fits; {failed} of them "
         f"did not pass their diagnostics. {environment()}\n"
@@ -106,23 +106,23 @@ def simulated(law: str, rows: int, scatter: float, seed: int) -> Runs:
 
 
 def outcome(truth: str, left: dict[str, LeaveOut]) -> list[bool]:
-    """Highest, told, undecided, wrong."""
+    """Highest, preferred, undecided, wrong."""
     ranked = rank(left)
     best = next(iter(ranked))
     rivals = [law for law in left if law != truth and truth not in CONTAINED[law]]
-    told = all(_better(left, truth, law) for law in rivals)
+    preferred = all(_better(left, truth, law) for law in rivals)
     wrong = any(_better(left, law, truth) for law in rivals)
-    return [best == truth, told, not told and not wrong, wrong]
+    return [best == truth, preferred, not preferred and not wrong, wrong]
 
 
 def _better(left: dict[str, LeaveOut], one: str, other: str) -> bool:
     gap = left[one].elpd_i - left[other].elpd_i
     error = float(np.sqrt(len(gap) * np.var(gap)))
-    return told_apart(float(gap.sum()), error, len(gap))
+    return is_better(float(gap.sum()), error, len(gap))
 
 
 def _left(posterior: sf.Posterior, rows: int) -> LeaveOut:
-    return leave_out(posterior, np.arange(rows), Settings(), refit=False)
+    return leave_each(posterior, np.arange(rows), Settings(), refit=False)
 
 
 def interval(hits: int, count: int) -> str:

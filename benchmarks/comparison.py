@@ -40,8 +40,8 @@ nats; diff is to the best law, se the standard error; high k counts runs (or gro
 sampling cannot leave out, which are left out by fits of their own; future/run is the mean log
 density of larger runs given the smaller ones, over up to four cuts. Below each table is where the
 runs lie in the family that holds Kaplan's and Chinchilla's laws as corners. Evidence and elpd ask
-different questions: how well the law with its prior foretold all the runs from nothing, and how
-well it foretells one more; so a Bayes factor may be large where elpd cannot tell two laws apart.
+different questions: how well the law with its prior predicted all the runs from nothing, and how
+well it predicts one more; so a Bayes factor may be large where elpd cannot distinguish two laws.
 """
 
 
@@ -62,7 +62,7 @@ def main() -> None:
 
 def part(name: str, case: Case, pictures: Path | None) -> str:
     """The part of the report on one table."""
-    found = sf.compare(case.runs(), LAWS, by=case.by)
+    found = sf.compare(case.runs(), LAWS, leave_out=case.leave_out)
     corners = found.nested_test()
     if pictures is not None:
         from scalingfit.report import evidence_plots, plots

@@ -31,12 +31,13 @@ type Row = dict[str, Any]
 
 HEAD = """# Learning curves, extrapolated
 
-Made by `python -m benchmarks.curves`, which calls `scalingfit.backtest(runs, LAWS, split="split",
-by="curve_id", domain="domain", stack=True, draws=100, retries=0, limits=Limits(ess=100))`, every
-curve cut where its source cut it, with Student-t scatter on log loss. From a shell:
+Made by `python -m benchmarks.curves`, which calls `scalingfit.backtest(runs, LAWS,
+held_out="split", by="curve_id", domain="domain", stack=True, draws=100, retries=0,
+limits=Limits(ess=100))`, every curve cut where its source cut it, with Student-t scatter on log
+loss. From a shell:
 
 ```sh
-scalingfit backtest alabdulmohsin_curves --by curve_id --split split --domain domain --stack \\
+scalingfit backtest alabdulmohsin_curves --by curve_id --held-out split --domain domain --stack \\
   --laws power_m1,power,power_m3,power_m4,broken,broken_twice --draws 100 --retries 0
 ```
 
@@ -117,13 +118,14 @@ def main() -> None:
     for source in asked.sources:
         runs, by, domain = curves(source)
         ask = functools.partial(
-            sf.backtest, runs, LAWS, split="split", by=by, domain=domain, stack=True,
+            sf.backtest, runs, LAWS, held_out="split", by=by, domain=domain, stack=True,
             draws=DRAWS, retries=0, limits=LIMITS,
         )  # fmt: skip
         found, seconds = timed(ask)
         print(found, flush=True)
-        rows = [{**row, "domain": row["domain"] or SOURCES[source]} for row in found.by_domain()]
-        kept = {"rows": rows, "messages": found.messages, "seconds": seconds}
+        said: Any = found.as_json()
+        rows = [{**row, "domain": row["domain"] or SOURCES[source]} for row in said["by_domain"]]
+        kept = {"rows": rows, "notes": said["notes"], "seconds": seconds}
         (KEPT / f"{source}.json").write_text(json.dumps(kept), encoding="utf-8")
         REPORT.write_text(report(), encoding="utf-8")
 
@@ -145,7 +147,7 @@ def report() -> str:
 
 def _line(row: Row) -> str:
     weight = "" if row["weight"] is None else f"{row['weight']:.2f}"
-    shares = f"{row['coverage90']:.0%} | {row['wide_coverage90']:.0%}"
+    shares = f"{row['coverage_90']:.0%} | {row['wide_coverage_90']:.0%}"
     return (
         f"| {row['domain']} | {row['tables']} | {row['name']} | {row['rmsle']:.4f} | "
         f"{row['log_score']:.3f} | {shares} | {weight} |"
@@ -163,7 +165,7 @@ def _language(rows: list[Row]) -> list[Row]:
         for title, share in (("language, all curves", counts), ("language, four means", None)):
             means: Row = {
                 key: float(np.average([row[key] for row in parts], weights=share))
-                for key in ("rmsle", "log_score", "coverage90", "wide_coverage90")
+                for key in ("rmsle", "log_score", "coverage_90", "wide_coverage_90")
             }
             found.append(
                 {**means, "domain": title, "name": name, "tables": sum(counts), "weight": None}
@@ -173,11 +175,12 @@ def _language(rows: list[Row]) -> list[Row]:
 
 def trust(rows: list[Row]) -> str:
     """What the table means for whoever uses such a forecast."""
-    held = [row["coverage90"] for row in rows if row["domain"] == "IC"]
+    covered = [row["coverage_90"] for row in rows if row["domain"] == "IC"]
     said = "see the table"
-    if held:
+    if covered:
         said = (
-            f"on images, those of 90 % held {min(held):.0%} to {max(held):.0%} of the test points"
+            f"on images, those of 90 % covered {min(covered):.0%} to {max(covered):.0%} of the "
+            "test points"
         )
     return f"""## How far to trust it
 
@@ -198,7 +201,7 @@ def cost(found: dict[str, Any]) -> str:
             f"- {source}: {each['seconds']:.0f} seconds for up to {fits} fits, "
             f"{each['seconds'] / fits:.1f} each."
         )
-        lines += [f"  - {message}" for message in each["messages"]]
+        lines += [f"  - {note['of']}: {note['text']}" for note in each["notes"]]
     return "\n".join(lines)
 
 

@@ -90,7 +90,7 @@ def line(case: Case, posterior: Posterior) -> str:
     cells = [
         case.law,
         f"{case.data}: {len(posterior.runs)} rows",
-        "; ".join([posterior.verdict.status, *map(shortened, posterior.verdict.messages)]),
+        "; ".join([posterior.verdict.status, *map(shortened, map(str, posterior.verdict.notes))]),
         "; ".join(numbers),
         scatter,
         f"{sampled.leapfrogs.mean():.1f}",

@@ -96,9 +96,7 @@ def main() -> None:
 def recovered(name: str, tables: int) -> Calibration:
     """Fits of simulated tables; each counts, whether it converged or not."""
     given = SEEN.get(name, {})
-    return sf.calibrate(
-        name, design=design(name), priors=given, tables=tables, draws=300, retries=0
-    )
+    return sf.calibrate(design(name), name, priors=given, simulations=tables, draws=300, retries=0)
 
 
 def design(name: str) -> dict[str, np.ndarray]:
@@ -127,17 +125,17 @@ def around(name: str, given: str, factor: float) -> tuple[float, float]:
 
 def line(name: str, found: Calibration) -> str:
     """One line of the table."""
-    rows = found.summary()
-    low, high = band(int(LEVEL) / 100, found.tables)
-    shares = {row["parameter"]: row["coverage"][LEVEL]["share"] for row in rows}
-    outside = [parameter for parameter, share in shares.items() if not low <= share <= high]
-    least = min(rows, key=lambda row: float(row["p_value"]))
+    low, high = band(int(LEVEL) / 100, found.simulations)
+    table = found.to_pandas().set_index("parameter")
+    shares = table[f"coverage_{LEVEL}"].to_dict()
+    outside = [str(parameter) for parameter, share in shares.items() if not low <= share <= high]
+    least = table["p_value"].idxmin()
     cells = [
         f"{name} *" if name in SEEN else name,
         ", ".join(f"{parameter} {100 * share:.3g}" for parameter, share in shares.items()),
         ", ".join(outside) or "none",
-        f"{least['p_value']:.2g} ({least['parameter']})",
-        f"{found.failed} of {found.tables}",
+        f"{found.p_value(str(least)):.2g} ({least})",
+        f"{found.failed} of {found.simulations}",
         "calibrated" if found.ok else "not calibrated",
     ]
     return f"| {' | '.join(cells)} |\n"
@@ -173,7 +171,7 @@ or breaks where no run is.
 
 {environment()}
 
-| law | held by 90 % intervals, % | outside that | least p of uniform | not converged | verdict |
+| law | covered by 90 % intervals, % | outside that | least p of uniform | not converged | verdict |
 | --- | --- | --- | --- | --- | --- |
 """
 

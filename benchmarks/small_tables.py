@@ -41,8 +41,8 @@ def main() -> None:
     lines: list[list[object]] = []
     for rows in ROWS:
         start = time.monotonic()
-        found = sf.calibrate("chinchilla", design=design(rows), tables=tables)
-        shares = {row["parameter"]: row["coverage"]["90"]["share"] for row in found.summary()}
+        found = sf.calibrate(design(rows), "chinchilla", simulations=tables)
+        shares = found.to_pandas().set_index("parameter")["coverage_90"].to_dict()
         lines.append(
             [
                 rows,
@@ -55,8 +55,8 @@ def main() -> None:
         )
         print(lines[-1], flush=True)
     head = [
-        "rows", "diagnostics passed", "held by 90 % intervals, all parameters", "by parameter, %",
-        "ranks", "seconds a table",
+        "rows", "diagnostics passed", "covered by 90 % intervals, all parameters",
+        "by parameter, %", "ranks", "seconds a table",
     ]  # fmt: skip
     REPORT.write_text(
         "# Small tables\n\nMade by `python -m benchmarks.small_tables`: Chinchilla's law, "

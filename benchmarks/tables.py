@@ -23,7 +23,7 @@ class Case:
     ----------
     title : str
     runs : callable
-    by : str or None
+    leave_out : str or None
         What is left out together, where runs are not independent.
     about : str
         Which rows, and what to know of them.
@@ -31,7 +31,7 @@ class Case:
 
     title: str
     runs: Callable[[], Runs]
-    by: str | None
+    leave_out: str | None
     about: str
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import operator
 import re
 from collections.abc import Iterable
@@ -38,7 +39,7 @@ def numbers(name: str, given: Any, *, signed: bool = False) -> NDArray[np.float6
     if found.dtype.kind not in "iuf":
         raise InputError(
             f"{name} must be a number or a sequence of numbers, not {given!r}",
-            remedy=f"write {name}=1e21, or [1e21, 1e24]; text is not converted.",
+            remedy="write a number such as 1e21, or [1e21, 1e24]; text is not converted.",
         )
     found = np.atleast_1d(found).astype(np.float64)
     wrong = found[~(np.isfinite(found) & (signed | (found > 0)))]
@@ -87,6 +88,8 @@ def measured(name: str, text: str) -> tuple[float, str]:
             remedy="write a number such as 1e24 or 70B; compute may also be 5000h, $2M or 10PFd.",
         )
     amount = float(found[2]) * SUFFIXES.get(found[3].upper(), 1.0)
+    if not math.isfinite(amount):
+        raise InputError(f"{name}: {text!r} is too large for a number")
     return amount, "$" if found[1] else unit
 
 
@@ -103,18 +106,30 @@ def suffixed(name: str, text: str) -> float:
     return amount
 
 
-def whole(name: str, value: Any, least: int | None = None) -> int:
-    """An argument that is a whole number of any kind, and not below the least, as an int."""
+def whole(name: str, value: Any, least: int | None = None, most: int = 2**63 - 1) -> int:
+    """An argument that is a whole number of any kind within its bounds, as an int.
+
+    Raises
+    ------
+    InputError
+    """
     try:
         number = operator.index(value)
     except TypeError:
         raise InputError(
-            f"{name}={value!r} is no whole number",
+            f"{name} must be a whole number, and is {value!r}",
             remedy=Message("write one, such as ", Argument(name, least or 1), "."),
         ) from None
     if least is not None and number < least:
-        raise InputError(f"{name}={number} is too few; at least {least}")
+        raise InputError(f"{name} must be at least {least}, and is {_shown(number)}")
+    if not -most - 1 <= number <= most:
+        raise InputError(f"{name} must be at most {most}, and is {_shown(number)}")
     return number
+
+
+def _shown(number: int) -> str:
+    """A whole number of any length."""
+    return str(number) if abs(number) < 10**20 else f"{'-' if number < 0 else ''}10^20 and beyond"
 
 
 def unknown_inputs(given: Iterable[str], allowed: Iterable[str], takes: str) -> None:

@@ -11,10 +11,22 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import itertools
+from collections.abc import Iterable
 from types import EllipsisType
 from typing import Literal, override
 
-__all__ = ["PYTHON", "Argument", "Call", "Face", "Message", "OnlyIn", "Text", "spelled"]
+__all__ = [
+    "PYTHON",
+    "Argument",
+    "Call",
+    "Face",
+    "Message",
+    "OnlyIn",
+    "Text",
+    "joined",
+    "spelled",
+]
 
 type FaceName = Literal["python", "command line"]
 type Part = str | Argument | Call | OnlyIn
@@ -130,6 +142,12 @@ class Message:
 
     def __str__(self) -> str:
         return self.spelled(PYTHON)
+
+
+def joined(parts: Iterable[Text | Part], between: str = " and ") -> Message:
+    """Parts of a sentence with a word between them."""
+    first, *others = parts
+    return Message(first, *itertools.chain.from_iterable((between, part) for part in others))
 
 
 def spelled(text: Text, face: Face = PYTHON) -> str:

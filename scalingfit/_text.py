@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-__all__ = ["engineering", "flop", "interval", "laid_out", "listed", "quantity"]
+__all__ = ["engineering", "flop", "interval", "listed", "quantity"]
 
 IN_FULL = frozenset({"width", "depth"})
 """Symbols of small whole numbers, of which every digit counts."""
@@ -54,14 +54,6 @@ def listed(names: Iterable[str], limit: int = 12) -> str:
     every = list(names)
     rest = [f"and {len(every) - limit} more"] if len(every) > limit else []
     return ", ".join([*every[:limit], *rest]) or "none"
-
-
-def laid_out(rows: Sequence[list[str]]) -> list[str]:
-    """Cells as lines: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    ]
 
 
 def _three(value: float) -> str:

@@ -20,27 +20,46 @@ import html
 import io
 import itertools
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit._messages import PYTHON, Face, Text, spelled
+from scalingfit._messages import PYTHON, Face, Message, Text, spelled
+from scalingfit._text import listed
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from rich.console import RenderableType
 
-__all__ = ["Axes", "Column", "Interval", "Json", "Note", "Result", "Table", "jsonable"]
+__all__ = [
+    "SCHEMA",
+    "Axes",
+    "Column",
+    "Interval",
+    "Json",
+    "Labels",
+    "Note",
+    "Result",
+    "Table",
+    "jsonable",
+]
 
 type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
 type Value = object
 """Of a cell: a number, a text, an `Interval`, or None where there is none."""
 
+SCHEMA = 1
+"""Of the JSON that results become: a number that rises where a key changes its meaning."""
+WIDTH = 100
+"""Characters of a line of text."""
+
 NOTES = 5
 """Notes that are shown; `Result.text` shows all where it is asked to."""
+NAMED = 8
+"""Rows or parts that a note names; the others are counted."""
 
 
 class Interval(NamedTuple):
@@ -55,7 +74,14 @@ class Axes(NamedTuple):
     """An array and the names of its axes."""
 
     names: tuple[str, ...]
-    values: NDArray[np.float64]
+    values: NDArray[np.generic]
+
+
+class Labels(NamedTuple):
+    """Coordinates along an axis."""
+
+    along: str
+    values: Sequence[Hashable] | NDArray[np.generic]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +108,22 @@ class Column:
     doubtful: Sequence[bool] = ()
     hidden: bool = False
 
+    @classmethod
+    def of(
+        cls,
+        values: Iterable[float | Interval | None],
+        spec: str,
+        heading: str | None = None,
+        doubtful: Sequence[bool] = (),
+    ) -> Column:
+        """Numbers and intervals as a format specification writes them; a dash for None.
+
+        >>> Column.of([0.5, Interval(1.0, 2.0, 3.0), None], ".1f").texts()
+        ['0.5', '2.0 [1.0, 3.0]', '-']
+        """
+        every = [*values]
+        return cls(every, [_written(value, spec) for value in every], heading, doubtful)
+
     def texts(self) -> list[str]:
         """The cells as people get them."""
         return [_plain(value) for value in self.values] if self.shown is None else [*self.shown]
@@ -102,6 +144,9 @@ class Table:
         A line or two above it.
     labels : int
         How many columns, the first ones, are texts: aligned to the left.
+    limit : int, optional
+        How many rows people get, and how many more there are is said; machines get all. A table
+        of limit 0 is for machines alone.
     """
 
     name: str
@@ -109,9 +154,22 @@ class Table:
     columns: Mapping[str, Column]
     title: str = ""
     labels: int = 0
+    limit: int | None = None
+
+    @classmethod
+    def of_texts(cls, name: str, columns: Mapping[str, Sequence[str]]) -> Table:
+        """Columns of text alone, by their headings."""
+        made = {heading: Column(texts) for heading, texts in columns.items()}
+        return cls(name, name, made, labels=len(made))
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())).values)
+
+    @property
+    def more(self) -> str:
+        """How many rows people do not get, in words; nothing where they get all."""
+        rest = 0 if self.limit is None else len(self) - self.limit
+        return f"and {rest} more" if rest > 0 else ""
 
     def records(self) -> list[dict[str, Json]]:
         """One dictionary a row, ready for JSON: an interval is ``{"q5", "q50", "q95"}``."""
@@ -151,7 +209,7 @@ class Table:
         kept = {name: column for name, column in self.columns.items() if not column.hidden}
         head = [name if column.heading is None else column.heading for name, column in kept.items()]
         texts = [column.texts() for column in kept.values()]
-        return [head, *map(list, zip(*texts, strict=True))]
+        return [head, *map(list, itertools.islice(zip(*texts, strict=True), self.limit))]
 
     def __rich__(self) -> RenderableType:
         return self.rich()
@@ -180,18 +238,43 @@ class Table:
                 for cell, mark in zip(row, marks, strict=True)
             ]
             look.add_row(*cells)
+        if self.more:
+            look.add_row(RichText(self.more))
         return look
 
-    def text(self) -> str:
-        """The table as lines of text, as wide as it is."""
+    def text(self, width: int = WIDTH) -> str:
+        """The table as lines of text; columns that do not fit stand below, beside the keys."""
         lines = [self.title] if self.title else []
-        return "\n".join([*lines, *_lines(self.rich(plain=True))])
+        parts = ["\n".join(_lines(part.rich(plain=True))) for part in self._parts(width)]
+        return "\n".join([*lines, "\n\n".join(parts)])
+
+    def _parts(self, width: int) -> list[Table]:
+        """The table in parts that fit; each has the first columns, which tell rows apart."""
+        kept = [name for name, column in self.columns.items() if not column.hidden]
+        rows = self.shown()
+        sizes = {
+            name: max(map(len, cells)) + 2
+            for name, cells in zip(kept, zip(*rows, strict=True), strict=True)
+        }
+        apart = (n for n in range(1, len(kept)) if len({(*row[:n],) for row in rows}) == len(rows))
+        keys = kept[: max(self.labels, next(apart, len(kept)))]
+        parts = [keys]
+        for name in kept[len(keys) :]:
+            # The last column needs no space after it.
+            if sum(sizes[each] for each in (*parts[-1], name)) - 2 > width and parts[-1] != keys:
+                parts.append(keys)
+            parts[-1] = [*parts[-1], name]
+        return [
+            dataclasses.replace(self, columns={name: self.columns[name] for name in part})
+            for part in parts
+        ]
 
     def html(self) -> str:
         """The table for a notebook or a page; all text is escaped."""
         head, *rows = [[html.escape(cell) for cell in row] for row in self.shown()]
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
         above = f"<thead><tr>{_tagged('th', head)}</tr></thead>" if any(head) else ""
+        rows += [[self.more]] if self.more else []
         body = "".join(f"<tr>{_tagged('td', row)}</tr>" for row in rows)
         return f"<table>{caption}{above}<tbody>{body}</tbody></table>"
 
@@ -200,8 +283,7 @@ class Table:
 class Note:
     """Something to know before acting on a result.
 
-    Notes of one `code` say one thing of several places; where only the places differ, they are
-    told as one.
+    Notes that say the same of several places are shown as one.
 
     Attributes
     ----------
@@ -211,11 +293,26 @@ class Note:
         What it is, and what to do about it.
     of : str
         Which row or part of the result it is about; nothing where it is about all of it.
+    share : float, optional
+        Of the draws, where it holds in some of them.
     """
 
     code: str
     text: Text
     of: str = ""
+    share: float | None = None
+
+    def within(self, part: str) -> Note:
+        """The note as one of a larger result, of which this is a part."""
+        return dataclasses.replace(self, of=f"{part}, {self.of}" if self.of else part)
+
+    @property
+    def sentence(self) -> Message:
+        """All of it as one sentence."""
+        return Message(_places([self]), _shares([self]), self.text)
+
+    def __str__(self) -> str:
+        return str(self.sentence)
 
 
 class Result(abc.ABC):
@@ -224,7 +321,7 @@ class Result(abc.ABC):
     @property
     @abc.abstractmethod
     def tables(self) -> Sequence[Table]:
-        """What was found; the first table is the main one."""
+        """What was found; the first table is the main one. There may be none."""
 
     @property
     def notes(self) -> Sequence[Note]:
@@ -243,7 +340,7 @@ class Result(abc.ABC):
 
     def text(self, face: Face = PYTHON, *, verbose: bool = True) -> str:
         """Everything as text, with arguments as the face spells them."""
-        parts = ["\n\n".join(table.text() for table in self.tables), *self._said(face, verbose)]
+        parts = ["\n\n".join(table.text() for table in self._shown()), *self._said(face, verbose)]
         return "\n".join(part for part in parts if part)
 
     def rich(self, face: Face = PYTHON, *, verbose: bool = True) -> RenderableType:
@@ -255,42 +352,72 @@ class Result(abc.ABC):
         styled = [
             RichText(line, style="yellow" if line.startswith("!") else "") for line in said if line
         ]
-        return Group(*(table.rich() for table in self.tables), *styled)
+        return Group(*(table.rich() for table in self._shown()), *styled)
 
-    def as_json(self) -> dict[str, Json]:
+    def as_json(self, face: Face = PYTHON) -> dict[str, Json]:
         """Everything but draws, in JSON's own types; infinities and NaN become null."""
-        found: dict[str, Json] = {table.name: jsonable(table.records()) for table in self.tables}
-        found["notes"] = [
-            {"code": note.code, "of": note.of, "text": spelled(note.text)} for note in self.notes
-        ]
-        found["conclusion"] = spelled(self.conclusion)
-        return found | {name: jsonable(value) for name, value in self.details.items()}
+        tables = (*self.tables, self._noted(face))
+        return {
+            "schema": SCHEMA,
+            **{table.name: jsonable(table.records()) for table in tables},
+            "conclusion": spelled(self.conclusion, face),
+            **{name: jsonable(value) for name, value in self.details.items()},
+        }
 
     def to_pandas(self) -> pd.DataFrame:
-        """The main table as a frame."""
-        return self.tables[0].to_pandas()
+        """The main table as a frame; the notes, where there is none."""
+        return self._main().to_pandas()
 
     def to_xarray(self) -> xr.Dataset:
         """Arrays with named dimensions and coordinates: draws where there are any."""
         import xarray as xr
 
-        arrays = {name: (axes.names, axes.values) for name, axes in self.arrays.items()}
-        used = {name for names, _ in arrays.values() for name in names}
-        coords = {name: [*at] for name, at in self.coordinates.items() if name in used}
-        return xr.Dataset(arrays, coords)
+        found = xr.Dataset({name: (names, array) for name, (names, array) in self.arrays.items()})
+        counted = {name: range(size) for name, size in found.sizes.items()}
+        labels = {
+            name: (along, [*map(_label, values)])
+            for name, (along, values) in self.coordinates.items()
+            if along in counted
+        }
+        return found.assign_coords(counted | labels)
 
     @property
     def arrays(self) -> Mapping[str, Axes]:
         """What `to_xarray` holds; here the numbers of the main table."""
-        return self.tables[0].arrays()
+        return self._main().arrays()
 
     @property
-    def coordinates(self) -> Mapping[str, Sequence[Hashable]]:
-        """The labels along the dimensions of `arrays`; here the first column of the main table."""
-        main = self.tables[0]
+    def coordinates(self) -> Mapping[str, Labels]:
+        """The labels along the dimensions of `arrays`; here the first column of the main table.
+
+        A dimension without labels is counted from 0.
+        """
+        main = self._main()
         labels = next(iter(main.columns.values())).values
-        found = [label if isinstance(label, int | float | str) else str(label) for label in labels]
-        return {main.row: found, "quantile": QUANTILE_SHARES}
+        return {
+            main.row: Labels(main.row, [*map(_label, labels)]),
+            "quantile": Labels("quantile", QUANTILE_SHARES),
+        }
+
+    def _noted(self, face: Face = PYTHON) -> Table:
+        """The notes as a table, as machines get them."""
+        return Table(
+            "notes",
+            "note",
+            {
+                "code": Column([note.code for note in self.notes]),
+                "of": Column([note.of for note in self.notes]),
+                "share": Column([note.share for note in self.notes]),
+                "text": Column([spelled(note.text, face) for note in self.notes]),
+            },
+        )
+
+    def _main(self) -> Table:
+        return self.tables[0] if self.tables else self._noted()
+
+    def _shown(self) -> list[Table]:
+        """The tables that people get."""
+        return [table for table in self.tables if table.limit != 0 and len(table)]
 
     def _said(self, face: Face, verbose: bool) -> list[str]:
         """Notes and conclusion as lines."""
@@ -307,7 +434,7 @@ class Result(abc.ABC):
 
     def _repr_html_(self) -> str:
         said = "".join(f"<p>{html.escape(line)}</p>" for line in self._said(PYTHON, True) if line)
-        return "".join(table.html() for table in self.tables) + said
+        return "".join(table.html() for table in self._shown()) + said
 
 
 QUANTILES = ("q5", "q50", "q95")
@@ -335,13 +462,30 @@ def jsonable(value: object) -> Json:
 
 def _grouped(notes: Sequence[Note], face: Face) -> list[str]:
     """Each thing that is said, once, with all that it is said of."""
-    said: dict[str, list[str]] = {}
+    groups: dict[str, list[Note]] = {}
     for note in notes:
-        said.setdefault(spelled(note.text, face), []).append(note.of)
-    return [
-        f"{', '.join(of)}: {text}" if any(of) else text
-        for text, of in ((text, [one for one in of if one]) for text, of in said.items())
-    ]
+        groups.setdefault(spelled(note.text, face), []).append(note)
+    return [f"{_places(same)}{_shares(same)}{text}" for text, same in groups.items()]
+
+
+def _places(notes: Sequence[Note]) -> str:
+    """What notes are about; a word that all of them begin with is written once."""
+    of = [note.of for note in notes if note.of]
+    if not of:
+        return ""
+    heads, _, tails = zip(*(place.partition(" ") for place in of), strict=True)
+    if len(set(heads)) == 1 and all(tails):
+        return f"{heads[0]} {listed(tails, NAMED)}: "
+    return f"{listed(of, NAMED)}: "
+
+
+def _shares(notes: Sequence[Note]) -> str:
+    """In how many of the draws it holds."""
+    shares = [note.share for note in notes if note.share is not None]
+    if not shares:
+        return ""
+    ends = dict.fromkeys(f"{100 * end:.3g}" for end in (min(shares), max(shares)))
+    return f"in {' to '.join(ends)} % of the draws "
 
 
 def _lines(renderable: RenderableType) -> list[str]:
@@ -369,8 +513,23 @@ def _plain(value: Value) -> str:
     return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
 
 
+def _written(value: float | Interval | None, spec: str) -> str:
+    match value:
+        case None:
+            return "-"
+        case Interval(low, median, high):
+            return f"{median:{spec}} [{low:{spec}}, {high:{spec}}]"
+        case _:
+            return f"{value:{spec}}"
+
+
 def _is_number(value: Value) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def _label(value: object) -> str | int | float | np.generic:
+    """A label as indexes can hold it."""
+    return value if isinstance(value, str | int | float | np.generic) else str(value)
 
 
 def _wide(value: Value) -> Interval:

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -10,7 +11,16 @@ from rich.console import Console
 
 from scalingfit._messages import Argument, Message
 from scalingfit.cli._spelling import COMMAND_LINE
-from scalingfit.result import Column, Interval, Note, Result, Table, jsonable
+from scalingfit.result import (
+    Axes,
+    Column,
+    Interval,
+    Labels,
+    Note,
+    Result,
+    Table,
+    jsonable,
+)
 
 BUDGETS = Table(
     name="budgets",
@@ -44,7 +54,7 @@ def test_text_aligns_and_tells_equal_notes_once() -> None:
         "   C           N  <b>",
         "1e21    2 [1, 3]  one",
         "1e22  5 [4, inf]    -",
-        "! C 1e21, C 1e22: the limit binds; raise it: max_params=7e+09.",
+        "! C 1e21, 1e22: the limit binds; raise it: max_params=7e+09.",
         "! far",
         "Train.",
     ]
@@ -63,7 +73,15 @@ def test_json_is_strict_and_whole() -> None:
         "<b>": None,
         "secret": 2,
     }
+    assert found["schema"] == 1
     assert [note["code"] for note in found["notes"]] == ["binds", "binds", "far"]  # type: ignore[union-attr, index, call-overload]
+    (_, typed, _) = Answer().as_json(COMMAND_LINE)["notes"]  # type: ignore[misc]
+    assert typed == {
+        "code": "binds",
+        "of": "C 1e22",
+        "share": None,
+        "text": "the limit binds; raise it: --max-params 7e+09.",
+    }
 
 
 def test_frames_and_arrays_hold_the_same_numbers() -> None:
@@ -73,6 +91,46 @@ def test_frames_and_arrays_hold_the_same_numbers() -> None:
     np.testing.assert_array_equal(arrays["N"].sel(quantile=0.5), frame["N_q50"])
     np.testing.assert_array_equal(arrays.budget, [1e21, 1e22])
     assert "<b>" not in arrays
+
+
+def test_dimensions_without_labels_are_counted_and_others_may_have_several() -> None:
+    class Drawn(Answer):
+        arrays = MappingProxyType({"N": Axes(("chain", "draw", "budget"), np.ones((2, 3, 2)))})
+        coordinates = MappingProxyType(
+            {
+                "budget": Labels("budget", [1e21, 1e22]),
+                "U": Labels("budget", [1e9, 1e10]),
+                "point": Labels("point", ["not there"]),
+            }
+        )
+
+    found = Drawn().to_xarray()
+    assert found["N"].dims == ("chain", "draw", "budget")
+    assert [*found.draw.values] == [0, 1, 2]
+    assert found["N"].sel(budget=1e22)["U"] == 1e10
+    assert {*found.coords} == {"chain", "draw", "budget", "U"}
+
+
+def test_a_result_without_tables_has_its_notes() -> None:
+    class Said(Answer):
+        tables = ()
+
+    assert str(Said()).splitlines()[0] == "! C 1e21, 1e22: " + str(Answer().notes[0].text)
+    assert [*Said().to_pandas()["of"]] == ["C 1e21", "C 1e22", ""]
+
+
+def test_shares_of_the_draws_are_shown_as_a_range() -> None:
+    class Shared(Answer):
+        notes = tuple(
+            Note("edge", "the limit binds", f"C {C}", share)
+            for C, share in (("1e21", 0.125), ("1e22", 1.0), ("1e23", 0.5))
+        )
+
+    said = str(Shared()).splitlines()[4]
+    assert said == "! C 1e21, 1e22, 1e23: in 12.5 to 100 % of the draws the limit binds"
+    one = Note("edge", "the limit binds", "C 1e21", 0.125)
+    lines = str(type("One", (Shared,), {"notes": (one,)})()).splitlines()
+    assert lines[4] == "! C 1e21: in 12.5 % of the draws the limit binds"
 
 
 def test_html_escapes_names_and_texts() -> None:
@@ -100,6 +158,31 @@ def test_few_notes_are_shown_unless_all_are_asked_for() -> None:
     assert "3 more" in brief
 
 
+def test_people_get_as_many_rows_as_a_table_allows_and_machines_all() -> None:
+    class Long(Answer):
+        tables = (
+            Table("rows", "row", {"x": Column(["a", "b", "c"])}, "Three", limit=2),
+            Table("unseen", "row", {"y": Column([1])}, "Unseen", limit=0),
+            Table("none", "row", {"z": Column([])}, "Empty"),
+        )
+        notes = tuple(Note("n", "odd", str(row)) for row in range(10))
+
+    lines = str(Long()).splitlines()
+    assert [line.strip() for line in lines[:5]] == ["Three", "x", "a", "b", "and 1 more"]
+    assert lines[5] == "! 0, 1, 2, 3, 4, 5, 6, 7, and 2 more: odd"
+    assert "<td>c</td>" not in Long()._repr_html_()
+    found = Long().as_json()
+    assert found["rows"] == [{"x": "a"}, {"x": "b"}, {"x": "c"}]
+    assert (found["unseen"], found["none"]) == ([{"y": 1}], [])
+    assert len(found["notes"]) == 10  # type: ignore[arg-type]
+
+
+def test_numbers_are_written_as_specified() -> None:
+    column = Column.of([0.5, Interval(0.1, 0.25, 0.5), None], ".0%", "share")
+    assert column.texts() == ["50%", "25% [10%, 50%]", "-"]
+    assert (column.heading, column.values[0]) == ("share", 0.5)
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -112,3 +195,23 @@ def test_few_notes_are_shown_unless_all_are_asked_for() -> None:
 )
 def test_jsonable(value: object, expected: object) -> None:
     assert jsonable(value) == expected
+
+
+def test_columns_that_do_not_fit_stand_below_beside_what_tells_rows_apart() -> None:
+    columns = {"C": Column([1.0, 1.0]), "plan": Column(["a", "b"])} | {
+        name: Column([10 * name, 20 * name]) for name in ("x", "y", "z")
+    }
+    table = Table("plans", "plan", columns, title="Plans")
+    whole = table.text()
+    assert whole.count("\n") == 3
+    assert max(map(len, whole.splitlines())) == 73
+    assert table.text(73) == whole
+    first, second = table.text(72).split("\n\n")
+    assert first.splitlines()[1].split() == ["C", "plan", "x", "y"]
+    assert [line.split() for line in second.splitlines()] == [
+        ["C", "plan", "z"],
+        ["1", "a", "zzzzzzzzzz"],
+        ["1", "b", "z" * 20],
+    ]
+    narrow = table.text(1).split("\n\n")  # one column beside the keys, however wide
+    assert [part.splitlines()[-3].split()[-1] for part in narrow] == ["x", "y", "z"]

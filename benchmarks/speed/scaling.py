@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -90,6 +91,7 @@ def sampling_rate(post: Any) -> tuple[float, float]:
                 warmup=50,
                 acceptance=0.9,
                 precision="float64",
+                stopped=threading.Event(),
             )
 
         run()

@@ -1,28 +1,26 @@
-"""What an answer holds: the questions, draws of every number that was asked for, and caveats."""
+"""What an answer holds: the questions, draws of every number that was asked for, and notes."""
 
 from __future__ import annotations
 
-import abc
 import dataclasses
-import html
-import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import ClassVar, Literal, NamedTuple, Self, override
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from scalingfit._messages import Text
 from scalingfit._text import interval, quantity
 from scalingfit.allocation.flops import SixND
-
-if TYPE_CHECKING:
-    import pandas as pd
+from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 
 __all__ = [
+    "QUANTILES",
     "Answer",
     "FloatArray",
     "Reach",
     "in_draws",
+    "intervals",
     "quantiles_of",
     "share",
 ]
@@ -31,21 +29,26 @@ FloatArray = NDArray[np.float64]
 
 QUANTILES = (0.05, 0.5, 0.95)
 
+DRAWN = ("fit", "chain", "draw")
+"""The axes of draws, before that of the rows."""
+
 
 class Reach(NamedTuple):
     """How far questions lie beyond the runs of a fit.
 
-    ``times`` is the factor of the farthest, where it is an extrapolation, else 0; ``messages`` says
-    so.
+    ``times`` is the factor of the farthest, where it is an extrapolation, else 0; ``notes`` say so.
     """
 
     times: float = 0.0
-    messages: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Answer(abc.ABC):
-    """Base of what the solvers and forecasts return.
+NEAR = Reach()
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Answer(Result):
+    """Base of what the solvers and forecasts return: ``print`` it, or read its draws.
 
     Attributes
     ----------
@@ -54,26 +57,44 @@ class Answer(abc.ABC):
     draws : mapping of str to array, shape (chain, draw, row)
         The answers, one for every draw of the posterior. For a law that is a single point, such as
         a published one, the shape is ``(row,)``.
-    messages : tuple of str
+    notes : sequence of Note
         What to know before acting on the answer: extrapolations, optima at an edge, inputs that
         were derived. Empty where there is nothing to warn of.
     provenance : mapping
         JSON-able record: law, counting rule, other inputs, and the posterior's own record.
     reach : Reach
-        How far the questions lie beyond the runs, as `messages` say.
+        How far the questions lie beyond the runs, as `notes` say.
     fits : mapping of label to Answer
         Of many fits that were asked at once, the answer of each.
     """
 
     title: ClassVar[str]
+    name: ClassVar[str]
+    row: ClassVar[str]
+    label: ClassVar[str | None] = None
     hidden: ClassVar[frozenset[str]] = frozenset()
 
     asked: Mapping[str, FloatArray]
     draws: Mapping[str, FloatArray]
-    messages: tuple[str, ...]
-    provenance: Mapping[str, Any]
-    reach: Reach = dataclasses.field(default_factory=Reach)
-    fits: Mapping[Any, Any] = dataclasses.field(default_factory=dict)
+    notes: Sequence[Note] = ()
+    provenance: Mapping[str, object]
+    reach: Reach = NEAR
+    fits: Mapping[Hashable, Self] = dataclasses.field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.asked.values())))
+
+    def quantiles(self, name: str, shares: Sequence[float] = QUANTILES) -> FloatArray:
+        """Quantiles of one answer over the draws, shape ``(quantile, row)``.
+
+        Parameters
+        ----------
+        name : str
+            Of `draws`.
+        shares : sequence of float
+            Between 0 and 1.
+        """
+        return quantiles_of(_flat(self.draws[name]), shares, axis=0)
 
     @property
     def heading(self) -> str:
@@ -82,108 +103,73 @@ class Answer(abc.ABC):
         counted = self.provenance.get("counting", usual)
         return self.title if counted == usual else f"{self.title}\n{counted}"
 
-    def __len__(self) -> int:
-        return len(next(iter(self.asked.values())))
-
-    def summary(self, quantiles: Sequence[float] = QUANTILES) -> list[dict[str, Any]]:
-        """One dictionary per row, ready for JSON: what was asked, and quantiles over the draws.
-
-        Parameters
-        ----------
-        quantiles : sequence of float
-            Between 0 and 1; 0.05 gives the key ``q5``.
-
-        Returns
-        -------
-        list of dict
-            ``{"C": 1e21, "N": {"q5": ..., "q50": ..., "q95": ...}, ...}``; None for infinity.
-        """
-        names = [f"q{100 * q:g}" for q in quantiles]
-        table = {name: self.quantiles(name, quantiles) for name in self.draws}
-        return [
-            {name: float(values[row]) for name, values in self.asked.items()}
-            | {
-                name: dict(zip(names, map(_json_number, values[:, row]), strict=True))
-                for name, values in table.items()
-            }
-            for row in range(len(self))
-        ]
-
-    def quantiles(self, name: str, quantiles: Sequence[float] = QUANTILES) -> FloatArray:
-        """Quantiles of one answer over the draws, shape ``(quantile, row)``."""
-        draws = self.draws[name]
-        return quantiles_of(draws.reshape(-1, draws.shape[-1]), quantiles, axis=0)
-
-    def to_pandas(self, quantiles: Sequence[float] = QUANTILES) -> pd.DataFrame:
-        """The summary as a frame, one row per question; columns such as ``C, N_q5, N_q50``."""
-        import pandas as pd
-
-        return pd.DataFrame(
-            [
-                {
-                    f"{name}_{key}" if key else name: number
-                    for name, value in row.items()
-                    for key, number in (value if isinstance(value, dict) else {"": value}).items()
-                }
-                for row in self.summary(quantiles)
-            ]
-        )
-
-    def cells(self) -> list[list[str]]:
-        """The table as text, header first: median and 5 % to 95 % interval."""
-        shown = [name for name in self.draws if name not in self.hidden]
-        columns = [
-            [name, *(quantity(name, value) for value in values)]
+    @property
+    @override
+    def tables(self) -> Sequence[Table]:
+        columns = {
+            name: Column([*map(float, values)], [quantity(name, value) for value in values])
             for name, values in self.asked.items()
-        ]
-        for name in shown:
-            low, middle, high = self.quantiles(name)
-            ends = zip(low, middle, high, strict=True)
-            columns.append([name, *(interval(name, *values) for values in ends)])
-        return [list(row) for row in zip(*columns, strict=True)]
+        }
+        columns |= {name: self.column(name) for name in self.draws}
+        return (Table(self.name, self.row, columns, self.heading),)
 
-    def __str__(self) -> str:
-        rows = self.cells()
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-            for row in rows
-        ]
-        return "\n".join([self.heading, *lines, *(f"! {message}" for message in self.messages)])
+    def column(self, name: str) -> Column:
+        """One answer as the table shows it: median and 90 % interval, one a row."""
+        found = intervals(self.draws[name])
+        return Column(found, [interval(name, *ends) for ends in found], hidden=name in self.hidden)
 
-    __repr__ = __str__
+    @property
+    @override
+    def details(self) -> Mapping[str, object]:
+        return {"provenance": self.provenance}
 
-    def _repr_html_(self) -> str:
-        head, *body = [[html.escape(cell) for cell in row] for row in self.cells()]
-        rows = [f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body]
-        notes = "".join(f"<p>{html.escape(message)}</p>" for message in self.messages)
-        return (
-            f"<table><caption>{html.escape(self.heading)}</caption>"
-            f"<thead><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr></thead>"
-            f"<tbody>{''.join(rows)}</tbody></table>{notes}"
-        )
+    @property
+    @override
+    def arrays(self) -> Mapping[str, Axes]:
+        return {
+            name: Axes((*DRAWN[len(DRAWN) + 1 - values.ndim :], self.row), values)
+            for name, values in self.draws.items()
+        }
+
+    @property
+    @override
+    def coordinates(self) -> Mapping[str, Labels]:
+        named = {} if self.label is None else {self.row: Labels(self.row, self.asked[self.label])}
+        asked = {name: Labels(self.row, values) for name, values in self.asked.items()}
+        return {**named, **asked, "fit": Labels("fit", [*self.fits])}
 
 
-def quantiles_of(draws: FloatArray, shares: Sequence[Any], axis: int) -> FloatArray:
+def quantiles_of(draws: FloatArray, shares: ArrayLike, axis: int) -> FloatArray:
     """Quantiles along an axis; those of the shares come first.
 
     Draws may be infinite, as a loss that no budget reaches: between such there is nothing to
     interpolate.
     """
-    method: Any = "linear" if np.all(np.isfinite(draws)) else "inverted_cdf"
+    finite = bool(np.all(np.isfinite(draws)))
+    method: Literal["linear", "inverted_cdf"] = "linear" if finite else "inverted_cdf"
     return np.asarray(np.quantile(draws, np.asarray(shares), axis=axis, method=method), np.float64)
 
 
-def share(flags: Any) -> FloatArray:
+def intervals(draws: FloatArray) -> list[Interval]:
+    """Median and 90 % interval over the draws, one a row."""
+    low, middle, high = quantiles_of(_flat(draws), QUANTILES, axis=0)
+    return [Interval(*map(float, ends)) for ends in zip(low, middle, high, strict=True)]
+
+
+def share(flags: NDArray[np.bool_] | FloatArray) -> FloatArray:
     """The share of draws in which each row is flagged, shape ``(row,)``."""
     return np.asarray(np.mean(flags.reshape(-1, flags.shape[-1]), axis=0), np.float64)
 
 
-def in_draws(name: str, asked: FloatArray, flags: Any, what: str) -> list[str]:
+def in_draws(
+    code: str, name: str, asked: FloatArray, flags: NDArray[np.bool_], what: Text
+) -> list[Note]:
     """Say of each row in how many of the draws something holds, where it does in any.
 
     Parameters
     ----------
+    code : str
+        Of the notes.
     name : str
         What was asked for, such as C.
     asked : array, shape (row,)
@@ -192,12 +178,11 @@ def in_draws(name: str, asked: FloatArray, flags: Any, what: str) -> list[str]:
         What holds where a flag is set.
     """
     return [
-        f"{name} {quantity(name, row)}: in {100 * part:.3g} % of the draws {what}"
+        Note(code, what, f"{name} {quantity(name, row)}", float(part))
         for row, part in zip(asked, share(flags), strict=True)
         if part > 0
     ]
 
 
-def _json_number(value: float) -> float | None:
-    """JSON has no infinity."""
-    return float(value) if math.isfinite(value) else None
+def _flat(draws: FloatArray) -> FloatArray:
+    return draws.reshape(-1, draws.shape[-1])

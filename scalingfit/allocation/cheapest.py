@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, ClassVar, final
+from collections.abc import Mapping
+from typing import ClassVar, final
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +19,9 @@ from scalingfit.allocation.answer import Answer, FloatArray, in_draws, share
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import cost, reach, subject
+from scalingfit.allocation.question import Asked, cost, reach, subject
 from scalingfit.allocation.roots import crossing
-from scalingfit.allocation.solver import (
+from scalingfit.allocation.search import (
     EDGE,
     basin,
     budget_loss,
@@ -28,8 +29,12 @@ from scalingfit.allocation.solver import (
     lowest_point,
     smallest_log_n,
 )
+from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
+from scalingfit.allocation.window import ends_of_window
+from scalingfit.allocation.worth import Budgets, equal_budget
 from scalingfit.declare import Law
+from scalingfit.result import Note
 
 __all__ = ["Cheapest", "cheapest"]
 
@@ -46,10 +51,13 @@ class Cheapest(Answer):
     """
 
     title: ClassVar[str] = "Least cost of a loss: median [5 %, 95 %]"
+    name: ClassVar[str] = "losses"
+    row: ClassVar[str] = "loss"
+    label: ClassVar[str] = "L"
 
 
 def cheapest(
-    posterior: Any,
+    posterior: Asked,
     L: ArrayLike,
     *,
     counting: Rule = "6ND",
@@ -86,20 +94,29 @@ def cheapest(
     others = extras_of(asked.law, extras, len(targets))
     stated = terms(counting, max_params, inference_tokens)
     require_room(asked.law, others, "max_params", stated.max_params)
+    exact = asked.law.exact
     with jax.enable_x64(True):
-        found = _solve(asked.law, targets, stated.rule, stated.max_params, others)
+        found = _solve(exact, targets, stated.rule, stated.max_params, others)
         C, N, D, binds = (np.asarray(values) for values in found)
+    at_ends: list[Note] = []
+    if exact is not asked.law:
+        optimum, C = _with_error(
+            asked.law, targets, C, Budgets(C, stated.rule, others, stated.max_params)
+        )
+        N, D, binds = optimum.N, optimum.D, optimum.highest
+        at_ends = ends_of_window("L", targets, optimum.beyond)
     N = np.where(np.isinf(N), N, np.minimum(N, stated.max_params))  # rounding aside
     N_middle, D_middle = (np.median(v.reshape(-1, v.shape[-1]), axis=0) for v in (N, D))
     middle = {"C": cost(stated.training, N_middle, D_middle), "N": N_middle, "D": D_middle}
     return Cheapest(
         asked={"L": targets, **others},
         draws={"C": C, "N": N, "D": D, "tokens_per_param": _ratio(D, N)},
-        messages=(
+        notes=(
             *stated.caveats(asked, N_middle),
             *_unreached(targets, C, stated),
-            *in_draws("L", targets, binds, stated.binding),
-            *reach("losses", middle, asked.counted(stated.training)).messages,
+            *in_draws("limit", "L", targets, binds, stated.binding),
+            *at_ends,
+            *reach("losses", middle, asked.counted(stated.training)).notes,
         ),
         provenance=stated.record(asked, extras),
     )
@@ -107,7 +124,7 @@ def cheapest(
 
 @jax.jit
 def _solve(
-    law: Law, L: Array, rule: Counting, max_params: Array, extras: Any
+    law: Law, L: Array, rule: Counting, max_params: Array, extras: Mapping[str, Array]
 ) -> tuple[Array, Array, Array, Array]:
     loss = functools.partial(budget_loss, law.expand(1), rule, extras)
 
@@ -133,11 +150,34 @@ def _solve(
     return C, N, D, reached & (x > log_max_n - EDGE)
 
 
+def _with_error(
+    law: Law, L: FloatArray, exact: FloatArray, budgets: Budgets
+) -> tuple[Optimum, FloatArray]:
+    """The cost, and the optimum there, from what the losses cost by the law without its error.
+
+    Where the error makes the least loss rise with the budget, the cost is the nearest that has it.
+    """
+    finite = np.where(np.isfinite(exact), exact, np.nan)
+    usual = np.nanmedian(finite.reshape(-1, len(L)), axis=0)
+    centre = np.where(np.isnan(usual), np.nanmax(usual), usual)
+    rows = np.arange(len(L))
+    about = budgets._replace(C=centre)
+    least = about.solve(law).L
+    wanted = np.broadcast_to(L, least.shape)
+    less, more = (equal_budget(law, wanted, about, rows, more=more) for more in (False, True))
+    log_c = np.where(least > wanted, more, less)
+    reached = np.isfinite(log_c)
+    found = about.at(rows, np.exp(np.where(reached, log_c, np.log(centre)))).solve(law)
+    infinite = {name: np.where(reached, getattr(found, name), np.inf) for name in ("N", "D")}
+    flags = {name: reached & getattr(found, name) for name in ("highest", "beyond")}
+    return found._replace(**infinite, **flags), np.where(reached, np.exp(log_c), np.inf)
+
+
 def _ratio(D: FloatArray, N: FloatArray) -> FloatArray:
     return np.divide(D, N, out=np.full_like(D, np.inf), where=np.isfinite(N))
 
 
-def _unreached(targets: FloatArray, C: FloatArray, stated: Terms) -> list[str]:
+def _unreached(targets: FloatArray, C: FloatArray, stated: Terms) -> list[Note]:
     never = share(np.isinf(C)) == 1.0
     limited = np.isfinite(stated.max_params)
     limit = f" with at most {engineering(stated.max_params)} parameters" if limited else ""
@@ -148,4 +188,4 @@ def _unreached(targets: FloatArray, C: FloatArray, stated: Terms) -> list[str]:
             remedy="ask for a loss above the law's irreducible one"
             + (", or raise max_params." if limited else "."),
         )
-    return in_draws("L", targets, np.isinf(C), f"no budget reaches it{limit}")
+    return in_draws("unreached", "L", targets, np.isinf(C), f"no budget reaches it{limit}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, final
+from typing import ClassVar, cast, final, override
 
 import jax
 import jax.numpy as jnp
@@ -16,10 +16,12 @@ from scalingfit._text import engineering, quantity
 from scalingfit.allocation.answer import Answer, FloatArray, share
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import cost, reach, subject
+from scalingfit.allocation.question import Asked, cost, reach, subject
+from scalingfit.allocation.search import budget_loss
 from scalingfit.allocation.shapes import ListedShapes, Shape
-from scalingfit.allocation.solver import budget_loss, solve
+from scalingfit.allocation.solver import solve
 from scalingfit.allocation.terms import Rule, terms
+from scalingfit.result import Column, Note
 
 __all__ = ["Choice", "choose"]
 
@@ -36,44 +38,24 @@ class Choice(Answer):
     """
 
     title: ClassVar[str] = "Models at a budget: median [5 %, 95 %]"
-    hidden: ClassVar[frozenset[str]] = frozenset({"best", "nearest"})
+    name: ClassVar[str] = "models"
+    row: ClassVar[str] = "model"
 
     @property
     def probability(self) -> FloatArray:
         """The share of draws in which each model is the best, shape ``(row,)``."""
         return share(self.draws["best"])
 
-    def summary(self, quantiles: Any = (0.05, 0.5, 0.95)) -> list[dict[str, Any]]:
-        """Like the summary of any answer; ``best`` and ``nearest`` are shares of the draws.
-
-        Parameters
-        ----------
-        quantiles : sequence of float
-            Between 0 and 1; 0.05 gives the key ``q5``.
-
-        Returns
-        -------
-        list of dict
-            One for each pair of budget and model: ``{"C": 1e21, "N": 1e9, "D": ..., "L": {"q5":
-            ...}, ..., "best": 0.8, "nearest": 1.0}``.
-        """
-        rows = super().summary(quantiles)
-        for name in ("best", "nearest"):
-            for row, part in zip(rows, share(self.draws[name]), strict=True):
-                row[name] = float(part)
-        return rows
-
-    def cells(self) -> list[list[str]]:
-        """The table as text, with the shares of draws in which each is best and nearest."""
-        columns = [
-            [name, *(f"{100 * part:.3g} %" for part in share(self.draws[name]))]
-            for name in ("best", "nearest")
-        ]
-        return [[*row, *more] for row, *more in zip(super().cells(), *columns, strict=True)]
+    @override
+    def column(self, name: str) -> Column:
+        if name not in ("best", "nearest"):
+            return super().column(name)
+        shares = share(self.draws[name])
+        return Column([*map(float, shares)], [f"{100 * part:.3g} %" for part in shares])
 
 
 def choose(
-    posterior: Any,
+    posterior: Asked,
     C: ArrayLike,
     models: ArrayLike | Shape | Iterable[float | Shape],
     *,
@@ -149,28 +131,30 @@ def choose(
     return Choice(
         asked={"C": spent, "N": N, **about, "D": D, **repeated},
         draws={name: values.reshape(loss.shape) for name, values in draws.items()},
-        messages=(
+        notes=(
             *left_out,
             *stated.caveats(asked, N),
             *_disagreements(budgets, sizes, draws["best"], draws["nearest"]),
-            *reach("models", trained, asked.counted(stated.training)).messages,
+            *reach("models", trained, asked.counted(stated.training)).notes,
         ),
         provenance=stated.record(asked, extras),
     )
 
 
-def _buildable(models: Any) -> tuple[FloatArray, list[Shape]]:
+def _buildable(
+    models: ArrayLike | Shape | Iterable[float | Shape],
+) -> tuple[FloatArray, list[Shape]]:
     """The sizes, and the shapes where these were given."""
     several = np.iterable(models) and not isinstance(models, str)
-    listed = list(models) if several else [models]
-    kinds = {isinstance(model, Shape) for model in listed}
-    if True not in kinds:
+    listed: list[object] = [*cast(Iterable[object], models)] if several else [models]
+    shapes = [model for model in listed if isinstance(model, Shape)]
+    if not shapes:
         return numbers("models", listed), []
-    if False in kinds:
+    if len(shapes) < len(listed):
         raise InputError(
             "models has shapes and sizes side by side", remedy="give all as Shape, or all as N."
         )
-    return numbers("models", [float(shape.parameters) for shape in listed]), listed
+    return numbers("models", [float(shape.parameters) for shape in shapes]), shapes
 
 
 def _about(shapes: list[Shape]) -> dict[str, FloatArray]:
@@ -182,7 +166,7 @@ def _about(shapes: list[Shape]) -> dict[str, FloatArray]:
     }
 
 
-def _left_out(N: FloatArray, max_params: float, *, all_of_them: bool) -> list[str]:
+def _left_out(N: FloatArray, max_params: float, *, all_of_them: bool) -> list[Note]:
     """Say which models are larger than allowed."""
     if len(N) == 0:
         return []
@@ -193,7 +177,7 @@ def _left_out(N: FloatArray, max_params: float, *, all_of_them: bool) -> list[st
             [f"{which} ({engineering(max_params)})"],
             remedy="raise it, or list a smaller model.",
         )
-    return [f"{which} ({engineering(max_params)}), left out"]
+    return [Note("left_out", f"{which} ({engineering(max_params)}), left out")]
 
 
 def _least(values: FloatArray) -> FloatArray:
@@ -204,13 +188,17 @@ def _least(values: FloatArray) -> FloatArray:
 
 def _disagreements(
     C: FloatArray, N: FloatArray, best: FloatArray, nearest: FloatArray
-) -> list[str]:
+) -> list[Note]:
     """Say where the model that is mostly the best is not the one that is mostly the nearest."""
     shape = (-1, len(C), len(N))
     most = [flags.reshape(shape).mean(axis=0).argmax(axis=-1) for flags in (best, nearest)]
     return [
-        f"C {quantity('C', budget)}: nearest to the optimum is N = {engineering(N[near])}, but "
-        f"{engineering(N[first])} has the lower loss"
+        Note(
+            "nearest_not_best",
+            f"N = {engineering(N[near])} is nearest to the optimum, but {engineering(N[first])} "
+            "has the lower loss",
+            f"C {quantity('C', budget)}",
+        )
         for budget, first, near in zip(C, *most, strict=True)
         if first != near
     ]

@@ -20,6 +20,7 @@ from scalingfit.allocation.plans import Plan, plans_of
 from scalingfit.allocation.question import Subject, cost, reach, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
+from scalingfit.allocation.window import ends_of_window
 from scalingfit.allocation.worth import Budgets, Risk, best_size, require_finite, worth
 from scalingfit.result import Note
 
@@ -110,8 +111,9 @@ def decide(
         costs=costs,
         remarks=[
             *left_out,
-            *(Note("counting", text) for text in stated.caveats(asked, N)),
+            *stated.caveats(asked, N),
             *_edges(asked_C, wanted),
+            *ends_of_window("C", asked_C, wanted.beyond),
             *_beyond(asked, stated, N, D),
         ],
         provenance=stated.record(asked, extras),
@@ -225,4 +227,4 @@ def _beyond(asked: Subject, stated: Terms, N: FloatArray, D: FloatArray) -> list
     places = {"C": cost(stated.training, N, D), "N": N, "D": D}
     if {"N", "D"} <= set(runs):
         places["D/N"], runs = D / N, {**runs, "D/N": runs["D"] / runs["N"]}
-    return [Note("beyond_runs", text) for text in reach("plans", places, runs).messages]
+    return [*reach("plans", places, runs).notes]

@@ -9,9 +9,9 @@ from typing import Any, final, override
 import numpy as np
 
 from scalingfit._text import engineering, quantity
-from scalingfit.allocation.answer import FloatArray, quantiles_of
+from scalingfit.allocation.answer import FloatArray, intervals, quantiles_of
 from scalingfit.allocation.costs import Costs
-from scalingfit.result import Axes, Column, Interval, Note, Result, Table
+from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 
 __all__ = ["Decision", "intervals", "percent"]
 
@@ -135,8 +135,8 @@ class Decision(Result):
 
     @property
     @override
-    def coordinates(self) -> Mapping[str, Sequence[Any]]:
-        return {"plan": [*self.plans]}
+    def coordinates(self) -> Mapping[str, Labels]:
+        return {"plan": Labels("plan", self.plans)}
 
     def _waste(self, row: int) -> str:
         """FLOP wasted, and the same in money."""
@@ -184,12 +184,6 @@ def spent(C: FloatArray, costs: Costs | None, name: str) -> dict[str, Column]:
                 [*map(float, money)], [f"${engineering(one)}" for one in money], f"{name} [$]"
             )
     return columns
-
-
-def intervals(draws: FloatArray) -> list[Interval]:
-    """Median and 90 % interval over the draws, one a row."""
-    low, middle, high = quantiles_of(_flat(draws), (0.05, 0.5, 0.95), axis=0)
-    return [Interval(*map(float, ends)) for ends in zip(low, middle, high, strict=True)]
 
 
 def percent(share: float) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from scalingfit._arguments import numbers, unknown_inputs
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message, joined
 from scalingfit.allocation.answer import FloatArray
 from scalingfit.declare import Law
 
@@ -24,7 +25,7 @@ def splits(law: type[Law]) -> bool:
     return set(law.size) <= inputs and not inputs.isdisjoint({"D", "S"})
 
 
-def extras_of(law: Law, given: Mapping[str, Any], count: int) -> dict[str, FloatArray]:
+def extras_of(law: Law, given: Mapping[str, ArrayLike], count: int) -> dict[str, FloatArray]:
     """The law's inputs besides the split, each of shape ``(budget,)``.
 
     Raises
@@ -39,8 +40,8 @@ def extras_of(law: Law, given: Mapping[str, Any], count: int) -> dict[str, Float
     if not splits(type(law)):
         raise InputError(
             f"the law {name} cannot split a budget: its loss depends on {', '.join(inputs)} alone",
-            remedy="forecast() says what it expects of them; for a frontier fit a law of both N "
-            'and D, such as "chinchilla".',
+            remedy="forecast the loss at these instead; for a frontier fit a law of both N and D, "
+            "such as chinchilla.",
         )
     needed = [symbol for symbol in inputs if symbol not in (*size, "D", "S")]
     if "S" in inputs and "batch" not in needed:
@@ -50,7 +51,7 @@ def extras_of(law: Law, given: Mapping[str, Any], count: int) -> dict[str, Float
     if set(parts) == set(size):
         raise InputError(
             f"{' and '.join(parts)} are given: there is nothing to split",
-            remedy="leave one of them out, or ask forecast() for the loss.",
+            remedy="leave one of them out, or forecast the loss.",
         )
     options = ["counting", "max_params", "inference_tokens"]
     unknown_inputs(given, [*needed, *parts, *options], takes)
@@ -59,12 +60,18 @@ def extras_of(law: Law, given: Mapping[str, Any], count: int) -> dict[str, Float
         needed.remove("batch")
     missing = [symbol for symbol in needed if symbol not in given]
     if missing:
-        word = f', or batch="{CRITICAL}"' if critical and "batch" in missing else ""
+        critical &= "batch" in missing
+        word = Message(", or ", Argument("batch", CRITICAL, "input")) if critical else ""
         raise InputError(
             f"the law {name} also needs {', '.join(missing)}",
             [takes],
-            remedy=f"add {', '.join(f'{symbol}=...' for symbol in missing)}, one number or one per "
-            f"budget{word}.",
+            remedy=Message(
+                "add ",
+                joined(Argument(symbol, kind="input") for symbol in missing),
+                ", one number or one for each budget",
+                word,
+                ".",
+            ),
         )
     found = {symbol: numbers(symbol, given[symbol]) for symbol in (*needed, *parts)}
     for symbol, values in found.items():

@@ -14,25 +14,29 @@ from numpy.typing import ArrayLike
 
 from scalingfit._arguments import numbers, unknown_inputs
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message, joined
 from scalingfit.allocation.answer import Answer, FloatArray
 from scalingfit.allocation.flops import Counting, SixND
-from scalingfit.allocation.question import Subject, answered, cost, reach, subject
+from scalingfit.allocation.question import Asked, Subject, answered, by_fit, cost, reach, subject
 from scalingfit.allocation.terms import Rule, terms
 from scalingfit.declare import Law, loss_of_logs
 from scalingfit.noise import Noise
+from scalingfit.result import Note
 
 __all__ = ["Forecast", "forecast"]
 
 
 @final
 class Forecast(Answer):
-    """The loss at each point: ``print`` it, or read `summary`, `to_pandas` or the draws.
+    """The loss at each point: ``print`` it, or read the draws.
 
     ``asked`` has the inputs; ``draws`` has ``mean``, the law's loss, and ``new_run``, the loss of
     one further run with its noise (absent for a law by itself, which has none).
     """
 
     title: ClassVar[str] = "Forecast of the loss: median [5 %, 95 %]"
+    name: ClassVar[str] = "points"
+    row: ClassVar[str] = "point"
 
     @property
     def mean(self) -> FloatArray:
@@ -51,13 +55,13 @@ class Forecast(Answer):
         if "new_run" not in self.draws:
             raise InputError(
                 "a law by itself has no noise, so the scatter of a new run is unknown",
-                remedy="read .mean, or forecast from a posterior.",
+                remedy="read mean, or forecast from a posterior.",
             )
         return self.draws["new_run"]
 
 
 def forecast(
-    posterior: Any,
+    posterior: Asked,
     *,
     counting: Rule = "6ND",
     seed: int = 0,
@@ -90,22 +94,23 @@ def forecast(
     stated = terms(counting)
     points, derived = _complete(type(asked.law), _broadcast(inputs), stated.rule)
     with jax.enable_x64(True):
-        mean = _mean(asked.law, {name: points[name] for name in asked.law.inputs()})
-        draws = {"mean": np.asarray(mean)}
+        inputs_of = {name: points[name] for name in asked.law.inputs()}
+        mean = by_fit(asked, lambda law: np.asarray(_mean(law, inputs_of)))
+        draws = {"mean": mean}
         if asked.noise is not None:
             logs = {name: np.log(points[name]) for name in asked.law.inputs()}
             key = jax.random.key(seed)
-            draws["new_run"] = np.asarray(_new_run(asked.law, asked.noise, logs, mean, key))
+            draws["new_run"] = np.asarray(_new_run(asked.law.exact, asked.noise, logs, mean, key))
 
     def answer(asked: Subject, draws: dict[str, FloatArray]) -> Forecast:
         far = reach("points", _places(points, stated.training), asked.counted(stated.training))
         return Forecast(
             asked=points,
             draws=draws,
-            messages=(
+            notes=(
                 *derived,
                 *(stated.caveats(asked, points["N"]) if "N" in points else ()),
-                *far.messages,
+                *far.notes,
             ),
             provenance=stated.record(asked, {}) | {"seed": seed},
             reach=far,
@@ -144,7 +149,7 @@ def _broadcast(inputs: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:
 
 def _complete(
     law: type[Law], given: dict[str, FloatArray], rule: Counting
-) -> tuple[dict[str, FloatArray], list[str]]:
+) -> tuple[dict[str, FloatArray], list[Note]]:
     """Derive the inputs that follow from those given, and say so."""
     # (input, what it follows from, how): the first that applies is used, and D comes first
     # because the others follow from it.
@@ -161,21 +166,27 @@ def _complete(
         recipes.insert(0, ("N", {"C", "M"}, by_both, lambda p: np.sqrt(p["C"] / (6 * p["M"]))))
     needed = law.inputs()
     takes = f"{law.name} takes {', '.join(needed)}"
-    points, derived = dict(given), []
+    points, derived = dict(given), list[Note]()
     for name, sources, said, value in recipes:
         wanted = name in needed or (name == "D" and "S" in needed)
         if wanted and name not in points and sources <= set(points):
             with jax.enable_x64(True):
                 points[name] = np.asarray(value(points), np.float64)
-            derived.append(f"{name} was derived: {said}")
+            derived.append(Note("derived", f"{name} was derived: {said}"))
     missing = [name for name in needed if name not in points]
+    C = Argument("C", kind="input")
     if missing:
         raise InputError(
             f"the law {law.name} also needs {', '.join(missing)}",
             [takes, f"given: {', '.join(given) or 'nothing'}"],
-            remedy=f"add {', '.join(f'{name}=...' for name in missing)}"
-            + (", or C=... from which it follows" if "D" in missing and "N" in given else "")
-            + "; each takes one number, or as many as there are points.",
+            remedy=Message(
+                "add ",
+                joined(Argument(name, kind="input") for name in missing),
+                Message(", or ", C, ", from which D follows")
+                if "D" in missing and "N" in given
+                else "",
+                "; each takes one number, or one for each point.",
+            ),
         )
     used = {source for name, sources, *_ in recipes if name in points for source in sources}
     unknown_inputs(given, [*needed, *(used if derived else ())], takes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, final, override
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +16,12 @@ from scalingfit.allocation.answer import Answer, FloatArray, in_draws, share
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import Subject, answered, cost, reach, subject
-from scalingfit.allocation.solver import Optimum, solve
+from scalingfit.allocation.question import Asked, Subject, answered, by_fit, cost, reach, subject
+from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
+from scalingfit.allocation.window import ends_of_window
+from scalingfit.allocation.worth import Budgets
+from scalingfit.result import Note
 
 __all__ = ["Frontier", "frontier"]
 
@@ -28,7 +31,7 @@ NEGLIGIBLE = 1e-3
 
 @final
 class Frontier(Answer):
-    """How to spend each budget: ``print`` it, or read `summary`, `to_pandas` or the draws.
+    """How to spend each budget: ``print`` it, or read the draws.
 
     ``asked`` has C; ``draws`` has N, D, tokens_per_param, L and the local exponents a and b, with
     U also epochs, with batch also S, and with a size in parts also those. At the critical batch
@@ -38,9 +41,13 @@ class Frontier(Answer):
     """
 
     title: ClassVar[str] = "Compute-optimal frontier: median [5 %, 95 %]"
+    name: ClassVar[str] = "budgets"
+    row: ClassVar[str] = "budget"
+    label: ClassVar[str] = "C"
     hidden: ClassVar[frozenset[str]] = frozenset({"b"})
 
     @property
+    @override
     def heading(self) -> str:
         """The title, the count, and which N the exponent ``a`` is of, where it is not the fit's."""
         sized = self.provenance.get("a_of", "N")
@@ -83,7 +90,7 @@ class Frontier(Answer):
 
 
 def frontier(
-    posterior: Any,
+    posterior: Asked,
     C: ArrayLike,
     *,
     counting: Rule = "6ND",
@@ -129,7 +136,8 @@ def frontier(
     others = extras_of(asked.law, extras, len(budgets))
     stated = terms(counting, max_params, inference_tokens)
     require_room(asked.law, others, "max_params", stated.max_params)
-    found = solve(asked.law, budgets, stated.rule, extras=others, max_params=stated.max_params)
+    spent = Budgets(budgets, stated.rule, others, stated.max_params)
+    found = by_fit(asked, spent.solve)
     _require_feasible(found, budgets, stated.rule)
     ratio = found.D / found.N
     draws = {**found.parts, "N": found.N, "D": found.D, "tokens_per_param": ratio}
@@ -148,11 +156,12 @@ def frontier(
         return Frontier(
             asked={"C": budgets, **others},
             draws=draws,
-            messages=(
+            notes=(
                 *stated.caveats(asked, middle["N"]),
                 *_edges(found, budgets, stated),
+                *ends_of_window("C", budgets, found.beyond),
                 *_saturated(found, budgets, "U" in others),
-                *far.messages,
+                *far.notes,
             ),
             provenance=stated.record(asked, extras) | {"a_of": stated.rule.sized},
             reach=far,
@@ -191,19 +200,21 @@ def _require_feasible(found: Optimum, budgets: FloatArray, rule: Counting) -> No
         )
 
 
-def _edges(found: Optimum, budgets: FloatArray, stated: Terms) -> list[str]:
+def _edges(found: Optimum, budgets: FloatArray, stated: Terms) -> list[Note]:
     """Say where the optimum lies at an end of what was searched."""
     top = "the best split is the largest possible model: the law gains nothing from tokens there"
     bottom = "the best split is the smallest possible model: the law gains nothing from size there"
     return [
-        *in_draws("C", budgets, found.lowest, bottom),
-        *in_draws(
-            "C", budgets, found.highest, stated.binding if np.isfinite(stated.max_params) else top
+        *in_draws("smallest", "C", budgets, found.lowest, bottom),
+        *(
+            in_draws("limit", "C", budgets, found.highest, stated.binding)
+            if np.isfinite(stated.max_params)
+            else in_draws("largest", "C", budgets, found.highest, top)
         ),
     ]
 
 
-def _saturated(found: Optimum, budgets: FloatArray, repeated: bool) -> list[str]:
+def _saturated(found: Optimum, budgets: FloatArray, repeated: bool) -> list[Note]:
     """Say where compute has next to nothing left to buy, so that the split hardly matters.
 
     The loss falls ever more slowly in log C, so its slope bounds what ten times as much buys.
@@ -214,7 +225,7 @@ def _saturated(found: Optimum, budgets: FloatArray, repeated: bool) -> list[str]
         "ten times the budget would lower the loss by less than "
         f"{100 * NEGLIGIBLE:g} %: N and D hardly matter there{cure}"
     )
-    return in_draws("C", budgets, flat, little)
+    return in_draws("saturated", "C", budgets, flat, little)
 
 
 def _middle(found: Optimum, training: Counting) -> dict[str, FloatArray]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, final, override
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -184,13 +184,12 @@ def multiplier(
 
 def _paired(*laws: Law) -> list[Law]:
     """The draws of each law in one axis, as many as the fewest; single points are repeated."""
-    counts = [max(np.size(leaf) for leaf in jax.tree.leaves(law)) for law in laws]
+    counts = [math.prod(law.shape) for law in laws]
     fewest = min((count for count in counts if count > 1), default=0)
     if fewest == 0:
         return list(laws)
-    return [
-        jax.tree.map(lambda leaf: np.resize(np.ravel(leaf)[:fewest], fewest), law) for law in laws
-    ]
+    each = (np.resize(np.arange(min(count, fewest)), fewest) for count in counts)
+    return [law.take(places) for law, places in zip(laws, each, strict=True)]
 
 
 def _floors(recipes: Mapping[str, Subject]) -> dict[str, tuple[bool, FloatArray]]:

@@ -22,8 +22,9 @@ from scalingfit._text import engineering
 from scalingfit.allocation.answer import FloatArray
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.roots import last_true
+from scalingfit.allocation.search import largest_log_n
 from scalingfit.allocation.shapes import Shape
-from scalingfit.allocation.solver import largest_log_n, solve
+from scalingfit.allocation.solver import solve
 from scalingfit.catalog import laws
 from scalingfit.declare import Law
 

@@ -4,26 +4,53 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from typing import Protocol
 
 import jax
 import numpy as np
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Message
 from scalingfit._text import engineering, quantity
 from scalingfit.allocation.answer import Answer, FloatArray, Reach
 from scalingfit.allocation.flops import Counting
 from scalingfit.declare import Law
 from scalingfit.noise import Noise
+from scalingfit.result import Note
+from scalingfit.runs import Runs
 
-__all__ = ["Subject", "answered", "cost", "reach", "subject"]
+__all__ = ["Asked", "Fit", "Subject", "answered", "by_fit", "cost", "reach", "subject"]
 
 WITHOUT_EMBEDDING = re.compile("(no|non|without)[-_ ]*emb", re.IGNORECASE)
 """In the name of a column, says that its N leaves the embeddings out."""
 
 FAR = 2.0
 """Up to this factor beyond the runs a question still counts as near them."""
+
+
+class Fit(Protocol):
+    """What questions read of a posterior: draws of a law and of its noise, and the runs."""
+
+    @property
+    def law(self) -> Law:
+        """Leaves ``(chain, draw)``."""
+
+    @property
+    def noise(self) -> Noise:
+        """Likewise."""
+
+    @property
+    def runs(self) -> Runs:
+        """The table that was fitted."""
+
+    @property
+    def provenance(self) -> Mapping[str, object]:
+        """How the fit was made."""
+
+
+type Asked = Fit | Law
+"""What may be asked: a posterior, or a law with values such as a published point."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,9 +76,9 @@ class Subject:
     law: Law
     noise: Noise | None
     runs: Mapping[str, FloatArray]
-    provenance: Mapping[str, Any]
+    provenance: Mapping[str, object]
     total: bool | None = None
-    fits: Mapping[Any, Subject] = dataclasses.field(default_factory=dict)
+    fits: Mapping[Hashable, Subject] = dataclasses.field(default_factory=dict)
 
     def counted(self, rule: Counting) -> dict[str, FloatArray]:
         """The runs' columns with C as the rule counts it, so that budgets compare with it."""
@@ -64,7 +91,7 @@ class Subject:
         return columns
 
 
-def subject(asked: Any) -> Subject:
+def subject(asked: Asked) -> Subject:
     """Read a posterior or a law.
 
     Raises
@@ -79,7 +106,7 @@ def subject(asked: Any) -> Subject:
     if not isinstance(getattr(asked, "law", None), Law):
         raise InputError(
             f"a posterior or a law with values is needed, not {asked!r}",
-            remedy="pass what fit() returned, or a published point such as "
+            remedy="pass what fit returned, or a published point such as "
             'law("chinchilla").published["besiroglu-2024"].law.',
         )
     column = asked.runs.provenance.get("columns", {}).get("N", {}).get("column", "")
@@ -88,8 +115,26 @@ def subject(asked: Any) -> Subject:
     total = False if named[0] else True if any(named) else None
     fits = {label: subject(fit) for label, fit in getattr(asked, "fits", {}).items()}
     runs = {} if fits else asked.runs.used().columns
-    law, noise = _wide(asked.law), _wide(asked.noise)
+    law, noise = _wide(getattr(asked, "law_with_error", asked.law)), _wide(asked.noise)
     return Subject(law, noise, runs, asked.provenance, total, fits)
+
+
+def by_fit[Found](asked: Subject, compute: Callable[[Law], Found]) -> Found:
+    """What is computed of a law: of many fits at once, or of one after the other.
+
+    The latter where laws have errors, for each fit's error has landmarks of its own.
+
+    Parameters
+    ----------
+    asked : Subject
+    compute : callable
+        Arrays from a law.
+    """
+    laws = [fit.law for fit in asked.fits.values()]
+    if all(law.exact is law for law in laws):
+        return compute(asked.law)
+    found: Found = jax.tree.map(lambda *arrays: np.stack(arrays), *map(compute, laws))
+    return found
 
 
 def _wide[Tree](tree: Tree) -> Tree:
@@ -117,14 +162,12 @@ def answered[Found, Kind: Answer](
         for place, (label, fit) in enumerate(asked.fits.items())
     }
     far = {label: own.reach for label, own in fits.items() if own.reach.times}
-    said = list(whole.messages)
+    notes = list(whole.notes)
     if far:
         label, farthest = max(far.items(), key=lambda item: item[1].times)
-        said.append(
-            f"beyond the runs of {len(far)} of {len(fits)} fits; the farthest, {label!r}: "
-            f"{farthest.messages[0]}"
-        )
-    return dataclasses.replace(whole, fits=fits, messages=tuple(said))
+        count = f"beyond the runs of {len(far)} of {len(fits)} fits; the farthest, {label!r}: "
+        notes.append(Note("beyond_runs", Message(count, farthest.notes[0].text)))
+    return dataclasses.replace(whole, fits=fits, notes=notes)
 
 
 def cost(rule: Counting, N: FloatArray, D: FloatArray) -> FloatArray:
@@ -146,8 +189,8 @@ def reach(rows: str, places: Mapping[str, FloatArray], runs: Mapping[str, FloatA
 
     Examples
     --------
-    >>> reach("budgets", {"C": np.array([1e26])}, {"C": np.array([1e21, 1.3e22])}).messages
-    ('C 1e26 is 7,690 times the largest run (1.3e22): an extrapolation',)
+    >>> reach("budgets", {"C": np.array([1e26])}, {"C": np.array([1e21, 1.3e22])}).notes[0].text
+    'C 1e26 is 7,690 times the largest run (1.3e22): an extrapolation'
     """
     known = {name: values for name, values in places.items() if name in runs}
     if not known:
@@ -159,13 +202,13 @@ def reach(rows: str, places: Mapping[str, FloatArray], runs: Mapping[str, FloatA
         return Reach()
     row = int(np.argmax(factor))
     said = [
-        _in_words(name, float(values[row]), runs[name])
+        _distance(name, float(values[row]), runs[name])
         for (name, values), times in zip(known.items(), factors[:, row], strict=True)
         if times > FAR
     ]
     count = f"{far} of {len(factor)} {rows} lie beyond the runs; the farthest: "
     whole = f"{count if len(factor) > 1 else ''}{'; '.join(said)}: an extrapolation"
-    return Reach(float(factor[row]), (whole,))
+    return Reach(float(factor[row]), (Note("beyond_runs", whole),))
 
 
 def _factor(values: FloatArray, runs: FloatArray) -> FloatArray:
@@ -174,7 +217,7 @@ def _factor(values: FloatArray, runs: FloatArray) -> FloatArray:
     return np.where(np.isfinite(values), factor, 0.0)
 
 
-def _in_words(name: str, value: float, runs: FloatArray) -> str:
+def _distance(name: str, value: float, runs: FloatArray) -> str:
     above = value > np.max(runs)
     limit = float(np.max(runs) if above else np.min(runs))
     times = value / limit if above else limit / value

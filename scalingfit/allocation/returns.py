@@ -154,8 +154,8 @@ def returns(
         price=price,
         costs=costs,
         remarks=[
-            *(Note("counting", text) for text in stated.caveats(asked, middle["N"])),
-            *(Note("beyond_runs", text) for text in far.messages),
+            *stated.caveats(asked, middle["N"]),
+            *far.notes,
         ],
         provenance=stated.record(asked, extras),
     )

@@ -12,14 +12,17 @@ from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
 from scalingfit._arguments import number
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message, OnlyIn, Text
 from scalingfit._text import engineering
 from scalingfit.allocation.answer import FloatArray
 from scalingfit.allocation.embedding import NonEmbedding, WithEmbedding
 from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
 from scalingfit.allocation.question import Subject
+from scalingfit.result import Note
 
 __all__ = ["Rule", "Terms", "counting", "terms"]
 
@@ -50,14 +53,20 @@ class Terms:
         """What is said of optima at the largest model allowed."""
         return f"max_params ({engineering(self.max_params)}) binds"
 
-    def caveats(self, asked: Subject, N: FloatArray) -> tuple[str, ...]:
+    def caveats(self, asked: Subject, N: FloatArray) -> tuple[Note, ...]:
         """Where the rule does not go with the fit, or with models of N parameters, (row,)."""
+        return tuple(Note("counting", text) for text in self._caveats(asked, N))
+
+    def _caveats(self, asked: Subject, N: FloatArray) -> tuple[Text, ...]:
         wanted = self.rule.total
         if wanted is not None and len(type(asked.law).size) > 1:
             return (
-                f"{self.rule.name} supposes a size of the embeddings, while the law "
-                f"{type(asked.law).name} has its own ({', '.join(type(asked.law).size)}): the "
-                "compute is wrong by the difference; count by 6ND",
+                Message(
+                    f"{self.rule.name} assumes a size of the embeddings, while the law "
+                    f"{type(asked.law).name} has its own ({', '.join(type(asked.law).size)}): the "
+                    "compute is wrong by the difference; use ",
+                    Argument("counting", "6ND"),
+                ),
             )
         if None not in (asked.total, wanted) and asked.total != wanted:
             has, needs = ("counts" if total else "leaves out" for total in (asked.total, wanted))
@@ -67,7 +76,7 @@ class Terms:
             )
         return self.rule.caveats(N)
 
-    def record(self, asked: Subject, extras: Mapping[str, Any]) -> dict[str, Any]:
+    def record(self, asked: Subject, extras: Mapping[str, ArrayLike]) -> dict[str, object]:
         """The JSON-able record of an answer to `asked` under these terms."""
         words = {name: given for name, given in extras.items() if isinstance(given, str)}
         return {
@@ -144,10 +153,11 @@ def counting(rule: Rule, *, omega: float | None = None) -> Counting:
     names = {name.lower(): name for name in RULES}
     near = difflib.get_close_matches(str(rule).lower(), names, n=2, cutoff=0.4)
     hint = f"use {' or '.join(names[each] for each in near)}" if near else "use one of these"
+    built = OnlyIn("python", ("to be built: AspectRatio, ListedShapes, WithInference",))
     raise InputError(
         f"unknown counting rule {rule!r}",
-        [f"by name: {', '.join(RULES)}", "to be built: AspectRatio, ListedShapes, WithInference"],
-        remedy=f"{hint}, or give a function (N, D) -> FLOP.",
+        [f"by name: {', '.join(RULES)}", Message(built)],
+        remedy=Message(hint, OnlyIn("python", (", or give a function (N, D) -> FLOP",)), "."),
     )
 
 

@@ -3,131 +3,120 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
 from scalingfit._errors import InputError
-from scalingfit._text import engineering, listed, quantity
-from scalingfit.allocation import Answer, FloatArray, quantiles_of
+from scalingfit._text import interval, listed, quantity
+from scalingfit.allocation import QUANTILES, Answer, FloatArray, quantiles_of
+from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["FEW", "Answers", "listed_of"]
 
-__all__ = ["Answers"]
-
-QUANTILES = (0.05, 0.5, 0.95)
-FEW = 12  # fits that are printed one by one
+FEW = 12
+"""Fits that people get one by one."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Answers[Kind: Answer]:
+class Answers[Kind: Answer](Result):
     """One question put to every fit: ``print`` it, or take a fit's answer by its label.
 
     Attributes
     ----------
     pooled : Frontier or Forecast
         The answer of all fits together: its draws have the shape (fit, chain, draw, row), its
-        summary is that of the mixture of their posteriors, and its messages say of how many fits
-        the question is an extrapolation.
+        table is that of the mixture of their posteriors, and its notes say of how many fits the
+        question is an extrapolation.
     """
 
     pooled: Kind
 
     @property
-    def labels(self) -> tuple[Any, ...]:
+    def labels(self) -> tuple[Hashable, ...]:
         """Of the fits."""
         return tuple(self.pooled.fits)
 
-    def __getitem__(self, label: Any) -> Kind:
+    def __getitem__(self, label: Hashable) -> Kind:
         if label not in self.pooled.fits:
-            raise InputError(f"there is no answer of {label!r}: there are {listed_of(self.labels)}")
-        own: Kind = self.pooled.fits[label]
-        return own
+            raise InputError(
+                f"there is no answer of {label!r}",
+                [f"fits: {listed_of(self.labels)}"],
+                remedy="name one of these.",
+            )
+        return cast(Kind, self.pooled.fits[label])
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def quantiles(self, name: str, quantiles: Sequence[float] = QUANTILES) -> FloatArray:
+    def quantiles(self, name: str, shares: Sequence[float] = QUANTILES) -> FloatArray:
         """Quantiles of one answer over each fit's draws, shape (quantile, fit, row)."""
         draws = self.pooled.draws[name]
         flat = draws.reshape(len(draws), -1, draws.shape[-1])
-        return quantiles_of(flat, quantiles, axis=1)
+        return quantiles_of(flat, shares, axis=1)
 
-    def summary(self, quantiles: Sequence[float] = QUANTILES) -> list[dict[str, Any]]:
-        """One dictionary per fit and row, as `Answer.summary`, with the fit's label."""
-        return [
-            {"fit": label, **row}
-            for label, own in self.pooled.fits.items()
-            for row in own.summary(quantiles)
-        ]
+    @property
+    def tables(self) -> Sequence[Table]:
+        """Each fit's answers, of which people get a few; and how they differ.
 
-    def to_pandas(self, quantiles: Sequence[float] = QUANTILES) -> pd.DataFrame:
-        """One row per fit and question; columns such as ``fit, C, N_q5, N_q50``."""
-        import pandas as pd
-
-        count, rows = len(self.labels), len(self.pooled)
-        labels = [label for label in self.labels for _ in range(rows)]
-        columns: dict[str, Any] = {"fit": pd.Series(labels, dtype=object).infer_objects()}
-        columns |= {name: np.tile(values, count) for name, values in self.pooled.asked.items()}
-        for name in self.pooled.draws:
-            found = self.quantiles(name, quantiles)
-            columns |= {
-                f"{name}_q{100 * q:g}": values.ravel()
-                for q, values in zip(quantiles, found, strict=True)
-            }
-        return pd.DataFrame(columns)
-
-    def cells(self) -> list[list[str]]:
-        """The table as text, header first: few fits one by one, many by how they differ.
-
-        "across fits" is the median of the fits' medians, and their 5 % to 95 % interval; "within a
-        fit" the median of the fits' own median and interval ends.
+        "across fits" is the median of the fits' medians, and their 90 % interval; "within a fit"
+        the median of the fits' own median and interval ends.
         """
-        asked = self.pooled.asked
-        names = [name for name in self.pooled.draws if name not in self.pooled.hidden]
-        found = {name: self.quantiles(name) for name in names}
+        title, *counted = self.pooled.heading.splitlines()
+        heading = "\n".join([f"{title}, of {len(self)} fits", *counted])
+        found = {name: self.quantiles(name) for name in self.pooled.draws}
         across = {name: np.quantile(value[1], QUANTILES, axis=0) for name, value in found.items()}
         within = {name: np.median(value, axis=1) for name, value in found.items()}
-        table = [[*asked, "fits", *names]]
-        for row in range(len(self.pooled)):
-            place = [quantity(name, values[row]) for name, values in asked.items()]
-            for fit, label in enumerate(self.labels if len(self) <= FEW else ()):
-                cells = [_interval(*found[name][:, fit, row]) for name in names]
-                table.append([*place, str(label), *cells])
-            for title, values in (("across fits", across), ("within a fit", within)):
-                table.append([*place, title, *(_interval(*values[name][:, row]) for name in names)])
-        return table
-
-    def __str__(self) -> str:
-        title, *counted = self.pooled.heading.splitlines()
-        title = f"{title}, of {len(self)} fits"
-        return "\n".join(
-            [
-                title,
-                *counted,
-                *aligned(self.cells()),
-                *(f"! {message}" for message in self.pooled.messages),
-            ]
+        each = [{n: value[:, fit] for n, value in found.items()} for fit in range(len(self))]
+        spread = {"across fits": across, "within a fit": within}
+        few = len(self) <= FEW
+        return (
+            self._table("fits", self.labels, each, heading, None if few else 0),
+            self._table("spread", [*spread], [*spread.values()], "" if few else heading),
         )
 
-    __repr__ = __str__
+    def _table(
+        self,
+        name: str,
+        labels: Sequence[Hashable],
+        found: Sequence[Mapping[str, FloatArray]],
+        title: str,
+        limit: int | None = None,
+    ) -> Table:
+        """Intervals of several, one row for each and each question."""
+        pooled = self.pooled
+        columns = {"fit": Column([label for label in labels for _ in range(len(pooled))])}
+        for asked, values in pooled.asked.items():
+            every = np.tile(values, len(labels)).tolist()
+            columns[asked] = Column(every, [quantity(asked, value) for value in every])
+        for drawn in pooled.draws:
+            rows = [Interval(*ends) for one in found for ends in one[drawn].T.tolist()]
+            shown = [interval(drawn, *ends) for ends in rows]
+            columns[drawn] = Column(rows, shown, hidden=drawn in pooled.hidden)
+        return Table(name, "fit", columns, title, labels=1, limit=limit)
+
+    @property
+    def notes(self) -> Sequence[Note]:
+        """What to know of the fits' answers."""
+        return self.pooled.notes
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """How the fits were asked."""
+        return {"provenance": self.pooled.provenance}
+
+    @property
+    def arrays(self) -> Mapping[str, Axes]:
+        """Draws of all fits."""
+        return self.pooled.arrays
+
+    @property
+    def coordinates(self) -> Mapping[str, Labels]:
+        """The fits, and what was asked."""
+        return self.pooled.coordinates
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table, its cells to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
-
-
-def listed_of(labels: Sequence[Any]) -> str:
+def listed_of(labels: Iterable[Hashable]) -> str:
     """Labels as text; a long list is cut."""
     return listed(map(repr, labels), limit=6)
-
-
-def _interval(low: float, middle: float, high: float) -> str:
-    return f"{engineering(middle)} [{engineering(low)}, {engineering(high)}]"

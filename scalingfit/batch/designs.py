@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Hashable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._arguments import whole
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message
 from scalingfit.runs import Runs
 
 __all__ = ["bootstraps", "horizons", "leave_out", "subsets"]
+
+MOST = 1_000_000  # tables of one design
 
 
 def bootstraps(
@@ -43,7 +46,7 @@ def bootstraps(
     InputError
         There is no such column, or only one group in it.
     """
-    count, seed = whole("count", count, 1), whole("seed", seed, 0)
+    count, seed = whole("count", count, 1, MOST), whole("seed", seed, 0)
     number = np.arange(len(runs))  # of each run's group
     if cluster is not None:
         for position, members in enumerate(_groups(runs, cluster).values()):
@@ -53,7 +56,7 @@ def bootstraps(
         raise InputError(
             f"there is one group of runs{f' in {cluster!r}' if cluster else ''}: resampled, it is "
             "always the same",
-            remedy="choose a column with several values.",
+            remedy=Message("choose a column with several values: ", Argument("cluster"), "."),
         )
     given = runs.weight
     made = {}
@@ -64,13 +67,13 @@ def bootstraps(
     return made
 
 
-def leave_out(runs: Runs, by: str) -> dict[Any, Runs]:
+def leave_out(runs: Runs, column: str) -> dict[Hashable, Runs]:
     """Leave out the runs of each value of a label or column in turn.
 
     Parameters
     ----------
     runs : Runs
-    by : str
+    column : str
         A label or column.
 
     Returns
@@ -83,10 +86,10 @@ def leave_out(runs: Runs, by: str) -> dict[Any, Runs]:
     InputError
         There is no such column, or all runs have one value in it.
     """
-    groups = _groups(runs, by)
+    groups = _groups(runs, column)
     if len(groups) < 2:
         raise InputError(
-            f"column {by!r} has one value, {next(iter(groups))!r}: without it no run is left",
+            f"column {column!r} has one value, {next(iter(groups))!r}: without it no run is left",
             remedy="choose a column with several values.",
         )
     return {key: runs.take(np.delete(np.arange(len(runs)), out)) for key, out in groups.items()}
@@ -110,9 +113,12 @@ def subsets(runs: Runs, size: int, count: int = 100, *, seed: int = 0) -> dict[i
     InputError
         The size is not between one and the number of runs.
     """
-    count, size, seed = whole("count", count, 1), whole("size", size), whole("seed", seed, 0)
+    count, size, seed = whole("count", count, 1, MOST), whole("size", size), whole("seed", seed, 0)
     if not 1 <= size <= len(runs):
-        raise InputError(f"subsets of {size} runs cannot be taken from {len(runs)}")
+        raise InputError(
+            f"subsets of {size} runs cannot be taken from {len(runs)}",
+            remedy=f"ask for 1 to {len(runs)}.",
+        )
     draws = (np.random.default_rng([seed, label]) for label in range(count))
     return {
         label: runs.take(np.sort(rng.choice(len(runs), size, replace=False)))
@@ -152,7 +158,7 @@ def horizons(runs: Runs, budgets: ArrayLike) -> dict[float, Runs]:
     return {limit: runs.take(scale <= limit) for limit in limits}
 
 
-def _groups(runs: Runs, by: str) -> dict[Any, NDArray[np.int64]]:
+def _groups(runs: Runs, column: str) -> dict[Hashable, NDArray[np.int64]]:
     """Positions of the runs of each value."""
     numbered = dataclasses.replace(runs, row_numbers=np.arange(len(runs)))
-    return {key: part.row_numbers for key, part in numbered.split(by).items()}
+    return {key: part.row_numbers for key, part in numbered.split(column).items()}

@@ -5,53 +5,54 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from concurrent.futures import Executor
-from typing import Any
+from typing import Unpack, cast
 
 from scalingfit._arguments import whole
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message
 from scalingfit.batch.progress import counting
 from scalingfit.batch.result import Refits
 from scalingfit.batch.store import Store
-from scalingfit.batch.tasks import MOST, Order, identifier, tasks
+from scalingfit.batch.tasks import MOST, Order, cut_up, identifier
 from scalingfit.batch.workers import check_executor, elsewhere
 from scalingfit.evidence import Laws, Noises, candidates
 from scalingfit.inference import (
-    Limits,
     Model,
     Posterior,
+    Prior,
+    Sampling,
     Settings,
+    build,
     check,
-    checked,
-    default_precision,
+    settings_of,
     workplaces,
 )
+from scalingfit.law_error import LAW_ERROR, LawError
+from scalingfit.result import Note
 from scalingfit.runs import Runs
 
 __all__ = ["refit"]
 
-type Tables = Mapping[Any, Runs] | Iterable[Runs]
+type Tables[Label: Hashable] = Mapping[Label, Runs] | Iterable[Runs]
+type Priors = Mapping[str, Prior] | Mapping[str, Mapping[str, Prior]] | None
+
+USUAL: Sampling = {"draws": 500, "retries": 2}
 
 
-def refit(
-    source: Tables,
-    law: Laws = "chinchilla",
-    noise: Noises = None,
-    priors: Mapping[str, Any] | None = None,
+def refit[Label: Hashable](
+    tables: Tables[Label],
+    laws: Laws = "chinchilla",
+    noises: Noises = None,
+    priors: Priors = None,
     *,
-    method: str = "auto",
-    draws: int = 500,
-    chains: int = 4,
-    warmup: int = 50,
-    seed: int = 0,
-    retries: int = 2,
-    precision: str | None = None,
-    limits: Limits | None = None,
+    law_error: LawError | None = LAW_ERROR,
     store: str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
     chunk: int | None = None,
     progress: bool | None = None,
+    **sampling: Unpack[Sampling],
 ) -> Refits:
     """Fit laws to many tables of runs.
 
@@ -62,18 +63,16 @@ def refit(
 
     Parameters
     ----------
-    source : mapping of label to Runs, or iterable of Runs
+    tables : mapping of label to Runs, or iterable of Runs
         ``runs.split("family")``, a design such as ``designs.bootstraps(runs, 1000)``, or any
         tables, which are then labelled 0, 1, ...
-    law : str, type of Law, or a sequence of them
-    noise : str, type of Noise, or a sequence of them, optional
+    laws : str, type of Law, or a sequence of them
+    noises : str, type of Noise, or a sequence of them, optional
         Every law is fitted with each; by default with its own.
     priors : mapping, optional
         As in `fit` where there is one law; by the law's name where there are several.
-    method : "auto" or "nuts"
-        "auto" tries importance sampling first and NUTS where that does not suffice.
-    draws, chains, warmup, seed, retries, precision, limits
-        As in `fit`. State the precision where CPUs and accelerators share one store.
+    law_error : LawError, optional
+        As in `fit`.
     store : path, optional
         A folder that keeps finished fits. The same call goes on where the last one was stopped, and
         any number of processes may work on one folder. A fit takes about 25 kB: its draws are
@@ -88,6 +87,10 @@ def refit(
         depend on it.
     progress : bool, optional
         Count fits on standard error; by default on a terminal.
+    **sampling
+        As in `fit`, but 500 draws of each chain by default, and the method "auto", which tries
+        importance sampling first and NUTS where that does not suffice. State the precision where
+        CPUs and accelerators share one store.
 
     Returns
     -------
@@ -109,22 +112,24 @@ def refit(
         chunk = whole("chunk", chunk, 1)
         if store is None:
             raise InputError(
-                f"chunk={chunk} is how many fits a store holds in a file, and there is no store",
-                remedy="name a folder (store=...), or leave chunk out.",
+                f"chunks of {chunk} fits are files of a store, and there is no store",
+                remedy=Message(
+                    "name a folder: ", Argument("store", "fits/"), ", or leave chunk out."
+                ),
             )
-    settings = checked(Settings(
-        chains=chains, draws=draws, warmup=warmup, method=method, retries=retries, seed=seed,
-        precision=precision or default_precision(), limits=Limits() if limits is None else limits,
-    ))  # fmt: skip
-    models = candidates(law, noise, _by_law(law, priors))
-    wanted, models_by_label, refused = _orders(_labelled(source), models, settings)
+    settings = settings_of(sampling, USUAL)
+    models = {
+        name: build(model.law, model.noise, model.priors, law_error)
+        for name, model in candidates(laws, noises, _by_law(laws, priors)).items()
+    }
+    wanted, models_by_label, refused = _orders(_labelled(tables), models, settings)
     unique = {order.identity: order for order in wanted.values()}
     kept = None if store is None else Store(store)
     made = {} if kept is None else kept.read(unique.values())
     missing = {key: order for key, order in unique.items() if key not in made}
     devices = len(workplaces()) if executor is None else 1
     most = chunk or (MOST if executor is None else None)  # here, no task waits for another
-    todo = list(tasks(missing.values(), settings, devices, most))
+    todo = list(cut_up(missing.values(), settings, devices, most))
     lost: dict[str, str] = {}
     with counting(len(unique), len(made), progress) as advance:
         if kept is None:
@@ -152,51 +157,54 @@ def refit(
             if order.identity in made
         },
         unfitted=refused | missed,
-        messages=(*(kept.messages if kept else ()), *_loss(missed), *_refusal(refused, wanted)),
+        caveats=(*(kept.notes if kept else ()), *_loss(missed), *_refusal(refused, wanted)),
     )
 
 
-def _labelled(source: Any) -> dict[Any, Runs]:
+def _labelled[Label: Hashable](given: Tables[Label]) -> dict[Hashable, Runs]:
     """The tables by label."""
-    if isinstance(source, Runs):
+    if isinstance(given, Runs):
         raise InputError(
             "refit takes many tables, not one",
             remedy='write refit(runs.split("family")), or refit(designs.bootstraps(runs, 1000)); '
             "one table is fitted by fit(runs).",
         )
-    if not isinstance(source, Iterable):
+    if not isinstance(given, Iterable):
         raise InputError(
-            f"refit takes tables of runs, not {type(source).__name__}",
+            f"refit takes tables of runs, not {type(given).__name__}",
             remedy='write refit(runs.split("family")), or refit([read(...), read(...)]).',
         )
-    tables = dict(source) if isinstance(source, Mapping) else dict(enumerate(source))
-    wrong = [label for label, runs in tables.items() if not isinstance(runs, Runs)]
-    if wrong:
-        raise InputError(
-            f"table {wrong[0]!r} is no Runs but {type(tables[wrong[0]]).__name__}",
-            remedy="make it with read(...) or Runs.from_columns(...).",
-        )
+    pairs = given.items() if isinstance(given, Mapping) else enumerate(given)
+    tables: dict[Hashable, Runs] = dict(pairs)
+    for label, runs in tables.items():
+        if not isinstance(runs, Runs):
+            raise InputError(
+                f"table {label!r} is no Runs but {type(runs).__name__}",
+                remedy="make it with read(...) or Runs.from_columns(...).",
+            )
     if not tables:
-        raise InputError("there is no table to fit")
+        raise InputError("there is no table to fit", remedy="give one or more.")
     return tables
 
 
-def _by_law(law: Laws, priors: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def _by_law(laws: Laws, priors: Priors) -> Mapping[str, Mapping[str, Prior]] | None:
     """One law's priors need no name of the law."""
-    laws = [law] if isinstance(law, str | type) else law
-    if priors is None or len(laws) != 1:
-        return priors
-    name = getattr(laws[0], "name", laws[0])
-    return priors if name in priors else {str(name): priors}
+    several = [laws] if isinstance(laws, str | type) else laws
+    if not priors or len(several) != 1:
+        return cast(Mapping[str, Mapping[str, Prior]] | None, priors)
+    name = getattr(several[0], "name", several[0])
+    by_law = priors if name in priors else {str(name): priors}
+    return cast(Mapping[str, Mapping[str, Prior]], by_law)
 
 
 def _orders(
-    tables: Mapping[Any, Runs], models: Mapping[str, Model], settings: Settings
-) -> tuple[dict[Any, Order], dict[Any, str], dict[Any, str]]:
+    tables: Mapping[Hashable, Runs], models: Mapping[str, Model], settings: Settings
+) -> tuple[dict[Hashable, Order], dict[Hashable, str], dict[Hashable, str]]:
     """What to fit, by label; the name of every label's model; and what is refused, and why."""
-    wanted: dict[Any, Order] = {}
-    names: dict[Any, str] = {}
-    refused: dict[Any, str] = {}
+    wanted: dict[Hashable, Order] = {}
+    names: dict[Hashable, str] = {}
+    refused: dict[Hashable, str] = {}
+    first: InputError | None = None
     for name, model in models.items():
         identity = identifier(model, settings)
         for table, runs in tables.items():
@@ -205,26 +213,28 @@ def _orders(
             try:
                 check(model, runs)
             except InputError as error:
+                first = first or error
                 refused[label] = f"refused: {error}"
             else:
                 wanted[label] = Order(identity(runs), model, runs)
-    if not wanted:
-        first = next(iter(refused.values())).removeprefix("refused: ")
-        raise InputError(f"none of the {len(tables)} tables can be fitted. The first: {first}")
+    if first is not None and not wanted:
+        raise InputError(
+            Message(f"none of the {len(tables)} tables can be fitted; the first: ", first.what),
+            first.where,
+            remedy=first.remedy,
+        )
     return wanted, names, refused
 
 
-def _loss(missed: Mapping[Any, str]) -> tuple[str, ...]:
-    if not missed:
-        return ()
-    return (f"{len(missed)} fits are lost; what is stored is whole: call refit again to go on",)
+def _loss(missed: Mapping[Hashable, str]) -> list[Note]:
+    text = f"{len(missed)} fits are lost; what is stored is whole: call refit again to go on"
+    return [Note("lost", text)] if missed else []
 
 
-def _refusal(refused: Mapping[Any, str], wanted: Mapping[Any, Order]) -> tuple[str, ...]:
-    if not refused:
-        return ()
+def _refusal(refused: Mapping[Hashable, str], wanted: Mapping[Hashable, Order]) -> list[Note]:
     count = f"{len(refused)} of {len(refused) + len(wanted)} fits were refused"
-    return (f"{count}: what is said of all fits, such as their spread, leaves them out",)
+    text = f"{count}: what is said of all fits, such as their spread, leaves them out"
+    return [Note("refused", text)] if refused else []
 
 
 def _labelled_fit(fit: Posterior, order: Order) -> Posterior:

@@ -5,35 +5,31 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
-import json
-from collections.abc import Iterator, Mapping
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
 from scalingfit._text import listed
-from scalingfit.allocation import Answer, Forecast, Frontier, forecast, frontier
+from scalingfit.allocation import Answer, Forecast, Frontier, Rule, forecast, frontier
 from scalingfit.batch.answers import FEW, Answers, listed_of
-from scalingfit.batch.words import each_fit, methods, spread, troubles
 from scalingfit.declare import Law
 from scalingfit.inference import QUANTILES, Posterior, Verdict
 from scalingfit.noise import Noise
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
+from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
+from scalingfit.runs import Runs
 
 __all__ = ["Refits"]
 
-type Labels = tuple[Any, ...]
+NAMED = 5
+"""Fits of each status that notes name."""
+METHODS = {"importance": "importance sampling", "nuts": "NUTS"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Refits:
+class Refits(Result):
     """What `refit` returns: ``print`` it for counts and spreads, or take a fit by its label.
 
     Attributes
@@ -46,43 +42,50 @@ class Refits:
     unfitted : mapping of label to str
         Why each of the others was not: "refused: ..." where its table cannot be fitted, "lost: ..."
         where the worker that made it failed.
-    messages : tuple of str
+    caveats : tuple of Note
         What to know besides: a damaged store, lost fits, spreads that leave refused ones out.
     """
 
-    models: Mapping[Any, str]
-    fits: Mapping[Any, Posterior]
-    unfitted: Mapping[Any, str]
-    messages: tuple[str, ...] = ()
+    models: Mapping[Hashable, str]
+    fits: Mapping[Hashable, Posterior]
+    unfitted: Mapping[Hashable, str]
+    caveats: tuple[Note, ...] = ()
 
     def __len__(self) -> int:
         return len(self.models)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Hashable]:
         return iter(self.models)
 
     def __contains__(self, label: object) -> bool:
         return label in self.models
 
-    def __getitem__(self, label: Any) -> Posterior:
+    def __getitem__(self, label: Hashable) -> Posterior:
         if label in self.unfitted:
-            raise InputError(f"there is no posterior of {label!r}; {self.unfitted[label]}")
+            raise InputError(
+                f"there is no posterior of {label!r}; {self.unfitted[label]}",
+                remedy="ask for one of those in .fitted.",
+            )
         if label not in self.fits:
-            raise InputError(f"there is no fit {label!r}: there are {listed_of(self.labels)}")
+            raise InputError(
+                f"there is no fit {label!r}",
+                [f"fits: {listed_of(self.labels)}"],
+                remedy="name one of these.",
+            )
         return self.fits[label]
 
     @property
-    def labels(self) -> Labels:
+    def labels(self) -> tuple[Hashable, ...]:
         """Of every table that was asked for."""
         return tuple(self.models)
 
     @property
-    def fitted(self) -> Labels:
+    def fitted(self) -> tuple[Hashable, ...]:
         """Labels of the fits that were made: the axis `fit` of all arrays."""
         return tuple(self.fits)
 
     @property
-    def statuses(self) -> dict[Any, str]:
+    def statuses(self) -> dict[Hashable, str]:
         """By label: the status of the verdict, or why there is no fit."""
         return {
             label: self.fits[label].verdict.status if label in self.fits else self.unfitted[label]
@@ -90,7 +93,7 @@ class Refits:
         }
 
     @property
-    def verdicts(self) -> dict[Any, Verdict]:
+    def verdicts(self) -> dict[Hashable, Verdict]:
         """The verdicts of the fits that were made."""
         return {label: fit.verdict for label, fit in self.fits.items()}
 
@@ -102,30 +105,23 @@ class Refits:
     @property
     def counts(self) -> dict[str, int]:
         """Fits by status; refused and lost ones under these words."""
-        return dict(
-            collections.Counter(
-                status if label in self.fits else status.partition(":")[0]
-                for label, status in self.statuses.items()
-            )
-        )
+        return dict(collections.Counter(self._kind(label) for label in self.models))
 
     @functools.cached_property
     def law(self) -> Law:
         """The law's draws of all fits: leaves of shape (fit, chain, draw)."""
-        stacked: Law = _stacked([fit.law for fit in self._of_one_model()])
-        return stacked
+        return _stacked([fit.law for fit in self._of_one_model()])
 
     @functools.cached_property
     def noise(self) -> Noise:
         """The noise's draws of all fits: leaves of shape (fit, chain, draw)."""
-        stacked: Noise = _stacked([fit.noise for fit in self._of_one_model()])
-        return stacked
+        return _stacked([fit.noise for fit in self._of_one_model()])
 
     @property
     def draws(self) -> dict[str, NDArray[np.float64]]:
         """Draws of every parameter of law and noise, each (fit, chain, draw)."""
-        noise = {name: getattr(self.noise, name) for name in type(self.noise).parameters()}
-        return {**self.law.values(), **noise}
+        fits = self._of_one_model()
+        return {name: np.stack([fit.draws[name] for fit in fits]) for name in fits[0].draws}
 
     def by_model(self) -> dict[str, Refits]:
         """The fits of each law, or law and noise, that has any."""
@@ -138,146 +134,201 @@ class Refits:
         names = set(self.models.values())
         if model not in names:
             raise InputError(
-                f"there are no fits of {model!r}: there are {listed_of(sorted(names))}"
+                f"there are no fits of {model!r}",
+                [f"models: {listed_of(sorted(names))}"],
+                remedy="name one of these.",
             )
         if len(names) == 1:
             return self
-        inner = {label: label[0] for label, name in self.models.items() if name == model}
+        # With several models, a label is the table's and the model's name.
+        inner = {
+            label: label[0]
+            for label, name in self.models.items()
+            if name == model and isinstance(label, tuple)
+        }
         return Refits(
             models=dict.fromkeys(inner.values(), model),
             fits={inner[label]: fit for label, fit in self.fits.items() if label in inner},
             unfitted={inner[label]: why for label, why in self.unfitted.items() if label in inner},
-            messages=self.messages,
+            caveats=self.caveats,
         )
 
-    def frontier(self, C: Any, **options: Any) -> Answers[Frontier]:
+    def frontier(
+        self,
+        C: ArrayLike,
+        *,
+        counting: Rule = "6ND",
+        max_params: float | None = None,
+        inference_tokens: float | None = None,
+        **extras: ArrayLike,
+    ) -> Answers[Frontier]:
         """Split budgets for every draw of every fit; see `scalingfit.allocation.frontier`."""
-        return Answers(self._cautioned(frontier(self._asked(), C, **options)))
+        found = frontier(
+            self._pooled(), C, counting=counting, max_params=max_params,
+            inference_tokens=inference_tokens, **extras,
+        )  # fmt: skip
+        return Answers(self._cautioned(found))
 
-    def forecast(self, **inputs: Any) -> Answers[Forecast]:
+    def forecast(
+        self, *, counting: Rule = "6ND", seed: int = 0, **inputs: ArrayLike
+    ) -> Answers[Forecast]:
         """Forecast losses by every draw of every fit; see `scalingfit.allocation.forecast`."""
-        return Answers(self._cautioned(forecast(self._asked(), **inputs)))
+        found = forecast(self._pooled(), counting=counting, seed=seed, **inputs)
+        return Answers(self._cautioned(found))
 
-    def spread(self) -> dict[str, dict[str, dict[str, float]]]:
+    def spread(self) -> dict[str, dict[str, Interval]]:
         """How much each parameter differs from fit to fit, and within a fit.
 
         Returns
         -------
         dict
-            ``{"alpha": {"across": {"q5", "q50", "q95"}, "within": {...}}, ...}``: quantiles of the
-            fits' posterior medians, and the medians of the fits' own quantiles.
+            ``{"alpha": {"across": Interval, "within": Interval}, ...}``: quantiles of the fits'
+            posterior medians, and the medians of the fits' own quantiles.
         """
         table = {}
         for name, draws in self.draws.items():
             own = np.quantile(draws, [*QUANTILES.values()], axis=(1, 2))  # (quantile, fit)
             across = np.quantile(np.median(draws, axis=(1, 2)), [*QUANTILES.values()])
             table[name] = {
-                "across": dict(zip(QUANTILES, across.tolist(), strict=True)),
-                "within": dict(zip(QUANTILES, np.median(own, axis=1).tolist(), strict=True)),
+                "across": Interval(*across.tolist()),
+                "within": Interval(*np.median(own, axis=1).tolist()),
             }
         return table
 
-    def summary(self) -> list[dict[str, Any]]:
-        """One dictionary per table that was asked for, unfitted ones included.
+    @property
+    def tables(self) -> Sequence[Table]:
+        """Every table that was asked for, of which people get a few; and how the fits differ."""
+        return (self._each(), self._spread())
 
-        Returns
-        -------
-        list of dict
-            ``{"fit", "model", "status", "messages", "rows", "method", "attempts",
-            "leapfrogs_per_draw", "parameters"}``, the last as in `Posterior.summary`; where there
-            is no fit, only the first three.
-        """
-        rows = []
-        for label, status in self.statuses.items():
-            row: dict[str, Any] = {"fit": label, "model": self.models[label], "status": status}
-            if label in self.fits:
-                fit = self.fits[label]
-                sampler = fit.provenance["sampler"]
-                row |= {
-                    "messages": list(fit.verdict.messages),
-                    "rows": len(fit.runs),
-                    "method": sampler.get("method"),
-                    "attempts": sampler.get("attempts"),
-                    "leapfrogs_per_draw": sampler.get("leapfrogs_per_draw"),
-                    "parameters": fit.summary(),
-                }
-            rows.append(row)
-        return rows
+    @property
+    def notes(self) -> Sequence[Note]:
+        """The first fits of each status that is not ok, and what to know besides."""
+        found: dict[str, list[Note]] = {}
+        for label in self.models:
+            kind = self._kind(label)
+            text = f"{kind}: {self._why(label).splitlines()[0]}" if kind != "ok" else ""
+            found.setdefault(kind, []).append(Note(kind.replace(" ", "_"), text, str(label)))
+        found.pop("ok", None)
+        notes = []
+        for kind, every in found.items():
+            notes += every[:NAMED]
+            if rest := len(every) - NAMED if len(every) > NAMED else 0:
+                notes.append(Note(every[0].code, f"{rest} more fits: {kind}"))
+        return (*notes, *self.caveats)
 
-    def to_pandas(self) -> pd.DataFrame:
-        """The summary as a frame, one row per table; columns such as ``alpha_mean, alpha_sd``."""
-        import pandas as pd
+    @property
+    def conclusion(self) -> str:
+        """How the fits came out, and how they were made."""
+        counts = [f"{count} {status}" for status, count in self.counts.items()]
+        made = collections.Counter(fit.provenance["method"] for fit in self.fits.values())
+        ways = [f"{count} by {METHODS.get(name, name)}" for name, count in made.items()]
+        return f"{len(self)} fits: {', '.join([*counts, *ways])}."
 
-        flat = []
-        for row in self.summary():
-            parameters = row.pop("parameters", {})
-            row["messages"] = "; ".join(row.get("messages", ()))
-            flat.append(
-                row
-                | {f"{n}_{key}": v for n, given in parameters.items() for key, v in given.items()}
-            )
-        return pd.DataFrame(flat)
+    @property
+    def details(self) -> Mapping[str, object]:
+        """How the fits came out."""
+        return {"ok": self.ok, "counts": self.counts}
 
-    def to_xarray(self) -> xr.Dataset:
-        """Draws of every parameter with the coordinates fit, chain and draw.
+    @property
+    def arrays(self) -> Mapping[str, Axes]:
+        """Draws of every parameter; all fits are of one model."""
+        return {name: Axes(("fit", "chain", "draw"), values) for name, values in self.draws.items()}
 
-        Labels that are no texts or numbers become texts. The attributes name law and noise, and
-        why tables are missing.
-        """
-        import xarray as xr
-
-        plain = all(isinstance(label, str | int | float) for label in self.fitted)
-        chains, draws = next(iter(self.draws.values())).shape[1:]
+    @property
+    def coordinates(self) -> Mapping[str, Labels]:
+        """The fits, and the status of each."""
         statuses = [fit.verdict.status for fit in self.fits.values()]
-        return xr.Dataset(
-            {name: (("fit", "chain", "draw"), values) for name, values in self.draws.items()},
-            coords={
-                "fit": list(self.fitted) if plain else list(map(str, self.fitted)),
-                "chain": np.arange(chains),
-                "draw": np.arange(draws),
-                "status": ("fit", statuses),
-            },
-            attrs={
-                "law": type(self.law).name,
-                "noise": type(self.noise).name,
-                "unfitted": json.dumps({str(label): why for label, why in self.unfitted.items()}),
-            },
+        return {"fit": Labels("fit", self.fitted), "status": Labels("fit", statuses)}
+
+    def _kind(self, label: Hashable) -> str:
+        """The status of a fit in a word or two."""
+        status = self.statuses[label] if label in self.fits else self.unfitted[label]
+        return status.partition(":")[0]
+
+    def _why(self, label: Hashable) -> str:
+        """What is said of a fit that is not ok; nothing of others."""
+        if label in self.fits:
+            return "; ".join(map(str, self.fits[label].verdict.notes))
+        return self.unfitted[label].partition(": ")[2]
+
+    def _title(self) -> str:
+        """What was fitted, in words."""
+        names = dict.fromkeys(
+            _named(self.models[label], fit.model.noise) for label, fit in self.fits.items()
         )
+        return f"{'; '.join(names)}: median [5 %, 95 %]" if names else ""
 
-    def as_json(self) -> dict[str, Any]:
-        """All but the draws, as the command line prints it with ``--json``."""
-        return {
-            "ok": self.ok,
-            "counts": self.counts,
-            "spread": {name: part.spread() for name, part in self.by_model().items()},
-            "fits": self.summary(),
-            "messages": list(self.messages),
+    def _each(self) -> Table:
+        """One row a table, unfitted ones included."""
+        several, labels = len({*self.models.values()}) > 1, self.labels
+        samplers = [
+            self.fits[label].provenance["sampler"] if label in self.fits else {} for label in labels
+        ]
+        columns = {
+            "fit": Column(labels, [*map(str, labels)]),
+            "model": Column([*self.models.values()], hidden=not several),
+            "status": Column([self._kind(label) for label in labels]),
+            "why": Column([self._why(label) for label in labels], hidden=True),
+            "rows": Column(
+                [len(self.fits[label].runs) if label in self.fits else None for label in labels],
+                hidden=True,
+            ),
+            **{
+                key: Column([sampler.get(key) for sampler in samplers], hidden=True)
+                for key in ("method", "attempts", "leapfrogs_per_draw")
+            },
+            **self._parameters(shown=not several),
         }
+        limit = 0 if len(self.fits) > FEW else None
+        return Table("fits", "fit", columns, self._title(), labels=1, limit=limit)
 
-    def __str__(self) -> str:
-        counts = ", ".join(f"{count} {status}" for status, count in self.counts.items())
-        lines = [f"{len(self)} fits: {counts}", *methods(self.fits)]
-        for name, part in self.by_model().items():
-            noise = type(part.noise).name
-            title = name if noise in name.split(", ") else f"{name}, {noise} noise"
-            lines += ["", f"{title}: median [5 %, 95 %]"]
-            lines += each_fit(part.fits) if len(part.fits) <= FEW else []
-            lines += spread(part.spread()) if len(part.fits) > 1 else []
-        lines += troubles(self.fits, self.statuses)
-        return "\n".join([*lines, *(f"! {message}" for message in self.messages)])
+    def _parameters(self, *, shown: bool) -> dict[str, Column]:
+        """A column for every parameter and statistic that any of the models has."""
+        summaries = {label: fit.summary() for label, fit in self.fits.items()}
+        names = dict.fromkeys(name for summary in summaries.values() for name in summary)
+        rows = [summaries.get(label, {}) for label in self.models]
+        columns = {}
+        for name in names:
+            found = [
+                Interval(*(row[name][key] for key in QUANTILES)) if name in row else None
+                for row in rows
+            ]
+            columns[name] = Column(found, [*map(_written, found)], hidden=not shown)
+        for name in names:
+            for key in ("mean", "sd", "ess_bulk", "ess_tail", "rhat"):
+                values = [row[name][key] if name in row else None for row in rows]
+                columns[f"{name}_{key}"] = Column(values, hidden=True)
+        return columns
 
-    __repr__ = __str__
+    def _spread(self) -> Table:
+        """One row a parameter of each model that has several fits."""
+        several = len({*self.models.values()}) > 1
+        found = [
+            (model, name, row["across"], row["within"])
+            for model, part in self.by_model().items()
+            if len(part.fits) > 1
+            for name, row in part.spread().items()
+        ]
+        models, names, across, within = zip(*found, strict=True) if found else ((), (), (), ())
+        columns = {
+            "parameter": Column(names, heading=""),
+            "model": Column(models, hidden=not several),
+            "across": Column(across, [*map(_written, across)], "across fits"),
+            "within": Column(within, [*map(_written, within)], "within a fit"),
+        }
+        title = self._title() if len(self.fits) > FEW else ""
+        return Table("spread", "parameter", columns, title, labels=1)
 
     def _cautioned[Kind: Answer](self, answer: Kind) -> Kind:
         """The answer, which says how many of its fits nobody should use."""
         lost = [label for label, fit in self.fits.items() if fit.verdict.status == "not converged"]
         if not lost:
             return answer
-        said = (
+        text = (
             f"{len(lost)} of {len(self.fits)} fits did not converge and are in these numbers: "
             f"{listed(map(repr, lost))}"
         )
-        return dataclasses.replace(answer, messages=(*answer.messages, said))
+        return dataclasses.replace(answer, notes=(*answer.notes, Note("not_converged", text)))
 
     def _of_one_model(self) -> list[Posterior]:
         names = [*self.by_model()]
@@ -290,9 +341,9 @@ class Refits:
             )
         return list(self.fits.values())
 
-    def _asked(self) -> Any:
+    def _pooled(self) -> Pooled:
         """All fits as one posterior, for the solvers; only each by itself has runs."""
-        return SimpleNamespace(
+        return Pooled(
             law=self.law,
             noise=self.noise,
             runs=self._of_one_model()[0].runs,  # for what its columns are called
@@ -301,9 +352,30 @@ class Refits:
         )
 
 
-@overload
-def _stacked(items: list[Law]) -> Law: ...
-@overload
-def _stacked(items: list[Noise]) -> Noise: ...
-def _stacked(items: list[Any]) -> Any:
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *items)
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pooled:
+    """Many fits of one model as what is asked; leaves of shape (fit, chain, draw)."""
+
+    law: Law
+    noise: Noise
+    runs: Runs
+    provenance: Mapping[str, object]
+    fits: Mapping[Hashable, Posterior]
+
+
+def _stacked[Tree](items: Sequence[Tree]) -> Tree:
+    stacked: Tree = jax.tree.map(lambda *leaves: np.stack(leaves), *items)
+    return stacked
+
+
+def _named(model: str, noise: type[Noise]) -> str:
+    """A model by law and noise; its name has the noise where there are several."""
+    return model if noise.name in model.split(", ") else f"{model}, {noise.name} noise"
+
+
+def _written(found: Interval | None) -> str:
+    """An interval with three digits; one number where a parameter is pinned."""
+    if found is None:
+        return "-"
+    low, middle, high = (f"{end:.3g}" for end in found)
+    return middle if low == high else f"{middle} [{low}, {high}]"

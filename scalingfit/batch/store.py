@@ -30,6 +30,7 @@ from scalingfit._files import write
 from scalingfit.batch.packing import pack, unpack
 from scalingfit.batch.tasks import Order, Task
 from scalingfit.inference import Posterior
+from scalingfit.result import Note
 
 __all__ = ["Store"]
 
@@ -54,7 +55,7 @@ class Store:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder).absolute()
-        self._found: list[str] = []
+        self._found: list[Note] = []
         self._waiting: dict[str, bytes] = {}  # chunks that the disk has not taken, by name
         self._failure: InputError | None = None  # why it did not
         try:
@@ -81,14 +82,12 @@ class Store:
             )
 
     @property
-    def messages(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """What was found damaged, and what the disk has not taken."""
         if self._failure is None:
             return self._found
-        return [
-            *self._found,
-            f"the last fits are in memory alone, and lost with it: {self._failure}",
-        ]
+        text = f"the last fits are not stored, and are made again by the next call: {self._failure}"
+        return [*self._found, Note("unwritten_store", text)]
 
     def make(self, task: Task, report: Callable[[int], None] | None = None) -> None:
         """Make the fits of a task, and add them as time goes: a chunk is soon written.
@@ -137,7 +136,7 @@ class Store:
     def read(self, orders: Iterable[Order]) -> dict[str, Posterior]:
         """The fits among those ordered that are here, by identity.
 
-        Fits of a chunk that is put aside count as missing; `messages` names it.
+        Fits of a chunk that is put aside count as missing; `notes` names it.
         """
         wanted = {order.identity: order for order in orders}
         found: dict[str, Posterior] = {}
@@ -151,17 +150,17 @@ class Store:
                 with path.open("rb") as file:
                     found |= _fits(file, missing)
             except PermissionError as error:
-                self._found.append(f"{path} is left out: {error.strerror}")
+                text = f"{path} is left out: {error.strerror}"
+                self._found.append(Note("unreadable_store", text))
             except Exception as error:  # what was made on purpose may raise any
                 self._put_aside(path, f"{error}; its fits are made again")
         return found
 
     def _begin(self) -> None:
         manifest = self.folder / MANIFEST
-        inside = [path for path in sorted(self.folder.iterdir()) if path.name[0] != "."]
-        ours = [path for path in inside if path.name.endswith((SUFFIX, SUFFIX + ASIDE))]
-        others = {path.name for path in inside} - {path.name for path in ours}
-        strange = sorted(name for name in others if not name.startswith(MANIFEST))
+        names = [path.name for path in sorted(self.folder.iterdir()) if path.name[0] != "."]
+        ours = (SUFFIX, SUFFIX + ASIDE, MANIFEST, MANIFEST + ASIDE)
+        strange = [name for name in names if not name.endswith(ours)]
         if "format" in _read_json(manifest):  # another process has begun it meanwhile
             return
         if strange:
@@ -169,10 +168,10 @@ class Store:
                 f"{str(self.folder)!r} is no store of fits: it holds {', '.join(strange[:5])}",
                 remedy="name a new or an empty folder.",
             )
-        if MANIFEST in others:
+        if MANIFEST in names:
             self._put_aside(manifest, "it does not say what the folder is; it is written anew")
-        elif ours:
-            self._found.append(f"{manifest} was lost, and is written anew")
+        elif names:
+            self._found.append(Note("damaged_store", f"{manifest} was lost, and is written anew"))
         said = {
             "what": "fits made by scalingfit.refit",
             "format": FORMAT,
@@ -188,16 +187,16 @@ class Store:
             return
         except OSError as error:
             where = f"left where it is ({error.strerror})"
-        self._found.append(f"{path} is damaged ({why}): {where}")
+        text = f"{path} is damaged ({why}): {where}"
+        self._found.append(Note("damaged_store", text))
 
 
 def _chunk(packed: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as chunk:
         for identity, content in packed.items():
-            chunk.writestr(
-                zipfile.ZipInfo(identity), content
-            )  # at no time: equal fits, equal bytes
+            # With no time of writing: equal fits are equal bytes.
+            chunk.writestr(zipfile.ZipInfo(identity), content)
     return buffer.getvalue()
 
 

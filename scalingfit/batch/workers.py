@@ -1,4 +1,4 @@
-"""Fits made elsewhere: what an executor must be, and how its workers' failures are told."""
+"""Fits made elsewhere: what an executor must be, and how its workers' failures are reported."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     as_completed,
 )
-from typing import Any
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message
 from scalingfit.batch.store import Store
 from scalingfit.batch.tasks import Task
 
@@ -27,7 +27,7 @@ __all__ = ["check_executor", "elsewhere"]
 TRIALS = 2  # of a task that fails on an executor: once more, because machines die
 
 
-def check_executor(executor: Any, store: Any) -> None:
+def check_executor(executor: Executor, store: str | os.PathLike[str] | None) -> None:
     """Refuse what could not make a fit, or would never return one.
 
     Raises
@@ -42,7 +42,7 @@ def check_executor(executor: Any, store: Any) -> None:
     if store is None:
         raise InputError(
             "an executor's workers have nowhere to put their fits",
-            remedy='name a folder that they all see: refit(..., store="fits/").',
+            remedy=Message("name a folder that they all see: ", Argument("store", "fits/"), "."),
         )
     context = getattr(executor, "_mp_context", None) or multiprocessing
     if isinstance(executor, ProcessPoolExecutor) and context.get_start_method() == "fork":

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-import math
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.text import Text as RichText
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Text, spelled
 from scalingfit.cli._spelling import COMMAND_LINE
-from scalingfit.cli._words import as_typed
-from scalingfit.result import Result
+from scalingfit.result import SCHEMA, Result, Table, jsonable
 
-__all__ = ["Reply", "answer", "jsonable", "refuse", "warn"]
+__all__ = ["Reply", "answer", "complain", "refuse", "warn"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,41 +25,36 @@ class Reply:
 
     Attributes
     ----------
-    data : mapping
-        What ``--json`` prints.
-    shown : sequence
-        What people see: text, or anything that `report.tables` knows how to lay out.
+    data : Result or mapping
+        What ``--json`` prints; a mapping may hold results.
+    shown : sequence of Result, Table or str
+        What people see.
     warned : bool
         Whether the exit code is 1.
     failed : exception, optional
         What could not be done with the answer; it is told after it, and the exit code is 2.
     """
 
-    data: Mapping[str, Any]
-    shown: Sequence[Any]
+    data: Result | Mapping[str, object]
+    shown: Sequence[Result | Table | str]
     warned: bool = False
     failed: BaseException | None = None
 
 
-def answer(reply: Reply, *, as_json: bool) -> None:
+def answer(reply: Reply, *, as_json: bool, verbose: bool) -> None:
     """Print a reply to standard output: one JSON object, or tables and text."""
     if as_json:
         failure = {} if reply.failed is None else {"error": _said(reply.failed)}
-        print(json.dumps(jsonable({**reply.data, **failure}), allow_nan=False), flush=True)
+        print(json.dumps({**_object(reply.data), **failure}, allow_nan=False), flush=True)
         return
-    from scalingfit.report import tables
-
     console = Console(highlight=False)
     for position, item in enumerate(reply.shown):
         if position:
             print()
-        if isinstance(item, Result):
-            whole = item.rich(COMMAND_LINE) if console.is_terminal else item.text(COMMAND_LINE)
-            console.print(whole, soft_wrap=not console.is_terminal)
-        elif console.is_terminal:
-            console.print(tables.laid_out(item, as_typed))
+        if console.is_terminal:
+            console.print(_drawn(item, verbose))
         else:  # never wrapped: other programs and the next reader cut it as they like
-            print(as_typed(str(item)))
+            print(_written(item, verbose))
     sys.stdout.flush()
     if reply.failed is not None:
         refuse(reply.failed, as_json=False)
@@ -69,29 +64,51 @@ def refuse(error: BaseException, *, as_json: bool) -> None:
     """Say why a command was refused: on standard error, or as a JSON object."""
     message = _said(error)
     if as_json:
-        print(json.dumps({"error": message}), flush=True)
+        print(json.dumps({"schema": SCHEMA, "error": message}), flush=True)
     else:
-        print(f"error: {message}", file=sys.stderr)
+        complain(f"error: {message}")
 
 
 def _said(error: BaseException) -> str:
-    said = error.spelled(COMMAND_LINE) if isinstance(error, InputError) else str(error)
-    return as_typed(said)
+    return error.spelled(COMMAND_LINE) if isinstance(error, InputError) else str(error)
 
 
-def warn(message: str) -> None:
+def warn(message: Text) -> None:
     """Print a warning to standard error."""
-    print(f"warning: {as_typed(message)}", file=sys.stderr)
+    complain(f"warning: {spelled(message, COMMAND_LINE)}")
 
 
-def jsonable(value: Any) -> Any:
-    """The value in JSON's own types; NaN and infinity, which JSON lacks, become null."""
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [jsonable(item) for item in value]
-    if hasattr(value, "tolist"):  # NumPy's arrays and scalars
-        return jsonable(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, str | int) else str(value)
+def complain(line: str) -> None:
+    """Print a line to standard error, where that takes it: no answer is lost for a remark."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=sys.stderr)
+
+
+def _object(data: Result | Mapping[str, object]) -> Mapping[str, object]:
+    if isinstance(data, Result):
+        return data.as_json(COMMAND_LINE)
+    parts = {
+        name: _object(part) if isinstance(part, Result) else jsonable(part)
+        for name, part in data.items()
+    }
+    return {"schema": SCHEMA, **parts}
+
+
+def _drawn(item: Result | Table | str, verbose: bool) -> RenderableType:
+    match item:
+        case Result():
+            return item.rich(COMMAND_LINE, verbose=verbose)
+        case Table():
+            return item.rich()
+        case str():
+            return RichText(item)
+
+
+def _written(item: Result | Table | str, verbose: bool) -> str:
+    match item:
+        case Result():
+            return item.text(COMMAND_LINE, verbose=verbose)
+        case Table():
+            return item.text()
+        case str():
+            return item

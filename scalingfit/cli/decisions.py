@@ -14,6 +14,7 @@ from scalingfit.cli._reply import Reply
 from scalingfit.cli._table import Repeated
 from scalingfit.cli._values import names, numbers
 from scalingfit.cli.questions import AS_USUAL, Terms, loaded_fit
+from scalingfit.result import Result
 
 __all__ = ["decide", "multiplier", "returns"]
 
@@ -61,7 +62,10 @@ def decide(
     with drawing(plot) as save:
         found = sf.decide(post, budgets, plan, **options)
         drawn = save(lambda report: report.plots.valley(post, budgets, plan, **options))
-    shown = [found, *([f"drawn in {plot}"] if plot is not None and drawn else [])]
+    shown: list[Result | str] = [
+        found,
+        *([f"drawn in {plot}"] if plot is not None and drawn else []),
+    ]
     return Reply(found.as_json(), shown, warned=not (post.verdict.ok and drawn))
 
 

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from scalingfit._errors import InputError
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply
+from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import Table, load
 from scalingfit.cli.fits import fitted, usual_frontier
 from scalingfit.cli.runs import understood
@@ -58,10 +59,11 @@ def demo(
         plots.save(plots.overview(post), out / "overview.png")
         plots.save(plots.frontier(post), out / "frontier.png")
     written = [str(out / name) for name in ("fit.nc", "overview.png", "frontier.png")]
-    data = post.as_json() | {"frontier": found.summary() if found else None, "written": written}
-    last = [
-        f"written: {', '.join(written)}",
+    data = {**post.as_json(COMMAND_LINE), "frontier": found, "written": written}
+    last = (
+        f"written: {', '.join(written)}\n"
         f"next: scalingfit frontier {written[0]} --compute 1e15, or your own table: "
-        "scalingfit fit runs.csv",
-    ]
-    return Reply(data, [understood(runs), post, found, "\n".join(last)], warned=not post.verdict.ok)
+        "scalingfit fit runs.csv"
+    )
+    answers = [post] if found is None else [post, found]
+    return Reply(data, [understood(runs), *answers, last], warned=not post.verdict.ok)

@@ -12,6 +12,7 @@ from scalingfit._cores import core_count
 from scalingfit.cli._cache import VARIABLE, cache_folder
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply
+from scalingfit.result import Column, Table
 
 __all__ = ["doctor"]
 
@@ -28,7 +29,6 @@ def doctor() -> Reply:
     import jax
 
     from scalingfit.inference import default_precision
-    from scalingfit.report import tables
 
     folder = cache_folder()
     data: dict[str, Any] = {
@@ -48,7 +48,9 @@ def doctor() -> Reply:
         ["compiled programs", data["cache"] or f"not kept ({VARIABLE} turns the cache off)"],
         ["a small fit", f"{trial['says']} in {trial['seconds']:.1f} s"],
     ]
-    return Reply(data, [tables.Grid(("", ""), rows)], warned=not trial["ok"])
+    names, values = zip(*rows, strict=True)
+    shown = Table("doctor", "part", {"": Column(names), " ": Column(values)}, labels=2)
+    return Reply(data, [shown], warned=not trial["ok"])
 
 
 def _small_fit() -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""Commands that weigh laws and forecasts: `compare`, `backtest` and `calibrate`."""
+"""Commands that judge laws and forecasts: `compare`, `backtest` and `calibrate`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import scalingfit as sf
 from scalingfit._errors import InputError
@@ -12,6 +12,7 @@ from scalingfit.cli._picture import drawing
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._sampling import AS_USUAL, Sampling
+from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
 from scalingfit.cli._values import counted, names, numbers, numbers_if_given
 from scalingfit.cli.fits import parsed_priors, priors_by_law, within_and_beyond
@@ -20,6 +21,7 @@ from scalingfit.cli.runs import understood
 if TYPE_CHECKING:
     from scalingfit.allocation import Counting
     from scalingfit.evidence import Comparison, Stacked, StackedHypothesis
+    from scalingfit.result import Result
 
 __all__ = ["backtest", "calibrate", "compare"]
 
@@ -29,8 +31,8 @@ def compare(
     /,
     *,
     laws: str = "chinchilla,kaplan",
-    noise: str | None = None,
-    by: str | None = None,
+    noises: str | None = None,
+    leave_out: str | None = None,
     budgets: str | None = None,
     cuts: str | None = None,
     compute: str | None = None,
@@ -44,15 +46,15 @@ def compare(
     table: Table = AS_IT_STANDS,
     sampling: Sampling = AS_USUAL,
 ) -> Reply:
-    """Fit several laws to the same runs, and say whether the runs can tell them apart.
+    """Fit several laws to the same runs, and say which of them predicts the runs best.
 
-    Each is scored by how well it foretells runs that were left out, and larger runs from smaller
-    ones. Exit code 1 where something stands against relying on it: a fit, or forecasts of larger
-    runs that turned out too sure.
+    Each is scored by how well it predicts runs that were left out, and larger runs from smaller
+    ones. Exit code 1 where something stands against relying on it, such as a fit that did not
+    converge, or over-confident forecasts of larger runs.
 
     ```
     scalingfit compare runs.csv --laws chinchilla,kaplan,nested
-    scalingfit compare runs.csv --laws chinchilla --noise student_t,normal --by seed
+    scalingfit compare runs.csv --laws chinchilla --noises student_t,normal --leave-out seed
     scalingfit compare runs.csv --hypothesis "a > 0.6" --hypothesis "abs(a - 0.5) < 0.03"
     ```
 
@@ -60,15 +62,15 @@ def compare(
     ----------
     laws
         Names that `scalingfit laws` lists, with commas between them.
-    noise
+    noises
         Noise models, with commas between them; every law is fitted with each.
-    by
+    leave_out
         Leave out all runs of one value of this column at once; "budget" groups runs of nearly the
-        same compute, unless the table has a column of that name.
+        same compute, unless the table has a column of that name. By default each run by itself.
     budgets
-        The budgets of the experiment in FLOP, with commas between them, for `--by budget`.
+        The budgets of the experiment in FLOP, with commas between them, for `--leave-out budget`.
     cuts
-        Budgets in FLOP, with commas between them: fit the runs below, foretell those above; a cut
+        Budgets in FLOP, with commas between them: fit the runs below, forecast those above; a cut
         that would part a budget moves to its end. By default up to four of them.
     compute
         Budgets in FLOP, with commas between them, that all laws split together, each by its weight;
@@ -79,14 +81,15 @@ def compare(
     omega
         Size of the embeddings in the last two; see `scalingfit frontier --help`.
     corners
-        Also weigh Kaplan's law and Chinchilla's as corners of one family, with Bayes factors: two
-        fits more. Where the runs lie between the corners is told anyway if `nested` is compared.
+        Also compare Kaplan's law and Chinchilla's as corners of one family, with Bayes factors:
+        two fits more. Where the runs lie between the corners is shown anyway if `nested` is among
+        the laws.
     exponents
         Also print the exponent a of N* ~ C^a under each law and each counting rule, and how likely
         it is near 0.73 (Kaplan et al.) and 0.50 (Hoffmann et al.).
     hypothesis
-        A statement about the exponents a and b of N* and D* in C, or about parameters, to be
-        weighed under each law and averaged over them. Repeat for several.
+        A statement about the exponents a and b of N* and D* in C, or about parameters: its
+        probability under each law, and averaged over them. Repeat for several.
     prior
         Replace a prior of one law, `kaplan.alpha_N=LogNormal(-1.5, 0.7)`, or pin a parameter,
         `chinchilla.beta=0.28`. Repeat for several.
@@ -97,35 +100,32 @@ def compare(
     # Among the exponents are those of counts that take an omega.
     rule = counted(counting, None if exponents and counting == "6ND" else omega)
     slopes_of = _rules(omega, names(laws)) if exponents else []
-    _require_known(hypothesis, names(laws), noise and names(noise))
+    _require_known(hypothesis, names(laws), noises and names(noises))
     with drawing(plot) as save:
         loaded = load(runs, table)
         with progress(f"comparing laws on {len(loaded)} runs"):
             found = sf.compare(
-                loaded, names(laws), noise and names(noise), by=by, priors=priors_by_law(prior),
-                cuts=numbers_if_given("--cuts", cuts),
+                loaded, names(laws), noises and names(noises), leave_out=leave_out,
+                priors=priors_by_law(prior), cuts=numbers_if_given("--cuts", cuts),
                 budgets=numbers_if_given("--budgets", budgets), **sampling.options(),
             )  # fmt: skip
             stacked = _stacked(found, together, rule)
             at = found.nested_test() if corners else found.family
             slopes = found.exponents(rules=slopes_of) if exponents else None
-            said, unsaid = _weighed(found, hypothesis, rule)
+            answered, refused = _asked(found, hypothesis, rule)
         drawn = save(lambda report: report.evidence_plots.comparison(found, counting=rule))
-    data, shown = found.as_json(), [understood(loaded), found]
-    if stacked is not None:
-        data["stacked"] = stacked.as_json()
-        shown.append(stacked)
-    if at is not None:
-        data["corners" if corners else "family"] = at.as_json()
-        shown.append(at)
-    if slopes is not None:
-        data["exponents"] = slopes.as_json()
-        shown.append(slopes)
+    parts: dict[str, Result | None] = {
+        "stacked": stacked,
+        "corners" if corners else "family": at,
+        "exponents": slopes,
+    }
+    made = {name: part for name, part in parts.items() if part is not None}
+    data = found.as_json(COMMAND_LINE)
+    data |= {name: part.as_json(COMMAND_LINE) for name, part in made.items()}
     if hypothesis:
-        data["hypotheses"] = [each.as_json() for each in said]
-        shown += said
-    warned = bool(found.messages or found.over_confident)
-    return Reply(data, shown, warned=warned or bool(unsaid) or not drawn)
+        data["hypotheses"] = [each.as_json(COMMAND_LINE) for each in answered]
+    shown: list[Result | str] = [understood(loaded), found, *made.values(), *answered]
+    return Reply(data, shown, warned=bool(found.notes) or bool(refused) or not drawn)
 
 
 def backtest(
@@ -133,9 +133,9 @@ def backtest(
     /,
     *,
     laws: str = "chinchilla",
-    noise: str | None = None,
+    noises: str | None = None,
     cuts: str | None = None,
-    split: str | None = None,
+    held_out: str | None = None,
     by: str | None = None,
     domain: str | None = None,
     stack: bool = False,
@@ -152,20 +152,20 @@ def backtest(
 
     ```
     scalingfit backtest runs.csv --cuts 1e20,1e21
-    scalingfit backtest curves.csv --laws power --by curve --split split -c X=steps
-    scalingfit backtest curves.csv --laws power_m1,power,power_m3 --by curve --split split --stack
+    scalingfit backtest curves.csv --laws power --by curve --held-out split -c X=steps
+    scalingfit backtest curves.csv --laws power_m1,power --by curve --held-out split --stack
     ```
 
     Parameters
     ----------
     laws
         Names that `scalingfit laws` lists, with commas between them.
-    noise
+    noises
         Noise models, with commas between them; every law is fitted with each.
     cuts
         Largest budgets to fit, in FLOP, with commas between them; a cut that would part a budget
         moves to its end. By default up to four of them.
-    split
+    held_out
         Instead: a column that says train or test of each run.
     by
         Fit and forecast the runs of each value of this column by themselves.
@@ -173,7 +173,7 @@ def backtest(
         With `--by`: a column of what its tables are about; scores are averaged over each, and
         weights are of each.
     stack
-        Also mix the laws' forecasts, by how each foretells the last third of the fitted runs from
+        Also stack the laws' forecasts, by how each predicts the last third of the fitted runs from
         the others: twice as many fits.
     prior
         Replace a prior of one law, `kaplan.alpha_N=LogNormal(-1.5, 0.7)`, or pin a parameter,
@@ -185,13 +185,15 @@ def backtest(
         loaded = load(runs, table)
         with progress(f"forecasting within {len(loaded)} runs"):
             found = sf.backtest(
-                loaded, names(laws), noise and names(noise), split=split,
+                loaded, names(laws), noises and names(noises), held_out=held_out,
                 cuts=numbers_if_given("--cuts", cuts), by=by, domain=domain, stack=stack,
                 priors=priors_by_law(prior), **sampling.options(),
             )  # fmt: skip
         drawn = save(lambda report: report.evidence_plots.backtest(found))
     return Reply(
-        found.as_json(), [understood(loaded), found], warned=bool(found.messages) or not drawn
+        found.as_json(COMMAND_LINE),
+        [understood(loaded), found],
+        warned=bool(found.notes) or not drawn,
     )
 
 
@@ -202,17 +204,17 @@ def calibrate(
     law: str = "chinchilla",
     noise: str | None = None,
     prior: Repeated = (),
-    tables: int = 200,
+    simulations: int = 200,
     table: Table = AS_IT_STANDS,
     sampling: Sampling = AS_USUAL,
 ) -> Reply:
-    """Simulate runs where yours are, fit them, and see whether the intervals hold the truth.
+    """Simulate runs where yours are, fit them, and see whether intervals cover the truth.
 
     Only the places of the runs are used, not their losses. Exit code 1 where the law is not
     calibrated there.
 
     ```
-    scalingfit calibrate runs.csv --law chinchilla --tables 500
+    scalingfit calibrate runs.csv --law chinchilla --simulations 500
     ```
 
     Parameters
@@ -224,16 +226,16 @@ def calibrate(
     prior
         Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`. Repeat for
         several.
-    tables
+    simulations
         How many tables to simulate and fit.
     """
     loaded = load(runs, table)
-    with progress(f"fitting {tables} simulated tables"):
+    with progress(f"fitting {simulations} simulated tables"):
         found = sf.calibrate(
-            law, noise, loaded, tables=tables, priors=parsed_priors(prior),
+            loaded, law, noise, simulations=simulations, priors=parsed_priors(prior),
             **sampling.options(),
         )  # fmt: skip
-    return Reply(found.as_json(), [understood(loaded), found], warned=not found.ok)
+    return Reply(found.as_json(COMMAND_LINE), [understood(loaded), found], warned=not found.ok)
 
 
 def _split_by_all(compute: str | None, laws: list[str]) -> list[float] | None:
@@ -268,7 +270,9 @@ def _rules(omega: str | None, laws: Sequence[str]) -> list[Counting]:
     return [counted(name, None if name == "6ND" else omega) for name in RULES]
 
 
-def _require_known(statements: Sequence[str], laws: Sequence[str], noises: Any) -> None:
+def _require_known(
+    statements: Sequence[str], laws: Sequence[str], noises: Sequence[str] | None
+) -> None:
     """Refuse statements that cannot be read, or of what no law has, before any work."""
     if not statements:
         return
@@ -283,18 +287,18 @@ def _require_known(statements: Sequence[str], laws: Sequence[str], noises: Any) 
         Statement(text).require(known)
 
 
-def _weighed(
+def _asked(
     found: Comparison, statements: Sequence[str], counting: Counting
 ) -> tuple[list[StackedHypothesis], list[str]]:
-    """The answers, and the statements that have none: these are told, and nothing else is lost."""
-    said, unsaid = [], []
+    """The answers, and the statements that have none, after a warning: nothing else is lost."""
+    answered, refused = [], []
     for text in statements:
         try:
-            said.append(found.hypothesis(text, counting=counting))
+            answered.append(found.hypothesis(text, counting=counting))
         except InputError as error:
-            warn(str(error))
-            unsaid.append(text)
-    return said, unsaid
+            warn(error.spelled(COMMAND_LINE))
+            refused.append(text)
+    return answered, refused
 
 
 def _stacked(found: Comparison, budgets: list[float] | None, counting: Counting) -> Stacked | None:
@@ -313,5 +317,7 @@ def _stacked(found: Comparison, budgets: list[float] | None, counting: Counting)
             spent = subject(next(iter(found.posteriors.values()))).counted(counting)["C"]
             return found.frontier(within_and_beyond(spent), counting=counting)
         case [(name,)]:
-            return found.forecast(**{name: within_and_beyond(columns[name])})
+            return found.forecast(
+                counting=counting, seed=0, **{name: within_and_beyond(columns[name])}
+            )
     return None

@@ -10,11 +10,12 @@ from cyclopts import Parameter
 import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit._files import require_place
+from scalingfit._messages import Argument
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._sampling import AS_USUAL, Sampling
+from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
-from scalingfit.cli._words import option
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from scalingfit.allocation import Frontier
     from scalingfit.declare import Law
     from scalingfit.inference import Posterior
+    from scalingfit.result import Result
     from scalingfit.runs import Runs
 
 __all__ = ["fit", "fitted", "parsed_priors", "priors_by_law", "usual_frontier", "within_and_beyond"]
@@ -72,11 +74,11 @@ def fit(
         **sampling.options(),
     )  # fmt: skip
     found = usual_frontier(post)
-    shown: list[Any] = [understood(loaded), post]
-    data = post.as_json()
+    shown: list[Result | str] = [understood(loaded), post]
+    data: dict[str, object] = {**post.as_json(COMMAND_LINE)}
     if found is not None:
         shown.append(found)
-        data["frontier"] = found.summary()
+        data["frontier"] = found
     failed = None
     if out is not None:
         try:
@@ -93,8 +95,9 @@ def _next_question(law: type[Law], fit: Path) -> str:
     from scalingfit.allocation import splits
 
     asked = {*law.size, "D", "S"} if splits(law) else set()
-    further = "".join(f" {option(name)}" for name in law.inputs() if name not in asked)
-    return f"frontier {fit} --compute BUDGETS{further}" if asked else f"forecast {fit}{further}"
+    inputs = tuple(Argument(name, kind="input") for name in law.inputs() if name not in asked)
+    verb = f"frontier {fit} --compute BUDGETS" if asked else f"forecast {fit}"
+    return " ".join([verb, *map(COMMAND_LINE.argument, inputs)])
 
 
 def fitted(runs: Runs, **options: Any) -> Posterior:
@@ -114,8 +117,7 @@ def usual_frontier(post: Posterior) -> Frontier | None:
     """
     if "C" not in post.runs.columns or set(type(post.law).inputs()) != {"N", "D"}:
         return None
-    found: Frontier = post.frontier(within_and_beyond(post.runs["C"]))
-    return found
+    return post.frontier(within_and_beyond(post.runs["C"]))
 
 
 def within_and_beyond(scale: NDArray[np.float64]) -> list[float]:

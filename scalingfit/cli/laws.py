@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import scalingfit as sf
 from scalingfit.cli._reply import Reply
+from scalingfit.result import Table
 
 if TYPE_CHECKING:
     from scalingfit.declare import Law
@@ -27,15 +28,17 @@ def laws(name: str | None = None, /) -> Reply:
     name
         A law.
     """
-    from scalingfit.report import tables
-
     if name is not None:
         law = sf.law(name)
         return Reply(_about(law), _shown(law))
     every = sf.laws()
-    rows = [[law.name, " ".join(law.inputs()), _formula(law)] for law in every.values()]
+    columns = {
+        "name": [*every],
+        "inputs": [" ".join(law.inputs()) for law in every.values()],
+        "formula": [_formula(law) for law in every.values()],
+    }
     data = {"laws": [_about(law) for law in every.values()]}
-    return Reply(data, [tables.Grid(("name", "inputs", "formula"), rows)])
+    return Reply(data, [Table.of_texts("laws", columns)])
 
 
 def _formula(law: type[Law]) -> str:
@@ -67,23 +70,27 @@ def _about(law: type[Law]) -> dict[str, Any]:
     }
 
 
-def _shown(law: type[Law]) -> list[Any]:
-    from scalingfit.report import tables
-
-    about = _about(law)
-    priors = [[name, row["prior"], row["about"]] for name, row in about["parameters"].items()]
-    shown: list[Any] = [
-        f"{law.name}: {about['formula']}\n{about['about']}".rstrip(),
-        tables.Grid(("input", "meaning"), [*law.meanings().items()]),
-        tables.Grid(("parameter", "prior", "meaning"), priors),
+def _shown(law: type[Law]) -> list[Table | str]:
+    about = f"{law.name}: {_formula(law)}\n{_source(law)}".rstrip()
+    meanings, parameters = law.meanings(), law.parameters()
+    inputs = {"input": [*meanings], "meaning": [*meanings.values()]}
+    priors = {
+        "parameter": [*parameters],
+        "prior": [one.describe_prior().format(name=name) for name, one in parameters.items()],
+        "meaning": [one.about for one in parameters.values()],
+    }
+    shown: list[Table | str] = [
+        about,
+        Table.of_texts("inputs", inputs),
+        Table.of_texts("parameters", priors),
     ]
-    if law.published:
-        names = [*law.parameters()]
-        rows = [
-            [key, *(f"{point.values[name]:.4g}" for name in names), point.source]
-            for key, point in law.published.items()
+    if published := law.published:
+        points = [*published.values()]
+        values = {name: [f"{point.values[name]:.4g}" for point in points] for name in parameters}
+        sources = {"source": [point.source for point in points]}
+        conventions = {"conventions": [point.conventions for point in points]}
+        shown += [
+            Table.of_texts("published", {"published": [*published], **values, **sources}),
+            Table.of_texts("conventions", {"published": [*published], **conventions}),
         ]
-        shown.append(tables.Grid(("published", *names, "source"), rows))
-        conventions = [[key, point.conventions] for key, point in law.published.items()]
-        shown.append(tables.Grid(("published", "conventions"), conventions))
     return shown

@@ -12,14 +12,16 @@ import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit.cli._picture import drawing
 from scalingfit.cli._reply import Reply, warn
+from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import Repeated
 from scalingfit.cli._values import counted, number_if_given, numbers, numbers_if_given
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from scalingfit.allocation import Answer, Forecast
+    from scalingfit.allocation import Forecast
     from scalingfit.inference import Posterior
+    from scalingfit.result import Result
 
 __all__ = ["cheapest", "forecast", "frontier"]
 
@@ -100,10 +102,10 @@ def frontier(
         found = post.frontier(budgets, **options)
         choice = None if sizes is None else post.choose(budgets, sizes, **options)
         drawn = save(lambda report: report.plots.frontier(post, budgets, **options))
-    data = _as_json("frontier", found)
-    shown = [found]
+    data: dict[str, object] = {**found.as_json(COMMAND_LINE)}
+    shown: list[Result | str] = [found]
     if choice is not None:
-        data |= {"models": choice.summary(), "messages": [*found.messages, *choice.messages]}
+        data["choice"] = choice
         shown.append(choice)
     if plot is not None and drawn:
         shown.append(f"drawn in {plot}")
@@ -151,9 +153,12 @@ def forecast(
         if text is not None
     }
     asked = inputs | _inputs(input, inputs)
-    found = post.forecast(**asked) if rate is None else _widened(post, rate, asked)
-    data = _as_json("forecast", found)
-    return Reply(data, [found], warned=not post.verdict.ok)
+    found = (
+        post.forecast(counting="6ND", seed=0, **asked)
+        if rate is None
+        else _widened(post, rate, asked)
+    )
+    return Reply(found, [found], warned=not post.verdict.ok)
 
 
 def cheapest(
@@ -179,8 +184,7 @@ def cheapest(
     """
     post = loaded_fit(fit)
     found = post.cheapest(numbers("--loss", loss), **terms.options())
-    data = _as_json("cheapest", found)
-    return Reply(data, [found], warned=not post.verdict.ok)
+    return Reply(found, [found], warned=not post.verdict.ok)
 
 
 def _widened(post: Posterior, rate: float, asked: Mapping[str, Any]) -> Forecast:
@@ -190,15 +194,11 @@ def _widened(post: Posterior, rate: float, asked: Mapping[str, Any]) -> Forecast
     return Discrepancy(rate).forecast(post, **asked)
 
 
-def _as_json(name: str, found: Answer) -> dict[str, Any]:
-    return {name: found.summary(), "messages": found.messages, "provenance": found.provenance}
-
-
 def loaded_fit(path: Path) -> Posterior:
     """Read a fit; where its verdict is not ok, say so."""
     post = sf.load(path)
     if not post.verdict.ok:
-        warn(f"{path}: {post.verdict}")
+        warn(f"{path}\n{post.verdict.text(COMMAND_LINE)}")
     return post
 
 

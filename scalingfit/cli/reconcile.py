@@ -14,6 +14,7 @@ from scalingfit.cli._picture import drawing
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._sampling import AS_USUAL, Sampling
+from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
 from scalingfit.cli._values import names, numbers, numbers_if_given
 from scalingfit.cli.runs import understood
@@ -87,7 +88,9 @@ def reconcile(
             )  # fmt: skip
         drawn = save(lambda report: report.evidence_plots.reconciliation(found))
     unsound = any(not at.posterior.verdict.ok or at.missing for at in found.stages.values())
-    return Reply(found.as_json(), [understood(loaded), found], warned=unsound or not drawn)
+    return Reply(
+        found.as_json(COMMAND_LINE), [understood(loaded), found], warned=unsound or not drawn
+    )
 
 
 def _stages(loaded: Runs, by: str | None, chosen: str | None) -> dict[str, Runs]:

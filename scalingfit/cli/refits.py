@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._sampling import AS_USUAL, Sampling
+from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
 from scalingfit.cli._values import names, numbers
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from scalingfit.runs import Runs
 
 __all__ = ["refit"]
@@ -30,7 +33,7 @@ def refit(
     leave_out: str | None = None,
     horizons: str | None = None,
     laws: str = "chinchilla",
-    noise: str | None = None,
+    noises: str | None = None,
     prior: Repeated = (),
     store: Path | None = None,
     part: str | None = None,
@@ -63,7 +66,7 @@ def refit(
         Fit the runs up to each of these budgets in FLOP, with commas between them.
     laws
         Names that `scalingfit laws` lists, with commas between them.
-    noise
+    noises
         Noise models, with commas between them; see `scalingfit fit --help`. By default each law's
         own.
     prior
@@ -79,10 +82,10 @@ def refit(
     """
     from scalingfit.inference import parse_priors
 
-    wanted, scatters = names(laws), noise and names(noise)
+    wanted, scatters = names(laws), noises and names(noises)
     if prior and len(wanted) > 1:
         raise InputError(
-            "--prior says nothing of which law it is for",
+            "--prior does not say which law it is for",
             remedy="refit one law at a time where priors are given.",
         )
     loaded = load(runs, table)
@@ -91,14 +94,16 @@ def refit(
         horizons=horizons, seed=sampling.seed,
     )  # fmt: skip
     found = sf.refit(
-        _part(tables, part), wanted[0] if len(wanted) == 1 else wanted, scatters,
+        _part(tables, part), wanted, scatters,
         parse_priors(list(prior)) or None,
         store=store, method=method, **sampling.options(),
     )  # fmt: skip
-    return Reply(found.as_json(), [understood(loaded), found], warned=not found.ok)
+    return Reply(found.as_json(COMMAND_LINE), [understood(loaded), found], warned=not found.ok)
 
 
-def _designed(runs: Runs, *, cluster: str | None, seed: int, **asked: Any) -> dict[Any, Runs]:
+def _designed(
+    runs: Runs, *, cluster: str | None, seed: int, **asked: str | int | None
+) -> dict[Hashable, Runs]:
     """The tables that the one design asked for makes."""
     chosen = [name for name, value in asked.items() if value is not None]
     if len(chosen) != 1:
@@ -111,19 +116,18 @@ def _designed(runs: Runs, *, cluster: str | None, seed: int, **asked: Any) -> di
         )
     if cluster is not None and chosen != ["bootstrap"]:
         raise InputError("--cluster goes with --bootstrap", remedy="add --bootstrap 1000.")
-    value = asked[chosen[0]]
-    match chosen[0]:
-        case "by":
-            return runs.split(value)
-        case "bootstrap":
-            return dict(sf.designs.bootstraps(runs, value, cluster=cluster, seed=seed))
-        case "leave_out":
-            return sf.designs.leave_out(runs, value)
-        case _:
-            return dict(sf.designs.horizons(runs, numbers("--horizons", value)))
+    match chosen[0], asked[chosen[0]]:
+        case "bootstrap", int(count):
+            return dict(sf.designs.bootstraps(runs, count, cluster=cluster, seed=seed).items())
+        case "by", str(column):
+            return dict(runs.split(column).items())
+        case "leave_out", str(column):
+            return sf.designs.leave_out(runs, column)
+        case _, value:
+            return dict(sf.designs.horizons(runs, numbers("--horizons", str(value))).items())
 
 
-def _part(tables: dict[Any, Runs], part: str | None) -> dict[Any, Runs]:
+def _part(tables: dict[Hashable, Runs], part: str | None) -> dict[Hashable, Runs]:
     """Every N-th table from the K-th on, where "K/N" is asked for."""
     if part is None:
         return tables

@@ -8,6 +8,7 @@ import scalingfit as sf
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import AS_IT_STANDS, Source, Table, load
+from scalingfit.result import Table as Columns
 
 if TYPE_CHECKING:
     from scalingfit.runs import Runs
@@ -44,7 +45,8 @@ def read(runs: Source, /, *, table: Table = AS_IT_STANDS) -> Reply:
         ],
         "provenance": loaded.provenance,
     }
-    return Reply(data, [understood(loaded)])
+    drawn = loaded.picture()
+    return Reply(data, [understood(loaded), *([drawn] if drawn is not None else [])])
 
 
 def datasets(name: str | None = None, /) -> Reply:
@@ -60,16 +62,12 @@ def datasets(name: str | None = None, /) -> Reply:
     name
         A table.
     """
-    from scalingfit.report import tables
-
     if name is not None:
         return Reply(sf.datasets.info(name), [sf.datasets.describe(name)])
     infos = sf.datasets.table()
     keys = ("name", "rows", "inputs", "available", "title")
-    grid = tables.Grid(
-        keys, [["" if info[key] is None else info[key] for key in keys] for info in infos]
-    )
-    return Reply({"datasets": infos}, [grid])
+    columns = {key: ["" if info[key] is None else str(info[key]) for info in infos] for key in keys}
+    return Reply({"datasets": infos}, [Columns.of_texts("datasets", columns)])
 
 
 def understood(runs: Runs) -> str:

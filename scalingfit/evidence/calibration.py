@@ -9,9 +9,8 @@ true value among the posterior draws is uniform, and a 90 % interval holds it 90
 from __future__ import annotations
 
 import dataclasses
-import html
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Unpack
 
 import jax
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chisquare
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message
 from scalingfit.catalog import law as find_law
 from scalingfit.catalog import noise as find_noise
 from scalingfit.declare import Law
@@ -27,6 +27,7 @@ from scalingfit.inference import (
     Draws,
     Model,
     Prior,
+    Sampling,
     build,
     check,
     failures,
@@ -35,10 +36,8 @@ from scalingfit.inference import (
     settings_of,
 )
 from scalingfit.noise import Noise
+from scalingfit.result import Axes, Column, Labels, Note, Result, Table
 from scalingfit.runs import Runs
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -52,17 +51,17 @@ BINS = 20
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Calibration:
+class Calibration(Result):
     """What `calibrate` returns: ``print`` it for a table and a verdict.
 
     Attributes
     ----------
     name : str
         Law and noise.
-    ranks : mapping of str to array of int, shape (table,)
+    ranks : mapping of str to array of int, shape (simulation,)
         Of each true parameter among 99 draws of its posterior: 0 to 99.
-    inside : mapping of str to array of bool, shape (level, table)
-        Whether the central 50, 80 and 90 % intervals held it.
+    inside : mapping of str to array of bool, shape (level, simulation)
+        Whether the central 50, 80 and 90 % intervals covered it.
     failed : int
         Fits that did not converge; they count like all others.
     false_alarms : float
@@ -76,7 +75,7 @@ class Calibration:
     false_alarms: float
 
     @property
-    def tables(self) -> int:
+    def simulations(self) -> int:
         """How many tables were simulated and fitted."""
         return len(next(iter(self.ranks.values())))
 
@@ -99,105 +98,110 @@ class Calibration:
 
     @property
     def conclusion(self) -> str:
-        """The verdict in words."""
-        lost = f" {self.failed} of the fits did not converge." if self.failed else ""
+        """The verdict in a sentence or two."""
         if self.ok:
             return (
-                f"{self.name} is calibrated as far as {self.tables} tables can tell: the ranks of "
-                f"the true values are uniform.{lost}"
+                f"{self.name} is calibrated as far as {self.simulations} tables can tell: the "
+                "ranks of the true values are uniform."
             )
         limit = self.false_alarms / len(self.ranks)
         bad = [name for name in self.ranks if not self.p_value(name) >= limit]
         return (
             f"{self.name} is not calibrated: the ranks of {', '.join(bad)} are not uniform (false "
             f"alarms: {self.false_alarms:.0%}). Do not trust its intervals; narrower priors or "
-            f"more draws may cure it.{lost}"
+            f"more draws may help."
         )
 
-    def summary(self) -> list[dict[str, Any]]:
-        """One dictionary a parameter, ready for JSON; `band` is where a right coverage lies."""
-        return [
-            {
-                "parameter": name,
-                "p_value": self.p_value(name),
-                "mean_rank": float(self.ranks[name].mean() / KEPT),
-                "coverage": {
-                    f"{100 * level:g}": {
-                        "share": float(self.inside[name][at].mean()),
-                        "band": list(band(level, self.tables)),
-                    }
-                    for at, level in enumerate(LEVELS)
-                },
-                "histogram": self.histogram(name).tolist(),
-            }
-            for name in self.ranks
-        ]
+    @property
+    def tables(self) -> Sequence[Table]:
+        """One row a parameter."""
+        names, count = [*self.ranks], self.simulations
+        bands = [band(level, count) for level in LEVELS]
+        coverage: dict[str, Column] = {}
+        for at, level in enumerate(LEVELS):
+            shares = [float(self.inside[name][at].mean()) for name in names]
+            coverage[f"coverage_{100 * level:g}"] = Column.of(shares, ".1%", f"{100 * level:g} %")
+        columns = {
+            "parameter": Column(names, heading=""),
+            **coverage,
+            "mean_rank": Column.of(
+                [float(self.ranks[name].mean() / KEPT) for name in names], ".3f", "mean rank"
+            ),
+            "p_value": Column.of([self.p_value(name) for name in names], ".3g", "p(uniform)"),
+            "histogram": Column([self.histogram(name) for name in names], hidden=True),
+        }
+        shown = ", ".join(f"{low:.0%} to {high:.0%}" for low, high in bands)
+        title = (
+            f"{count} simulated tables; coverage of intervals\n"
+            f"right coverages lie, 95 % of the time, in {shown}"
+        )
+        return (Table("parameters", "parameter", columns, title, labels=1),)
 
-    def to_pandas(self) -> pd.DataFrame:
-        """The ranks as a frame, one row a table."""
-        import pandas as pd
+    @property
+    def notes(self) -> Sequence[Note]:
+        """Fits that did not converge; they count like all others."""
+        if not self.failed:
+            return ()
+        return (Note("not_converged", f"{self.failed} of the fits did not converge"),)
 
-        return pd.DataFrame({name: np.array(ranks) for name, ranks in self.ranks.items()})
-
-    def as_json(self) -> dict[str, Any]:
-        """A dictionary ready for JSON."""
+    @property
+    def details(self) -> Mapping[str, object]:
+        """What was calibrated, and where right coverages lie."""
         return {
             "name": self.name,
-            "tables": self.tables,
-            "parameters": self.summary(),
+            "simulations": self.simulations,
+            "bands": {
+                f"coverage_{100 * level:g}": band(level, self.simulations) for level in LEVELS
+            },
             "failed": self.failed,
             "false_alarms": self.false_alarms,
             "ok": self.ok,
-            "conclusion": self.conclusion,
         }
 
-    def __str__(self) -> str:
-        width = max(map(len, self.ranks))
-        lines = [
-            f"{self.tables} simulated tables; coverage of intervals",
-            f"{'':{width}}   50 %   80 %   90 %  mean rank  p(uniform)",
-        ]
-        for row in self.summary():
-            shares = "".join(f"{level['share']:7.1%}" for level in row["coverage"].values())
-            lines.append(
-                f"{row['parameter']:{width}}{shares} {row['mean_rank']:10.3f}{row['p_value']:12.3g}"
-            )
-        bands = ", ".join("{:.0%} to {:.0%}".format(*band(level, self.tables)) for level in LEVELS)
-        return "\n".join(
-            [*lines, f"right coverages lie, 95 % of the time, in {bands}", self.conclusion]
-        )
+    @property
+    def arrays(self) -> Mapping[str, Axes]:
+        """The rank of every true value, and whether intervals covered it."""
+        return {
+            "rank": Axes(("parameter", "simulation"), np.stack([*self.ranks.values()])),
+            "covered": Axes(
+                ("parameter", "level", "simulation"), np.stack([*self.inside.values()])
+            ),
+        }
 
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+    @property
+    def coordinates(self) -> Mapping[str, Labels]:
+        """The parameters, and the levels of the intervals."""
+        return {
+            "parameter": Labels("parameter", [*self.ranks]),
+            "level": Labels("level", LEVELS),
+        }
 
 
 def calibrate(
-    law: str | type[Law],
+    runs: Runs | Mapping[str, ArrayLike],
+    law: str | type[Law] = "chinchilla",
     noise: str | type[Noise] | None = None,
-    design: Runs | Mapping[str, ArrayLike] | None = None,
     *,
-    tables: int = 200,
+    simulations: int = 200,
     priors: Mapping[str, Prior] | None = None,
     false_alarms: float = 0.01,
-    **sampling: Any,
+    **sampling: Unpack[Sampling],
 ) -> Calibration:
     """Simulate tables from the prior, fit them all, and see whether the posteriors are right.
 
     Parameters
     ----------
-    law, noise, priors
-        As in `fit`.
-    design : Runs or mapping
+    runs : Runs or mapping
         Where the runs are: a table (its losses are not used), or the law's inputs by name,
         ``{"N": [...], "D": [...]}``.
-    tables : int
-        At least 100, so that the test of uniformity has five ranks a bin.
+    law, noise, priors
+        As in `fit`.
+    simulations : int
+        How many tables; at least 100, so that the test of uniformity has five ranks a bin.
     false_alarms : float
         How often a right engine may be called wrong.
     **sampling
-        draws, chains, warmup, seed, retries, precision, limits: as in `fit`.
+        As in `fit`; see `scalingfit.inference.Sampling`.
 
     Returns
     -------
@@ -208,13 +212,20 @@ def calibrate(
     InputError
     """
     settings = settings_of(sampling)
-    if tables < 5 * BINS:
-        raise InputError(f"{tables} tables are too few to test {BINS} bins; at least {5 * BINS}")
+    least = 5 * BINS
+    if simulations < least:
+        raise InputError(
+            f"{simulations} tables are too few to test {BINS} bins; at least {least}",
+            remedy=Message("ask for more: ", Argument("simulations", least), "."),
+        )
     if settings.chains * settings.draws < KEPT:
-        raise InputError(f"at least {KEPT} draws are needed to rank a true value")
+        raise InputError(
+            f"at least {KEPT} draws are needed to rank a true value",
+            remedy=Message("take more: ", Argument("draws", KEPT), "."),
+        )
     chosen = find_law(law)
     model = build(chosen, find_noise(noise or chosen.default_noise), priors)
-    truth, simulated = _simulate(model, _at(chosen, design), tables, settings.seed)
+    truth, simulated = _simulate(model, _at(chosen, runs), simulations, settings.seed)
     check(model, simulated[0])
     fits = sample(model, simulated, settings)
     return Calibration(
@@ -226,14 +237,17 @@ def calibrate(
     )
 
 
-def _at(law: type[Law], design: Runs | Mapping[str, ArrayLike] | None) -> Runs:
-    if isinstance(design, Runs):
-        return design
-    if not isinstance(design, Mapping):
+def _at(law: type[Law], runs: Runs | Mapping[str, ArrayLike]) -> Runs:
+    if isinstance(runs, Runs):
+        return runs
+    if not isinstance(runs, Mapping):
         inputs = ", ".join(f'"{name}": [...]' for name in law.inputs())
-        raise InputError("a design says where the runs are", remedy=f"write design={{{inputs}}}.")
-    rows = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, float)) for v in design.values()))
-    columns = dict(zip(design, rows, strict=True))
+        raise InputError(
+            f"calibrate takes runs, or the law's inputs by name, not {type(runs).__name__}",
+            remedy=f"pass {{{inputs}}}.",
+        )
+    rows = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, float)) for v in runs.values()))
+    columns = dict(zip(runs, rows, strict=True))
     return Runs.from_columns({**columns, "L": np.ones(rows[0].shape)})
 
 

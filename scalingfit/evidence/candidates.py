@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message, OnlyIn
 from scalingfit._text import listed
 from scalingfit.catalog import law as find_law
 from scalingfit.catalog import noise as find_noise
@@ -24,13 +24,16 @@ from scalingfit.inference import (
     sample,
 )
 from scalingfit.noise import Noise
+from scalingfit.result import Note
 from scalingfit.runs import Runs
 
 __all__ = [
+    "SEVERAL",
     "Laws",
     "Noises",
     "Priors",
     "candidates",
+    "doubts",
     "fit_each",
     "unweighted",
 ]
@@ -38,6 +41,9 @@ __all__ = [
 type Laws = str | type[Law] | Sequence[str | type[Law]]
 type Noises = str | type[Noise] | Sequence[str | type[Noise]] | None
 type Priors = Mapping[str, Mapping[str, Prior]] | None
+
+SEVERAL = Argument("laws", ["chinchilla", "kaplan"])
+"""What to write where several laws are needed."""
 
 
 def candidates(laws: Laws, noises: Noises = None, priors: Priors = None) -> dict[str, Model]:
@@ -62,7 +68,9 @@ def candidates(laws: Laws, noises: Noises = None, priors: Priors = None) -> dict
         raise InputError(
             f"priors are given for {name!r}, which is not among the laws",
             [f"laws: {listed(law.name for law in chosen)}"],
-            remedy="write priors={'chinchilla': {'E': 1.7}}.",
+            remedy=Message(
+                "name one of these: ", Argument("E", 1.7, kind="prior", law=chosen[0].name), "."
+            ),
         )
     found: dict[str, Model] = {}
     for law in chosen:
@@ -75,7 +83,7 @@ def candidates(laws: Laws, noises: Noises = None, priors: Priors = None) -> dict
     return found
 
 
-def unweighted(runs: Any) -> Runs:
+def unweighted(runs: Runs) -> Runs:
     """The runs, or a refusal where they are none or carry weights.
 
     Raises
@@ -83,11 +91,18 @@ def unweighted(runs: Any) -> Runs:
     InputError
     """
     if not isinstance(runs, Runs):
-        raise InputError(f"runs are needed, not {type(runs).__name__}", remedy="write read(...).")
+        raise InputError(
+            f"runs are needed, not {type(runs).__name__}", remedy="pass what read(...) returns."
+        )
     if np.any(runs.columns.get("weight", np.ones(1)) != 1):
         raise InputError(
             "runs with weights cannot be scored one by one",
-            remedy="leave runs out with runs.take(...), and read without a weight column.",
+            remedy=Message(
+                "read them without a weight column, and leave runs out",
+                OnlyIn("python", (" with runs.take(...)",)),
+                OnlyIn("command line", (" with --where",)),
+                ".",
+            ),
         )
     return runs
 
@@ -103,8 +118,25 @@ def fit_each(models: Mapping[str, Model], runs: Runs, settings: Settings) -> dic
     }
 
 
-def _several(given: Any) -> list[Any]:
-    several = [given] if isinstance(given, (str, type)) else list(given)
+def doubts(fits: Mapping[str, Posterior]) -> list[Note]:
+    """A note for every fit whose verdict is not ok."""
+    return [
+        Note(
+            fit.verdict.status.replace(" ", "_"),
+            Message(f"{fit.verdict.status}; ", fit.verdict.notes[0].sentence),
+            name,
+        )
+        for name, fit in fits.items()
+        if not fit.verdict.ok
+    ]
+
+
+def _several[Named](
+    given: str | type[Named] | Sequence[str | type[Named]],
+) -> list[str | type[Named]]:
+    several: list[str | type[Named]] = [given] if isinstance(given, str | type) else [*given]
     if not several:
-        raise InputError("no law or noise model is named", remedy='write ["chinchilla", "kaplan"].')
+        raise InputError(
+            "no law or noise model is named", remedy=Message("name some, such as ", SEVERAL, ".")
+        )
     return several

@@ -1,5 +1,6 @@
 """Runs and a law in, a posterior with a verdict out."""
 
+from scalingfit.inference.bridge import Evidence, bridge
 from scalingfit.inference.build import build
 from scalingfit.inference.density import (
     coordinates,
@@ -23,6 +24,7 @@ from scalingfit.inference.programs import centre, group_size, pack, padded, prio
 from scalingfit.inference.sampler import failures, sample, sampled, workplaces
 from scalingfit.inference.settings import (
     SAMPLING,
+    Sampling,
     Settings,
     checked,
     default_precision,
@@ -36,15 +38,18 @@ __all__ = [
     "SAMPLING",
     "Diagnosis",
     "Draws",
+    "Evidence",
     "Hypothesis",
     "Limits",
     "Model",
     "PointEstimate",
     "Posterior",
     "Prior",
+    "Sampling",
     "Settings",
     "Statement",
     "Verdict",
+    "bridge",
     "build",
     "centre",
     "check",

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self, override
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import ndtri
+
+from scalingfit.result import Note, Result, Table
 
 __all__ = [
     "Diagnosis",
@@ -56,29 +59,49 @@ class Limits:
     width: float = 0.9
 
 
-@dataclasses.dataclass(frozen=True)
-class Verdict:
+type Status = Literal["ok", "warned", "unidentified", "not converged"]
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Verdict(Result):
     """Whether a fit can be trusted, in words that can be acted on.
 
     Attributes
     ----------
     status : str
         "ok"; "not converged" (do not use the draws); "unidentified" (the draws are right, but these
-        runs say nothing of an exponent); or "warned" (the design limits what can be concluded).
-    messages : tuple of str
+        runs say nothing about an exponent); or "warned" (the design limits what can be concluded).
+    notes : tuple of Note
         What, where, and what to do.
     """
 
-    status: str
-    messages: tuple[str, ...] = ()
+    status: Status
+    notes: tuple[Note, ...] = ()
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self:
+        """The verdict of a saved fit, from what ``dataclasses.asdict`` made of it."""
+        return cls(record["status"], tuple(Note(**note) for note in record["notes"]))
 
     @property
     def ok(self) -> bool:
         """Whether nothing stands against using the fit."""
         return self.status == "ok"
 
-    def __str__(self) -> str:
-        return "\n".join([f"verdict: {self.status}", *(f"  - {line}" for line in self.messages)])
+    @property
+    @override
+    def tables(self) -> Sequence[Table]:
+        return ()
+
+    @property
+    @override
+    def conclusion(self) -> str:
+        return f"verdict: {self.status}"
+
+    @property
+    @override
+    def details(self) -> Mapping[str, object]:
+        return {"ok": self.ok, "status": self.status}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,16 +136,37 @@ class Diagnosis:
             **{item.name: getattr(self, item.name)[fit] for item in dataclasses.fields(self)}
         )
 
+    def as_lists(self) -> dict[str, Any]:
+        """The arrays by name, as JSON can hold them."""
+        fields = dataclasses.fields(self)
+        return {field.name: np.asarray(getattr(self, field.name)).tolist() for field in fields}
+
+    def gathered(self, count: int) -> Diagnosis:
+        """Of one fit: the parameters behind the first `count` as one, by the worst of them."""
+        worst = {"rhat": np.max, "ess_bulk": np.min, "ess_tail": np.min}
+        found = {name: getattr(self, name) for name in worst}
+        return dataclasses.replace(
+            self,
+            **{
+                name: np.append(values[:count], worst[name](values[count:]))
+                for name, values in found.items()
+            },
+        )
+
+    def reached(self, limits: Limits) -> dict[str, NDArray[np.bool_]]:
+        """Whether each parameter, and each chain, reaches the limits; a NaN never does."""
+        return {
+            "rhat": self.rhat <= limits.rhat,
+            "ess_bulk": self.ess_bulk >= limits.ess,
+            "ess_tail": self.ess_tail >= limits.ess,
+            "e_bfmi": self.e_bfmi >= limits.energy,
+        }
+
     def passes(self, limits: Limits) -> NDArray[np.bool_]:
         """Which fits reach the limits; written so that a NaN never passes."""
-        return np.asarray(
-            (self.stuck == 0)
-            & (self.divergences <= limits.divergences)
-            & np.all(self.rhat <= limits.rhat, axis=-1)
-            & np.all(self.ess_bulk >= limits.ess, axis=-1)
-            & np.all(self.ess_tail >= limits.ess, axis=-1)
-            & np.all(self.e_bfmi >= limits.energy, axis=-1)
-        )
+        whole = (self.stuck == 0) & (self.divergences <= limits.divergences)
+        parts = [np.all(good, axis=-1) for good in self.reached(limits).values()]
+        return np.asarray(np.logical_and.reduce([whole, *parts]))
 
 
 def diagnose(draws: Floats, energy: Floats, diverging: NDArray[np.bool_]) -> Diagnosis:
@@ -195,7 +239,7 @@ def judge(
     names: Sequence[str],
     limits: Limits,
     widths: Mapping[str, float],
-    design: Sequence[str] = (),
+    design: Sequence[Note] = (),
 ) -> Verdict:
     """The verdict on one fit.
 
@@ -208,15 +252,19 @@ def judge(
     limits : Limits
     widths : mapping of str to float
         Posterior over prior standard deviation of each exponent, on the log scale.
-    design : sequence of str
+    design : sequence of Note
         What the design of the runs cannot tell.
     """
     failures = _failures(diagnosis, names, limits)
     if failures:
         return Verdict("not converged", (*failures, *design))
     vague = tuple(
-        f"{name}: the posterior is {ratio:.0%} as wide as the prior, so these runs say almost "
-        f"nothing about it; add runs that vary its input more, or state a narrower prior"
+        Note(
+            "unidentified",
+            f"the posterior is {ratio:.0%} as wide as the prior, so these runs say almost nothing "
+            "about it; add runs that vary its input more, or state a narrower prior",
+            name,
+        )
         for name, ratio in widths.items()
         if not ratio <= limits.width
     )
@@ -227,50 +275,48 @@ def judge(
     return Verdict("ok")
 
 
-def _failures(diagnosis: Diagnosis, names: Sequence[str], limits: Limits) -> list[str]:
+def _failures(diagnosis: Diagnosis, names: Sequence[str], limits: Limits) -> list[Note]:
     found = []
     if diagnosis.stuck != 0:
-        found.append(
-            f"{int(diagnosis.stuck)} chain(s) never moved or lost their energy: the density is not "
-            "finite where they stand; look for extreme losses or inputs, or choose narrower priors"
+        chains = _counted(int(diagnosis.stuck), "chain")
+        text = (
+            f"{chains} never moved or lost their energy: the density is not finite where they are; "
+            "look for extreme losses or inputs, or choose narrower priors"
         )
+        found.append(Note("stuck", text))
     if not diagnosis.divergences <= limits.divergences:
-        found.append(
-            f"{int(diagnosis.divergences)} divergent transitions: part of the posterior was not "
-            "reached; choose narrower priors, pin a parameter, or add runs"
+        transitions = _counted(int(diagnosis.divergences), "divergent transition")
+        text = (
+            f"{transitions}: part of the posterior was not reached; choose narrower priors, pin a "
+            "parameter, or add runs"
         )
-    checks = [
-        ("R-hat", diagnosis.rhat, diagnosis.rhat <= limits.rhat, f"at most {limits.rhat:g}"),
-        (
-            "bulk ESS",
-            diagnosis.ess_bulk,
-            diagnosis.ess_bulk >= limits.ess,
-            f"at least {limits.ess:g}",
-        ),
-        (
-            "tail ESS",
-            diagnosis.ess_tail,
-            diagnosis.ess_tail >= limits.ess,
-            f"at least {limits.ess:g}",
-        ),
-    ]
-    for label, values, good, bound in checks:
+        found.append(Note("divergences", text))
+    reached = diagnosis.reached(limits)
+    for code, label in (("rhat", "R-hat"), ("ess_bulk", "bulk ESS"), ("ess_tail", "tail ESS")):
+        values, good = getattr(diagnosis, code), reached[code]
+        bound = f"at most {limits.rhat:g}" if code == "rhat" else f"at least {limits.ess:g}"
         bad = [
             f"{name} {value:.4g}"
             for name, value, fine in zip(names, values, good, strict=True)
             if not fine
         ]
         if bad:
-            found.append(
-                f"{label} of {', '.join(bad)} (must be {bound}): take more draws (draws=, "
-                "warmup=); if that does not help, the runs leave several explanations open"
+            text = (
+                f"{label} of {', '.join(bad)} (must be {bound}): raise draws and warmup; if that "
+                "does not help, the runs leave several explanations open"
             )
-    if not np.all(diagnosis.e_bfmi >= limits.energy):
-        found.append(
+            found.append(Note(code, text))
+    if not np.all(reached["e_bfmi"]):
+        text = (
             f"E-BFMI {np.min(diagnosis.e_bfmi):.2f} (must be at least {limits.energy:g}): the "
             "tails were explored slowly; choose narrower priors"
         )
+        found.append(Note("e_bfmi", text))
     return found
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _split(draws: Floats) -> Floats:

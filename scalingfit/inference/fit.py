@@ -30,7 +30,9 @@ from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.programs import centre, prior_values
 from scalingfit.inference.sampler import sample
 from scalingfit.inference.settings import Settings, checked, default_precision
+from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.noise import Noise
+from scalingfit.result import Note
 from scalingfit.runs import Runs
 
 __all__ = ["check", "fit", "posterior_of", "prior_predictive"]
@@ -42,6 +44,7 @@ def fit(
     noise: str | type[Noise] | None = None,
     priors: Mapping[str, Prior] | None = None,
     *,
+    law_error: LawError | None = LAW_ERROR,
     draws: int = 1000,
     chains: int = 4,
     warmup: int = 50,
@@ -63,6 +66,9 @@ def fit(
     priors : mapping, optional
         By parameter: a NumPyro distribution replaces the prior, a number pins the parameter, the
         name of a parameter declared above it ties the two.
+    law_error : LawError, optional
+        What is believed of the law's own error beforehand; None holds the law to be exact, and its
+        intervals then leave out that it is not.
     draws, chains : int
         Kept draws of each chain, and chains.
     warmup : int
@@ -87,10 +93,10 @@ def fit(
     """
     if not isinstance(runs, Runs):
         raise InputError(
-            f"fit takes runs, not {type(runs).__name__}", remedy="write fit(read(...), ...)."
+            f"fit takes runs, not {type(runs).__name__}", remedy="read them first, with read."
         )
     chosen = find_law(law)
-    model = build(chosen, find_noise(noise or chosen.default_noise), priors)
+    model = build(chosen, find_noise(noise or chosen.default_noise), priors, law_error)
     settings = checked(
         Settings(
             chains=chains,
@@ -195,12 +201,13 @@ def _verdict(model: Model, runs: Runs, draws: Draws, limits: Limits) -> Verdict:
             for name, width in _prior_widths(model).items()
         }
     splits = {"N", "D"} <= set(model.law.inputs())
+    warnings = runs.design_warnings() if splits else []
     design = [
-        *(runs.design_warnings() if splits else []),
+        *(Note("design", text) for text in warnings),
         *_thin(model, runs),
         *_misfit(model, runs, draws),
     ]
-    return judge(draws.diagnosis, model.sites, limits, widths, design)
+    return judge(draws.diagnosis, model.judged, limits, widths, design)
 
 
 @functools.lru_cache(maxsize=256)
@@ -215,7 +222,7 @@ def _prior_widths(model: Model) -> dict[str, np.float64]:
     }
 
 
-def _thin(model: Model, runs: Runs) -> list[str]:
+def _thin(model: Model, runs: Runs) -> list[Note]:
     """Say where the runs are hardly more than the law's parameters, so that the priors speak too.
 
     Two runs more tell something of the scatter.
@@ -224,13 +231,16 @@ def _thin(model: Model, runs: Runs) -> list[str]:
     if rows >= free + 2:
         return []
     return [
-        f"{rows} run{'s' if rows > 1 else ''} for the {free} free parameters of {model.law.name}: "
-        "the intervals are as wide as the priors leave them, and depend on these; add runs (at "
-        f"least {free + 2}), or state as priors what is known"
+        Note(
+            "few runs",
+            f"{rows} run{'s' if rows > 1 else ''} for the {free} free parameters of "
+            f"{model.law.name}: the intervals are as wide as the priors leave them, and depend on "
+            f"these; add runs (at least {free + 2}), or state as priors what is known",
+        )
     ]
 
 
-def _misfit(model: Model, runs: Runs, draws: Draws) -> list[str]:
+def _misfit(model: Model, runs: Runs, draws: Draws) -> list[Note]:
     """Say where the law misses the runs by more than repeated runs differ from each other.
 
     The scatter of runs with equal inputs (pure error) needs no law. Where the fitted scatter is
@@ -252,12 +262,13 @@ def _misfit(model: Model, runs: Runs, draws: Draws) -> list[str]:
     unit = " %" if model.noise.on_log else ""
     factor = 100 if model.noise.on_log else 1
     found = float(np.median(draws.values["sigma"])) * factor
-    return [
+    text = (
         f"the law misses the runs by {found:.2g}{unit}, while repeated runs agree to "
         f"{pure * factor:.2g}{unit}: its form does not hold over the whole table, and its "
         "intervals leave that out; look at the residuals, compare other laws, or fit the runs "
         "nearer the frontier"
-    ]
+    )
+    return [Note("misfit", text)]
 
 
 def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> dict[str, Any]:
@@ -274,6 +285,7 @@ def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> d
         "limits": dataclasses.asdict(settings.limits),
         "sampler": {**draws.record, "leapfrogs_per_draw": float(draws.leapfrogs.mean())},
         "priors": model.describe_priors(),
+        "law_error": None if model.error is None else dataclasses.asdict(model.error),
         "data": {"digest": runs.digest, "rows": len(runs)},
     }
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._arguments import number, unknown_inputs
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message
 from scalingfit._text import listed, quantity
-from scalingfit.allocation import Counting, Frontier, frontier, splits, subject
+from scalingfit.allocation import Counting, Frontier, Rule, frontier, splits, subject
 from scalingfit.allocation import counting as counting_rule
 from scalingfit.declare import Law
 from scalingfit.inference.diagnostics import ess
 from scalingfit.inference.fitted import Fitted
 from scalingfit.inference.programs import prior_values
 from scalingfit.inference.statement import Statement
+from scalingfit.result import Column, Note, Result, Table
 
 __all__ = ["Hypothesis", "hypothesis"]
 
@@ -31,8 +33,8 @@ These names mean the split in every law that has one, also where a parameter has
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class Hypothesis:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Hypothesis(Result):
     """The probability of a statement, before and after seeing the runs.
 
     Attributes
@@ -49,7 +51,7 @@ class Hypothesis:
         Name of the rule that counted the budget; None where none was needed.
     given : mapping
         Further inputs and limits at which the optimum was taken; empty where none was needed.
-    messages : tuple of str
+    notes : sequence of Note
         What the frontier says of that optimum, such as how far it lies beyond the runs.
     """
 
@@ -61,24 +63,59 @@ class Hypothesis:
     law: str
     counting: str | None
     given: Mapping[str, float | str]
-    messages: tuple[str, ...] = ()
+    notes: Sequence[Note] = ()
 
-    def __str__(self) -> str:
-        at = "" if self.C is None else f" at C = {quantity('C', self.C)}"
-        if self.counting not in (None, "6ND"):
-            at += f", counted {self.counting}"
-        for name, value in self.given.items():
-            at += f", {name} = {value if isinstance(value, str) else quantity(name, value)}"
+    @property
+    def place(self) -> str:
+        """Where the optimum was taken, in words."""
+        if self.C is None:
+            return ""
+        counted = "" if self.counting in (None, "6ND") else f", counted {self.counting}"
+        given = "".join(
+            f", {name} = {value if isinstance(value, str) else quantity(name, value)}"
+            for name, value in self.given.items()
+        )
+        return f"C = {quantity('C', self.C)}{counted}{given}"
+
+    @staticmethod
+    def table(each: Mapping[str, Hypothesis]) -> Table:
+        """One statement under several laws, by name; for machines."""
+        found = [*each.values()]
+        shown = [f"{one.probability:.3g} ± {one.error:.1g}" for one in found]
+        columns = {
+            "law": Column([one.law for one in found], hidden=True),
+            "probability": Column([one.probability for one in found], shown),
+            "error": Column([one.error for one in found], hidden=True),
+            "prior": Column.of([one.prior for one in found], ".3g"),
+            "C": Column([one.C for one in found], [one.place or "-" for one in found], "at"),
+            "counting": Column([one.counting for one in found], hidden=True),
+            "given": Column([one.given for one in found], hidden=True),
+        }
+        return Table("hypothesis", "candidate", columns, limit=0)
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """The one row that machines get; people get the conclusion."""
+        return (self.table({self.law: self}),)
+
+    @property
+    def conclusion(self) -> str:
+        """The probability, and where it is of."""
         before = "" if self.prior is None else f"; prior: {self.prior:.3g}"
-        said = (
+        at = f" at {self.place}" if self.place else ""
+        return (
             f"P({self.statement}) = {self.probability:.3g} ± {self.error:.1g}{before} "
             f"({self.law}{at})"
         )
-        return "\n".join([said, *(f"! {message}" for message in self.messages)])
 
-    def as_json(self) -> dict[str, Any]:
-        """A dictionary ready for JSON."""
-        return dataclasses.asdict(self)
+    @property
+    def details(self) -> Mapping[str, object]:
+        """The statement and its probability."""
+        return {
+            "statement": self.statement,
+            "probability": self.probability,
+            "error": self.error,
+        }
 
 
 def hypothesis(
@@ -86,8 +123,8 @@ def hypothesis(
     statement: str,
     *,
     C: float | None = None,
-    counting: Any = "6ND",
-    **extras: Any,
+    counting: Rule = "6ND",
+    **extras: ArrayLike | None,
 ) -> Hypothesis:
     """The posterior probability of a statement, with its prior probability beside it.
 
@@ -98,8 +135,8 @@ def hypothesis(
         About the parameters of law and noise, and about the compute-optimal split: ``a`` and ``b``
         (exponents of N* and D* in C), ``N``, ``D``, ``tokens_per_param`` and ``L`` (at the
         optimum). "abs(a - 0.73) < 0.05", "alpha > beta", "tokens_per_param < 20". These six mean
-        the split also where a parameter of the law has such a name, as in `over_training`: weigh
-        that one by its draws, ``(post.draws["a"] > 0.6).mean()``.
+        the split also where a parameter of the law has such a name, as in `over_training`: ask
+        of that one by its draws, ``(post.draws["a"] > 0.6).mean()``.
     C : float, optional
         Budget in FLOP for the optimum; by default the largest of the runs, as `counting` counts.
     counting : str, Counting or callable
@@ -134,7 +171,7 @@ def hypothesis(
         law=posterior.model.law.name,
         counting=rule.name if optimum else None,
         given=_recorded(extras) if optimum else {},
-        messages=found.messages if found else (),
+        notes=found.notes if found else (),
     )
 
 
@@ -171,7 +208,8 @@ def _budget(posterior: Fitted, C: float | None, rule: Counting) -> float:
         columns = subject(posterior).counted(rule)
         if not {"N", "D"} <= set(columns):
             raise InputError(
-                "these runs have no N and D to take a budget from", remedy="name C=..."
+                "these runs have no N and D to take a budget from",
+                remedy=Message("name one: ", Argument("C"), "."),
             )
         return float(np.max(columns["C"]))
     return number("C", C)

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
-from scalingfit._messages import Message, OnlyIn
+from scalingfit._messages import Argument, Call, Message, OnlyIn
 from scalingfit.catalog import law as find_law
 from scalingfit.catalog import noise as find_noise
 from scalingfit.declare import Law
+from scalingfit.inference.bridge import Evidence
 from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Diagnosis, Limits, Verdict, diagnose
 from scalingfit.inference.files import FORMAT, STATS, prior_text
@@ -28,6 +29,7 @@ from scalingfit.inference.netcdf import unpacked
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.priors import parse_prior
 from scalingfit.inference.programs import centre
+from scalingfit.law_error import LawError
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
@@ -42,6 +44,7 @@ UNREADABLE = (
     ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RecursionError,
     RuntimeError, TypeError, ValueError,
 )  # fmt: skip
+CLASS = Call("load", (Argument("law"),))
 
 
 def load(
@@ -86,18 +89,19 @@ def load(
     with _refusing(shown):
         texts = {str(name): str(text) for name, text in attributes["priors"].items()}
         given = {name: _read_prior(text, name, priors) for name, text in texts.items()}
-        classes = [
-            chosen or _found(shown, attributes, kind, find)
-            for kind, chosen, find in (("law", law, find_law), ("noise", noise, find_noise))
-        ]
-        model = build(*classes, given)
+        law = law or _found(shown, attributes, "law", find_law)
+        noise = noise or _found(shown, attributes, "noise", find_noise)
+        error = attributes["law_error"]
+        model = build(law, noise, given, None if error is None else LawError(**error))
         _require_formulas(shown, model, attributes)
         restored = _restore(tree, attributes, model)
         _require_sound(restored)
     return restored
 
 
-def _found(shown: str, attributes: Mapping[str, Any], kind: str, find: Callable[[str], Any]) -> Any:
+def _found[Kind](
+    shown: str, attributes: Mapping[str, Any], kind: str, find: Callable[[str], Kind]
+) -> Kind:
     """The class of the law or the noise model by its name, or how to give it."""
     name = attributes[kind]
     try:
@@ -165,7 +169,11 @@ def _require_formulas(path: str, model: Model, attributes: Mapping[str, Any]) ->
         if formula(cls) not in attributes["formulas"]:
             raise InputError(
                 f"{path} was fitted with another {cls.name} than today's",
-                remedy="fit the runs again, or give the class as it was: load(..., law=...).",
+                remedy=Message(
+                    "fit the runs again",
+                    OnlyIn("python", (", or give the class as it was: ", CLASS)),
+                    ".",
+                ),
             )
 
 
@@ -175,10 +183,15 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
     stats: dict[str, Any] = {ours: kept[theirs] for ours, theirs in STATS.items()}
     constant = _arrays(tree, "constant_data")
     rows = constant.pop("row_number")
+    landmarks = None
+    if model.error is not None:
+        places = [constant.pop(f"landmark_{name}") for name in model.law.inputs()]
+        landmarks = np.stack(places, axis=1)
     labels = {
         n.removeprefix("label_"): constant.pop(n) for n in list(constant) if n.startswith("label_")
     }
     labels |= attributes["labels"]
+    evidence = attributes["evidence"]
     runs = Runs.from_columns(
         {**constant, **_arrays(tree, "observed_data")},
         labels=labels,
@@ -191,22 +204,28 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
         law=law,
         noise=noise,
         runs=runs,
-        verdict=Verdict(attributes["verdict"]["status"], tuple(attributes["verdict"]["messages"])),
+        verdict=Verdict.of(attributes["verdict"]),
         provenance=attributes["provenance"],
         model=model,
         sampled=Draws(
             values=values,
             **stats,
             step_size=kept["step_size"][:, 0],
-            diagnosis=_diagnosis(values, stats, attributes["record"]),
+            diagnosis=_diagnosis(values, stats, attributes),
             record=attributes["record"],
+            errors=draws.get("law_error"),
+            landmarks=landmarks,
+            evidence=evidence and Evidence(**evidence),
         ),
     )
 
 
 def _diagnosis(
-    values: Mapping[str, NDArray[Any]], stats: Mapping[str, Any], record: Mapping[str, Any]
+    values: Mapping[str, NDArray[Any]], stats: Mapping[str, Any], attributes: Mapping[str, Any]
 ) -> Diagnosis:
+    if (kept := attributes["diagnosis"]) is not None:
+        return Diagnosis(**{name: np.asarray(found) for name, found in kept.items()})
+    record = attributes["record"]
     if record["method"] == "importance":  # draws hold repeats: only the weights knew their worth
         return Diagnosis.of_weights(record["importance_ess"], len(values), len(stats["energy"]))
     return diagnose(np.stack(list(values.values())), stats["energy"], stats["diverging"])
@@ -227,5 +246,10 @@ def _read_prior(text: str, name: str, given: Mapping[str, Prior] | None) -> Prio
     except InputError:
         raise InputError(
             f"the file cannot hold the prior of {name}, {text}",
-            remedy=f"give it as it was given to fit: load(..., priors={{{name!r}: ...}}).",
+            remedy=Message(
+                "give it as it was given to fit: ",
+                OnlyIn("python", (Call("load", (Argument(name, kind="prior"),)),)),
+                OnlyIn("command line", ("only Python's load can",)),
+                ".",
+            ),
         ) from None

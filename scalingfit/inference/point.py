@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, override
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,7 @@ from scalingfit._arguments import whole
 from scalingfit._cores import core_count
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message
+from scalingfit.allocation import QUANTILES
 from scalingfit.catalog import law as find_law
 from scalingfit.declare import Law
 from scalingfit.inference.build import build
@@ -38,6 +39,7 @@ from scalingfit.inference.over_runs import sum_over_runs
 from scalingfit.inference.programs import PRIOR_DRAWS, pack, prior_values
 from scalingfit.inference.traced import traced
 from scalingfit.noise import Normal
+from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 from scalingfit.runs import Runs
 
 __all__ = ["PointEstimate", "point"]
@@ -48,8 +50,10 @@ CHUNK = 128  # bootstraps to a program
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class PointEstimate:
+class PointEstimate(Result):
     """A point estimate, and its bootstrap where one was asked for.
+
+    `to_xarray` has the bootstrap, or the estimate where there is none.
 
     Attributes
     ----------
@@ -74,24 +78,58 @@ class PointEstimate:
     bootstrap_objective: NDArray[np.float64] | None
     undetermined: int = 0
 
-    def __str__(self) -> str:
-        head = f"{type(self.law).name}: least sum of Huber losses {self.objective:.9g}"
-        lines = [f"{head}, reached from {self.agreeing:.0%} of the starts"]
-        for name, value in self.law.values().items():
-            line = f"{name:8} {value:12.6g}"
-            if self.bootstrap is not None:
-                drawn = getattr(self.bootstrap, name)
-                low, high = np.quantile(drawn, [0.05, 0.95])
-                line += f"   bootstrap sd {drawn.std(ddof=1):.3g}, 90 % [{low:.4g}, {high:.4g}]"
-            lines.append(line)
-        if self.undetermined and self.bootstrap_objective is not None:
-            lines.append(
-                f"! {self.undetermined} of {len(self.bootstrap_objective)} resamples have fewer "
-                "distinct runs than the law has parameters: what they estimate is arbitrary"
-            )
-        return "\n".join(lines)
+    @property
+    @override
+    def tables(self) -> Sequence[Table]:
+        values = self.law.values()
+        title = (
+            f"{type(self.law).name}: least sum of Huber losses {self.objective:.9g}, reached from "
+            f"{self.agreeing:.0%} of the starts"
+        )
+        columns = {
+            "parameter": Column([*values], heading=""),
+            "estimate": Column.of([float(value) for value in values.values()], ".6g"),
+        }
+        if self.bootstrap is not None:
+            drawn = self.bootstrap.values()
+            spread = [float(draws.std(ddof=1)) for draws in drawn.values()]
+            ends = [Interval(*np.quantile(draws, QUANTILES).tolist()) for draws in drawn.values()]
+            columns["sd"] = Column.of(spread, ".3g", "bootstrap sd")
+            columns["bootstrap"] = Column.of(ends, ".4g", "median [5 %, 95 %]")
+        return (Table("parameters", "parameter", columns, title, labels=1),)
 
-    __repr__ = __str__
+    @property
+    @override
+    def notes(self) -> Sequence[Note]:
+        if not self.undetermined or self.bootstrap_objective is None:
+            return ()
+        text = (
+            f"{self.undetermined} of {len(self.bootstrap_objective)} resamples have fewer distinct "
+            "runs than the law has parameters: what they estimate is arbitrary"
+        )
+        return (Note("undetermined", text),)
+
+    @property
+    @override
+    def details(self) -> Mapping[str, object]:
+        return {
+            "law": type(self.law).name,
+            "objective": self.objective,
+            "agreeing": self.agreeing,
+            "undetermined": self.undetermined,
+        }
+
+    @property
+    @override
+    def arrays(self) -> Mapping[str, Axes]:
+        if self.bootstrap is None:
+            return {name: Axes((), np.asarray(v)) for name, v in self.law.values().items()}
+        return {name: Axes(("bootstrap",), v) for name, v in self.bootstrap.values().items()}
+
+    @property
+    @override
+    def coordinates(self) -> Mapping[str, Labels]:
+        return {}
 
 
 def point(
@@ -133,21 +171,23 @@ def point(
     """
     if not isinstance(runs, Runs):
         raise InputError(
-            f"point takes runs, not {type(runs).__name__}", remedy="write point(read(...), ...)."
+            f"point takes runs, not {type(runs).__name__}", remedy="read them first, with read."
         )
     model = build(find_law(law), Normal, {**(priors or {}), "sigma": 1.0})
     if not np.all(runs["L"] > 0):
         raise InputError("log-Huber needs positive losses")
     if not delta > 0:
-        raise InputError(f"delta={delta!r} must be positive")
+        raise InputError(f"delta must be positive, and is {delta!r}")
     starts, bootstrap = whole("starts", starts, 1), whole("bootstrap", bootstrap, 0)
     seed = whole("seed", seed, 0)
     if starts > PRIOR_DRAWS:
-        raise InputError(f"starts={starts} is too many; at most {PRIOR_DRAWS}")
+        raise InputError(f"{starts} starts are too many; at most {PRIOR_DRAWS}")
     if bootstrap == 1:
         raise InputError(
-            "bootstrap=1 resamples have no spread",
-            remedy="ask for two at least, such as bootstrap=1000, or for none.",
+            "one resample has no spread",
+            remedy=Message(
+                "ask for two at least, such as ", Argument("bootstrap", 1000), ", or for none."
+            ),
         )
     if not model.sites:
         raise InputError(f"every parameter of {model.law.name} is pinned: nothing to estimate")
@@ -177,10 +217,19 @@ def _require_rows(model: Model, runs: Runs) -> None:
         "parameters",
         remedy=Message(
             f"add runs (at least {free}), pin parameters, such as ",
-            Argument("alpha", 0.34, "prior"),
+            _pin(model),
             ", or fit, which has priors.",
         ),
     )
+
+
+def _pin(model: Model) -> Argument:
+    """A parameter that may be pinned, an exponent where there is one, at a published value."""
+    exponents = {declared.power for declared in model.law.parameters().values()}
+    free = [site for site in model.sites if site in model.law.parameters()]
+    name = next((site for site in free if site in exponents), free[0])
+    values = [point.values[name] for point in model.law.published.values()]
+    return Argument(name, values[0] if values else ..., "prior")
 
 
 def _bootstrap(

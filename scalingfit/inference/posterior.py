@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, override
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from scalingfit.allocation import cheapest, choose, forecast, frontier
+from scalingfit.allocation import (
+    Cheapest,
+    Choice,
+    Forecast,
+    Frontier,
+    Rule,
+    Shape,
+    cheapest,
+    choose,
+    forecast,
+    frontier,
+)
+from scalingfit.inference.diagnostics import Limits
 from scalingfit.inference.files import save, to_arviz
 from scalingfit.inference.fitted import Fitted
-from scalingfit.inference.hypothesis import hypothesis
+from scalingfit.inference.hypothesis import Hypothesis, hypothesis
+from scalingfit.result import Axes, Column, Labels, Note, Result, Table
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
 __all__ = ["Posterior"]
 
 QUANTILES = {"q5": 0.05, "q50": 0.5, "q95": 0.95}
+HEADINGS = {"q5": "5 %", "q50": "50 %", "q95": "95 %"}
+DIAGNOSTICS = (("ess_bulk", "ESS", ".0f"), ("ess_tail", "tail", ".0f"), ("rhat", "R-hat", ".4f"))
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Posterior(Fitted):
+class Posterior(Fitted, Result):
     """What `fit` returns: ``print`` it for a table and a verdict in words.
 
-    It holds the draws of the law and of the noise (`law`, `noise`: leaves of shape (chain, draw)),
-    the `runs`, a `verdict` and its `provenance`: see `Fitted`.
+    Its attributes are those of `Fitted`. `to_pandas` has one row a parameter, and `to_xarray` the
+    draws.
     """
 
     def summary(self) -> dict[str, dict[str, float]]:
@@ -41,7 +55,7 @@ class Posterior(Fitted):
             ``{"alpha": {"mean", "sd", "q5", "q50", "q95", "ess_bulk", "ess_tail", "rhat"}, ...}``;
             a pinned parameter has no effective sample size: NaN.
         """
-        diagnosis, sites = self.sampled.diagnosis, self.model.sites
+        diagnosis, sites = self.sampled.diagnosis, self.model.judged
         table = {}
         for name, draws in self.draws.items():
             row = {"mean": float(draws.mean()), "sd": float(draws.std(ddof=1))}
@@ -52,25 +66,150 @@ class Posterior(Fitted):
             table[name] = row
         return table
 
-    def frontier(self, C: Any, **options: Any) -> Any:
+    @property
+    def title(self) -> str:
+        """What was fitted to what, in one line."""
+        rows = len(self.runs)
+        return f"{self.model.law.name} on {rows} runs, {self.model.noise.name} noise; {self._exact}"
+
+    @property
+    def _exact(self) -> str:
+        """Whether the law is held to be exact, or how probably it is."""
+        if self.model.error is None:
+            return "the law is held to be exact"
+        return f"P(law exact) = {self.sampled.record['exact']:.2g}"
+
+    @property
+    @override
+    def tables(self) -> Sequence[Table]:
+        summary = self.summary()
+        columns = {"parameter": Column([*summary], [*map(self._label, summary)], "")}
+        for name in ("mean", "sd", *QUANTILES):
+            moments = [row[name] for row in summary.values()]
+            columns[name] = Column.of(moments, ".4g", HEADINGS.get(name))
+        reached = self.sampled.diagnosis.reached(Limits(**self.provenance["limits"]))
+        for name, heading, spec in DIAGNOSTICS:
+            good = dict(zip(self.model.judged, reached[name], strict=True))
+            values = [row[name] if at in good else None for at, row in summary.items()]
+            doubtful = [not good.get(at, True) for at in summary]
+            columns[name] = Column.of(values, spec, heading, doubtful)
+        return (Table("parameters", "parameter", columns, self.title, labels=1),)
+
+    @property
+    @override
+    def notes(self) -> Sequence[Note]:
+        return self.verdict.notes
+
+    @property
+    @override
+    def conclusion(self) -> str:
+        return self.verdict.conclusion
+
+    @property
+    @override
+    def details(self) -> Mapping[str, object]:
+        return {
+            "law": self.model.law.name,
+            "noise": self.model.noise.name,
+            "runs": {"count": len(self.runs), "digest": self.runs.digest, **self.runs.provenance},
+            "verdict": self.verdict.details,
+            "law_exact": self.sampled.record.get("exact", 1.0),
+            "provenance": self.provenance,
+        }
+
+    @property
+    @override
+    def arrays(self) -> Mapping[str, Axes]:
+        return {name: Axes(("chain", "draw"), values) for name, values in self.draws.items()}
+
+    @property
+    @override
+    def coordinates(self) -> Mapping[str, Labels]:
+        return {}
+
+    def _label(self, name: str) -> str:
+        """A parameter, and why it was not sampled."""
+        match self.model.priors.get(name):
+            case float():
+                return f"{name} (pinned)"
+            case str(other):
+                return f"{name} (= {other})"
+            case _:
+                return name
+
+    def frontier(
+        self,
+        C: ArrayLike,
+        *,
+        counting: Rule = "6ND",
+        max_params: float | None = None,
+        inference_tokens: float | None = None,
+        **extras: ArrayLike,
+    ) -> Frontier:
         """Split budgets between parameters and tokens; see `scalingfit.allocation.frontier`."""
-        return frontier(self, C, **options)
+        return frontier(
+            self,
+            C,
+            counting=counting,
+            max_params=max_params,
+            inference_tokens=inference_tokens,
+            **extras,
+        )
 
-    def choose(self, C: Any, models: Any, **options: Any) -> Any:
+    def choose(
+        self,
+        C: ArrayLike,
+        models: ArrayLike | Shape | Iterable[float | Shape],
+        *,
+        counting: Rule | None = None,
+        max_params: float | None = None,
+        inference_tokens: float | None = None,
+        **extras: ArrayLike,
+    ) -> Choice:
         """Compare models that can be built; see `scalingfit.allocation.choose`."""
-        return choose(self, C, models, **options)
+        return choose(
+            self,
+            C,
+            models,
+            counting=counting,
+            max_params=max_params,
+            inference_tokens=inference_tokens,
+            **extras,
+        )
 
-    def cheapest(self, L: Any, **options: Any) -> Any:
+    def cheapest(
+        self,
+        L: ArrayLike,
+        *,
+        counting: Rule = "6ND",
+        max_params: float | None = None,
+        inference_tokens: float | None = None,
+        **extras: ArrayLike,
+    ) -> Cheapest:
         """Find the least cost that reaches a loss; see `scalingfit.allocation.cheapest`."""
-        return cheapest(self, L, **options)
+        return cheapest(
+            self,
+            L,
+            counting=counting,
+            max_params=max_params,
+            inference_tokens=inference_tokens,
+            **extras,
+        )
 
-    def forecast(self, **inputs: Any) -> Any:
+    def forecast(self, *, counting: Rule = "6ND", seed: int = 0, **inputs: ArrayLike) -> Forecast:
         """Forecast losses at chosen inputs; see `scalingfit.allocation.forecast`."""
-        return forecast(self, **inputs)
+        return forecast(self, counting=counting, seed=seed, **inputs)
 
-    def hypothesis(self, statement: str, **options: Any) -> Any:
+    def hypothesis(
+        self,
+        statement: str,
+        *,
+        C: float | None = None,
+        counting: Rule = "6ND",
+        **extras: ArrayLike | None,
+    ) -> Hypothesis:
         """How probable a statement such as "a > 0.6" is; see `scalingfit.inference.hypothesis`."""
-        return hypothesis(self, statement, **options)
+        return hypothesis(self, statement, C=C, counting=counting, **extras)
 
     def to_arviz(self) -> xr.DataTree:
         """The fit as ArviZ's DataTree, with every group that ArviZ's functions look for."""
@@ -79,59 +218,3 @@ class Posterior(Fitted):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fit to a NetCDF file, whole or not at all; `scalingfit.load` reads it."""
         save(self, path)
-
-    def to_pandas(self) -> pd.DataFrame:
-        """One row a draw, one column a parameter; indexed by chain and draw."""
-        import pandas as pd
-
-        chains, draws = self.sampled.energy.shape
-        index = pd.MultiIndex.from_product([range(chains), range(draws)], names=["chain", "draw"])
-        return pd.DataFrame(
-            {name: value.ravel() for name, value in self.draws.items()}, index=index
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        """The fit without its draws, as the command line prints it with ``--json``."""
-        verdict = self.verdict
-        return {
-            "law": self.model.law.name,
-            "noise": self.model.noise.name,
-            "runs": {"count": len(self.runs), "digest": self.runs.digest, **self.runs.provenance},
-            "parameters": self.summary(),
-            "verdict": {
-                "ok": verdict.ok,
-                "status": verdict.status,
-                "messages": list(verdict.messages),
-            },
-            "provenance": dict(self.provenance),
-        }
-
-    def __str__(self) -> str:
-        return "\n".join([self.title, *_rows(self.summary()), str(self.verdict)])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        """For notebooks."""
-        return f"<pre>{html.escape(str(self))}</pre>"
-
-    @property
-    def title(self) -> str:
-        """What was fitted to what, in one line."""
-        rows = len(self.runs)
-        return f"{self.model.law.name} on {rows} runs, {self.model.noise.name} noise"
-
-
-def _rows(summary: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """The summary as lines of text."""
-    width = max(len(name) for name in summary)
-    moments = " ".join(f"{title:>9}" for title in ("mean", "sd", "5%", "50%", "95%"))
-    lines = [f"{'':{width}} {moments} {'ESS':>6} {'tail':>6} {'R-hat':>7}"]
-    for name, row in summary.items():
-        numbers = " ".join(f"{row[key]:9.4g}" for key in ("mean", "sd", "q5", "q50", "q95"))
-        if np.isnan(row["ess_bulk"]):
-            lines.append(f"{name:{width}} {numbers}  (pinned or tied)")
-        else:
-            sizes = f"{row['ess_bulk']:6.0f} {row['ess_tail']:6.0f} {row['rhat']:7.4f}"
-            lines.append(f"{name:{width}} {numbers} {sizes}")
-    return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 
 import numpyro.distributions as dist
 from numpyro.distributions import Distribution
@@ -22,6 +23,7 @@ FAMILIES = {
         "Weibull",
     )
 }  # fmt: skip
+LONGEST = 500  # characters of a prior
 HOW = "write NAME=LogNormal(0.5, 0.2), NAME=0.28 to pin it, or NAME=OTHER to tie it to another"
 
 
@@ -47,9 +49,11 @@ def parse_priors(texts: list[str]) -> dict[str, Prior]:
 
 def parse_prior(text: str) -> Prior:
     """A distribution, a number or the name of a parameter, from text; nothing is evaluated."""
+    if len(text) > LONGEST:
+        raise InputError(f"a prior has {len(text)} characters, at most {LONGEST}", remedy=HOW)
     try:
         tree = ast.parse(text.strip(), mode="eval").body
-    except SyntaxError:
+    except (MemoryError, RecursionError, SyntaxError, ValueError):  # whatever is wrong with it
         raise InputError(f"prior {text!r} cannot be read", remedy=HOW) from None
     if isinstance(tree, ast.Name):
         return tree.id
@@ -66,7 +70,9 @@ def _distribution(text: str, call: ast.Call, family: str) -> Distribution:
             remedy=f"use one of {', '.join(near)}.",
         )
     numbers = [_number(text, argument) for argument in call.args]
-    named = {word.arg: _number(text, word.value) for word in call.keywords if word.arg}
+    if any(word.arg is None for word in call.keywords):
+        raise InputError(f"prior {text!r}: '**' stands for no number", remedy=HOW)
+    named = {str(word.arg): _number(text, word.value) for word in call.keywords}
     try:
         FAMILIES[family](*numbers, **named, validate_args=True)
     except (TypeError, ValueError) as error:
@@ -82,4 +88,10 @@ def _number(text: str, node: ast.expr) -> float:
         raise InputError(f"prior {text!r} cannot be read", remedy=HOW)
     if not isinstance(node.value, (int, float)):
         raise InputError(f"prior {text!r}: {node.value!r} is no number", remedy=HOW)
-    return sign * float(node.value)
+    try:
+        number = sign * float(node.value)
+    except OverflowError:  # a whole number of hundreds of digits
+        number = math.inf
+    if not math.isfinite(number):
+        raise InputError(f"prior {text!r} has a number that is not finite", remedy=HOW)
+    return number

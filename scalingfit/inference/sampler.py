@@ -9,21 +9,29 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 import queue
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
 
 from scalingfit._cores import core_count
+from scalingfit._errors import InputError
 from scalingfit.inference.group import Draws, Group
+from scalingfit.inference.mixture import group_of
 from scalingfit.inference.model import Model
-from scalingfit.inference.programs import group_size, padded
+from scalingfit.inference.programs import group_size, shape_of
 from scalingfit.inference.settings import Settings
 from scalingfit.inference.xla import placed
 from scalingfit.runs import Runs
 
 __all__ = ["failures", "sample", "sampled", "workplaces"]
+
+FORKED = threading.Event()
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=FORKED.set)
 
 
 def sample(model: Model, tables: Sequence[Runs], settings: Settings) -> list[Draws]:
@@ -44,13 +52,21 @@ def sampled(
     model: Model, tables: Sequence[Runs], settings: Settings
 ) -> Iterator[list[tuple[int, Draws]]]:
     """As `sample`, but those that finish together, each behind the number of its table."""
+    if FORKED.is_set():
+        raise InputError(
+            "this process was forked from one that had loaded JAX, whose threads and locks are not "
+            "in working order here: a fit would wait for ever",
+            remedy='start processes by multiprocessing.get_context("spawn").',
+        )
     waiting = list(range(len(tables)))
     attempts = [settings.harder(attempt) for attempt in range(settings.retries + 1)]
-    if settings.method == "auto":
+    # With its error a law has too many coordinates to be sampled by importance.
+    weighing = settings.method == "auto" and model.error is None
+    if weighing:
         attempts.insert(0, settings)
     for attempt, tried in enumerate(attempts):
         last = attempt == len(attempts) - 1
-        by_weights = settings.method == "auto" and attempt == 0
+        by_weights = weighing and attempt == 0
         if by_weights and settings.chains * settings.draws <= settings.limits.ess:
             continue  # so few draws would not be worth what is asked, whatever the weights
         again = []
@@ -75,12 +91,13 @@ def _attempt(
     Whole groups are placed on devices, rather than one program spread over all of them, so that no
     device waits for another.
     """
-    shapes = {i: (padded(tables[i]), "loss_se" in tables[i].columns) for i in waiting}
+    shapes = {i: shape_of(model, tables[i]) for i in waiting}
     groups: list[tuple[list[int], bool]] = []  # and whether it is the first of its shape
     for shape in sorted(set(shapes.values())):
         members = [i for i in waiting if shapes[i] == shape]
         parts = itertools.batched(members, group_size(shape[0]))
         groups += [(list(part), number == 0) for number, part in enumerate(parts)]
+    stopped = threading.Event()
     free: queue.SimpleQueue[jax.Device] = queue.SimpleQueue()
     for device in (devices := workplaces()):
         free.put(device)
@@ -90,21 +107,29 @@ def _attempt(
         try:
             here = functools.partial(placed, device, settings.precision)
             with here():
-                group = Group(model, [tables[i] for i in members], settings, attempt)
+                group = group_of(model, [tables[i] for i in members], settings, attempt)
+                group.stopped = stopped
                 if first and attempt == 0:
                     with ThreadPoolExecutor(1) as beside:
                         ready = beside.submit(here()(group.compile_ahead), by_weights)
                         jax.block_until_ready(group.white)
                         ready.result()
-                return members, group.by_importance() if by_weights else group.by_nuts()
+                if by_weights and isinstance(group, Group):
+                    return members, group.by_importance()
+                return members, group.by_nuts()
         finally:
             free.put(device)
 
-    if len(groups) == 1:
-        yield work(*groups[0])
-        return
-    with ThreadPoolExecutor(len(devices)) as threads:
+    # Even one group has a thread of its own: this one then hears an interrupt at once, and does not
+    # wait until what the others compile or compute has come to an end.
+    threads = ThreadPoolExecutor(min(len(groups), len(devices)))
+    try:
         yield from threads.map(work, *zip(*groups, strict=True))
+        threads.shutdown()
+    except BaseException:
+        stopped.set()
+        threads.shutdown(wait=False, cancel_futures=True)
+        raise
 
 
 def failures(fits: Iterable[Draws], settings: Settings) -> int:

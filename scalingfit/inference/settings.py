@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypedDict, cast
 
 import jax
 
@@ -13,13 +12,36 @@ from scalingfit._errors import InputError
 from scalingfit._text import listed
 from scalingfit.inference.diagnostics import Limits
 
-__all__ = ["SAMPLING", "Settings", "checked", "default_precision", "settings_of"]
+__all__ = ["SAMPLING", "Sampling", "Settings", "checked", "default_precision", "settings_of"]
 
-SAMPLING = ("draws", "chains", "warmup", "seed", "retries", "precision", "limits", "method")
-"""What a caller may set, by name."""
 
-LEAST = {"chains": 2, "draws": 100, "warmup": 20, "retries": 0, "seed": None}
-"""The least that each whole number may be; None where any may."""
+class Sampling(TypedDict, total=False):
+    """What a caller may set of the sampler: the keywords of every verb that samples.
+
+    See `Settings`; what is left out, or None, is as usual.
+    """
+
+    draws: int | None
+    chains: int | None
+    warmup: int | None
+    seed: int | None
+    retries: int | None
+    precision: Literal["float64", "float32"] | None
+    limits: Limits | None
+    method: Literal["nuts", "auto"] | None
+
+
+SAMPLING = tuple(Sampling.__annotations__)
+"""Their names."""
+
+BOUNDS: dict[str, tuple[int | None, int]] = {
+    "chains": (2, 1000),
+    "draws": (100, 1_000_000),
+    "warmup": (20, 100_000),
+    "retries": (0, 10),
+    "seed": (None, 2**63 - 1),
+}
+"""The least and the most that each whole number may be; None where any may."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,9 +79,10 @@ class Settings:
     seed: int = 0
     limits: Limits = dataclasses.field(default_factory=Limits)
 
-    def options(self) -> dict[str, Any]:
-        """What a caller may set, as the keywords that `settings_of` reads."""
-        return {name: getattr(self, name) for name in SAMPLING}
+    @property
+    def sampling(self) -> Sampling:
+        """What a caller may set of them, as keywords."""
+        return cast(Sampling, {name: getattr(self, name) for name in SAMPLING})
 
     def harder(self, attempt: int) -> Settings:
         """The settings of a further attempt."""
@@ -84,20 +107,27 @@ def checked(settings: Settings) -> Settings:
     if not isinstance(settings.limits, Limits):
         raise InputError(
             f"limits must be Limits, not {type(settings.limits).__name__}",
-            remedy="write limits=Limits(rhat=1.02).",
+            remedy="make them with Limits.",
         )
     numbers: dict[str, Any] = {
-        name: whole(name, getattr(settings, name), least) for name, least in LEAST.items()
+        name: whole(name, getattr(settings, name), *bounds) for name, bounds in BOUNDS.items()
     }
     return dataclasses.replace(settings, **numbers)
 
 
-def settings_of(sampling: Mapping[str, Any]) -> Settings:
+def settings_of(sampling: Sampling, usual: Sampling | None = None) -> Settings:
     """The sampler's settings from keywords, as `fit` takes them.
 
     Many fits are for predictions alone, so importance sampling comes first where it will do, and
     one that fails twice is not tried a third time: that is the longest of all, it rarely helps
-    where few runs do not identify a law, and the failure is told.
+    where few runs do not identify a law, and the failure is reported.
+
+    Parameters
+    ----------
+    sampling : mapping
+        What the caller sets.
+    usual : mapping, optional
+        What a verb sets where the caller does not.
 
     Raises
     ------
@@ -110,9 +140,9 @@ def settings_of(sampling: Mapping[str, Any]) -> Settings:
             f"unknown argument {listed(unknown)}",
             remedy=f"the sampler takes {listed(SAMPLING)}.",
         )
-    given = {name: value for name, value in sampling.items() if value is not None}
-    usual = {"precision": default_precision(), "method": "auto", "retries": 1}
-    return checked(Settings(**{**usual, **given}))
+    default = {"precision": default_precision(), "method": "auto", "retries": 1}
+    given: dict[str, Any] = {name: value for name, value in sampling.items() if value is not None}
+    return checked(Settings(**{**default, **(usual or {}), **given}))
 
 
 def default_precision() -> str:

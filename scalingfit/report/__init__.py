@@ -1,3 +1,3 @@
-"""For people: pictures and tables."""
+"""For people: pictures."""
 
-__all__ = ["evidence_plots", "plots", "tables"]
+__all__ = ["evidence_plots", "plots"]

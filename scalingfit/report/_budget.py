@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -157,9 +158,8 @@ def _equal_loss(axes: Axes, posterior: Posterior, options: dict[str, Any]) -> No
     mesh_C, mesh_N = np.meshgrid(C, N)
     with jax.enable_x64(True):
         D = np.asarray(rule.tokens(mesh_N, mesh_C), np.float64)
-    thin = jax.tree.map(
-        lambda leaf: np.ravel(leaf)[:: max(1, np.size(leaf) // DRAWS)], posterior.law
-    )
+    draws = math.prod(posterior.law.shape)
+    thin = posterior.law_with_error.take(np.arange(0, draws, max(1, draws // DRAWS)))
     inside = D > 1
     heights = np.full(D.shape, np.nan)
     at = forecast(thin, N=mesh_N[inside], D=D[inside])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import jax
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
@@ -51,9 +51,8 @@ def valley(
     found = decide(posterior, C, plans, **options)
     budgets = list(dict.fromkeys(found.C[row] for row in _of(found, found.best)))
     figure = style.blank(figure, 1.6 + 5.4 * len(budgets), 4.8, posterior.title)
-    law = jax.tree.map(
-        lambda leaf: np.ravel(leaf)[:: max(1, np.size(leaf) // DRAWS)], posterior.law
-    )
+    draws = math.prod(posterior.law.shape)
+    law = posterior.law_with_error.take(np.arange(0, draws, max(1, draws // DRAWS)))
     panels = figure.subplots(1, len(budgets), squeeze=False)[0]
     for axes, budget in zip(panels, budgets, strict=True):
         rows = np.flatnonzero(budget == found.C)

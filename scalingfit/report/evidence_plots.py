@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message
 from scalingfit.allocation import Counting, Rule, SixND, subject
 from scalingfit.allocation import counting as rule
 from scalingfit.evidence import (
@@ -51,7 +52,7 @@ Floats = NDArray[np.float64]
 def comparison(
     found: Comparison, figure: FigureBase | None = None, *, counting: Rule = "6ND"
 ) -> FigureBase:
-    """Each law's frontier over the same runs, and its forecasts of the runs it had not seen.
+    """Each law's frontier over the same runs, and its forecasts of held-out runs.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def comparison(
         raise InputError(
             "there is nothing to draw: no law splits a budget between N and D alone, and no larger "
             "runs were forecast",
-            remedy="name cuts, so that there are forecasts.",
+            remedy=Message("name cuts, so that there are forecasts: ", Argument("cuts"), "."),
         )
     right = figure
     if splitting:
@@ -131,7 +132,7 @@ def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str], counted:
 
 
 def _forecasts(axes: Axes, scored: ScoredForecasts, name: str, color: str) -> None:
-    """Losses of runs that a law had not seen, over its forecasts of them."""
+    """Losses of held-out runs, over a law's forecasts of them."""
     distance = _side_by_side(scored.distance)
     low, high = scored.ends[NINETY] / scored.point
     axes.vlines(distance, low, high, color=color, alpha=0.25, linewidth=1.5)
@@ -248,24 +249,27 @@ def reconciliation(found: Reconciliation, figure: FigureBase | None = None) -> F
     figure : figure, optional
         To draw into.
     """
-    rows = found.summary()
+    rows = [*found.stages.items()]
     figure = blank(figure, 8.5, 1.6 + 0.55 * len(rows))
     axes = figure.subplots()
     for place, (color, method) in enumerate(zip(COLORS, METHODS, strict=False)):
-        kept = [(at, row[method]) for at, row in enumerate(rows) if row[method]]
-        middle = np.array([row["q50"] for _, row in kept])
-        ends = np.array([[row["q5"], row["q95"]] for _, row in kept]).reshape(-1, 2)
+        kept = [
+            (at + 0.22 * (place - 1), exponent.interval)
+            for at, (_, stage) in enumerate(rows)
+            if (exponent := stage.exponents[method]) is not None
+        ]
+        low, middle, high = np.array([ends for _, ends in kept]).reshape(-1, 3).T
         axes.errorbar(
-            middle, [at + 0.22 * (place - 1) for at, _ in kept], fmt="o", markersize=4,
-            xerr=[middle - ends[:, 0], ends[:, 1] - middle], color=color, label=method,
+            middle, [at for at, _ in kept], fmt="o", markersize=4,
+            xerr=[middle - low, high - middle], color=color, label=method,
         )  # fmt: skip
-    known = [(value, at) for at, row in enumerate(rows) for value in row["published"]]
+    known = [(value, at) for at, (_, stage) in enumerate(rows) for value in stage.published]
     if known:
         values, places = zip(*known, strict=True)
         axes.scatter(values, places, marker="|", s=500, color=INK, label="published")
     axes.axvline(0.5, color=GREY, linewidth=0.8, linestyle=":")
     axes.axvline(0.73, color=GREY, linewidth=0.8, linestyle=":")
-    axes.set_yticks(range(len(rows)), [row["stage"] for row in rows])
+    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel("a in N* ~ C^a\ndotted: 0.50 (Hoffmann et al.), 0.73 (Kaplan et al.)")
     tidy(axes, "The exponent, stage by stage")

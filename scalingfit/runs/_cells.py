@@ -1,27 +1,22 @@
 """Cells as people write them -> numbers, under one convention of separators for a whole file.
 
-``125M``, ``2.00×10¹⁹``, ``~8T``, ``12 %``, ``1,234,567`` and ``1.234.567,8`` are numbers. What a
-comma or a point is, a decimal mark or one between thousands, is told by all cells of a file; where
-they leave it open, it is asked, not guessed.
+``125M``, ``2.00×10¹⁹``, ``~8T``, ``12 %``, ``1,234,567`` and ``1.234.567,8`` are numbers.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Literal
+from types import NoneType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
-from scalingfit._errors import InputError
-from scalingfit._messages import Argument, Call, Message
 from scalingfit.runs._values import FloatArray
-
-type Decimals = Literal[".", ","]
 
 MISSING = frozenset(
     {"", "-", "--", "—", "–", "?", "na", "n/a", "#n/a", "nan", "<na>", "null", "none", "nil", "tbd"}
@@ -129,36 +124,34 @@ def to_numbers(
         values = np.asarray(cells.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
         values = values * unit
         return Numbers(values, np.isnan(values))
-    objects = cells.to_numpy(dtype=object)
+    objects = cells.tolist()
     missing = np.array([is_missing(cell) for cell in objects], dtype=bool)
-    plain = _all_plain(objects, missing) if marks.point != "thousands" else None
-    if plain is not None:
-        return Numbers(plain * unit, missing)
+    if marks.point != "thousands" and set(map(type, objects)) <= {str, NoneType}:
+        plain = floats(["nan" if none else c for c, none in zip(objects, missing, strict=True)])
+        if plain is not None:
+            return Numbers(plain * unit, missing)
     return _written_out(objects, missing, marks, counts, unit)
 
 
 def is_missing(cell: object) -> bool:
     """Whether a cell says that there is no value."""
     if isinstance(cell, str):
-        return not cell[:1].isdigit() and len(cell) < LONGEST and _stripped(cell).lower() in MISSING
+        return len(cell) < 10 and (cell in MISSING or _stripped(cell).lower() in MISSING)
     return cell is None or cell is pd.NA or cell is pd.NaT or (_is_real(cell) and cell != cell)
 
 
-def _all_plain(objects: NDArray[np.object_], missing: NDArray[np.bool_]) -> FloatArray | None:
-    """The numbers where Python itself reads every cell; exact to the last bit."""
-    values = np.full(len(objects), np.nan)
-    present = objects[~missing]
-    if not all(isinstance(cell, str) and len(cell) < LONGEST for cell in present):
+def floats(texts: list[str]) -> FloatArray | None:
+    """Texts as Python reads them, exact to the last bit; None where it cannot read one."""
+    if max(map(len, texts), default=0) > LONGEST:
         return None
     try:
-        values[~missing] = present.astype(str).astype(np.float64)
+        return np.array(texts, dtype=str).astype(np.float64)
     except ValueError:
         return None
-    return values
 
 
 def _written_out(
-    objects: NDArray[np.object_],
+    objects: list[Any],
     missing: NDArray[np.bool_],
     marks: Marks,
     counts: bool,
@@ -204,8 +197,15 @@ def _real(cell: object) -> float:
 
 
 def _stripped(cell: str) -> str:
-    text = cell.strip().translate(_PLAIN).strip("*_` \t")
+    text = cell if cell.isascii() else cell.translate(_PLAIN)
+    text = text.strip("*_` \t\n")
     return text[1:].lstrip() if text[:1] in ("~", "≈") else text
+
+
+def digits(text: str) -> str | None:
+    """The digits of a number, with the marks among them; None where a text is no number."""
+    written = _WRITTEN.fullmatch(_stripped(text))
+    return None if written is None else written[2].strip()
 
 
 def _number(cell: str, marks: Marks, counts: bool) -> tuple[float, str]:
@@ -268,102 +268,3 @@ def _suffix(behind: str, counts: bool) -> tuple[float | None, str]:
     word = bare.lower()
     factor = UNITS.get(word, UNITS.get(word.removesuffix("s")))
     return factor, bare.upper() if len(bare) == 1 else bare
-
-
-# --- what comma and point are in a file ----------------------------------------------------------
-
-_SURE: Mapping[str, tuple[Callable[[str], object], ...]] = {
-    mark: (
-        re.compile(rf"(?:0*|\d*\d{{4}})\{mark}\d*|\d+\{mark}(?:\d{{0,2}}|\d{{4,}})").fullmatch,
-        re.compile(rf"\d{{1,3}}(?:\{other}\d{{3}})+\{mark}\d*").fullmatch,
-        re.compile(rf"\d{{1,3}}(?:['_ ]\d{{3}})+\{mark}\d*").fullmatch,
-    )
-    for mark, other in ((",", "."), (".", ","))
-}
-_GROUPS = {mark: re.compile(rf"\d{{1,3}}(?:\{mark}\d{{3}}){{2,}}").fullmatch for mark in ",."}
-_OPEN = {mark: re.compile(rf"[1-9]\d{{0,2}}\{mark}\d{{3}}").fullmatch for mark in ",."}
-
-
-def find_marks(columns: Mapping[str, Iterable[object]], decimal: Decimals | None) -> Marks:
-    """What comma and point are, from every cell with a comma or several points.
-
-    Raises
-    ------
-    InputError
-        The cells contradict each other, or a comma could be either.
-    """
-    if decimal is not None:
-        return Marks("decimal", "thousands") if decimal == "," else Marks("thousands", "decimal")
-    texts = {name: _with_marks(cells) for name, cells in columns.items()}
-    if not any("," in cell or cell.count(".") > 1 for cells in texts.values() for cell in cells):
-        return Marks()
-    said: dict[tuple[str, str], tuple[str, str]] = {}
-    for name, cells in texts.items():
-        for cell in _digits(cells):
-            for mark in ",.":
-                meaning = _meaning(cell, mark)
-                if meaning is not None:
-                    said.setdefault((mark, meaning), (name, cell))
-    for mark, word in ((",", "comma"), (".", "point")):
-        if {(mark, "decimal"), (mark, "thousands")} <= said.keys():
-            _refuse_both(word, said[mark, "decimal"], said[mark, "thousands"])
-    comma = next((meaning for mark, meaning in said if mark == "," and meaning != "open"), None)
-    point = next((meaning for mark, meaning in said if mark == "." and meaning != "open"), None)
-    if comma is None and (",", "open") in said:
-        if point == "thousands":
-            comma = "decimal"
-        else:
-            _refuse_open(*said[",", "open"])
-    if point is None and (".", "open") in said and comma == "decimal":
-        _refuse_open(*said[".", "open"])
-    return Marks(comma, point or "decimal")
-
-
-def _with_marks(cells: Iterable[object]) -> list[str]:
-    """The texts with a comma or a point in them, once each."""
-    texts = (cell for cell in cells if isinstance(cell, str) and len(cell) < LONGEST)
-    return list(dict.fromkeys(text for text in texts if "," in text or "." in text))
-
-
-def _digits(texts: list[str]) -> list[str]:
-    """The digits of the numbers among texts; nothing, where most are no numbers."""
-    written = [_WRITTEN.fullmatch(_stripped(text)) for text in texts]
-    digits = [number[2].strip() for number in written if number is not None]
-    return digits if 2 * len(digits) >= len(texts) else []
-
-
-def _meaning(digits: str, mark: str) -> str | None:
-    if mark not in digits:
-        return None
-    if _GROUPS[mark](digits) or _SURE["," if mark == "." else "."][1](digits):
-        return "thousands"
-    if any(sure(digits) for sure in _SURE[mark]):
-        return "decimal"
-    return "open" if _OPEN[mark](digits) else None
-
-
-def _refuse_both(word: str, decimal: tuple[str, str], thousands: tuple[str, str]) -> None:
-    raise InputError(
-        f"the {word} is a decimal mark in some cells and stands between thousands in others",
-        [
-            f"{decimal[0]}: {shown(decimal[1])} has a decimal {word}",
-            f"{thousands[0]}: {shown(thousands[1])} has a {word} between thousands",
-        ],
-        remedy="write all numbers of the table in one way.",
-    )
-
-
-def _refuse_open(name: str, cell: str) -> None:
-    mark = "," if "," in cell else "."
-    other = "." if mark == "," else ","
-    raise InputError(
-        f"{name}: {shown(cell)} is {cell.replace(mark, '')} or {cell.replace(mark, '.')}, "
-        "and no other cell tells which",
-        remedy=Message(
-            "say which mark is the decimal one: ",
-            Call("read", (Argument("decimal", mark),)),
-            f" for {cell.replace(mark, '.')}, ",
-            Call("read", (Argument("decimal", other),)),
-            f" for {cell.replace(mark, '')}.",
-        ),
-    )

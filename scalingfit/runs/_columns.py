@@ -68,7 +68,7 @@ def choose_columns(
     source: str,
     numeric: Callable[[str], bool],
     equal: Callable[[str, str], bool],
-    is_input: Callable[[str], bool],
+    usable: Callable[[str, str], bool],
 ) -> dict[str, Column]:
     """Find the column of each symbol: the one asked for, else the one with a common spelling.
 
@@ -78,8 +78,9 @@ def choose_columns(
         The header, what the caller named, and what the table is called.
     numeric, equal
         Whether a column holds numbers, and whether two hold the same ones.
-    is_input
-        Whether a column may be a law's further input: positive numbers, not asked for as a label.
+    usable
+        Whether a column can be what its header says, by symbol and name: a further input of a law
+        is positive and not asked for as a label.
 
     Raises
     ------
@@ -95,10 +96,8 @@ def choose_columns(
         # Beside two of N, D and C, the tokens per parameter M tell nothing new.
         if symbol in chosen or (symbol == "M" and len(chosen.keys() & {"N", "D", "C"}) > 1):
             continue
-        found = candidates(symbol, free)
-        if symbol in FURTHER:
-            found = [name for name in found if is_input(name)]
-        elif len(found) > 1:
+        found = [name for name in candidates(symbol, free) if usable(symbol, name)]
+        if symbol not in FURTHER and len(found) > 1:
             found = [name for name in found if numeric(name)] or found
         if any(not equal(found[0], name) for name in found[1:]):
             if symbol in FURTHER:

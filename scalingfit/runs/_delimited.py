@@ -64,7 +64,8 @@ def delimited(text: str, usual: str, name: str) -> Lines:
     try:
         for row in reader:
             if row:
-                _refuse_swallowed(row, len(rows[0]) if rows else 0, separator, line, name)
+                if rows and start + reader.line_num > line + 1:
+                    _refuse_swallowed(row, len(rows[0]), separator, line, name)
                 rows.append(row)
                 numbers.append(line)
                 cells += len(row)
@@ -174,11 +175,11 @@ def _aligned(rows: list[list[str]], numbers: list[int], name: str) -> Lines:
     kept: list[list[str]] = []
     lines: list[int] = []
     for row, number in zip(rows[1:], numbers[1:], strict=True):
-        if not any(cell and not cell.isspace() for cell in row):
+        if not "".join(row).strip():
             continue  # counted below
         if len(row) < width or any(cell.strip() for cell in row[width:]):
             broken[len(kept)] = f"has {len(row)} cells for {width} columns"
-        kept.append((row + [""] * (width - len(row)))[:width])
+        kept.append(row if len(row) == width else (row + [""] * width)[:width])
         lines.append(number)
     empty = len(rows) - 1 - len(kept)
     if empty:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from scalingfit._messages import PYTHON, Face
 from scalingfit._text import listed
-from scalingfit.runs._findings import HIGHEST, Finding, compute_ratio
+from scalingfit.runs._finding import Finding
+from scalingfit.runs._findings import HIGHEST, compute_ratio
 from scalingfit.runs._values import FloatArray
 
 CORRELATED = 0.995
@@ -56,14 +57,14 @@ def describe(
 
 def design_warnings(columns: Mapping[str, FloatArray]) -> list[str]:
     """Say what the runs cannot tell apart, whatever the law, and what to do about it."""
-    warnings = _perplexity(columns["L"])
+    warnings = _perplexity(columns)
     if "N" in columns and "D" in columns:
         warnings += _weak_axes(columns["N"], columns["D"])
     return warnings
 
 
-def _perplexity(L: FloatArray) -> list[str]:
-    if not np.all(L > HIGHEST):
+def _perplexity(columns: Mapping[str, FloatArray]) -> list[str]:
+    if not columns.keys() & {"N", "D", "C"} or not np.all(columns["L"] > HIGHEST):
         return []
     return [
         f"All losses are above {HIGHEST:.0f}, which looks like perplexity: the laws are for "

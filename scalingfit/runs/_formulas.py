@@ -15,6 +15,7 @@ import numpy as np
 
 from scalingfit._arguments import nearest
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message
 from scalingfit._text import listed
 from scalingfit.runs._values import FloatArray
 
@@ -200,10 +201,10 @@ def _float(number: float) -> float:
 
 def _no_formula(text: str, symbol: str, why: str, names: list[str]) -> InputError:
     near = nearest(text, names) or names
-    return InputError(
-        f"{symbol}: {text[:80]!r} is neither a column nor a formula of columns: {why}",
-        [f"{'closest' if near is not names else 'columns'}: {listed(near)}"],
-        remedy=f'name a column, or write a formula of columns such as {symbol}="{near[0]}*1000".'
-        if near
-        else "name a column.",
-    )
+    what = f"{symbol}: {text[:80]!r} is neither a column nor a formula of columns: {why}"
+    where = [f"{'closest' if near is not names else 'columns'}: {listed(near)}"]
+    if symbol == "where" or not near:
+        return InputError(what, where, remedy="compare a column, or a formula of columns.")
+    example = Argument(symbol, f"{near[0]}*1000", "column")
+    remedy = Message("name a column, or write a formula of columns such as ", example, ".")
+    return InputError(what, where, remedy=remedy)

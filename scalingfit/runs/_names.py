@@ -60,7 +60,7 @@ PLAIN = ("S", "X", "D_F")
 FURTHER = ("U", "experts", "N_nv", "N_v", *PLAIN)
 """Inputs beside N, D and C; known where their column holds positive numbers."""
 
-RUN_NAMES = frozenset({"run", "run_id", "runid", "run_name", "runname", "curve_id", "wandb_id"})
+RUN_NAMES = frozenset({"run", "run_id", "runid", "run_name", "runname", "wandb_id"})
 """Labels that name training runs, as headers are compared."""
 
 _COUNT = r"(K|M|B|G|T|(?i:thousand|million|billion|trillion)s?)"

@@ -1,7 +1,7 @@
 """A raw table under one convention of numbers: its columns as numbers, its symbols as values."""
 
-import functools
 from collections.abc import Iterable, Mapping
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,17 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Call, Message
 from scalingfit._text import listed
 from scalingfit.runs import _loss
-from scalingfit.runs._cells import Decimals, Numbers, find_marks, is_missing, to_numbers
+from scalingfit.runs._cells import Numbers, floats, is_missing, to_numbers
 from scalingfit.runs._checks import Measured
 from scalingfit.runs._columns import Column, ColumnSpec, choose_columns, column, not_found
-from scalingfit.runs._names import RUN_NAMES, header_unit, measures, normal
+from scalingfit.runs._marks import Decimals, find_marks
+from scalingfit.runs._names import FURTHER, RUN_NAMES, SPELLINGS, header_unit, measures, normal
 from scalingfit.runs._sources import Source
 from scalingfit.runs._values import NOT_INPUTS, FloatArray
 from scalingfit.runs._wide import FEWEST, melted, refuse_wide, wide_columns
+
+SMALLEST_BUDGET = 1e9
+"""FLOP. A column called a budget that stays below it numbers the budgets."""
 
 
 class Raw:
@@ -33,13 +37,14 @@ class Raw:
 
     def __init__(self, source: Source, decimal: Decimals | None, across: str | None) -> None:
         texts = {
-            name: source.frame[name].tolist()
-            for name in source.frame.columns
-            if source.frame[name].dtype.kind not in "iufbcmM"
+            str(name): cells.tolist()
+            for name, cells in source.frame.items()
+            if cells.dtype.kind not in "iufbcmM"
         }
         self.marks = find_marks(texts, decimal)
         self.source = source if across is None else melted(source, across, self.marks)
         self.notes = list(self.source.notes)
+        self._numbers: dict[tuple[str, bool, float], Numbers] = {}
         if self.marks.comma is not None:
             kind = "a decimal mark" if self.marks.comma == "decimal" else "between thousands"
             self.notes.append(f"commas are {kind}")
@@ -49,10 +54,13 @@ class Raw:
         """The raw columns."""
         return self.source.frame
 
-    @functools.cache  # noqa: B019  # one table is read and dropped
     def numbers(self, name: str, *, counts: bool = True, unit: float = 1.0) -> Numbers:
         """A column as numbers."""
-        return to_numbers(self.frame[name], self.marks, counts=counts, unit=unit)
+        asked = (name, counts, unit)
+        if asked not in self._numbers:
+            cells = self.frame[name]
+            self._numbers[asked] = to_numbers(cells, self.marks, counts=counts, unit=unit)
+        return self._numbers[asked]
 
     def plain(self, name: str) -> FloatArray:
         """A column as numbers, without the unit of its header; NaN where it has none."""
@@ -85,16 +93,20 @@ class Raw:
         """
         wanted = {labels} if isinstance(labels, str) else set(labels or ())
 
-        def is_input(name: str) -> bool:
+        def usable(symbol: str, name: str) -> bool:
             values = self.plain(name)
-            return name not in wanted and bool(np.all(values > 0) and np.isfinite(values).all())
+            if symbol == "C" and normal(name) in SPELLINGS["C"][1]:
+                return bool(np.nanmax(values, initial=0) > SMALLEST_BUDGET)
+            if symbol in FURTHER:
+                return name not in wanted and bool(np.all(values > 0) and np.isfinite(values).all())
+            return True
 
         def equal(one: str, other: str) -> bool:
             first, second = (self.plain(name) * header_unit(name)[1] for name in (one, other))
             return np.allclose(first, second, rtol=1e-9, atol=0, equal_nan=True)
 
         names = [*self.frame.columns]
-        chosen = choose_columns(names, asked, self.source.name, self.is_numeric, equal, is_input)
+        chosen = choose_columns(names, asked, self.source.name, self.is_numeric, equal, usable)
         self._require(chosen)
         order = [*asked, *(symbol for symbol in chosen if symbol not in asked)]
         return {symbol: chosen[symbol] for symbol in order if symbol in chosen}
@@ -227,7 +239,7 @@ class Raw:
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with numbers in the columns of text that hold nothing else."""
-    return pd.DataFrame({name: _typed(frame[name]) for name in frame.columns}, index=frame.index)
+    return pd.DataFrame({name: _typed(cells) for name, cells in frame.items()}, index=frame.index)
 
 
 def _typed(cells: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -235,20 +247,14 @@ def _typed(cells: "pd.Series[Any]") -> "pd.Series[Any]":
     if cells.dtype != object:
         return cells
     values = cells.tolist()
-    first = next((cell for cell in values if not is_missing(cell)), None)
-    if not isinstance(first, str):
+    if set(map(type, values)) - {str, NoneType}:
         return cells
-    if first[0] not in "0123456789+-.":
-        return cells.map(lambda cell: None if cell == "" else cell)
-    bare = pd.Series([None if is_missing(c) else c for c in values], index=cells.index)
-    try:
-        numbers = pd.to_numeric(bare)
-    except (ValueError, TypeError):
-        return cells.map(lambda cell: None if cell == "" else cell)
-    digits = [cell for cell in values if isinstance(cell, str) and cell.isdigit()]
-    if any(len(cell) > 15 or (cell[0] == "0" and len(cell) > 1) for cell in digits):
-        return cells  # names, of which a number would lose digits
-    if numbers.dtype.kind != "f":
-        return numbers
-    exact = [np.nan if cell is None else float(cell) for cell in bare]
-    return pd.Series(exact, index=cells.index, dtype=np.float64)
+    numbers = floats(["nan" if is_missing(cell) else cell for cell in values])
+    if numbers is None:
+        texts = [None if cell == "" else cell for cell in values]
+        return pd.Series(texts, index=cells.index, dtype=object)
+    if not all(cell is not None and cell.isdigit() for cell in values):
+        return pd.Series(numbers, index=cells.index)
+    if any(len(cell) > 15 or (cell[0] == "0" and len(cell) > 1) for cell in values):
+        return cells  # names made of digits, of which a number would lose some
+    return pd.Series(numbers.astype(np.int64), index=cells.index)

@@ -82,7 +82,7 @@ def where(table: Table, conditions: Sequence[str]) -> tuple[NDArray[np.bool_], l
                 [f"{condition.left} has {_described(table, condition.left)}"],
                 remedy="ask for values that are there.",
             )
-        said.append(f"{condition.text}: {kept.sum()} of {before} rows")
+        said.append(f"where {condition.text}: {kept.sum()} of {before}")
     return kept, said
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scalingfit.runs._cells import MISSING
 from scalingfit.runs._names import normal
 from scalingfit.runs._values import words
 
@@ -17,6 +18,9 @@ UNFINISHED = words(
     "out_of_memory exploded unfinished incomplete"
 )
 STATE_NAMES = words("state status run_state run_status job_state job_status")
+
+MOSTLY = 0.8
+"""Share of a column that has to be states for the column to be one of states."""
 
 DONE_FLAGS = words("completed complete finished done is_finished is_completed")
 FAILED_FLAGS = words(
@@ -30,12 +34,12 @@ _TRUTH: Mapping[str, bool] = {
 
 def unfinished(frame: pd.DataFrame) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
     """Columns that tell of unfinished runs: name, state and the rows that are in it."""
-    for name in frame.columns:
-        plain = normal(name)
-        if plain in DONE_FLAGS | FAILED_FLAGS:
-            yield from _flagged(name, plain, frame[name])
-        elif frame[name].dtype.kind not in "iufbcM":
-            yield from _in_states(name, plain, frame[name])
+    for name, cells in frame.items():
+        plain = normal(str(name))
+        if plain in DONE_FLAGS or plain in FAILED_FLAGS:
+            yield from _flagged(str(name), plain, cells)
+        elif cells.dtype.kind not in "iufbcM":
+            yield from _in_states(str(name), plain, cells)
 
 
 def _flagged(
@@ -62,7 +66,8 @@ def _in_states(
         return
     states = np.array([_state(value) for value in values], dtype=object)
     present = set(states) - {""}
-    by_content = present <= known and present & FINISHED
+    of_states = np.isin(states, [*known]).sum() >= MOSTLY * (states != "").sum()
+    by_content = of_states and present & FINISHED
     if not (plain in STATE_NAMES or by_content):
         return
     for state in sorted(present & UNFINISHED):
@@ -73,4 +78,5 @@ def _state(value: object) -> str:
     """A cell as a state is compared; nothing, where it is no short text."""
     if not isinstance(value, str) or len(value) > 30:
         return ""
-    return "_".join(value.strip().lower().replace("-", " ").split())
+    state = "_".join(value.strip().lower().replace("-", " ").split())
+    return "" if state in MISSING - {"nan"} else state

@@ -11,14 +11,15 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message, OnlyIn
 from scalingfit._text import listed
 from scalingfit.runs import _rows
-from scalingfit.runs._cells import Decimals
-from scalingfit.runs._checks import Faults, find_faults, refuse, require_units
+from scalingfit.runs._checks import Faults, find_faults, refuse
 from scalingfit.runs._columns import Column, ColumnSpec, column
 from scalingfit.runs._findings import falls, rises
 from scalingfit.runs._loss import UNITS
+from scalingfit.runs._marks import Decimals
 from scalingfit.runs._names import RUN_NAMES, normal, quoted
 from scalingfit.runs._raw import Raw
 from scalingfit.runs._sources import Source, load_source, not_a_table
+from scalingfit.runs._units import require_units
 from scalingfit.runs._values import NOT_INPUTS, FloatArray, words
 from scalingfit.runs.table import Runs
 
@@ -174,7 +175,7 @@ def read(
     order = dict.fromkeys([*inputs, *NOT_INPUTS])
     return Runs.from_columns(
         {name: kept[name] for name in order if name in kept},
-        labels={name: tags.loc[rows, name].to_numpy() for name in tags.columns},
+        labels={str(name): cells.to_numpy() for name, cells in tags[rows].items()},
         row_numbers=table.source.row_numbers[rows],
         provenance={
             "source": loaded.name,

@@ -16,7 +16,10 @@ from scalingfit._errors import InputError
 from scalingfit._messages import PYTHON, Argument, Call, Face, Message, OnlyIn, Text
 from scalingfit._text import listed
 from scalingfit.runs._describe import describe, design_warnings
-from scalingfit.runs._findings import Finding, findings, run_label
+from scalingfit.runs._finding import Finding
+from scalingfit.runs._findings import compute_ratio, findings
+from scalingfit.runs._picture import picture
+from scalingfit.runs._row_findings import group_labels, run_label
 from scalingfit.runs._values import (
     NOT_INPUTS,
     FloatArray,
@@ -139,6 +142,11 @@ class Runs:
         """What L is measured in, such as "nats" or "bits per byte"; None where nothing says."""
         unit: str | None = self.provenance.get("loss_unit")
         return unit
+
+    @property
+    def compute_ratio(self) -> FloatArray | None:
+        """C / (6 N D), shape ``(run,)``, where the source gave all three; else None."""
+        return compute_ratio(self.columns, self.provenance)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -311,6 +319,14 @@ class Runs:
     def describe(self, face: Face = PYTHON) -> str:
         """Write the runs and their ranges, which column came from where, and what is doubtful."""
         return describe(self.columns, self.labels, self.provenance, self.findings, face)
+
+    def picture(self) -> str | None:
+        """Draw the runs in the plane of N and D, as text; None where these do not both vary.
+
+        A point is one run and a digit so many; where there are groups, letters tell them apart.
+        """
+        groups = next(iter(group_labels(self.columns, self.labels)), None)
+        return picture(self.columns, None if groups is None else (groups, self.labels[groups]))
 
     def to_pandas(self) -> "pd.DataFrame":
         """Numeric columns by symbol, then labels, as a new data frame."""

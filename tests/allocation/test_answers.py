@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,6 +14,7 @@ import scalingfit.allocation.solver as solver
 from scalingfit._errors import InputError
 from scalingfit._text import engineering
 from scalingfit.allocation import (
+    Answer,
     NonEmbedding,
     Shape,
     SixND,
@@ -25,6 +27,17 @@ from scalingfit.allocation import (
     with_embedding,
 )
 from scalingfit.catalog import law
+
+
+def notes_of(answer: Answer) -> tuple[str, ...]:
+    """What an answer says, a line each."""
+    return tuple(map(str, answer.notes))
+
+
+def rows_of(answer: Answer) -> list[dict[str, Any]]:
+    """Its table, as JSON has it."""
+    return json.loads(json.dumps(answer.as_json()))[answer.name]
+
 
 POINT = law("chinchilla").published["besiroglu-2024"].law
 
@@ -40,17 +53,40 @@ def test_frontier_is_the_solver_for_every_draw(posterior) -> None:
     assert found.provenance["counting"] == "C = 6 N D, with N as in the fit"
 
 
-def test_frontier_summary_is_json_and_frame(posterior) -> None:
+def test_frontier_is_json_frame_and_arrays(posterior) -> None:
     found = frontier(posterior, [1e21, 5.76e23])
-    rows = json.loads(json.dumps(found.summary(quantiles=(0.1, 0.5, 0.9))))
+    rows = rows_of(found)
     assert [row["C"] for row in rows] == [1e21, 5.76e23]
     assert set(rows[0]) == {"C", "N", "D", "tokens_per_param", "L", "a", "b"}
     assert rows[1]["N"] == pytest.approx(
-        dict(zip(("q10", "q50", "q90"), np.quantile(found.N[..., 1], (0.1, 0.5, 0.9)), strict=True))
+        dict(
+            zip(("q5", "q50", "q95"), np.quantile(found.N[..., 1], (0.05, 0.5, 0.95)), strict=True)
+        )
+    )
+    assert found.quantiles("N", (0.1, 0.9)) == pytest.approx(
+        np.quantile(found.N, (0.1, 0.9), axis=(0, 1))
     )
     frame = found.to_pandas()
     assert list(frame.columns[:4]) == ["C", "N_q5", "N_q50", "N_q95"]
     assert frame["N_q50"][1] == pytest.approx(rows[1]["N"]["q50"])
+    arrays = found.to_xarray()
+    assert arrays["N"].dims == ("chain", "draw", "budget")
+    assert np.array_equal(arrays["N"].sel(budget=5.76e23), found.N[..., 1])
+
+
+def test_arrays_know_the_inputs_and_the_points_that_were_asked(posterior) -> None:
+    drawn = law("data_constrained").published["muennighoff-2023"].law
+    found = frontier(drawn, [1e20, 1e21], U=[1e10, 1e9]).to_xarray()
+    assert found["N"].dims == ("budget",)  # a law by itself has no draws
+    assert [*found["U"].values] == [1e10, 1e9]
+    ahead = forecast(posterior, N=[1e9, 2e9], D=2e10).to_xarray()
+    assert ahead["mean"].dims == ahead["new_run"].dims == ("chain", "draw", "point")
+    assert [*ahead["N"].values] == [1e9, 2e9]
+    models = choose(posterior, [1e21, 1e22], [1e9, 2e9]).to_xarray()
+    assert models["L"].dims == ("chain", "draw", "model")
+    assert [*models["C"].values] == [1e21, 1e21, 1e22, 1e22]
+    least = cheapest(posterior, [2.5, 2.4]).to_xarray()
+    assert least["C"].sel(loss=2.4).dims == ("chain", "draw")
 
 
 def test_frontier_prints_a_table_and_its_caveats(posterior) -> None:
@@ -64,16 +100,16 @@ def test_frontier_prints_a_table_and_its_caveats(posterior) -> None:
 
 
 def test_no_caveat_where_there_is_none(posterior) -> None:
-    assert frontier(posterior, [1e20, 1e21]).messages == ()
-    assert forecast(posterior, N=1e9, D=2e10).messages == ()
+    assert notes_of(frontier(posterior, [1e20, 1e21])) == ()
+    assert notes_of(forecast(posterior, N=1e9, D=2e10)) == ()
 
 
 def test_runs_without_weight_do_not_count_in_how_far_a_question_lies(posterior) -> None:
     runs = posterior.runs
     posterior.runs = runs.with_weight(6 * runs.N * runs.D < 1e20)
-    (said,) = forecast(posterior, N=1e9, D=2e11).messages
+    (said,) = notes_of(forecast(posterior, N=1e9, D=2e11))
     posterior.runs = posterior.runs.used()
-    assert forecast(posterior, N=1e9, D=2e11).messages == (said,)
+    assert notes_of(forecast(posterior, N=1e9, D=2e11)) == (said,)
 
 
 def test_a_published_point_is_a_posterior_of_one_draw() -> None:
@@ -85,8 +121,8 @@ def test_a_published_point_is_a_posterior_of_one_draw() -> None:
 
 
 def test_budgets_compare_with_runs_under_the_same_counting(posterior) -> None:
-    (total,) = frontier(posterior, [1e26]).messages
-    (partial,) = frontier(posterior, [1e26], counting="6ND-non-embedding").messages
+    (total,) = notes_of(frontier(posterior, [1e26]))
+    (partial,) = notes_of(frontier(posterior, [1e26], counting="6ND-non-embedding"))
     assert total.startswith("C 1e26 is 8,330 times the largest run (1.2e22)")
     # The largest run is cheaper without its embedding, by 1 % at N = 1e10.
     assert partial.startswith("C 1e26 is 8,420 times the largest run (1.19e22)")
@@ -128,9 +164,9 @@ def test_a_rule_for_the_other_n_is_said_to_be(name, key, counting, contradicts) 
     point = law(name).published[key].law
     extras = {"U": 1e10} if name == "data_constrained" else {}
     messages = [
-        *frontier(point, 1e22, counting=counting, **extras).messages,
-        *choose(point, 1e22, [1e9], counting=counting, **extras).messages,
-        *cheapest(point, 2.5, counting=counting, **extras).messages,
+        *notes_of(frontier(point, 1e22, counting=counting, **extras)),
+        *notes_of(choose(point, 1e22, [1e9], counting=counting, **extras)),
+        *notes_of(cheapest(point, 2.5, counting=counting, **extras)),
     ]
     said = [message for message in messages if "the compute is wrong by their share" in message]
     assert len(said) == (3 if contradicts else 0)
@@ -139,21 +175,21 @@ def test_a_rule_for_the_other_n_is_said_to_be(name, key, counting, contradicts) 
 def test_the_n_of_a_fit_is_known_by_its_column(posterior) -> None:
     columns = {"N": {"column": "params_non_embedding", "factor": 1.0}}
     posterior.runs = dataclasses.replace(posterior.runs, provenance={"columns": columns})
-    (said,) = frontier(posterior, 1e21, counting="6ND-non-embedding").messages
+    (said,) = notes_of(frontier(posterior, 1e21, counting="6ND-non-embedding"))
     assert said.startswith("the N of chinchilla leaves out the embeddings")
-    assert frontier(posterior, 1e21, counting="6ND-with-embedding").messages == ()
+    assert notes_of(frontier(posterior, 1e21, counting="6ND-with-embedding")) == ()
 
 
 def test_the_limit_on_parameters_is_said(posterior) -> None:
     found = frontier(posterior, [1e20, 1e22], max_params=2e9)
     assert found.N.max() <= 2e9
-    assert found.messages[0] == "C 1e22: in 100 % of the draws max_params (2.00B) binds"
-    assert frontier(posterior, [1e20, 1e22], max_params=[2e9]).messages == found.messages
+    assert notes_of(found)[0] == "C 1e22: in 100 % of the draws max_params (2.00B) binds"
+    assert notes_of(frontier(posterior, [1e20, 1e22], max_params=[2e9])) == notes_of(found)
 
 
 def test_a_law_that_gains_nothing_from_tokens_says_so() -> None:
     point = law("chinchilla")(E=1.7, A=400.0, alpha=0.3, B=1e-9, beta=0.3)
-    edge, flat = frontier(point, 1e21).messages
+    edge, flat = notes_of(frontier(point, 1e21))
     assert edge.startswith("C 1e21: in 100 % of the draws the best split is the largest")
     assert flat.startswith("C 1e21: in 100 % of the draws ten times the budget would lower")
 
@@ -172,15 +208,15 @@ def test_serving_is_the_same_whether_the_rule_or_an_argument_states_it(posterior
     for ask, about in ((frontier, [1e23]), (cheapest, [2.1]), (choose, [1e23, [1e9, 2e9]])):
         by_rule = ask(posterior, *about, counting=rule)
         by_argument = ask(posterior, *about, inference_tokens=1e13)
-        assert by_rule.messages == by_argument.messages != ()
-        assert by_rule.summary() == by_argument.summary()
+        assert notes_of(by_rule) == notes_of(by_argument) != ()
+        assert rows_of(by_rule) == rows_of(by_argument)
         with pytest.raises(InputError, match="both state the tokens to serve"):
             ask(posterior, *about, counting=rule, inference_tokens=1e13)
     # What the training run costs is held against the runs, not what serving adds.
     trained = frontier(posterior, 1e23, counting=rule)
     C = 6 * np.median(trained.N) * np.median(trained.D)
     times = C / np.max(6 * posterior.runs["N"] * posterior.runs["D"])
-    assert f"is {times:.3g} times the largest run" in trained.messages[0]
+    assert f"is {times:.3g} times the largest run" in notes_of(trained)[0]
 
 
 def test_unique_tokens_add_epochs() -> None:
@@ -216,8 +252,8 @@ def test_exhausted_data_are_said() -> None:
     found = frontier(point, budgets, U=1e9)
     gained = found.L - frontier(point, 10 * budgets, U=1e9).L
     assert np.array_equal(gained < 1e-3 * found.L, [False, False, True, True])
-    assert [message.partition(":")[0] for message in found.messages] == ["C 1e22", "C 1e24"]
-    assert "more unique tokens would help" in found.messages[0]
+    assert [message.partition(":")[0] for message in notes_of(found)] == ["C 1e22", "C 1e24"]
+    assert "more unique tokens would help" in notes_of(found)[0]
 
 
 def test_the_vocabulary_of_a_given_model_is_the_papers() -> None:
@@ -299,7 +335,7 @@ def test_the_best_of_a_list_has_the_least_loss(posterior) -> None:
     best = np.mean(loss.argmin(axis=-1)[..., None] == np.arange(4), axis=(0, 1))
     assert found.probability.reshape(2, 4) == pytest.approx(best)
     assert found.draws["regret"].reshape(4, 50, 2, 4).min(axis=-1) == pytest.approx(0.0)
-    assert found.summary()[1]["best"] == pytest.approx(best[0, 1])
+    assert rows_of(found)[1]["best"] == pytest.approx(best[0, 1])
     assert str(found).splitlines()[1].split()[-2:] == ["best", "nearest"]
 
 
@@ -322,7 +358,7 @@ def test_the_nearest_of_a_list_is_nearest_to_the_optimum_over_every_size(posteri
         assert np.all(above >= -1e-12)
         assert np.all(above < 1e-5)  # the curvature, below 1 nat, times half the spacing squared
     share = np.mean(nearest[..., None] == np.arange(4), axis=(0, 1)).ravel()
-    assert [line["nearest"] for line in found.summary()] == pytest.approx(list(share))
+    assert [line["nearest"] for line in rows_of(found)] == pytest.approx(list(share))
 
 
 def test_the_nearest_model_need_not_be_the_best() -> None:
@@ -333,8 +369,9 @@ def test_the_nearest_model_need_not_be_the_best() -> None:
     found = choose(steep, 1e21, [smaller, larger])
     assert list(found.draws["nearest"]) == [0.0, 1.0]
     assert list(found.draws["best"]) == [1.0, 0.0]
-    assert found.messages[0].startswith("C 1e21: nearest to the optimum is N = ")
-    assert choose(steep, 1e21, [optimum]).messages == ()
+    assert notes_of(found)[0].startswith("C 1e21: N = ")
+    assert "is nearest to the optimum, but" in notes_of(found)[0]
+    assert notes_of(choose(steep, 1e21, [optimum])) == ()
 
 
 @pytest.mark.parametrize(
@@ -391,7 +428,7 @@ def test_models_larger_than_allowed_are_left_out_and_named() -> None:
     found = choose(POINT, [1e21, 1e22], [1e9, 3e9, 2e9], max_params=2e9)
     assert list(found.asked["N"]) == [1e9, 2e9, 1e9, 2e9]
     assert list(found.draws["best"])[2:] == [0.0, 1.0]
-    assert found.messages == ("N = 3.00B: larger than max_params (2.00B), left out",)
+    assert notes_of(found) == ("N = 3.00B: larger than max_params (2.00B), left out",)
     # The optimum that they are held against keeps to the limit: at 1e22 it is a model of 2e9.
     assert found.draws["penalty"][3] == pytest.approx(0.0, abs=1e-12)
     assert found.provenance["max_params"] == 2e9
@@ -417,7 +454,7 @@ def test_shapes_are_counted_exactly() -> None:
     with pytest.raises(InputError, match="shapes and sizes side by side"):
         choose(POINT, C, [shapes[0], 1e9])
     # Width and depth are not rounded: 1024 is not 1020.
-    header, *rows = found.cells()
+    header, *rows = found.tables[0].shown()
     columns = [header.index(name) for name in ("width", "depth")]
     told = [[float(row[column]) for column in columns] for row in rows[:4]]
     assert told == [[shape.width, shape.depth] for shape in shapes]
@@ -438,7 +475,7 @@ def test_models_come_from_anything_that_can_be_walked_through() -> None:
     assert list(choose(POINT, 1e21, iter(N)).asked["N"]) == N
     shapes = [Shape(w, w / 64, w / 128, 4096, 64000) for w in (1024, 2048)]
     walked = choose(POINT, 1e21, (shape for shape in shapes))
-    assert walked.summary() == choose(POINT, 1e21, shapes).summary()
+    assert rows_of(walked) == rows_of(choose(POINT, 1e21, shapes))
     for nothing in ([], iter(N[:0])):
         with pytest.raises(InputError, match=r"models must be .* nothing at all"):
             choose(POINT, 1e21, nothing)
@@ -478,7 +515,7 @@ def test_least_cost_inverts_the_frontier(posterior) -> None:
         L = losses[0, 7, row]
         found = cheapest(posterior, L)
         assert found.draws["C"].shape == (4, 50, 1)
-        cost = found.cells()[1][1].split()[0]  # FLOP have no suffix, as everywhere
+        cost = found.tables[0].shown()[1][1].split()[0]  # FLOP have no suffix, as everywhere
         assert float(cost) == pytest.approx(np.median(found.draws["C"]), rel=0.005)
         assert found.draws["C"][0, 7, 0] == pytest.approx(C, rel=1e-8)
 
@@ -498,7 +535,7 @@ def test_least_cost_with_the_largest_model_allowed(served) -> None:
     # It does not bind for a loss that a smaller model reaches at less cost.
     free = cheapest(POINT, 2.8, inference_tokens=served)
     assert found.draws["N"][1] == pytest.approx(free.draws["N"][0], rel=1e-8)
-    assert found.messages == ("L 2.20: in 100 % of the draws max_params (2.00B) binds",)
+    assert notes_of(found) == ("L 2.20: in 100 % of the draws max_params (2.00B) binds",)
     with pytest.raises(InputError, match=r"100M parameters(.|\n)*or raise max_params"):
         cheapest(POINT, L, max_params=1e8)
 
@@ -517,8 +554,8 @@ def test_a_loss_out_of_reach_is_counted_and_not_averaged(posterior) -> None:
     found = cheapest(posterior, L)
     reachable = posterior.law.E < L
     assert not np.isfinite(found.draws["C"][..., 0][~reachable]).any()
-    assert found.summary()[0]["N"]["q95"] is None
-    assert found.messages[0].startswith(f"L {engineering(L)}: in ")
+    assert rows_of(found)[0]["N"]["q95"] is None
+    assert notes_of(found)[0].startswith(f"L {engineering(L)}: in ")
     with pytest.raises(InputError, match="no budget reaches the loss"):
         cheapest(posterior, 1.0)
 
@@ -554,8 +591,8 @@ def test_the_seed_decides_the_new_runs(posterior) -> None:
 def test_forecast_derives_tokens_from_compute_and_says_so(posterior) -> None:
     found = forecast(posterior, N=[1e9, 2e9], C=1e20)
     assert found.asked["D"] == pytest.approx([1e20 / 6e9, 1e20 / 12e9])
-    assert found.messages == ("D was derived: C = 6 N D, with N as in the fit",)
-    assert [row["N"] for row in found.summary()] == [1e9, 2e9]
+    assert notes_of(found) == ("D was derived: C = 6 N D, with N as in the fit",)
+    assert [row["N"] for row in rows_of(found)] == [1e9, 2e9]
 
 
 def test_forecast_takes_compute_and_tokens_per_parameter() -> None:
@@ -564,7 +601,7 @@ def test_forecast_takes_compute_and_tokens_per_parameter() -> None:
     found = forecast(drawn, C=[1.2e21, 6e22], M=[20.0, 100.0])
     assert found.asked["N"] == pytest.approx([np.sqrt(1e19), 1e10])
     assert found.asked["D"] == pytest.approx([20 * np.sqrt(1e19), 1e12])
-    assert found.messages == ("N was derived: N = sqrt(C / (6 M))", "D was derived: D = M N")
+    assert notes_of(found) == ("N was derived: N = sqrt(C / (6 M))", "D was derived: D = M N")
     again = forecast(drawn, N=found.asked["N"], D=found.asked["D"])
     np.testing.assert_allclose(found.mean, again.mean, rtol=1e-12)
     assert forecast(drawn, N=1e10, M=100.0).asked["D"] == pytest.approx([1e12])
@@ -572,14 +609,14 @@ def test_forecast_takes_compute_and_tokens_per_parameter() -> None:
 
 def test_forecast_speaks_of_its_count_as_the_frontier_does(posterior) -> None:
     found = forecast(posterior, N=1e9, C=1e20, counting="6ND-non-embedding")
-    assert found.messages == ("D was derived: by the counting rule",)
+    assert notes_of(found) == ("D was derived: by the counting rule",)
     assert str(found).count("C = 6 N_E D") == 1
-    (_, said) = forecast(POINT, N=1e9, C=1e20, counting="6ND-with-embedding").messages
-    assert (said,) == frontier(POINT, 1e20, counting="6ND-with-embedding").messages
+    (_, said) = notes_of(forecast(POINT, N=1e9, C=1e20, counting="6ND-with-embedding"))
+    assert (said,) == notes_of(frontier(POINT, 1e20, counting="6ND-with-embedding"))
     # Where the budget also serves, the training run is what compares with the runs.
     served = forecast(posterior, N=1e9, C=1e23, counting=WithInference(SixND(), 4.95e13))
     assert served.asked["D"] == pytest.approx(1e12 / 6)
-    assert served.messages == found.messages
+    assert notes_of(served) == notes_of(found)
 
 
 def test_forecast_derives_steps_from_tokens() -> None:
@@ -587,7 +624,7 @@ def test_forecast_derives_steps_from_tokens() -> None:
     by_steps = forecast(point, N=1e9, S=1e5, batch=5e5)
     by_compute = forecast(point, N=1e9, C=6 * 1e9 * 5e10, batch=5e5)
     assert by_compute.mean == pytest.approx(by_steps.mean)
-    assert len(by_compute.messages) == 2
+    assert len(notes_of(by_compute)) == 2
 
 
 def test_a_law_by_itself_has_no_new_run() -> None:
@@ -600,7 +637,7 @@ def test_a_law_by_itself_has_no_new_run() -> None:
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [
-        ({"N": 1e9}, r"also needs D(.|\n)*or C=\.\.\. from which it follows"),
+        ({"N": 1e9}, r"also needs D(.|\n)*add D=\.\.\., or C=\.\.\., from which D follows"),
         ({}, "also needs N, D"),
         ({"N": 1e9, "D": 1e10, "Q": 3.0}, "unknown input 'Q'"),
         ({"N": [1e9, 2e9], "D": [1e9, 1e9, 1e9]}, "do not match in length"),

@@ -17,7 +17,7 @@ from scalingfit.runs import Runs
 
 LOOSE = sf.Limits(rhat=10.0, ess=0.0, energy=0.0, divergences=10**6)
 QUICK: dict[str, Any] = {
-    "noise": "normal",
+    "noises": "normal",
     "method": "nuts",
     "draws": 100,
     "warmup": 20,
@@ -67,11 +67,11 @@ type Made = Iterator[list[tuple[int, Draws]]]
 
 def pretend(model: Model, tables: list[Runs], settings: Settings) -> Made:
     """In the sampler's place: shuffled prior draws, two fits at a time."""
-    every = enumerate(_prior_draws(model, runs, settings) for runs in tables)
+    every = enumerate(pretended_draws(model, runs, settings) for runs in tables)
     return map(list, itertools.batched(every, 2))
 
 
-def _prior_draws(model: Model, runs: Runs, settings: Settings) -> Draws:
+def pretended_draws(model: Model, runs: Runs, settings: Settings) -> Draws:
     rng = np.random.default_rng(int(runs.digest[:8], 16))
     shape = settings.chains, settings.draws
     values = {name: rng.choice(prior, shape) for name, prior in prior_values(model).items()}

@@ -79,7 +79,7 @@ def test_what_a_killed_worker_loses_is_reported_and_made_by_the_next(
     with ProcessPoolExecutor(2, spawned) as pool:
         whole = refit(tables, tmp_path, pool)
     assert whole.fitted == tuple(tables)
-    assert not whole.messages
+    assert not whole.caveats
     assert same_bits(whole, stored)
     assert survived < {path.name for path in tmp_path.glob("*.fits.zip")}
 
@@ -117,7 +117,7 @@ def test_a_task_that_fails_is_tried_again(
     with ThreadPoolExecutor(1) as executor:
         refits = refit(tables, tmp_path, executor)
     assert refits.fitted == tuple(tables)
-    assert not refits.messages
+    assert not refits.caveats
 
 
 @pytest.mark.usefixtures("pretended")

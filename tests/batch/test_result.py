@@ -9,7 +9,6 @@ import pytest
 
 import scalingfit as sf
 from scalingfit.batch import Refits
-from scalingfit.cli._reply import jsonable
 from scalingfit.inference import Verdict
 from scalingfit.runs import Runs
 from tests.batch.small import QUICK, same_bits, simulated
@@ -45,8 +44,9 @@ def test_fits_that_were_refused_are_left_out_of_the_spread_in_words() -> None:
     resamples = sf.designs.bootstraps(simulated(9, seed=0), 12)
     refits = sf.refit({**resamples, 12: weightless(9)}, **QUICK)
     assert refits.counts["refused"] == 1
-    (said,) = refits.messages
-    assert said.startswith("1 of 13 fits were refused: what is said of all fits")
+    (note,) = refits.caveats
+    assert note.code == "refused"
+    assert str(note.text).startswith("1 of 13 fits were refused: what is said of all fits")
     assert "none of the 9 runs has weight" in next(iter(refits.unfitted.values()))
 
 
@@ -73,11 +73,11 @@ def test_other_sources_are_refused(source: Any, message: str) -> None:
     ("setting", "message"),
     [
         ({"method": "foo"}, "method 'foo' is neither 'auto' nor 'nuts'"),
-        ({"draws": 200.5}, "draws=200.5 is no whole number"),
-        ({"retries": -1}, "retries=-1 is too few; at least 0"),
+        ({"draws": 200.5}, "draws must be a whole number, and is 200.5"),
+        ({"retries": -1}, "retries must be at least 0, and is -1"),
         ({"limits": 1.01}, "limits must be Limits, not float"),
-        ({"chunk": 2.5}, "chunk=2.5 is no whole number"),
-        ({"chunk": 0}, "chunk=0 is too few"),
+        ({"chunk": 2.5}, "chunk must be a whole number, and is 2.5"),
+        ({"chunk": 0}, "chunk must be at least 1, and is 0"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(setting: dict[str, Any], message: str) -> None:
@@ -121,18 +121,20 @@ def test_each_fit_has_its_own_reach() -> None:
     forecasts = refits.forecast(N=3e9, D=1e11)
     for label in refits.fitted:
         own = refits[label].forecast(N=3e9, D=1e11)
-        assert forecasts[label].messages == own.messages
+        assert [*forecasts[label].notes] == [*own.notes]
         assert forecasts[label].provenance == own.provenance
-    assert not forecasts[1e24].messages
-    (said,) = forecasts.pooled.messages
-    assert said.startswith("beyond the runs of 1 of 2 fits; the farthest, 5e+20: C 1.8e21 is 4.93")
+    assert not forecasts[1e24].notes
+    (note,) = forecasts.notes
+    assert str(note.text).startswith(
+        "beyond the runs of 1 of 2 fits; the farthest, 5e+20: C 1.8e21 is 4.93"
+    )
 
 
-def test_each_fit_has_the_messages_of_its_own_frontier(refits: Refits) -> None:
+def test_each_fit_has_the_notes_of_its_own_frontier(refits: Refits) -> None:
     budgets = [1e21, 1e24]
     frontiers = refits.frontier(budgets)
     own = refits["table 5"].frontier(budgets)
-    assert frontiers["table 5"].messages == own.messages
+    assert [*frontiers["table 5"].notes] == [*own.notes]
     assert "beyond the runs of 12 of 12 fits; the farthest, 'table " in str(frontiers)
 
 
@@ -146,40 +148,47 @@ def test_answers_say_which_fits_nobody_should_use(refits: Refits) -> None:
 
 def test_a_frame_of_answers_has_one_row_a_fit_and_budget(refits: Refits) -> None:
     answers = refits.frontier([1e21, 1e24])
-    frame = answers.to_pandas([0.25, 0.75])
+    frame = answers.to_pandas()
     assert len(frame) == 24
-    rows = answers.summary([0.25, 0.75])
-    for row, (_, series) in zip(rows, frame.iterrows(), strict=True):
-        assert row["fit"] == series["fit"]
-        assert row["C"] == series["C"]
-        assert row["N"]["q25"] == pytest.approx(series["N_q25"], rel=1e-12)
+    found = answers.quantiles("N")
+    for at, (_, series) in enumerate(frame.iterrows()):
+        fit, row = divmod(at, 2)
+        assert series["fit"] == answers.labels[fit]
+        assert series["C"] == answers.pooled.asked["C"][row]
+        assert series["N_q95"] == found[2, fit, row]
+    own = answers["table 3"].to_pandas()
+    np.testing.assert_allclose(frame[frame["fit"] == "table 3"]["N_q50"], own["N_q50"])
+    arrays = answers.to_xarray()
+    assert arrays["N"].dims == ("fit", "chain", "draw", "budget")
+    assert np.array_equal(arrays["N"].sel(fit="table 3"), answers.pooled.N[3])
 
 
 def test_the_spread_is_of_medians_and_of_draws(refits: Refits) -> None:
     own = [refits[label].summary()["alpha"] for label in refits.fitted]
     row = refits.spread()["alpha"]
-    for key, q in (("q5", 0.05), ("q50", 0.5), ("q95", 0.95)):
-        assert row["across"][key] == pytest.approx(np.quantile([one["q50"] for one in own], q))
-        assert row["within"][key] == pytest.approx(np.median([one[key] for one in own]))
+    for at, (key, q) in enumerate((("q5", 0.05), ("q50", 0.5), ("q95", 0.95))):
+        assert row["across"][at] == pytest.approx(np.quantile([one["q50"] for one in own], q))
+        assert row["within"][at] == pytest.approx(np.median([one[key] for one in own]))
 
 
 def test_few_fits_have_a_row_each_and_all_say_how_they_were_made(refits: Refits) -> None:
-    assert "methods: 12 by none" in str(refits)
+    assert ", 12 by none." in str(refits)
     few, many = (
         str(sf.refit(sf.designs.bootstraps(simulated(20, seed=0), count), **QUICK))
         for count in (12, 13)
     )
-    assert "fits" in few.splitlines()[4]
-    assert few.splitlines()[5].split()[0] == "0"
+    assert few.splitlines()[1].split()[:2] == ["fit", "status"]
+    assert few.splitlines()[2].split()[0] == "0"
     assert "across fits" in few
-    assert "across fits" in many.splitlines()[4]
+    assert "across fits" in many.splitlines()[1]
 
 
 def test_every_table_has_a_row(refits: Refits) -> None:
     frame = refits.to_pandas().set_index("fit")
     assert list(frame.index) == list(refits.labels)
     assert frame.loc["table 3", "rows"] == 23
-    assert frame.loc["empty", "status"].startswith("refused")
+    assert frame.loc["empty", "status"] == "refused"
+    assert frame.loc["empty", "why"].startswith("none of the 5 runs")
     assert frame.loc["table 3", "alpha_mean"] == refits["table 3"].summary()["alpha"]["mean"]
 
 
@@ -188,14 +197,15 @@ def test_the_dataset_names_its_axes(refits: Refits) -> None:
     assert dict(dataset.sizes) == {"fit": 12, "chain": 4, "draw": 100}
     found = dataset["alpha"].sel(fit="table 7").values
     assert np.array_equal(found, refits["table 7"].draws["alpha"])
-    assert "empty" in json.loads(dataset.attrs["unfitted"])
+    assert dataset["status"].dims == ("fit",)
 
 
 def test_json_holds_all_but_the_draws(refits: Refits) -> None:
-    data = json.loads(json.dumps(jsonable(refits.as_json()), allow_nan=False))
+    data = json.loads(json.dumps(refits.as_json(), allow_nan=False))
     assert data["counts"] == refits.counts
     assert len(data["fits"]) == 13
-    assert set(data["spread"]["chinchilla"]) == set(refits.draws)
+    assert [row["parameter"] for row in data["spread"]] == list(refits.draws)
+    assert {note["of"] for note in data["notes"] if note["code"] == "refused"} == {"tiny", ""}
 
 
 def test_equal_tables_are_fitted_once_and_keep_their_rows(
@@ -243,7 +253,7 @@ def test_one_law_in_a_list_is_one_law(tables: dict[str, Runs]) -> None:
 
 
 def test_several_noises_make_a_product(tables: dict[str, Runs]) -> None:
-    options = {**QUICK, "noise": ["normal", "laplace"]}
+    options = {**QUICK, "noises": ["normal", "laplace"]}
     refits = sf.refit({"a": tables["table 0"]}, priors={"E": 1.7}, **options)
     assert refits.labels == (("a", "chinchilla, normal"), ("a", "chinchilla, laplace"))
     assert np.all(refits.of("chinchilla, laplace").law.E == 1.7)  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ import pytest
 import scalingfit as sf
 from scalingfit.batch import Refits, Store
 from scalingfit.batch import tasks as work
-from scalingfit.batch.tasks import Order, identifier, tasks
+from scalingfit.batch.tasks import Order, cut_up, identifier
 from scalingfit.declare import Array, Law, parameter
 from scalingfit.inference import Settings, build
 from scalingfit.noise import Normal
@@ -89,12 +89,13 @@ def test_a_damaged_chunk_is_reported_and_made_again(
     again = refit(tables, folder)
     assert again.fitted == made.fitted
     assert same_bits(made, again)
-    (message,) = again.messages
-    assert victim.name in message
-    assert message in str(again)
+    (note,) = again.caveats
+    assert note.code == "damaged_store"
+    assert victim.name in str(note.text)
+    assert str(note.text) in str(again)
     assert victim.with_name(f"{victim.name}.damaged").exists()
     assert len(chunks(folder)) == 3
-    assert not refit(tables, folder).messages
+    assert not refit(tables, folder).caveats
 
 
 def test_what_a_crash_leaves_behind_is_no_chunk(tables: dict[str, Runs], folder: Path) -> None:
@@ -103,7 +104,7 @@ def test_what_a_crash_leaves_behind_is_no_chunk(tables: dict[str, Runs], folder:
     (folder / f".{whole.name}.x7.part").write_bytes(whole.read_bytes()[:1000])
     again = refit(tables, folder)
     assert same_bits(made, again)
-    assert not again.messages
+    assert not again.caveats
 
 
 def test_a_folder_of_other_things_is_refused(tables: dict[str, Runs], folder: Path) -> None:
@@ -152,7 +153,7 @@ def test_many_writers_lose_nothing(tables: dict[str, Runs], folder: Path) -> Non
     store = Store(folder)
     found = store.read(orders(made).values())
     assert found.keys() == fits.keys()
-    assert not store.messages
+    assert not store.notes
 
 
 def test_nothing_unwanted_is_read(tables: dict[str, Runs], folder: Path) -> None:
@@ -180,8 +181,8 @@ def test_work_is_cut_into_several_tasks(
     monkeypatch.setattr(work, "group_size", lambda rows: group)
     model, runs = build(sf.law("chinchilla"), Normal), simulated(20, seed=0)
     wanted = [Order(str(number), model, runs) for number in range(count)]
-    assert [len(task.tables) for task in tasks(wanted, Settings(), devices)] == sizes
-    assert [len(task.tables) for task in tasks(wanted, Settings(), devices, count)] == [count]
+    assert [len(task.tables) for task in cut_up(wanted, Settings(), devices)] == sizes
+    assert [len(task.tables) for task in cut_up(wanted, Settings(), devices, count)] == [count]
 
 
 # What identifies a fit -------------------------------------------------------------------------

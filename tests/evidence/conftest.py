@@ -1,18 +1,24 @@
 """Runs with known answers, and fits of them that several tests share."""
 
 import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+import scalingfit
 from scalingfit import backtest, compare
 from scalingfit.evidence import Backtest, Comparison, Discrepancy
 from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
 from tests.simulated import BOTH, QUICK, fit_of, simulated
 
+PNG = b"\x89PNG\r\n\x1a\n"
 
-def too_sure(comparison: Comparison, rate: float) -> Comparison:
-    """The comparison with forecasts by Chinchilla's law that no larger run lay in."""
+
+def over_confident(comparison: Comparison, rate: float) -> Comparison:
+    """The comparison with intervals of Chinchilla's law that cover no larger run."""
     heavy = comparison.candidates["chinchilla"]
     assert heavy.future is not None
     missed = dataclasses.replace(
@@ -42,3 +48,27 @@ def comparison(runs: Runs) -> Comparison:
 @pytest.fixture(scope="session")
 def tested(runs: Runs) -> Backtest:
     return backtest(runs, BOTH, "normal", cuts=[1e20, 6e20], **QUICK)
+
+
+@pytest.fixture
+def file(runs: Runs, tmp_path: Path) -> str:
+    path = tmp_path / "runs.csv"
+    runs.to_pandas().rename(columns={"N": "params", "D": "tokens", "L": "loss"}).to_csv(path)
+    return str(path)
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], dict[str, Any]]:
+    """Let a verb return what was made beforehand; the dictionary shows what it was asked."""
+
+    def install(verb: str, found: Any) -> dict[str, Any]:
+        asked: dict[str, Any] = {}
+
+        def pretend(*given: Any, **options: Any) -> Any:
+            asked.update(options, given=given)
+            return found
+
+        monkeypatch.setitem(vars(scalingfit), verb, pretend)
+        return asked
+
+    return install

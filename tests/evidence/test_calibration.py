@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
+from scalingfit import cli
 from scalingfit._errors import InputError
 from scalingfit.declare import dist
 from scalingfit.evidence import Calibration, calibrate
@@ -24,16 +25,19 @@ def made_of(ranks: np.ndarray) -> Calibration:
 
 
 def test_a_tiny_law_is_calibrated() -> None:
-    found = calibrate("power", "normal", {"X": X}, tables=100, priors=PRIORS, **QUICK)
+    found = calibrate({"X": X}, "power", "normal", simulations=100, priors=PRIORS, **QUICK)
     assert set(found.ranks) == {"E", "beta"}
-    assert found.tables == 100
+    assert found.simulations == 100
     assert found.ok
-    for row in found.summary():
-        for level in row["coverage"].values():
-            low, high = level["band"]
+    said = json.loads(json.dumps(found.as_json()))
+    assert said["ok"]
+    for row in said["parameters"]:
+        for level, (low, high) in said["bands"].items():
             # Six bands that hold 95 % each; five points of room make one of them failing rare.
-            assert low - 0.05 <= level["share"] <= high + 0.05
-    assert json.loads(json.dumps(found.as_json()))["ok"]
+            assert low - 0.05 <= row[level] <= high + 0.05
+    arrays = found.to_xarray()
+    assert dict(arrays.sizes) == {"parameter": 2, "level": 3, "simulation": 100}
+    np.testing.assert_array_equal(arrays["rank"].sel(parameter="E"), found.ranks["E"])
     assert "is calibrated as far as 100 tables can tell" in str(found)
 
 
@@ -64,11 +68,23 @@ def test_the_test_is_pearsons() -> None:
 
 def test_misuse_is_refused() -> None:
     with pytest.raises(InputError, match="at least 100"):
-        calibrate("power", design={"X": X}, tables=20)
-    with pytest.raises(InputError, match="design"):
-        calibrate("chinchilla")
+        calibrate({"X": X}, "power", simulations=20)
+    with pytest.raises(InputError, match="takes runs, or the law's inputs by name, not str"):
+        calibrate("chinchilla")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="lack D"):
-        calibrate("chinchilla", design={"N": X}, tables=100)
+        calibrate({"N": X}, simulations=100)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_calibrate(file: str, stand_in, capsys, right: bool) -> None:
+    ranks = np.arange(200) % 100 if right else np.zeros(200, int)
+    found = Calibration("test", {"E": ranks}, {"E": np.ones((3, 200), bool)}, 0, 0.01)
+    asked = stand_in("calibrate", found)
+    assert cli.run(
+        ["calibrate", file, "--simulations", "200", "--prior", "beta=0.28", "--json"]
+    ) == int(not right)
+    assert json.loads(capsys.readouterr().out)["ok"] is right
+    assert asked["priors"] == {"beta": 0.28}
 
 
 @pytest.mark.slow
@@ -76,5 +92,5 @@ def test_chinchillas_law_is_calibrated() -> None:
     """200 tables at the places of six isoFLOP budgets, with the priors as shipped."""
     C = np.repeat(np.logspace(18.5, 21.5, 6), 6)
     N = np.sqrt(C / 120) * 10 ** np.tile(np.linspace(-0.8, 0.8, 6), 6)
-    found = calibrate("chinchilla", design={"N": N, "D": C / (6 * N)}, tables=200, draws=500)
+    found = calibrate({"N": N, "D": C / (6 * N)}, draws=500)
     assert found.ok

@@ -1,6 +1,7 @@
 """The diagnostics against ArviZ's, and the words of the verdict."""
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from scipy.signal import lfilter
 
 from scalingfit.inference import Diagnosis, Limits, Verdict
 from scalingfit.inference.diagnostics import diagnose, e_bfmi, ess_tail, judge, rhat
+from scalingfit.result import Note
 
 NAMES = ("alpha", "beta")
 
@@ -175,39 +177,47 @@ def test_a_fit_that_nothing_is_wrong_with_is_ok() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"rhat": np.array([1.0, 1.0101])}, r"R-hat of beta 1\.01.*at most 1\.01.*take more draws"),
+        ({"rhat": np.array([1.0, 1.0101])}, r"R-hat of beta 1\.01.*at most 1\.01.*raise draws"),
         ({"ess_bulk": np.array([399.9, 500.0])}, r"bulk ESS of alpha 399\.9 .*at least 400"),
         ({"ess_tail": np.array([10.0, 20.0])}, r"tail ESS of alpha 10, beta 20 "),
         ({"e_bfmi": np.array([0.9, 0.29, 1.0, 1.0])}, r"E-BFMI 0\.29 .*at least 0\.3"),
-        ({"divergences": np.array(1)}, r"1 divergent transitions: .*narrower priors"),
-        ({"stuck": np.array(2)}, r"2 chain\(s\) never moved"),
+        ({"divergences": np.array(1)}, r"1 divergent transition: .*narrower priors"),
+        ({"stuck": np.array(2)}, r"2 chains never moved"),
     ],
 )
 def test_each_failure_has_its_words(changes: dict[str, np.ndarray], words: str) -> None:
     given = verdict(**changes)
     assert given.status == "not converged"
-    assert len(given.messages) == 1
-    assert re.search(words, given.messages[0])
+    (note,) = given.notes
+    assert note.code == next(iter(changes))
+    assert re.search(words, str(note))
 
 
 def test_every_failure_is_named() -> None:
     given = verdict(
         rhat=np.array([1.5, np.nan]), divergences=np.array(7), e_bfmi=np.array([0.1] * 4)
     )
-    assert len(given.messages) == 3
+    assert [note.code for note in given.notes] == ["divergences", "rhat", "e_bfmi"]
 
 
 def test_a_posterior_as_wide_as_its_prior_is_unidentified() -> None:
     given = verdict({"alpha": 0.3, "beta": 0.95})
     assert given.status == "unidentified"
-    assert given.messages[0].startswith("beta: the posterior is 95% as wide as the prior")
+    assert str(given).startswith("! beta: the posterior is 95% as wide as the prior")
     assert verdict({"beta": float("nan")}).status == "unidentified"
 
 
-def test_a_design_that_limits_the_conclusions_is_told() -> None:
-    given = judge(FINE, NAMES, Limits(), {}, ["all runs share one budget"])
+def test_a_design_that_limits_the_conclusions_is_reported() -> None:
+    design = Note("design", "all runs share one budget")
+    given = judge(FINE, NAMES, Limits(), {}, [design])
     assert given.status == "warned"
-    assert given.messages == ("all runs share one budget",)
-    worse = judge(dataclasses.replace(FINE, stuck=np.array(1)), NAMES, Limits(), {}, ["one budget"])
+    assert str(given) == "! all runs share one budget\nverdict: warned"
+    worse = judge(dataclasses.replace(FINE, stuck=np.array(1)), NAMES, Limits(), {}, [design])
     assert worse.status == "not converged"
-    assert worse.messages[-1] == "one budget"
+    assert worse.notes[-1] == design
+    assert worse.as_json()["status"] == "not converged"
+
+
+def test_a_verdict_comes_back_from_its_record() -> None:
+    given = verdict({"beta": 0.95}, divergences=np.array(7))
+    assert Verdict.of(json.loads(json.dumps(dataclasses.asdict(given)))) == given

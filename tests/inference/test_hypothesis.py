@@ -1,4 +1,4 @@
-"""The probability of a statement about a fit."""
+"""The probability of a statement about a fit: against its draws, and closed forms."""
 
 import json
 import re
@@ -8,15 +8,29 @@ import numpy as np
 import pytest
 
 from scalingfit._errors import InputError
-from scalingfit.allocation import frontier, splits
-from scalingfit.catalog import laws
-from scalingfit.inference import OPTIMA, Posterior, hypothesis, prior_values
-from tests.simulated import fit_of, scattered, simulated
+from scalingfit.allocation import frontier
+from scalingfit.allocation.extras import splits
+from scalingfit.catalog import law, laws
+from scalingfit.inference import Posterior
+from scalingfit.inference.build import build
+from scalingfit.inference.fit import posterior_of
+from scalingfit.inference.hypothesis import OPTIMA, hypothesis
+from scalingfit.inference.programs import prior_values
+from scalingfit.inference.sampler import sample
+from scalingfit.noise import Normal
+from tests.simulated import SETTINGS, scattered, simulated
+
+EXTRAS: dict[str, dict[str, Any]] = {
+    "data_constrained": {"U": 1e11},
+    "kaplan_steps": {"batch": 1.0},
+}
+SPLITTING = [name for name, each in laws().items() if splits(each)]
 
 
 @pytest.fixture(scope="module")
 def posterior() -> Posterior:
-    return fit_of(simulated("chinchilla"))
+    runs, model = simulated("chinchilla"), build(law("chinchilla"), Normal)
+    return posterior_of(model, runs, sample(model, [runs], SETTINGS)[0], SETTINGS)
 
 
 def test_a_prior_that_leaves_a_side_undefined_has_no_share() -> None:
@@ -61,15 +75,6 @@ def test_what_was_never_seen_still_has_an_error(posterior: Posterior) -> None:
     assert 0 < found.error < 0.01
     assert 0 < found.prior < 0.2
     assert str(found).startswith("P(a > 0.75) = 0 ±")
-
-
-EXTRAS: dict[str, dict[str, Any]] = {
-    "data_constrained": {"U": 1e11},
-    "kaplan_steps": {"batch": 1.0},
-}
-
-
-SPLITTING = [name for name, each in laws().items() if splits(each)]
 
 
 def test_the_laws_that_split_a_budget_are_known() -> None:
@@ -143,7 +148,7 @@ def test_further_inputs_are_on_record() -> None:
     found = hypothesis(scattered("data_constrained"), "a > 0", C=1e21, U=[1e9])
     assert found.given == {"U": 1e9}
     assert "at C = 1e21, U = 1.00B" in str(found)
-    assert json.loads(json.dumps(found.as_json()))["given"] == {"U": 1e9}
+    assert json.loads(json.dumps(found.as_json()))["hypothesis"][0]["given"] == {"U": 1e9}
     critical = hypothesis(scattered("kaplan_steps"), "a > 0", C=1e21, batch="critical")
     assert "batch = critical" in str(critical)
 
@@ -166,11 +171,11 @@ def test_exponents_are_of_the_n_that_is_counted(posterior: Posterior) -> None:
     assert "at C = 1e17, counted 6ND-non-embedding" in str(found)
 
 
-def test_what_the_optimum_rests_on_is_told(posterior: Posterior) -> None:
+def test_what_the_optimum_rests_on_is_noted(posterior: Posterior) -> None:
     """The default relation of embeddings far below the models it was fitted to, for one."""
-    assert posterior.hypothesis("alpha > beta", C=1e13).messages == ()
+    assert posterior.hypothesis("alpha > beta", C=1e13).notes == ()
     assert "!" not in str(posterior.hypothesis("a > 0.6", C=float(posterior.runs["C"].min())))
     tiny = {"C": 1e13, "counting": "6ND-non-embedding"}
     found = posterior.hypothesis("a > 0.6", **tiny)
-    assert found.messages == posterior.frontier(**tiny).messages
+    assert found.notes == posterior.frontier(**tiny).notes
     assert re.search(r"(?m)^! omega = 47491 .* counting=NonEmbedding\(omega\)", str(found))

@@ -138,21 +138,25 @@ def test_the_seed_makes_the_resamples_and_more_of_them_begin_alike(
 def test_it_prints_its_numbers(kept: PointEstimate) -> None:
     text = str(kept)
     assert text.startswith("chinchilla: least sum of Huber losses 0.00101827")
-    assert "E             1.81722   bootstrap sd 0.0" in text
+    assert text.splitlines()[2].split()[:2] == ["E", "1.81722"]
+    row: Any = kept.as_json()["parameters"][0]  # type: ignore[index, call-overload]
+    drawn = kept.to_xarray()["E"]
+    assert drawn.dims == ("bootstrap",)
+    assert row["bootstrap"]["q50"] == pytest.approx(float(drawn.median()))
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"delta": 0.0}, "delta=0.0 must be positive"),
-        ({"delta": float("nan")}, "delta=nan must be positive"),
-        ({"starts": 0}, "starts=0 is too few; at least 1"),
-        ({"starts": 5000}, "starts=5000 is too many; at most 1000"),
-        ({"starts": 20.5}, "starts=20.5 is no whole number"),
-        ({"bootstrap": -1}, "bootstrap=-1 is too few; at least 0"),
-        ({"bootstrap": "9"}, "bootstrap='9' is no whole number"),
+        ({"delta": 0.0}, "delta must be positive, and is 0.0"),
+        ({"delta": float("nan")}, "delta must be positive, and is nan"),
+        ({"starts": 0}, "starts must be at least 1, and is 0"),
+        ({"starts": 5000}, "5000 starts are too many; at most 1000"),
+        ({"starts": 20.5}, "starts must be a whole number, and is 20.5"),
+        ({"bootstrap": -1}, "bootstrap must be at least 0, and is -1"),
+        ({"bootstrap": "9"}, "bootstrap must be a whole number, and is '9'"),
         ({"runs": {"N": [1e9]}}, "point takes runs, not dict"),
-        ({"bootstrap": 1}, "bootstrap=1 resamples have no spread"),
+        ({"bootstrap": 1}, "one resample has no spread(.|\\n)*bootstrap=1000"),
         ({"law": "data_constrained"}, "these runs lack U"),
         ({"priors": dict.fromkeys(("E", "A", "B", "alpha", "beta"), 0.5)}, "is pinned"),
     ],

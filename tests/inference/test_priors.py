@@ -1,5 +1,6 @@
 """Priors as text."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -94,3 +95,24 @@ def test_what_is_no_prior_is_refused_and_nothing_evaluated(text: str, message: s
 def test_a_parameter_has_one_prior() -> None:
     with pytest.raises(InputError, match="the prior of E is given twice"):
         parse_priors(["E=1", "E=2"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("LogNormal(**x)", "stands for no number"),
+        ("LogNormal(0.5, scale=0.2, **{'a': 1})", "stands for no number"),
+        ("LogNormal(*x)", "cannot be read"),
+        ("9" * 401, "not finite"),
+        ("1e999", "not finite"),
+        (f"LogNormal(0, {'9' * 401})", "not finite"),
+        ("-" * 20_000 + "1", "20001 characters, at most 500"),
+        ("-" * 400 + "1", "cannot be read"),
+        ("(" * 400, "cannot be read"),
+        ("0.5\0", "cannot be read"),
+        ("\ud800", "cannot be read"),
+    ],
+)
+def test_what_no_prior_is_written_like_is_refused(text: str, words: str) -> None:
+    with pytest.raises(InputError, match=f"prior.*{re.escape(words)}"):
+        parse_prior(text)

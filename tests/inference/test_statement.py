@@ -1,12 +1,12 @@
-"""Statements: what is understood, and what is refused."""
+"""Statements: what is understood, what is refused, and where they hold."""
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalingfit._errors import InputError
-from scalingfit.inference import Statement
+from scalingfit.inference.statement import Statement
 
 VALUES = {"a": np.array([0.2, 0.5, 0.8]), "b": np.array([0.8, 0.5, 0.2])}
 
@@ -77,6 +77,7 @@ def test_everything_else_is_refused(text: str) -> None:
         Statement(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_no_text_does_anything_but_hold_or_be_refused(text: str) -> None:
     try:

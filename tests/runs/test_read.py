@@ -132,6 +132,16 @@ def test_other_counts_of_parameters_and_train_losses_are_not_taken_for_n_and_l()
     assert {"params_non_embedding", "train_loss", "n", "c", "flops_6nd"} < set(runs.labels)
 
 
+def test_a_budget_is_compute_unless_it_is_a_number_of_one():
+    budget = 6 * FRAME["params"] * FRAME["tokens"]
+    assert read(FRAME.assign(budget=budget)).provenance["columns"]["C"]["column"] == "budget"
+    numbered = read(FRAME.assign(budget=[1, 1, 2, 2]))
+    assert numbered.digest == DIGEST
+    assert "budget" in numbered.labels
+    both = read(FRAME.assign(budget=2 * budget, flops=budget))
+    assert both.provenance["columns"]["C"]["column"] == "flops"
+
+
 def test_an_input_of_a_law_is_known_by_its_own_name():
     """Where it holds positive numbers; else, and where it is asked for as one, it is a label."""
     runs = read(FRAME.assign(U=[1.0, 2.0, 3.0, 4.0], S=["a", "b", "c", "d"], X=[0.0, 1, 2, 3]))

@@ -269,7 +269,7 @@ def test_rows_without_a_name_are_no_rows_of_one_run():
             {"C": [1e18, 1e19, 1e20], "L": [3.0, 2.5, 2.0]}, labels={"Run ID": names}
         )
         assert runs.run_label == ("Run ID" if repeated else None)
-        assert ("Run ID names 1 run" in runs.describe()) == repeated
+        assert ("Run ID names 1 run, of several rows each" in runs.describe()) == repeated
         assert [found.code for found in runs.findings] == ["rows_of_one_run"] * repeated
 
 

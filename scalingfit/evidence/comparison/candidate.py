@@ -1,29 +1,26 @@
-"""One law of a comparison: how well it predicts, and when it is told from another."""
+"""One law of a comparison: how well it predicts, and when it is better than another."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scalingfit.evidence.comparison.leave_out import LeaveOut
 from scalingfit.evidence.forecasts import ScoredForecasts
-from scalingfit.evidence.hypotheses import Evidence
-from scalingfit.inference import Posterior
+from scalingfit.inference import Evidence, Posterior
 
-__all__ = ["Candidate", "told_apart"]
+__all__ = ["Candidate", "is_better"]
 
 Floats = NDArray[np.float64]
 
 CLEAR, ALIKE = 2.0, 4.0
 """A law is better where its elpd is higher by two standard errors, and by 4: below that the
 normal approximation fails (Sivula et al. 2025, arXiv 2008.10296). A standard error from few groups
-is itself uncertain: as many as Student's t with one degree of freedom less than groups asks for
-the same probability, which is 2.1 for 24 runs and 4.5 for three groups."""
+is itself uncertain: Student's t with one degree of freedom less than groups asks for more of them
+at the same probability, 2.1 for 24 runs and 4.5 for three groups."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,21 +51,21 @@ class Candidate:
     difference: float
     difference_se: float
 
-    def by_cut(self, over: Callable[[Floats], Any] = np.mean) -> Floats:
-        """Mean log score of the runs beyond each cut, or their sum; shape (cut,)."""
+    def by_cut(self) -> Floats:
+        """Mean log score of the runs beyond each cut, shape (cut,)."""
         if self.future is None:
             return np.empty(0)
         scores, cut = self.future.log_score, self.future.cut
-        return np.array([over(scores[cut == number]) for number in np.unique(cut)])
+        return np.array([scores[cut == number].mean() for number in np.unique(cut)])
 
     @property
     def indistinct(self) -> bool:
         """Whether the runs cannot tell it from the best."""
-        return not told_apart(-self.difference, self.difference_se, len(self.loo.elpd_i))
+        return not is_better(-self.difference, self.difference_se, len(self.loo.elpd_i))
 
 
-def told_apart(difference: float, error: float, groups: int) -> bool:
-    """Whether a law is better than another.
+def is_better(difference: float, error: float, groups: int) -> bool:
+    """Whether a law is clearly better than another.
 
     Parameters
     ----------

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
-from scalingfit.evidence.candidates import Laws, Noises, Priors, candidates, fit_each, unweighted
+from scalingfit._messages import Argument, Message
+from scalingfit.evidence.candidates import (
+    SEVERAL,
+    Laws,
+    Noises,
+    Priors,
+    candidates,
+    doubts,
+    fit_each,
+    unweighted,
+)
 from scalingfit.evidence.comparison.candidate import Candidate
-from scalingfit.evidence.comparison.leave_out import LeaveOut, groups_of, leave_out
+from scalingfit.evidence.comparison.leave_out import LeaveOut, groups_of, leave_each
 from scalingfit.evidence.comparison.result import Comparison
 from scalingfit.evidence.forecasts import Horizon, Task, forecast_held_out, horizons, moved, score
 from scalingfit.evidence.hypotheses import evidence
-from scalingfit.inference import settings_of
+from scalingfit.inference import Sampling, settings_of
+from scalingfit.result import Note
 from scalingfit.runs import Runs
 
 __all__ = ["compare", "rank"]
@@ -31,13 +42,13 @@ def compare(
     laws: Laws = ("chinchilla", "kaplan"),
     noises: Noises = None,
     *,
-    by: str | None = None,
+    leave_out: str | None = None,
     budgets: ArrayLike | None = None,
     cuts: ArrayLike | None = None,
     future: bool = True,
     refit: bool = True,
     priors: Priors = None,
-    **sampling: Any,
+    **sampling: Unpack[Sampling],
 ) -> Comparison:
     """Fit several laws and noise models to the same runs and see how well each predicts them.
 
@@ -48,13 +59,13 @@ def compare(
     noises : sequence of str or type of Noise, optional
         Every law is fitted with each; by default with its own. Densities are of the loss itself,
         so noise on log loss and on the loss compare.
-    by : str, optional
-        Leave out all runs of one label or column value at once, where they are not independent:
-        "seed", "family"; "budget" groups runs of nearly the same compute, unless the table has a
-        column of that name.
+    leave_out : str, optional
+        A label or column whose runs of one value are left out together, where they are not
+        independent: "seed", "family"; "budget" groups runs of nearly the same compute, unless the
+        table has a column of that name. By default each run is left out by itself.
     budgets : array, optional
-        FLOP, for by="budget": runs within 10 % of one are left out together, each other run by
-        itself.
+        FLOP, for leave_out="budget", which they imply: runs within 10 % of one are left out
+        together, each other run by itself.
     cuts : array, optional
         Budgets in FLOP: fit the runs below, forecast those above; a cut that would part a budget
         moves to its end. By default up to four of them, and none where the table has no place for
@@ -66,7 +77,7 @@ def compare(
     priors : mapping, optional
         By the law's name, what `fit` takes as priors.
     **sampling
-        draws, chains, warmup, seed, retries, precision, limits: as in `fit`.
+        As in `fit`; see `scalingfit.inference.Sampling`.
 
     Returns
     -------
@@ -83,14 +94,19 @@ def compare(
     if len(models) < 2:
         raise InputError(
             "there is nothing to compare: one law with one noise model",
-            remedy='name two, such as laws=["chinchilla", "kaplan"] or noises=["normal", ...].',
-        )
-    by = "budget" if by is None and budgets is not None else by
-    groups = groups_of(runs, by, budgets)
+            remedy=Message(
+                "name two, such as ", SEVERAL, " or ", Argument("noises", ["normal", "student_t"]),
+                ".",
+            ),
+        )  # fmt: skip
+    unit = "budget" if leave_out is None and budgets is not None else leave_out
+    groups = groups_of(runs, unit, budgets)
     least = 2 + max(model.free for model in models.values())
     ahead, notes = _cuts(runs, least, cuts, budgets) if future else ([], [])
     posteriors = fit_each(models, runs, settings)
-    left = {name: leave_out(fit, groups, settings, refit=refit) for name, fit in posteriors.items()}
+    left = {
+        name: leave_each(fit, groups, settings, refit=refit) for name, fit in posteriors.items()
+    }
     tasks = Task.each(None, 0, runs, ahead)
     beyond = {
         name: forecast_held_out(model, tasks, settings) for name, model in models.items() if tasks
@@ -108,15 +124,20 @@ def compare(
         for name, row in rank(left).items()
     }
     failed = {name: failed for name, (_, failed) in beyond.items()}
-    messages = _messages(found, failed, "runs" if by is None else "groups")
     return Comparison(
-        runs,
-        found,
-        ahead,
-        by or "run",
-        groups,
-        (*_uneven(groups, by), *_checkpoints(runs, by), *notes, *messages),
-        settings,
+        runs=runs,
+        candidates=found,
+        cuts=ahead,
+        unit=unit or "run",
+        groups=groups,
+        caveats=(
+            *_uneven(groups, unit),
+            *_checkpoints(runs, unit),
+            *notes,
+            *doubts({name: each.posterior for name, each in found.items()}),
+            *_unreliable(found, failed, "runs" if unit is None else "groups"),
+        ),
+        settings=settings,
     )
 
 
@@ -145,60 +166,68 @@ def rank(left: Mapping[str, LeaveOut]) -> dict[str, dict[str, float]]:
 
 def _cuts(
     runs: Runs, least: int, cuts: ArrayLike | None, budgets: ArrayLike | None
-) -> tuple[list[Horizon], list[str]]:
+) -> tuple[list[Horizon], list[Note]]:
     """The cuts, and what to say of them; where none was asked for, none need be found."""
     try:
         found = horizons(runs, least, cuts, budgets=budgets)
     except InputError as error:
         if cuts is not None:
             raise
-        return [], [f"no larger runs to foretell: {str(error).splitlines()[0]}"]
+        return [], [Note("no_cuts", Message("no larger runs to forecast: ", error.what))]
     return found, moved(found)
 
 
-def _uneven(groups: NDArray[np.int64], by: str | None) -> list[str]:
+def _uneven(groups: NDArray[np.int64], unit: str | None) -> list[Note]:
     """What stands against leaving out such groups, if anything does."""
     sizes, found = np.bincount(groups), []
-    if by is not None and len(sizes) < FEW:
+    if unit is not None and len(sizes) < FEW:
         found.append(
-            f"left out by {by} there are {len(sizes)} groups: a standard error from so few says "
-            "little, and so does a choice that rests on it; leave out smaller groups, or each run"
+            Note(
+                "few_groups",
+                f"only {len(sizes)} groups are left out, one for each {unit}: a standard error "
+                "from so few says little, and so does a choice that rests on it; leave out "
+                "smaller groups, or each run",
+            )
         )
     if sizes.max() > len(groups) / 2:
         found.append(
-            f"one {by} holds {sizes.max()} of {len(groups)} runs, so that the others are no match "
-            "for it; leave out smaller groups, or each run"
+            Note(
+                "uneven_groups",
+                f"one {unit} holds {sizes.max()} of {len(groups)} runs, and the others together "
+                "say little of it; leave out smaller groups, or each run",
+            )
         )
     return found
 
 
-def _checkpoints(runs: Runs, by: str | None) -> list[str]:
+def _checkpoints(runs: Runs, unit: str | None) -> list[Note]:
     """What to say where rows are left out one by one that belong together."""
-    if by is not None or (label := runs.run_label) is None:
+    if unit is not None or (label := runs.run_label) is None:
         return []
-    return [
-        f"{label} names runs of several rows each: a checkpoint is foretold by the others of its "
-        f"run, so elpd says little of another run; leave whole runs out, by {label}"
-    ]
+    text = Message(
+        f"{label} names runs of several rows each: a checkpoint is predicted by the others of its "
+        "run, so elpd says little of another run; leave whole runs out: ",
+        Argument("leave_out", label),
+    )
+    return [Note("checkpoints", text)]
 
 
-def _messages(
+def _unreliable(
     candidates: Mapping[str, Candidate], failed: Mapping[str, int], units: str
-) -> tuple[str, ...]:
-    """What stands against relying on the fits, in terms of the units that were left out."""
-    messages = []
+) -> list[Note]:
+    """What stands against relying on elpd, in terms of the units that were left out."""
+    notes = []
     for name, candidate in candidates.items():
-        verdict = candidate.posterior.verdict
-        if not verdict.ok:
-            messages.append(f"{name}: {verdict.status}; {verdict.messages[0]}")
         lost = candidate.loo.failed + failed.get(name, 0)
         if lost:
-            messages.append(f"{name}: {lost} of the fits without some runs did not converge")
+            text = f"{lost} of the fits without some runs did not converge"
+            notes.append(Note("refits_failed", text, name))
         trusted = candidate.loo.k <= candidate.loo.limit
         untrusted = np.flatnonzero(~trusted).size - len(candidate.loo.refitted)
         if untrusted:
-            messages.append(
-                f"{name}: {untrusted} {units} have Pareto k above {candidate.loo.limit:.2f}, and "
-                "were not refitted: its elpd cannot be relied on; use refit=True"
+            text = (
+                f"{untrusted} {units} have Pareto k above {candidate.loo.limit:.2f}, and were not "
+                "left out by fits of their own, so elpd cannot be relied on"
             )
-    return tuple(messages)
+            notes.append(Note("high_k", Message(text, "; use ", Argument("refit", True)), name))
+    return notes

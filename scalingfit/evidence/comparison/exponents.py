@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import html
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
-from scalingfit._text import laid_out, quantity
+from scalingfit._text import quantity
 from scalingfit.allocation import (
     QUANTILES,
     Answer,
+    FloatArray,
     Frontier,
     Rule,
     counting,
@@ -23,17 +23,17 @@ from scalingfit.allocation import (
 )
 from scalingfit.evidence.comparison.stacked import stack
 from scalingfit.inference import Posterior
+from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 
 __all__ = ["RULES", "Exponents", "exponents_by_law"]
 
 PLAIN = {"N", "D"}
 """Inputs of a law that splits a budget without further ones."""
-RULES = ("6ND", "6ND-non-embedding", "6ND-with-embedding")
+RULES: tuple[str, ...] = ("6ND", "6ND-non-embedding", "6ND-with-embedding")
 PUBLISHED = (0.73, 0.50)
 """Kaplan et al. 2020, arXiv 2001.08361; Hoffmann et al. 2022, arXiv 2203.15556."""
 TIE = 1e-9
 """Exponents closer than this are equal: what makes them differ is rounding."""
-HEAD = ["", "counted", "C", "a", "P(|a - .73| < r)", "P(|a - .50| < r)", "P(a > b)"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +45,7 @@ class Row:
     law, counting : str
     C : float
         The largest of the runs, as the rule counts them.
-    a : tuple of float
-        Its 5, 50 and 95 % quantiles.
+    a : Interval
     near_kaplan, near_chinchilla : float
         Probability that it is within r of 0.73, and of 0.50.
     larger : float
@@ -56,14 +55,14 @@ class Row:
     law: str
     counting: str
     C: float
-    a: tuple[float, float, float]
+    a: Interval
     near_kaplan: float
     near_chinchilla: float
     larger: float
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Exponents:
+class Exponents(Result):
     """What `exponents_by_law` returns: ``print`` it for a table.
 
     Attributes
@@ -71,43 +70,67 @@ class Exponents:
     rows : sequence of Row
     r : float
         What counts as near.
-    messages : tuple of str
+    notes : sequence of Note
+        What is left out, and what the optima rest on.
     """
 
     rows: Sequence[Row]
     r: float
-    messages: tuple[str, ...]
+    notes: Sequence[Note] = ()
 
-    def as_json(self) -> dict[str, Any]:
-        """A dictionary ready for JSON."""
+    @property
+    def tables(self) -> Sequence[Table]:
+        """One row a law and a counting rule."""
+        columns = {
+            "law": Column([row.law for row in self.rows], heading=""),
+            "counting": Column([row.counting for row in self.rows], heading="counted"),
+            "C": Column([row.C for row in self.rows], [quantity("C", row.C) for row in self.rows]),
+            "a": Column.of([row.a for row in self.rows], ".3f"),
+            "near_kaplan": Column.of(
+                [row.near_kaplan for row in self.rows], ".3g", "P(|a - .73| < r)"
+            ),
+            "near_chinchilla": Column.of(
+                [row.near_chinchilla for row in self.rows], ".3g", "P(|a - .50| < r)"
+            ),
+            "larger": Column.of([row.larger for row in self.rows], ".3g", "P(a > b)"),
+        }
+        title = f"a in N* ~ C^a at the largest budget of the runs, by law and count; r = {self.r:g}"
+        return (Table("exponents", "row", columns, title, labels=1),)
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """What counts as near."""
+        return {"r": self.r}
+
+    @property
+    def arrays(self) -> Mapping[str, Axes]:
+        """The columns over (law, counting), and the quantiles of a beside them."""
+        laws, rules = (self.coordinates[name].values for name in ("law", "counting"))
+        at: dict[tuple[Hashable, Hashable], int] = {
+            (row.law, row.counting): place for place, row in enumerate(self.rows)
+        }
+        places = [[at.get((law, rule), len(self.rows)) for rule in rules] for law in laws]
         return {
-            "r": self.r,
-            "rows": [dataclasses.asdict(row) for row in self.rows],
-            "messages": list(self.messages),
+            name: Axes(
+                ("law", "counting", *axes.names[1:]),
+                _padded(np.asarray(axes.values, np.float64))[places],
+            )
+            for name, axes in self.tables[0].arrays().items()
         }
 
-    def __str__(self) -> str:
-        cells = [HEAD]
-        for row in self.rows:
-            low, middle, high = row.a
-            chances = (row.near_kaplan, row.near_chinchilla, row.larger)
-            cells.append(
-                [
-                    row.law,
-                    row.counting,
-                    quantity("C", row.C),
-                    f"{middle:.3f} [{low:.3f}, {high:.3f}]",
-                    *(f"{chance:.3g}" for chance in chances),
-                ]
-            )
-        lines = laid_out(cells)
-        head = f"a in N* ~ C^a at the largest budget of the runs, by law and count; r = {self.r:g}"
-        return "\n".join([head, *lines, *(f"! {message}" for message in self.messages)])
+    @property
+    def coordinates(self) -> Mapping[str, Labels]:
+        """Laws and counting rules."""
+        return {
+            **super().coordinates,
+            "law": Labels("law", [*dict.fromkeys(row.law for row in self.rows)]),
+            "counting": Labels("counting", [*dict.fromkeys(row.counting for row in self.rows)]),
+        }
 
-    __repr__ = __str__
 
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+def _padded(values: NDArray[np.generic]) -> FloatArray:
+    """With NaN in a last row."""
+    return np.concatenate([np.asarray(values, np.float64), np.full((1, *values.shape[1:]), np.nan)])
 
 
 def exponents_by_law(
@@ -138,8 +161,8 @@ def exponents_by_law(
     if not 0 < r < 1:
         raise InputError(f"r is {r:g}", remedy="give a distance between exponents, such as 0.05.")
     rows: list[Row] = []
-    others: list[str] = []
-    messages: list[str] = []
+    others: list[Note] = []
+    caveats: list[Note] = []
     splitting = {name: fit for name, fit in posteriors.items() if set(fit.law.inputs()) == PLAIN}
     if not splitting:
         raise InputError(
@@ -151,23 +174,27 @@ def exponents_by_law(
         for name, fit in splitting.items():
             asked = subject(fit)
             if None not in (asked.total, rule.total) and asked.total != rule.total:
-                others.append(f"{rule.name} is for another N than that of {name}")
+                others.append(Note("another_N", f"{rule.name} counts another N than its fit", name))
                 continue
             budget = float(asked.counted(rule)["C"].max())
             found[name] = frontier(fit, budget, counting=rule)
-            messages += [f"{name}, {rule.name}: {message}" for message in found[name].messages]
+            caveats += [note.within(f"{name}, {rule.name}") for note in found[name].notes]
         answers: dict[str, Answer] = {**found}
         if len(found) > 1 and (weight := sum(weights[name] for name in found)) > 0:
             shares = {name: weights[name] / weight for name in found}
             answers["stacked"] = stack(shares, found.__getitem__).mixture
         rows += [_row(name, rule.name, answer, r) for name, answer in answers.items()]
-    missing = [f"{name} splits no budget between N and D" for name in posteriors.keys() - splitting]
-    return Exponents(rows, r, (*sorted(missing), *others, *messages))
+    missing = [
+        Note("no_split", "splits no budget between N and D", name)
+        for name in posteriors
+        if name not in splitting
+    ]
+    return Exponents(rows, r, (*missing, *others, *caveats))
 
 
 def _row(name: str, rule: str, answer: Answer, r: float) -> Row:
     a, b = answer.draws["a"].ravel(), answer.draws["b"].ravel()
-    low, middle, high = quantiles_of(a, QUANTILES, axis=0).tolist()
+    ends = Interval(*quantiles_of(a, QUANTILES, axis=0).tolist())
     kaplan, chinchilla = (float(np.mean(np.abs(a - value) < r)) for value in PUBLISHED)
     C = float(answer.asked["C"][0])
-    return Row(name, rule, C, (low, middle, high), kaplan, chinchilla, float(np.mean(a > b + TIE)))
+    return Row(name, rule, C, ends, kaplan, chinchilla, float(np.mean(a > b + TIE)))

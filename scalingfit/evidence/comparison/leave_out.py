@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message
 from scalingfit.inference import (
     Model,
     Posterior,
@@ -28,7 +29,10 @@ from scalingfit.inference import (
 )
 from scalingfit.runs import Runs, group_key, require_budgets
 
-__all__ = ["LeaveOut", "groups_of", "held_out", "leave_out"]
+if TYPE_CHECKING:
+    from arviz_stats.utils import ELPDData
+
+__all__ = ["LeaveOut", "groups_of", "held_out", "leave_each"]
 
 Floats = NDArray[np.float64]
 
@@ -51,7 +55,7 @@ class LeaveOut:
         Effective number of parameters.
     failed : int
         How many of these fits did not converge.
-    arviz : ELPDDataLOO
+    arviz : ELPDData
         ArviZ's own object, with the refitted groups put in.
     """
 
@@ -61,7 +65,7 @@ class LeaveOut:
     refitted: tuple[int, ...]
     p: float
     failed: int
-    arviz: Any
+    arviz: ELPDData
 
     @property
     def elpd(self) -> float:
@@ -75,57 +79,57 @@ class LeaveOut:
 
 
 def groups_of(
-    runs: Runs, by: str | None = None, budgets: ArrayLike | None = None
+    runs: Runs, unit: str | None = None, budgets: ArrayLike | None = None
 ) -> NDArray[np.int64]:
     """What is left out together: a number for each run, shape (run,), counted from 0.
 
     Parameters
     ----------
     runs : Runs
-    by : str, optional
+    unit : str, optional
         A column or label, or "budget"; by default each run is left out by itself, and so is a run
         without a budget.
     budgets : array, optional
-        FLOP, for by="budget"; see `Budgets.numbered`.
+        FLOP, for "budget"; see `Budgets.numbered`.
 
     Raises
     ------
     InputError
         There is no such column, or a budget without runs; or all runs are of one group.
     """
-    if by is None:
+    if unit is None:
         return np.arange(len(runs))
-    keys = _keys(runs, by, budgets)
+    keys = _keys(runs, unit, budgets)
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     if len(numbers) == 1:
         raise InputError(
-            f"all {len(runs)} runs are of one {by}, and cannot be left out",
+            f"all {len(runs)} runs are of one {unit}, and cannot be left out",
             remedy="choose a column with several values, or leave out single runs.",
         )
     return np.array([numbers[key] for key in keys])
 
 
-def _keys(runs: Runs, by: str, budgets: ArrayLike | None) -> list[Any]:
+def _keys(runs: Runs, unit: str, budgets: ArrayLike | None) -> list[Hashable]:
     """One key a run: runs of the same are left out together."""
-    if by == "budget":
+    if unit == "budget":
         numbers = runs.budgets.numbered(budgets)
         if budgets is not None:
             require_budgets(budgets, runs.budgets)
         return [(-1, at) if number < 0 else number for at, number in enumerate(numbers.tolist())]
     if budgets is not None:
         raise InputError(
-            f"budgets are given, but runs are left out by {by!r}",
-            remedy='write by="budget", or no budgets.',
+            f"budgets are given, but runs are left out by {unit!r}",
+            remedy=Message("leave out ", Argument("leave_out", "budget"), ", or give no budgets."),
         )
     values = runs.named(
-        by,
+        unit,
         "to leave runs out by",
         'choose one of these, or "budget" for runs of nearly the same compute.',
     )
     return [group_key(value) for value in values.tolist()]
 
 
-def leave_out(
+def leave_each(
     posterior: Posterior, groups: NDArray[np.int64], settings: Settings, *, refit: bool = True
 ) -> LeaveOut:
     """Leave each group out once.
@@ -196,7 +200,7 @@ def _by_group(values: Floats, groups: NDArray[np.int64]) -> Floats:
     return values if np.array_equal(groups, np.arange(len(groups))) else values @ indicator
 
 
-def _psis(posterior: Posterior, log_likelihoods: Floats) -> Any:
+def _psis(posterior: Posterior, log_likelihoods: Floats) -> ELPDData:
     """ArviZ's PSIS-LOO; its warnings are not needed, since high values of k are seen to here."""
     import arviz_base
     import arviz_stats
@@ -208,9 +212,10 @@ def _psis(posterior: Posterior, log_likelihoods: Floats) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         stats: Any = arviz_stats
-        return stats.loo(tree, pointwise=True)
+        found: ELPDData = stats.loo(tree, pointwise=True)
+        return found
 
 
-def _log_mean(densities: Floats) -> Any:
+def _log_mean(densities: Floats) -> Floats:
     """Log of the mean density over the draws, on the first axis."""
-    return logsumexp(densities, axis=0) - np.log(len(densities))
+    return np.asarray(logsumexp(densities, axis=0) - np.log(len(densities)))

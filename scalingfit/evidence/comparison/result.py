@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit.allocation import Answer, cost, subject, terms
+from scalingfit.allocation import Answer, Forecast, Rule, cost, subject, terms
 from scalingfit.evidence.comparison.candidate import Candidate
-from scalingfit.evidence.comparison.exponents import Exponents, exponents_by_law
+from scalingfit.evidence.comparison.conclusion import conclude, far_from_priors, over_confident
+from scalingfit.evidence.comparison.exponents import RULES, Exponents, exponents_by_law
 from scalingfit.evidence.comparison.stacked import Stacked, stack
-from scalingfit.evidence.comparison.words import conclude, far_runs, over_confident, table
 from scalingfit.evidence.forecasts import Horizon, distance_of
 from scalingfit.evidence.hypotheses import (
     NestedFamily,
@@ -24,18 +22,19 @@ from scalingfit.evidence.hypotheses import (
     stacked_hypothesis,
 )
 from scalingfit.inference import Posterior, Settings
+from scalingfit.result import Axes, Column, Labels, Note, Result, Table
 from scalingfit.runs import Runs
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["Comparison"]
 
 Floats = NDArray[np.float64]
 
+NAMED = 10
+"""Left-out groups with a high Pareto k that people get; machines get all."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Result):
     """What `compare` returns: ``print`` it for a table and what may be concluded.
 
     Attributes
@@ -48,8 +47,8 @@ class Comparison:
     unit : str
         What was left out: "run", or the column of the groups.
     groups : array of int, shape (run,)
-    messages : tuple of str
-        What to know before relying on it.
+    caveats : tuple of Note
+        What `compare` noticed of the runs and the fits.
     settings : Settings
     """
 
@@ -58,7 +57,7 @@ class Comparison:
     cuts: Sequence[Horizon]
     unit: str
     groups: NDArray[np.int64]
-    messages: tuple[str, ...]
+    caveats: tuple[Note, ...]
     settings: Settings
 
     @property
@@ -78,24 +77,143 @@ class Comparison:
 
     @property
     def decided(self) -> bool:
-        """Whether the runs tell the best candidate from all others."""
+        """Whether the best candidate is clearly better than all others."""
         others = list(self.candidates.values())[1:]
         return not any(each.indistinct for each in others)
 
     @property
-    def conclusion(self) -> str:
-        """What may be concluded, in a sentence or two."""
-        return " ".join(conclude(self.candidates))
-
-    @property
     def over_confident(self) -> dict[str, float]:
-        """Laws that forecast larger runs too surely, and how many their 90 % intervals held.
+        """Laws that forecast larger runs too narrowly, and the coverage of their 90 % intervals.
 
         Of those that matter to the stack, and of the one that forecasts best.
         """
         return over_confident(self.candidates)
 
-    def forecast(self, **inputs: Any) -> Stacked:
+    @property
+    def conclusion(self) -> str:
+        """What may be concluded, in a sentence or two."""
+        return conclude(self.candidates)
+
+    @property
+    def notes(self) -> Sequence[Note]:
+        """What stands against relying on it: fits, runs, priors, and too narrow forecasts."""
+        narrow = [
+            Note(
+                "over_confident",
+                f"90 % intervals covered {share:.0%} of larger runs forecast from smaller ones: "
+                "over-confident beyond the runs",
+                name,
+            )
+            for name, share in self.over_confident.items()
+        ]
+        return (*self.caveats, *narrow, *far_from_priors(self.candidates))
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """The candidates, the runs that weigh most (by Pareto k), and the cuts."""
+        return (self._scores(), self._high_k(), self._cuts())
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """The runs, every group's elpd and k, and the provenance of the fits."""
+        return {
+            "runs": {"count": len(self.runs), "digest": self.runs.digest},
+            "left_out": self.unit,
+            "pointwise": {
+                name: {"elpd": item.loo.elpd_i, "k": item.loo.k}
+                for name, item in self.candidates.items()
+            },
+            "best": self.best,
+            "decided": self.decided,
+            "over_confident": self.over_confident,
+            "provenance": {name: fit.provenance for name, fit in self.posteriors.items()},
+        }
+
+    @property
+    def arrays(self) -> Mapping[str, Axes]:
+        """Numbers of each candidate; elpd and k of each group; log scores beyond each cut."""
+        each, found = self.candidates.values(), dict(self.tables[0].arrays())
+        if (left_out := "run" if self.unit == "run" else "group") == "group":
+            found["group_of"] = Axes(("run",), self.groups)
+        found["elpd_i"] = Axes(("candidate", left_out), np.array([one.loo.elpd_i for one in each]))
+        found["pareto_k"] = Axes(("candidate", left_out), np.array([one.loo.k for one in each]))
+        if self.cuts:
+            beyond = np.array([one.by_cut() for one in each])
+            found["log_score"] = Axes(("candidate", "cut"), beyond)
+        return found
+
+    @property
+    def coordinates(self) -> Mapping[str, Labels]:
+        """Names of the candidates, rows of the runs, and limits of the cuts."""
+        return {
+            "candidate": Labels("candidate", [*self.candidates]),
+            "run": Labels("run", self.runs.row_numbers.tolist()),
+            "cut": Labels("cut", [cut.limit for cut in self.cuts]),
+        }
+
+    def _scores(self) -> Table:
+        each = [*self.candidates.values()]
+        loos, evidence = [one.loo for one in each], [one.evidence for one in each]
+        high = [int(np.sum(~(loo.k <= loo.limit))) for loo in loos]
+        future = [
+            None if one.future is None else float(one.future.log_score.mean()) for one in each
+        ]
+        logs = [f"{found.log:.2f} ± {found.error:.2f}" for found in evidence]
+        columns = {
+            "name": Column([*self.candidates], heading=""),
+            "elpd": Column.of([loo.elpd for loo in loos], ".1f"),
+            "elpd_se": Column.of([loo.se for loo in loos], ".1f", "se"),
+            "difference": Column.of([one.difference for one in each], ".1f", "diff"),
+            "difference_se": Column.of([one.difference_se for one in each], ".1f", "se"),
+            "p": Column.of([loo.p for loo in loos], ".1f"),
+            "weight": Column.of([one.weight for one in each], ".2f"),
+            "high_k": Column.of(high, "d", "high k"),
+            "k_max": Column([float(np.max(loo.k)) for loo in loos], hidden=True),
+            "refitted": Column([len(loo.refitted) for loo in loos], hidden=True),
+            "future": Column.of(future, ".2f", "future/run"),
+            "log_evidence": Column([found.log for found in evidence], logs, "log evidence"),
+            "log_evidence_error": Column([found.error for found in evidence], hidden=True),
+            "verdict": Column([one.posterior.verdict.status for one in each], hidden=True),
+        }
+        title = f"{len(self.runs)} runs, leaving out each {self.unit}"
+        return Table("candidates", "candidate", columns, title, labels=1)
+
+    def _high_k(self) -> Table:
+        """The groups whose importance weights could not be trusted, the highest k first."""
+        found = [
+            (name, int(group), float(each.loo.k[group]), int(group) in each.loo.refitted)
+            for name, each in self.candidates.items()
+            for group in np.flatnonzero(~(each.loo.k <= each.loo.limit))
+        ]
+        found.sort(key=lambda row: -np.nan_to_num(row[2], nan=np.inf))
+        names, groups, k, refitted = zip(*found, strict=True) if found else ((), (), (), ())
+        rows = [self.runs.row_numbers[self.groups == group].tolist() for group in groups]
+        how = ["by a fit without it" if done else "by importance weights" for done in refitted]
+        columns = {
+            "name": Column(names, heading=""),
+            "group": Column(groups, hidden=True),
+            "rows": Column(rows, [*map(_rows, rows)], ""),
+            "k": Column.of(k, ".2f", "Pareto k"),
+            "refitted": Column(refitted, how, "left out"),
+        }
+        return Table("high_k", "group", columns, "High Pareto k", labels=2, limit=NAMED)
+
+    def _cuts(self) -> Table:
+        scores = {name: each.by_cut() for name, each in self.candidates.items()}
+        columns = {
+            "limit": Column([cut.limit for cut in self.cuts]),
+            "fitted": Column([int(cut.train.sum()) for cut in self.cuts]),
+            "beyond": Column([int(cut.test.sum()) for cut in self.cuts]),
+            "log_score": Column(
+                [
+                    {name: score[number] for name, score in scores.items()}
+                    for number in range(len(self.cuts))
+                ]
+            ),
+        }
+        return Table("cuts", "cut", columns, limit=0)
+
+    def forecast(self, *, counting: Rule = "6ND", seed: int = 0, **inputs: ArrayLike) -> Stacked:
         """Forecast losses, averaged over the laws; see `scalingfit.allocation.forecast`.
 
         Those of a law in `over_confident` are widened by the discrepancy that its own forecasts of
@@ -105,15 +223,36 @@ class Comparison:
         def distance(fit: Posterior, found: Answer) -> Floats | None:
             return distance_of(found.asked, fit.runs)
 
-        return self._stacked(lambda fit: fit.forecast(**inputs), distance)
+        def ask(fit: Posterior) -> Forecast:
+            return fit.forecast(counting=counting, seed=seed, **inputs)
 
-    def frontier(self, C: ArrayLike, **options: Any) -> Stacked:
+        return self._stacked(ask, distance)
+
+    def frontier(
+        self,
+        C: ArrayLike,
+        *,
+        counting: Rule = "6ND",
+        max_params: float | None = None,
+        inference_tokens: float | None = None,
+        **extras: ArrayLike,
+    ) -> Stacked:
         """Split budgets, averaged over the laws; see `scalingfit.allocation.frontier`.
 
         Losses are widened as in `forecast`; where the optimum lies is not, since an error of the
         loss does not tell.
         """
-        rule = terms(options.get("counting", "6ND")).training
+        rule = terms(counting).training
+
+        def ask(fit: Posterior) -> Answer:
+            found: Answer = fit.frontier(
+                C,
+                counting=counting,
+                max_params=max_params,
+                inference_tokens=inference_tokens,
+                **extras,
+            )
+            return found
 
         def distance(fit: Posterior, found: Answer) -> Floats | None:
             # What the optimum's training costs; the budget may also pay for serving.
@@ -121,25 +260,34 @@ class Comparison:
             N, D = (found.draws[name] for name in ("N", "D"))
             return None if spent is None else cost(rule, N, D) / spent.max()
 
-        return self._stacked(lambda fit: fit.frontier(C, **options), distance)
+        return self._stacked(ask, distance)
 
-    def hypothesis(self, statement: str, **options: Any) -> StackedHypothesis:
-        """Weigh a statement under each law and averaged over them, such as "a > 0.6".
+    def hypothesis(
+        self,
+        statement: str,
+        *,
+        C: float | None = None,
+        counting: Rule = "6ND",
+        **extras: ArrayLike,
+    ) -> StackedHypothesis:
+        """Probability of a statement, by law and averaged over the laws, such as "a > 0.6".
 
         See `scalingfit.inference.hypothesis`. Laws that cannot answer are named with the reason.
         """
-        return stacked_hypothesis(self.posteriors, self.weights, statement, **options)
+        return stacked_hypothesis(
+            self.posteriors, self.weights, statement, C=C, counting=counting, **extras
+        )
 
-    def exponents(self, **options: Any) -> Exponents:
+    def exponents(self, *, rules: Sequence[Rule] = RULES, r: float = 0.05) -> Exponents:
         """The exponent a of N* ~ C^a under each law and each counting rule.
 
         See `scalingfit.evidence.exponents_by_law`.
         """
-        return exponents_by_law(self.posteriors, self.weights, **options)
+        return exponents_by_law(self.posteriors, self.weights, rules=rules, r=r)
 
     @property
     def family(self) -> NestedFamily | None:
-        """Where in the family of both laws the runs want to be; None where `nested` is not here."""
+        """Where in the family of both laws the runs lie; None where `nested` is not compared."""
         nested = self._nested()
         return None if nested is None else NestedFamily(nested)
 
@@ -153,7 +301,8 @@ class Comparison:
         noise = (self.posteriors[self.best] if nested is None else nested).model.noise
         priors = None if nested is None else nested.model.priors
         fits = self.posteriors.values()
-        return nested_test(self.runs, noise, priors=priors, fitted=fits, **self.settings.options())
+        sampling = self.settings.sampling
+        return nested_test(self.runs, noise, priors=priors, fitted=fits, **sampling)
 
     def _stacked(
         self,
@@ -164,9 +313,9 @@ class Comparison:
 
         Beside them stands which laws that are, and what was done about it.
         """
-        narrow, messages = self.over_confident, []
+        narrow, notes = self.over_confident, []
 
-        def wide(name: str) -> Answer:
+        def widened(name: str) -> Answer:
             fit, future = self.posteriors[name], self.candidates[name].future
             found = ask(fit)
             if name not in narrow or future is None:
@@ -175,20 +324,23 @@ class Comparison:
             if far is not None and (future.discrepancy.rate == 0 or np.all(far <= 1)):
                 far = None
             beside = "" if "N" not in found.draws else "; where the optimum lies is not widened"
-            messages.append(
-                f"{name} has weight {self.weights[name]:.2f}, and its 90 % intervals held "
-                f"{narrow[name]:.0%} of larger runs foretold from smaller ones: "
-                + (
-                    f"its losses are widened by what it missed there{beside}"
-                    if far is not None
-                    else "beyond the runs expect more error than this"
+            notes.append(
+                Note(
+                    "over_confident",
+                    f"weight {self.weights[name]:.2f}, and its 90 % intervals covered "
+                    f"{narrow[name]:.0%} of larger runs forecast from smaller ones: "
+                    + (
+                        f"its losses are widened by what it missed there{beside}"
+                        if far is not None
+                        else "beyond the runs expect more error than this"
+                    ),
+                    name,
                 )
             )
             return found if far is None else future.discrepancy.widen(found, far)
 
-        found = stack(self.weights, wide)
-        notes = (*found.mixture.messages, *messages)
-        mixture = dataclasses.replace(found.mixture, messages=notes)
+        found = stack(self.weights, widened)
+        mixture = dataclasses.replace(found.mixture, notes=(*found.mixture.notes, *notes))
         return dataclasses.replace(found, mixture=mixture)
 
     def _nested(self) -> Posterior | None:
@@ -196,81 +348,9 @@ class Comparison:
         fits = (fit for fit in self.posteriors.values() if fit.model.law.name == "nested")
         return next(fits, None)
 
-    def summary(self) -> list[dict[str, Any]]:
-        """One dictionary a candidate, ready for JSON, the best first."""
-        return [
-            {
-                "name": name,
-                "elpd": each.loo.elpd,
-                "elpd_se": each.loo.se,
-                "difference": each.difference,
-                "difference_se": each.difference_se,
-                "p": each.loo.p,
-                "weight": each.weight,
-                "k_max": float(np.max(each.loo.k)),
-                "refitted": len(each.loo.refitted),
-                "future": each.by_cut().tolist(),
-                "log_evidence": each.evidence.log,
-                "log_evidence_error": each.evidence.error,
-                "verdict": each.posterior.verdict.status,
-            }
-            for name, each in self.candidates.items()
-        ]
 
-    def high_k(self) -> list[dict[str, Any]]:
-        """The groups whose importance weights could not be trusted, by candidate, with their k."""
-        return [
-            {
-                "name": name,
-                "group": int(group),
-                "rows": self.runs.row_numbers[self.groups == group].tolist(),
-                "k": float(each.loo.k[group]),
-                "refitted": int(group) in each.loo.refitted,
-            }
-            for name, each in self.candidates.items()
-            for group in np.flatnonzero(~(each.loo.k <= each.loo.limit))
-        ]
-
-    def to_pandas(self) -> pd.DataFrame:
-        """The summary as a frame, one row a candidate."""
-        import pandas as pd
-
-        rows = self.summary()
-        for row in rows:
-            future = row.pop("future")
-            row |= {f"future_{cut.limit:.3g}": v for cut, v in zip(self.cuts, future, strict=True)}
-        return pd.DataFrame(rows).set_index("name")
-
-    def as_json(self) -> dict[str, Any]:
-        """A dictionary ready for JSON."""
-        return {
-            "runs": {"count": len(self.runs), "digest": self.runs.digest},
-            "left_out": self.unit,
-            "candidates": self.summary(),
-            "cuts": [
-                {"limit": cut.limit, "fitted": int(cut.train.sum()), "beyond": int(cut.test.sum())}
-                for cut in self.cuts
-            ],
-            "high_k": self.high_k(),
-            "pointwise": {
-                name: {"elpd": item.loo.elpd_i.tolist(), "k": item.loo.k.tolist()}
-                for name, item in self.candidates.items()
-            },
-            "best": self.best,
-            "decided": self.decided,
-            "conclusion": self.conclusion,
-            "over_confident": self.over_confident,
-            "messages": list(self.messages),
-            "provenance": {name: fit.provenance for name, fit in self.posteriors.items()},
-        }
-
-    def __str__(self) -> str:
-        notes = [f"! {message}" for message in self.messages]
-        head = f"{len(self.runs)} runs, leaving out each {self.unit}"
-        lines = [head, *table(self.candidates), *far_runs(self.high_k())]
-        return "\n".join([*lines, *notes, self.conclusion])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+def _rows(numbers: Sequence[int]) -> str:
+    """One run, or a group of them, by their row numbers."""
+    if len(numbers) == 1:
+        return f"row {numbers[0]}"
+    return f"rows {numbers[0]} and {len(numbers) - 1} more"

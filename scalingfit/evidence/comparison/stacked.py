@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit._text import quantity
-from scalingfit.allocation import Answer
+from scalingfit.allocation import Answer, FloatArray
+from scalingfit.result import Axes, Column, Labels, Note, Result, Table
 
 __all__ = ["NEGLIGIBLE", "Stacked", "stack"]
 
@@ -20,7 +19,7 @@ NEGLIGIBLE = 0.005
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Stacked:
+class Stacked(Result):
     """A mixture of several laws' draws.
 
     Attributes
@@ -37,62 +36,62 @@ class Stacked:
     each: Mapping[str, Answer]
     weights: Mapping[str, float]
 
-    def spread(self) -> list[dict[str, Any]]:
-        """Standard deviations of the logarithms, within the laws and between them.
+    @property
+    def tables(self) -> Sequence[Table]:
+        """The mixture, and its spread within and between the laws."""
+        shares = ", ".join(f"{name} {share:.3g}" for name, share in self.weights.items())
+        mixture = self.mixture.tables[0]
+        title = f"Stacked: {shares}\n{mixture.title}"
+        return (dataclasses.replace(mixture, title=title), self._spread_table(mixture))
 
-        Returns
-        -------
-        list of dict
-            One a row: what was asked, and for every answer ``{"within": ..., "between": ...}``.
-            0.1 is about ten percent.
-        """
-        share = np.array(list(self.weights.values()))[:, None]
-        rows: list[dict[str, Any]] = [
-            {name: float(values[row]) for name, values in self.mixture.asked.items()}
-            for row in range(len(self.mixture))
-        ]
-        for name in self.mixture.draws:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                logs = [np.log(answer.draws[name]) for answer in self.each.values()]
-                means = np.array([values.mean(axis=(0, 1)) for values in logs])
-                inner = np.array([values.var(axis=(0, 1)) for values in logs])
-            within = np.sqrt(np.sum(share * inner, axis=0))
-            between = np.sqrt(np.sum(share * (means - np.sum(share * means, axis=0)) ** 2, axis=0))
-            for row, inside, outside in zip(rows, within, between, strict=True):
-                row[name] = {"within": float(inside), "between": float(outside)}
-        return rows
+    @property
+    def notes(self) -> Sequence[Note]:
+        """What to know of the laws' answers, and which laws take no part."""
+        return self.mixture.notes
 
-    def as_json(self) -> dict[str, Any]:
-        """A dictionary ready for JSON."""
+    @property
+    def details(self) -> Mapping[str, object]:
+        """The laws' shares, and the answer of each."""
         return {
-            "weights": dict(self.weights),
-            "mixture": self.mixture.summary(),
-            "each": {name: answer.summary() for name, answer in self.each.items()},
-            "spread": self.spread(),
-            "messages": list(self.mixture.messages),
+            "weights": self.weights,
+            "each": {name: answer.tables[0].records() for name, answer in self.each.items()},
         }
 
-    def __str__(self) -> str:
-        shares = ", ".join(f"{name} {share:.3g}" for name, share in self.weights.items())
-        return "\n".join(
-            [
-                f"Stacked: {shares}",
-                str(self.mixture),
-                "Standard deviation of the logarithm, within / between laws",
-                *self._spread_lines(),
-            ]
-        )
+    @property
+    def arrays(self) -> Mapping[str, Axes]:
+        """Draws of the mixture."""
+        return self.mixture.arrays
 
-    def _spread_lines(self) -> list[str]:
-        names = [name for name in self.mixture.draws if name not in self.mixture.hidden]
-        rows = [[*self.mixture.asked, *names]]
-        for row in self.spread():
-            asked = [quantity(name, row[name]) for name in self.mixture.asked]
-            rows.append(asked + ["{within:.2g} / {between:.2g}".format(**row[n]) for n in names])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return ["  ".join(map(str.rjust, row, widths)) for row in rows]
+    @property
+    def coordinates(self) -> Mapping[str, Labels]:
+        """Those of the mixture."""
+        return self.mixture.coordinates
 
-    __repr__ = __str__
+    def spread(self, name: str) -> tuple[FloatArray, FloatArray]:
+        """Standard deviations of the logarithm of one answer, within the laws and between them.
+
+        0.1 is about ten percent; each of shape (row,).
+        """
+        share = np.array(list(self.weights.values()))[:, None]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            logs = [np.log(answer.draws[name]) for answer in self.each.values()]
+            means = np.array([values.mean(axis=(0, 1)) for values in logs])
+            inner = np.array([values.var(axis=(0, 1)) for values in logs])
+        within = np.sqrt(np.sum(share * inner, axis=0))
+        between = np.sqrt(np.sum(share * (means - np.sum(share * means, axis=0)) ** 2, axis=0))
+        return within, between
+
+    def _spread_table(self, mixture: Table) -> Table:
+        columns = {name: mixture.columns[name] for name in self.mixture.asked}
+        for name in self.mixture.draws:
+            pairs = list(zip(*(part.tolist() for part in self.spread(name)), strict=True))
+            columns[name] = Column(
+                [{"within": within, "between": between} for within, between in pairs],
+                [f"{within:.2g} / {between:.2g}" for within, between in pairs],
+                hidden=name in self.mixture.hidden,
+            )
+        title = "Standard deviation of the logarithm, within / between laws"
+        return Table("spread", mixture.row, columns, title)
 
 
 def stack(
@@ -115,7 +114,7 @@ def stack(
     shares = {name: weight / sum(asked.values()) for name, weight in asked.items()}
     each = {name: ask(name) for name in asked}
     left_out = [
-        f"{name} takes no part: its weight is {weight:.2g}"
+        Note("no_part", f"takes no part, at a weight of {weight:.2g}", name)
         for name, weight in weights.items()
         if name not in asked
     ]
@@ -134,9 +133,9 @@ def stack(
     mixture = type(first)(
         asked=first.asked,
         draws=mixed,
-        messages=(
+        notes=(
             *left_out,
-            *(f"{name}: {m}" for name, answer in each.items() for m in answer.messages),
+            *(note.within(name) for name, answer in each.items() for note in answer.notes),
         ),
         provenance={
             **{key: first.provenance[key] for key in COUNTED if key in first.provenance},

@@ -8,6 +8,7 @@ together with scatter between the minima that the runs of a budget cannot know o
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scalingfit._errors import InputError
 from scalingfit._text import flop
 from scalingfit.evidence.exponents.profiles import LEAST, Profiles, aligned
+from scalingfit.result import Axes, Column, Interval, Note, Result, Table
 from scalingfit.runs import Runs
 
 __all__ = ["Exponent", "envelope", "isoflop"]
@@ -24,32 +26,50 @@ Floats = NDArray[np.float64]
 SCATTERS = np.concatenate([[1e-4], np.geomspace(3e-3, 1.0, 60)])
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Exponent:
-    """N* = k C^a.
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Exponent(Result):
+    """The line N* = k C^a: ``print`` it for a with its interval.
 
     Attributes
     ----------
     a : array, shape (draw,)
     log_k : array, shape (draw,)
     budgets : int
-        How many budgets it rests on.
-    messages : tuple of str
+        How many budgets it rests on; 0 where a law alone was asked.
+    notes : sequence of Note
+        Which budgets take no part, and what else it rests on.
     """
 
     a: Floats
     log_k: Floats
     budgets: int
-    messages: tuple[str, ...] = ()
+    notes: Sequence[Note] = ()
 
     def above(self, other: Exponent) -> float:
         """Probability that it is larger than another."""
         return float(np.mean(np.sort(other.a).searchsorted(self.a) / len(other.a)))
 
-    def interval(self) -> tuple[float, float, float]:
-        """Median, 5 % and 95 % quantile."""
-        low, middle, high = np.quantile(self.a, [0.05, 0.5, 0.95])
-        return float(middle), float(low), float(high)
+    @property
+    def interval(self) -> Interval:
+        """The median of a between its 5 % and 95 % quantiles."""
+        return Interval(*np.quantile(self.a, [0.05, 0.5, 0.95]).tolist())
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """The one row that machines get; people get the conclusion."""
+        columns = {"a": Column.of([self.interval], ".3f"), "budgets": Column([self.budgets])}
+        return (Table("exponent", "row", columns, limit=0),)
+
+    @property
+    def conclusion(self) -> str:
+        """The exponent, and how many budgets it rests on."""
+        rests = f", from {self.budgets} budgets" if self.budgets else ""
+        return f"a = {self.tables[0].columns['a'].texts()[0]} in N* ~ C^a{rests}"
+
+    @property
+    def arrays(self) -> Mapping[str, Axes]:
+        """The draws."""
+        return {name: Axes(("draw",), getattr(self, name)) for name in ("a", "log_k")}
 
 
 def isoflop(found: Profiles, *, draws: int = 2000, seed: int = 0) -> Exponent:
@@ -68,7 +88,7 @@ def isoflop(found: Profiles, *, draws: int = 2000, seed: int = 0) -> Exponent:
     Returns
     -------
     Exponent
-        Its messages name the budgets that take no part.
+        Its notes name the budgets that take no part.
 
     Raises
     ------
@@ -109,12 +129,13 @@ def isoflop(found: Profiles, *, draws: int = 2000, seed: int = 0) -> Exponent:
         f"{flop(C)} (in {share:.0%} of the draws)"
         for C, share in zip(found.C[~used], found.at_edge[~used], strict=True)
     ]
-    note = f"the minimum may lie at an end of the sizes at C {', '.join(out)}: these take no part"
+    text = f"the minimum may lie at an end of the sizes at C {', '.join(out)}: these take no part"
+    edge = (Note("minimum_at_edge", text),) if out else ()
     return Exponent(
         a=line[:, 1],
         log_k=line[:, 0] - line[:, 1] * middle,
         budgets=int(used.sum()),
-        messages=(*found.messages, note) if out else found.messages,
+        notes=(*found.notes, *edge),
     )
 
 
@@ -141,14 +162,14 @@ def envelope(
     Returns
     -------
     Exponent
-        Its messages name the budgets that are left out, as in `profiles`.
+        Its notes name the budgets that are left out, as in `profiles`.
 
     Raises
     ------
     InputError
         Fewer than three budgets have enough sizes at nearly the same compute.
     """
-    groups, x, log_L, messages = aligned(runs, budgets, least)
+    groups, x, log_L, caveats = aligned(runs, budgets, least)
     random = np.random.default_rng(seed)
     best = []
     for group in groups:
@@ -158,4 +179,4 @@ def envelope(
     y = np.stack(best, axis=1)
     offset = x - x.mean()
     a = (y @ offset) / np.sum(offset**2)
-    return Exponent(a, y.mean(axis=1) - a * x.mean(), len(groups), messages)
+    return Exponent(a, y.mean(axis=1) - a * x.mean(), len(groups), caveats)

@@ -10,14 +10,15 @@ far apart that this would shift the minimum.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
-from scalingfit._text import flop, listed
+from scalingfit._messages import Argument, Message
+from scalingfit._text import flop, interval, listed
+from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 from scalingfit.runs import Runs
 
 __all__ = ["LEAST", "Profiles", "aligned", "grouped", "profiles"]
@@ -25,7 +26,7 @@ __all__ = ["LEAST", "Profiles", "aligned", "grouped", "profiles"]
 Floats = NDArray[np.float64]
 
 LEAST = 5
-"""Sizes that a budget needs for its best one to be told."""
+"""Sizes that a budget needs for its best one to be found."""
 EDGE = 0.1
 """A budget whose minimum lies at an end of its runs in more of the draws takes no part."""
 WIDE = 2.0
@@ -42,9 +43,9 @@ NOISE_SHAPE, NOISE_SCALE = 1.0, 0.003  # inverse gamma on the variance: a few te
 BURN_IN = 300
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Profiles:
-    """The minima of all budgets.
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Profiles(Result):
+    """The minima of all budgets: ``print`` it for a table.
 
     Attributes
     ----------
@@ -58,7 +59,7 @@ class Profiles:
         Share of the draws in which that is the smallest or the largest size trained.
     runs : array of int, shape (budget,)
         How many runs the curve was drawn through.
-    messages : tuple of str
+    notes : sequence of Note
         Which budgets were left out.
     """
 
@@ -67,12 +68,41 @@ class Profiles:
     log_L: Floats
     at_edge: Floats
     runs: NDArray[np.int64]
-    messages: tuple[str, ...] = ()
+    notes: Sequence[Note] = ()
 
     @property
     def used(self) -> NDArray[np.bool_]:
         """Which budgets have a minimum inside their runs."""
         return self.at_edge <= EDGE
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """One row a budget."""
+        sizes, losses = _intervals(np.exp(self.log_N)), _intervals(np.exp(self.log_L))
+        columns = {
+            "C": Column(self.C.tolist(), [*map(flop, self.C)]),
+            "N": Column(sizes, [interval("N", *each) for each in sizes]),
+            "L": Column(losses, [interval("L", *each) for each in losses]),
+            "runs": Column(self.runs.tolist()),
+            "at_edge": Column.of(self.at_edge.tolist(), ".0%", "at an end"),
+            "used": Column(self.used.tolist(), hidden=True),
+        }
+        return (Table("profiles", "budget", columns, "Minima of the budgets: median [5 %, 95 %]"),)
+
+    @property
+    def arrays(self) -> Mapping[str, Axes]:
+        """Draws of the minima, and what is known of each budget."""
+        return {
+            "log_N": Axes(("draw", "budget"), self.log_N),
+            "log_L": Axes(("draw", "budget"), self.log_L),
+            "at_edge": Axes(("budget",), self.at_edge),
+            "runs": Axes(("budget",), self.runs),
+        }
+
+    @property
+    def coordinates(self) -> Mapping[str, Labels]:
+        """The budgets in FLOP."""
+        return {"budget": Labels("budget", self.C.tolist())}
 
 
 def profiles(
@@ -103,14 +133,14 @@ def profiles(
     -------
     Profiles
         Budgets in the order of C. Those whose runs differ in compute by more than a factor of two
-        are left out, and named in the messages.
+        are left out, and named in the notes.
 
     Raises
     ------
     InputError
         Fewer than three budgets have enough sizes at nearly the same compute.
     """
-    groups, log_C, log_L, messages = aligned(runs, budgets, least)
+    groups, log_C, log_L, caveats = aligned(runs, budgets, least)
     chosen = [_near_best(runs["N"], log_L, group, window, least) for group in groups]
     place = [np.log(runs["N"][group]) for group in chosen]
     centre = np.array([(x.min() + x.max()) / 2 for x in place])
@@ -130,13 +160,13 @@ def profiles(
         log_L=height + level,
         at_edge=edge.mean(axis=0),
         runs=np.array([len(group) for group in chosen]),
-        messages=messages,
+        notes=caveats,
     )
 
 
 def aligned(
     runs: Runs, budgets: ArrayLike | None, least: int
-) -> tuple[list[NDArray[np.int64]], Floats, Floats, tuple[str, ...]]:
+) -> tuple[list[NDArray[np.int64]], Floats, Floats, tuple[Note, ...]]:
     """The runs of each budget as if all had been trained at its middle.
 
     Returns
@@ -147,11 +177,11 @@ def aligned(
         Of its middle.
     log_L : array, shape (run,)
         Log losses moved there.
-    messages : tuple of str
+    notes : sequence of Note
         Which budgets were left out.
     """
-    groups, messages = _narrow(runs, grouped(runs, budgets, least))
-    return groups, *_moved(runs, groups), messages
+    groups, caveats = _narrow(runs, grouped(runs, budgets, least))
+    return groups, *_moved(runs, groups), caveats
 
 
 def grouped(
@@ -172,15 +202,18 @@ def grouped(
             f"three budgets with {least} sizes each are needed, and there are {len(enough)}",
             [f"sizes of each budget: {listed(map(str, sizes))}; runs of no budget: "
              f"{np.sum(numbers < 0)}"],
-            remedy="name the budgets of the experiment (budgets=[6e18, 1e19, ...]), or fit a law.",
+            remedy=Message(
+                "name the budgets of the experiment (", Argument("budgets", [6e18, 1e19, 3e19]),
+                "), or fit a law.",
+            ),
         )  # fmt: skip
     return sorted(enough, key=lambda group: float(np.mean(np.log(runs["C"][group]))))
 
 
 def _narrow(
     runs: Runs, groups: list[NDArray[np.int64]]
-) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
-    """The budgets whose runs may be moved to one compute, and a message on the others."""
+) -> tuple[list[NDArray[np.int64]], tuple[Note, ...]]:
+    """The budgets whose runs may be moved to one compute, and a note on the others."""
     log_C = [np.log(runs["C"][group]) for group in groups]
     factors = [float(np.exp(np.ptp(each))) for each in log_C]
     wide = [
@@ -193,13 +226,17 @@ def _narrow(
         raise InputError(
             f"only {len(kept)} budgets have runs within a factor of {WIDE:g} in compute",
             [f"C {each}" for each in wide],
-            remedy="name budgets as C is counted in this table, or fit a law.",
+            remedy=Message(
+                "name the budgets (",
+                Argument("budgets"),
+                ") as C is counted in this table, or fit a law.",
+            ),
         )
-    message = (
+    text = (
         f"runs of one budget differ in compute by more than a factor of {WIDE:g} at C "
         f"{', '.join(wide)}: these take no part"
     )
-    return kept, (message,) if wide else ()
+    return kept, (Note("wide_budget", text),) if wide else ()
 
 
 def _moved(runs: Runs, groups: list[NDArray[np.int64]]) -> tuple[Floats, Floats]:
@@ -262,8 +299,8 @@ def lowest(curves: Floats, ends: Floats) -> tuple[Floats, Floats, NDArray[np.boo
     """Where each cubic is least between two ends, how low, and whether that is at an end."""
     c0, c1, c2, c3 = np.moveaxis(curves, -1, 0)
 
-    def height(at: Any) -> Any:
-        return c0 + at * (c1 + at * (c2 + at * c3))
+    def height(at: Floats) -> Floats:
+        return np.asarray(c0 + at * (c1 + at * (c2 + at * c3)))
 
     with np.errstate(invalid="ignore", divide="ignore"):
         # The root of the derivative at which the cubic curves upwards.
@@ -278,3 +315,8 @@ def lowest(curves: Floats, ends: Floats) -> tuple[Floats, Floats, NDArray[np.boo
     best = np.argmin(heights, axis=0)
     where = np.take_along_axis(np.stack(places), best[None], axis=0)[0]
     return where, heights.min(axis=0), (best > 0) | ~inside
+
+
+def _intervals(draws: Floats) -> list[Interval]:
+    """Of each column of draws."""
+    return [Interval(*ends) for ends in np.quantile(draws, [0.05, 0.5, 0.95], axis=0).T.tolist()]

@@ -10,18 +10,19 @@ profiles and from the lower envelope, beside what was published.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message, OnlyIn
 from scalingfit._text import listed, quantity
 from scalingfit.allocation import CHINCHILLA_OMEGA, NonEmbedding, frontier
 from scalingfit.catalog import law as find_law
 from scalingfit.catalog import noise as find_noise
 from scalingfit.declare import Law
-from scalingfit.evidence.candidates import unweighted
+from scalingfit.evidence.candidates import doubts, unweighted
 from scalingfit.evidence.exponents.isoflop import Exponent, envelope, isoflop
 from scalingfit.evidence.exponents.profiles import profiles
 from scalingfit.evidence.exponents.result import METHODS, Reconciliation, Stage
@@ -29,8 +30,18 @@ from scalingfit.evidence.exponents.without_embeddings import (
     exponent_without_embeddings,
     without_embeddings,
 )
-from scalingfit.inference import Posterior, Prior, build, check, posterior_of, sample, settings_of
+from scalingfit.inference import (
+    Posterior,
+    Prior,
+    Sampling,
+    build,
+    check,
+    posterior_of,
+    sample,
+    settings_of,
+)
 from scalingfit.noise import Noise
+from scalingfit.result import Column, Note
 from scalingfit.runs import Runs, clusters, require_budgets
 
 __all__ = ["reconcile"]
@@ -52,7 +63,7 @@ def reconcile(
     recounted: bool = False,
     omega: float | None = None,
     priors: Mapping[str, Prior] | None = None,
-    **sampling: Any,
+    **sampling: Unpack[Sampling],
 ) -> Reconciliation:
     """Ask every stage for the exponent a in N* ~ C^a, in three ways.
 
@@ -75,7 +86,7 @@ def reconcile(
         Of the relation by which they are recounted, as in `without_embeddings`; by default that of
         Chinchilla's models.
     **sampling
-        draws, chains, warmup, seed, retries, precision, limits: as in `fit`.
+        As in `fit`; see `scalingfit.inference.Sampling`.
 
     Returns
     -------
@@ -97,16 +108,18 @@ def reconcile(
     if budgets is not None:
         require_budgets(budgets, *(runs.budgets for runs in tables.values()))
     size = CHINCHILLA_OMEGA if omega is None else omega
-    caveats: dict[str, tuple[str, ...]] = {}
+    caveats: dict[str, list[Note]] = {}
     if recounted:
         for name, runs in list(tables.items()):
             other = f"{name}, without embeddings"
             tables[other] = without_embeddings(runs, size, budgets=budgets)
-            caveats[other] = NonEmbedding(size).caveats(runs["N"])
+            caveats[other] = [Note("omega", text) for text in NonEmbedding(size).caveats(runs["N"])]
     elif omega is not None:
         raise InputError(
             "omega is of the recount, and none is asked for",
-            remedy="ask for it too (recounted), or leave omega out.",
+            remedy=Message(
+                "ask for it too: ", Argument("recounted", True), ", or leave omega out."
+            ),
         )
     known = {f"{name}, over Kaplan's sizes": (KAPLAN,) for name in stages if recounted}
     for name, values in (published or {}).items():
@@ -126,16 +139,24 @@ def reconcile(
             if len(stages) == 1:
                 raise
             raise InputError(
-                f"stage {name!r} cannot be fitted: {str(error).splitlines()[0]}",
-                remedy="leave it out of the stages.",
+                Message(f"stage {name!r} cannot be fitted: ", error.what),
+                remedy=Message(
+                    "leave it out of the stages",
+                    OnlyIn(
+                        "command line",
+                        (": ", Argument("stages", [other for other in stages if other != name])),
+                    ),
+                    ".",
+                ),
             ) from None
     fits = sample(model, list(tables.values()), settings)
     found = {}
     for (name, runs), draws in zip(tables.items(), fits, strict=True):
         posterior = posterior_of(model, runs, draws, settings)
         named = budgets if name in stages else None  # the recounted ones carry theirs as a label
-        stated = known.get(name, ())
-        found[name] = _stage(posterior, named, stated, caveats.get(name, ()), settings.seed)
+        found[name] = _stage(
+            posterior, named, known.get(name, ()), caveats.get(name, []), settings.seed
+        )
     for name in stages if recounted else ():
         place = f"{name}, over Kaplan's sizes"
         found[place] = _over_kaplans_sizes(found[name].posterior, known[place], size)
@@ -167,18 +188,16 @@ def _stage(
     posterior: Posterior,
     budgets: ArrayLike | None,
     published: tuple[float, ...],
-    caveats: tuple[str, ...],
+    caveats: Sequence[Note],
     seed: int,
 ) -> Stage:
-    runs, verdict, messages = posterior.runs, posterior.verdict, [*caveats]
-    if not verdict.ok:
-        messages.append(f"law: {verdict.status}; {verdict.messages[0]}")
+    runs, notes = posterior.runs, [*caveats, *doubts({"law": posterior})]
 
     def found_or_why[Found](what: str, find: Callable[[], Found]) -> Found | None:
         try:
             return find()
         except InputError as error:
-            messages.append(f"no {what}: {str(error).splitlines()[0]}")
+            notes.append(Note("no_exponent", Message(f"no {what}: ", error.what)))
             return None
 
     slope = found_or_why("exponent of the law", lambda: law_exponent(posterior))
@@ -190,43 +209,44 @@ def _stage(
         else found_or_why("isoFLOP exponent", lambda: isoflop(curves, seed=seed)),
         "envelope": found_or_why("envelope", lambda: envelope(runs, budgets=budgets, seed=seed)),
     }
-    messages += [
-        f"{method}: {message}"
+    notes += [
+        note.within(method)
         for method, found in exponents.items()
-        for message in (found.messages if found else ())
+        for note in (found.notes if found else ())
     ]
-    messages += _disagreement(exponents["law"], exponents["isoflop"])
-    messages += _beside_published(exponents, published)
-    return Stage(posterior, exponents, curves, published, tuple(messages))
+    notes += _disagreement(exponents["law"], exponents["isoflop"])
+    notes += _beside_published(exponents, published)
+    return Stage(posterior, exponents, curves, published, tuple(notes))
 
 
-def _disagreement(law: Exponent | None, isoflop: Exponent | None) -> list[str]:
+def _disagreement(law: Exponent | None, isoflop: Exponent | None) -> list[Note]:
     """Say where the two ways that have error bars of their own find different exponents."""
     if law is None or isoflop is None or SURE < law.above(isoflop) < 1 - SURE:
         return []
-    one, other = ("{:.3f} [{:.3f}, {:.3f}]".format(*each.interval()) for each in (law, isoflop))
-    return [
+    one, other = Column.of([law.interval, isoflop.interval], ".3f").texts()
+    text = (
         f"law and isoflop disagree, {one} and {other}: over these runs the law's form does not "
         "hold, or the best sizes follow no power law; trust the profiles inside their budgets, and "
         "neither far beyond"
-    ]
+    )
+    return [Note("ways_disagree", text)]
 
 
 def _beside_published(
     exponents: Mapping[str, Exponent | None], published: tuple[float, ...]
-) -> list[str]:
+) -> list[Note]:
     """Say which published exponents lie outside the intervals of which ways."""
-    said = []
+    notes = []
     for value in published:
         outside = []
         for method, found in exponents.items():
-            _, low, high = found.interval() if found else (value, value, value)
-            if not low <= value <= high:
+            if found is not None and not found.interval.low <= value <= found.interval.high:
                 outside.append(method)
         if outside:
             ways = " and ".join(outside)
-            said.append(f"the published {value:.3f} lies outside the 90 % interval of {ways}")
-    return said
+            text = f"the published {value:.3f} lies outside the 90 % interval of {ways}"
+            notes.append(Note("published_outside", text))
+    return notes
 
 
 def _over_kaplans_sizes(posterior: Posterior, published: tuple[float, ...], omega: float) -> Stage:
@@ -234,7 +254,7 @@ def _over_kaplans_sizes(posterior: Posterior, published: tuple[float, ...], omeg
     exponents: dict[str, Exponent | None] = dict.fromkeys(METHODS)
     try:
         found = exponents["law"] = exponent_without_embeddings(posterior, omega=omega)
-        messages = (*found.messages, *_beside_published(exponents, published))
+        notes = (*found.notes, *_beside_published(exponents, published))
     except InputError as error:
-        messages = (f"no exponent: {str(error).splitlines()[0]}",)
-    return Stage(posterior, exponents, None, published, messages, law_alone=True)
+        notes = (Note("no_exponent", Message("no exponent: ", error.what)),)
+    return Stage(posterior, exponents, None, published, notes, law_alone=True)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import html
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from scalingfit._errors import InputError
-from scalingfit._text import laid_out
 from scalingfit.evidence.exponents.isoflop import Exponent
 from scalingfit.evidence.exponents.profiles import Profiles
 from scalingfit.inference import Posterior
-
-if TYPE_CHECKING:
-    import pandas as pd
+from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 
 __all__ = ["METHODS", "Reconciliation", "Stage"]
 
@@ -34,7 +31,7 @@ class Stage:
     profiles : Profiles or None
     published : tuple of float
         Exponents to compare with.
-    messages : tuple of str
+    notes : tuple of Note
     law_alone : bool
         Whether the posterior, of another stage's runs, is asked where this stage has none itself.
     """
@@ -43,7 +40,7 @@ class Stage:
     exponents: Mapping[str, Exponent | None]
     profiles: Profiles | None
     published: tuple[float, ...]
-    messages: tuple[str, ...]
+    notes: tuple[Note, ...]
     law_alone: bool = False
 
     @property
@@ -59,7 +56,7 @@ class Stage:
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Reconciliation:
+class Reconciliation(Result):
     """What `reconcile` returns: ``print`` it for the ladder of exponents.
 
     Attributes
@@ -73,65 +70,47 @@ class Reconciliation:
         """Probability that the exponent of one stage is above that of another."""
         one, other = (self.stages[name].exponents[method] for name in (first, second))
         if one is None or other is None:
-            raise InputError(f"{method} gives no exponent for one of {first!r} and {second!r}")
+            raise InputError(
+                f"{method} gives no exponent for one of {first!r} and {second!r}",
+                remedy=f"ask of another method: {', '.join(METHODS)}.",
+            )
         return one.above(other)
 
-    def summary(self) -> list[dict[str, Any]]:
-        """One dictionary a stage, ready for JSON: the median and the 5 and 95 % quantiles of a."""
-        rows: list[dict[str, Any]] = []
-        for name, stage in self.stages.items():
-            row: dict[str, Any] = {"stage": name, "runs": stage.runs}
-            for method in METHODS:
-                found = stage.exponents[method]
-                if found is None:
-                    row[method] = None
-                else:
-                    middle, low, high = found.interval()
-                    row[method] = {"q5": low, "q50": middle, "q95": high}
-            row |= {"published": list(stage.published), "verdict": stage.posterior.verdict.status}
-            rows.append(row)
-        return rows
-
-    def to_pandas(self) -> pd.DataFrame:
-        """The summary as a frame, columns such as ``isoflop_q50``; NaN where there is nothing."""
-        import pandas as pd
-
-        rows = []
-        for row in self.summary():
-            flat = {k: v for k, v in row.items() if k not in METHODS}
-            for method in METHODS:
-                flat |= {f"{method}_{q}": v for q, v in (row[method] or {}).items()}
-            rows.append(flat)
-        return pd.DataFrame(rows).set_index("stage")
-
-    def as_json(self) -> dict[str, Any]:
-        """A dictionary ready for JSON."""
-        return {
-            "stages": self.summary(),
-            "messages": {name: list(stage.messages) for name, stage in self.stages.items()},
+    @property
+    def tables(self) -> Sequence[Table]:
+        """One row a stage: medians and intervals of a by each method."""
+        stages = [*self.stages.values()]
+        counts = [stage.runs for stage in stages]
+        published = [[*stage.published] for stage in stages]
+        columns = {
+            "stage": Column([*self.stages], heading="a in N* ~ C^a"),
+            "runs": Column(counts, [str(count or "law alone") for count in counts]),
+            **{method: Column.of(_intervals(stages, method), ".3f") for method in METHODS},
+            "published": Column(
+                published, [", ".join(f"{a:.3f}" for a in each) or "-" for each in published]
+            ),
+            "verdict": Column([stage.posterior.verdict.status for stage in stages], hidden=True),
         }
+        return (Table("stages", "stage", columns, labels=1),)
 
-    def __str__(self) -> str:
-        head = ["a in N* ~ C^a", "runs", *METHODS, "published"]
-        rows = [head]
-        for row in self.summary():
-            cells = [_interval(row[method]) for method in METHODS]
-            published = ", ".join(f"{value:.3f}" for value in row["published"]) or "-"
-            rows.append([row["stage"], str(row["runs"] or "law alone"), *cells, published])
-        notes = [
-            f"! {name}: {message}"
-            for name, stage in self.stages.items()
-            for message in stage.messages
-        ]
-        return "\n".join([*laid_out(rows), *notes])
+    @property
+    def notes(self) -> Sequence[Note]:
+        """What to know of each stage."""
+        return [note.within(name) for name, stage in self.stages.items() for note in stage.notes]
 
-    __repr__ = __str__
+    @property
+    def arrays(self) -> Mapping[str, Axes]:
+        """Quantiles of a over (stage, approach, quantile), and how many runs each stage has."""
+        main = self.tables[0].arrays()
+        a = np.stack([main[method].values for method in METHODS], axis=1)
+        return {"a": Axes(("stage", "approach", "quantile"), a), "runs": main["runs"]}
 
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+    @property
+    def coordinates(self) -> Mapping[str, Labels]:
+        """The stages and the methods."""
+        return {**super().coordinates, "approach": Labels("approach", METHODS)}
 
 
-def _interval(row: Mapping[str, float] | None) -> str:
-    if row is None:
-        return "-"
-    return f"{row['q50']:.3f} [{row['q5']:.3f}, {row['q95']:.3f}]"
+def _intervals(stages: Sequence[Stage], method: str) -> list[Interval | None]:
+    found = [stage.exponents[method] for stage in stages]
+    return [None if exponent is None else exponent.interval for exponent in found]

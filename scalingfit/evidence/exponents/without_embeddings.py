@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message
 from scalingfit._text import engineering
 from scalingfit.allocation import CHINCHILLA_OMEGA, counting, frontier, with_embedding
 from scalingfit.evidence.exponents.isoflop import Exponent
 from scalingfit.inference import Posterior
+from scalingfit.result import Note
 from scalingfit.runs import Runs
 
 __all__ = ["exponent_without_embeddings", "without_embeddings"]
@@ -58,8 +60,10 @@ def without_embeddings(
             f"{len(runs)} runs",
             [f"N = {engineering(runs['N'].min())} leaves N_E = {N.min():.2g}, "
              f"with omega = {omega:g}"],
-            remedy="state the omega of these models, the vocabulary times the cube root of "
-            "width / (12 depth).",
+            remedy=Message(
+                "state the omega of these models, the vocabulary times the cube root of width / "
+                "(12 depth): ", Argument("omega"), ".",
+            ),
         )  # fmt: skip
     named = budgets is None and "budget" in {**runs.columns, **runs.labels}
     return Runs.from_columns(
@@ -92,7 +96,7 @@ def exponent_without_embeddings(
     Returns
     -------
     Exponent
-        Of N_E, for every draw; it rests on no budgets. Its messages are caveats of the relation.
+        Of N_E, for every draw; it rests on no budgets. Its notes are caveats of the relation.
 
     Raises
     ------
@@ -116,7 +120,8 @@ def exponent_without_embeddings(
     offset = log_C - log_C.mean(axis=1, keepdims=True)
     a = np.sum(offset * (places - places.mean()), axis=1) / np.sum(offset**2, axis=1)
     total = with_embedding(np.array(sizes), omega)
-    return Exponent(a, places.mean() - a * log_C.mean(axis=1), 0, rule.caveats(total))
+    caveats = tuple(Note("omega", text) for text in rule.caveats(total))
+    return Exponent(a, places.mean() - a * log_C.mean(axis=1), 0, caveats)
 
 
 def _require_within(log_N: Floats, low: float, high: float, omega: float) -> None:

@@ -1,15 +1,13 @@
-"""Whether the intervals of forecasts can be trusted, in words."""
+"""Whether the intervals of forecasts can be trusted, in a sentence or two."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import numpy as np
 
 from scalingfit.evidence.forecasts.scored import ScoredForecasts
 from scalingfit.evidence.forecasts.scores import band
 
-__all__ = ["conclude", "distances"]
+__all__ = ["conclude"]
 
 NEAR = 0.05 + 1e-9
 """How far a coverage may be from what was stated to count as right; rounding is none of it."""
@@ -22,20 +20,20 @@ def conclude(name: str, scored: ScoredForecasts) -> str:
     low, high = band(0.9, count)  # forecasts of one run are no independent ones
     rate, gain = scored.discrepancy.rate, scored.discrepancy.gain
     of = f" of {count} runs" if count < made else ""
-    held = f"{name}: the 90 % intervals held {share:.0%} of {made} forecasts{of}"
+    found = f"{name}: the 90 % intervals covered {share:.0%} of {made} forecasts{of}"
     if low <= share <= high and abs(share - 0.9) <= NEAR:
-        said = f"{held}, as they should on the whole{_worst(scored)}."
+        said = f"{found}, as they should overall{_worst(scored)}."
     elif low <= share <= high:
-        said = f"{held}, too few to tell: right intervals would hold {low:.0%} to {high:.0%}."
+        said = f"{found}, too few to tell: right intervals would cover {low:.0%} to {high:.0%}."
     elif share > high:
-        said = f"{held}: they are wider than they need to be."
+        said = f"{found}: they are wider than they need to be."
     else:
-        said = f"{held}: plain extrapolation is over-confident."
+        said = f"{found}: plain extrapolation is over-confident."
     above = float(np.mean(scored.pit > 0.5))
     few, many = band(0.5, count)
     if not few <= above <= many:
         side = "high" if above < few else "low"
-        said += f" The forecasts are too {side}: {above:.0%} of the losses came out above them."
+        said += f" The forecasts are too {side}: {above:.0%} of the losses were above them."
     if rate > 0 and gain > 2:
         wide = float(scored.covered(wide=True).mean())
         said += (
@@ -45,7 +43,8 @@ def conclude(name: str, scored: ScoredForecasts) -> str:
         others = "horizons" if len(np.unique(scored.table)) == 1 else "tables"
         learned = np.any(scored.wide_log_score != scored.log_score)
         said += (
-            f"; learned from the other {others}, it brings {share:.0%} to {wide:.0%}"
+            f"; learned from the other {others}, it takes the coverage from {share:.0%} to "
+            f"{wide:.0%}"
             f"{_off(wide, low, high)}{_worst(scored, wide=True)}."
             if learned
             else "."
@@ -56,22 +55,15 @@ def conclude(name: str, scored: ScoredForecasts) -> str:
 def _off(share: float, low: float, high: float) -> str:
     """What is wrong with a coverage that should lie between two, if anything is."""
     if share > high:
-        return ", on the whole wider than need be"
-    return ", still too few" if share < low else ""
+        return ", wider than need be overall"
+    return ", still too low" if share < low else ""
 
 
 def _worst(scored: ScoredForecasts, *, wide: bool = False) -> str:
-    """The distance at which the 90 % intervals hold the fewest, where that is clearly too few."""
+    """The distance at which the 90 % intervals cover least, where that is clearly too little."""
     found = []
-    for row, chosen in scored.by_distance():
+    for distances, chosen in scored.by_distance():
         share = float(scored.covered(wide=wide)[chosen].mean())
         if share < band(0.9, scored.count(chosen))[0]:
-            found.append((share, f", but only {share:.0%} of those at {distances(row)}"))
+            found.append((share, f", but only {share:.0%} of those at {distances}"))
     return min(found)[1] if found else ""
-
-
-def distances(row: Mapping[str, float | None]) -> str:
-    """The bin of distances that a row is of, as 2-5x."""
-    if row["to"] is None:
-        return f"beyond {row['from']:g}x"
-    return f"{row['from']:g}-{row['to']:g}x"

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
-from scalingfit.allocation import Answer, Forecast, forecast
+from scalingfit._messages import Argument, Message, OnlyIn
+from scalingfit.allocation import Answer, Forecast, Rule, forecast
 from scalingfit.evidence.forecasts.held_out import RATES, Forecasts, beyond
 from scalingfit.inference import Posterior
+from scalingfit.result import Note
 from scalingfit.runs import Runs
 
 __all__ = ["Discrepancy", "Learned", "distance_of", "learn"]
@@ -54,14 +55,21 @@ class Discrepancy:
         if not 0 <= self.rate < np.inf:
             raise InputError(
                 f"a discrepancy of {self.rate:g} is no relative error",
-                remedy="give what a backtest found, such as 0.01.",
+                remedy=Message(
+                    "give what a backtest found, such as ",
+                    OnlyIn("python", ("Discrepancy(0.01)",)),
+                    OnlyIn("command line", (Argument("discrepancy", 0.01),)),
+                    ".",
+                ),
             )
 
-    def sd(self, distance: Any) -> Floats:
+    def sd(self, distance: ArrayLike) -> Floats:
         """Standard deviation of log loss, at distances of any shape."""
         return self.rate * beyond(distance)
 
-    def forecast(self, posterior: Posterior, seed: int = 0, **inputs: Any) -> Forecast:
+    def forecast(
+        self, posterior: Posterior, *, counting: Rule = "6ND", seed: int = 0, **inputs: ArrayLike
+    ) -> Forecast:
         """Forecast losses with it; arguments as of `scalingfit.allocation.forecast`.
 
         Raises
@@ -69,13 +77,15 @@ class Discrepancy:
         InputError
             Also where the points do not tell how much larger they are than the runs.
         """
-        plain = forecast(posterior, seed=seed, **inputs)
+        plain = forecast(posterior, counting=counting, seed=seed, **inputs)
         distance = distance_of(plain.asked, posterior.runs)
         if distance is None:
             name = posterior.runs.budgets.measure
             raise InputError(
                 f"the points have no {name}, by which these runs are measured",
-                remedy=f"add {name}=..., or forecast without a discrepancy.",
+                remedy=Message(
+                    "add ", Argument(name, kind="input"), ", or forecast without a discrepancy."
+                ),
             )
         return self.widen(plain, distance, seed)
 
@@ -96,14 +106,14 @@ class Discrepancy:
         for name in losses:
             draws[name] = draws[name] * np.exp(self.sd(distance) * error)
         which = "the loss is " if len(draws) > len(losses) else ""
+        text = (
+            f"{which}widened by {self.rate:.3g} of log loss for each factor of ten beyond the "
+            "largest run"
+        )
         return dataclasses.replace(
             answer,
             draws=draws,
-            messages=(
-                *answer.messages,
-                f"{which}widened by {self.rate:.3g} of log loss for each factor of ten beyond the "
-                "largest run",
-            ),
+            notes=(*answer.notes, Note("widened", text)),
             provenance={**answer.provenance, "discrepancy": self.rate},
         )
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
 
 import jax
 import numpy as np
@@ -39,7 +38,7 @@ class Task:
         What is fitted.
     """
 
-    table: Any
+    table: Hashable
     place: int
     runs: Runs
     number: int
@@ -47,7 +46,7 @@ class Task:
     fitted: Runs
 
     @classmethod
-    def each(cls, table: Any, place: int, runs: Runs, cuts: Sequence[Horizon]) -> list[Task]:
+    def each(cls, table: Hashable, place: int, runs: Runs, cuts: Sequence[Horizon]) -> list[Task]:
         """Every cut of a table.
 
         Several cuts are fitted as the whole table with weights, so that they share one compiled

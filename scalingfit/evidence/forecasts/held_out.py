@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from scalingfit.inference import log_predictive, new_runs
 from scalingfit.noise import At, Noise
@@ -34,7 +34,7 @@ THINNED = 500
 """Draws that the scores with a discrepancy are made from: there are many rates to try."""
 
 
-def beyond(distance: Any) -> Floats:
+def beyond(distance: ArrayLike) -> Floats:
     """Factors of ten beyond the largest run that was fitted; none for a smaller one."""
     return np.asarray(np.log10(np.maximum(distance, 1.0)))
 
@@ -76,6 +76,11 @@ class HeldOutRuns:
     def fits(self) -> list[tuple[int, int]]:
         """The table and the cut that each of the runs was forecast from."""
         return list(zip(self.table.tolist(), self.cut.tolist(), strict=True))
+
+    @property
+    def keys(self) -> list[tuple[int, int, int]]:
+        """The table, the cut and the row of each."""
+        return list(zip(self.table.tolist(), self.cut.tolist(), self.row.tolist(), strict=True))
 
 
 class Forecasts(Protocol):

@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._arguments import numbers
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Call, Message, OnlyIn
 from scalingfit._text import flop, listed
+from scalingfit.result import Note
 from scalingfit.runs import Runs
 
 __all__ = ["Horizon", "horizons", "moved", "within"]
@@ -56,7 +58,7 @@ def horizons(
     runs: Runs,
     least: int,
     cuts: ArrayLike | None = None,
-    split: str | None = None,
+    held_out: str | None = None,
     budgets: ArrayLike | None = None,
 ) -> list[Horizon]:
     """Cut a table for forecasts.
@@ -69,7 +71,7 @@ def horizons(
     cuts : array, optional
         Largest scales to fit, in FLOP; one that would part a budget moves to that budget's end. By
         default up to four, so that about 40, 55, 70 and 85 % of the runs are fitted.
-    split : str, optional
+    held_out : str, optional
         A label with the values "train" and "test" (or a column of zeros and ones): the one cut
         that the source of the runs made.
     budgets : array, optional
@@ -83,13 +85,16 @@ def horizons(
     scale, show = runs.budgets.scale, runs.budgets.text
     what = f"a forecast needs at least {least} runs to fit and one beyond them"
     reach = f"the runs' {runs.budgets.measure} goes from {show(scale.min())} to {show(scale.max())}"
-    if split is not None and cuts is not None:
+    if held_out is not None and cuts is not None:
         raise InputError(
-            "a split and cuts are both given, and either says which runs are fitted",
-            remedy="leave one of them out.",
+            "cuts and a column of held-out runs are both given, and either says which runs are "
+            "fitted",
+            remedy=Message(
+                "leave out ", Argument("cuts"), " or ", Argument("held_out", held_out), "."
+            ),
         )
-    if split is not None:
-        found = [_horizon(scale, _source_split(runs, split))]
+    if held_out is not None:
+        found = [_horizon(scale, _train_of(runs, held_out))]
     else:
         ends = _ends(scale, runs.budgets.numbered(budgets))
         if cuts is not None:
@@ -104,7 +109,7 @@ def horizons(
             f"{what}; no cut between budgets has that, and about {100 * SHARES[0]:.0f} "
             f"to {100 * SHARES[-1]:.0f} % of the {len(runs)} runs, below it",
             [reach],
-            remedy="name cuts, or add runs.",
+            remedy=Message("name cuts (", Argument("cuts"), "), or add runs."),
         )
     if any(cut.train.sum() < least or not cut.test.any() for cut in found):
         below = [
@@ -114,7 +119,7 @@ def horizons(
         raise InputError(
             what,
             [f"of {len(runs)} runs there are {listed(below)}; {reach}"],
-            remedy="choose other cuts, or add runs.",
+            remedy=Message("choose other cuts (", Argument("cuts"), "), or add runs."),
         )
     return found
 
@@ -133,11 +138,14 @@ def within(runs: Runs, cut: Horizon) -> Horizon | None:
     return Horizon(limit, train, cut.train & ~train, scale / limit)
 
 
-def moved(cuts: Sequence[Horizon]) -> list[str]:
+def moved(cuts: Sequence[Horizon]) -> list[Note]:
     """What to say of the cuts that are not where they were asked for."""
     return [
-        f"a cut at {listed(map(flop, cut.asked))} would part a budget, and was moved to its "
-        f"end: the {cut.train.sum()} runs up to {flop(cut.limit)} are fitted"
+        Note(
+            "cut_moved",
+            f"a cut at {listed(map(flop, cut.asked))} would part a budget, and was moved to its "
+            f"end: the {cut.train.sum()} runs up to {flop(cut.limit)} are fitted",
+        )
         for cut in cuts
         if cut.asked
     ]
@@ -184,16 +192,24 @@ def _usual(scale: Floats, ends: Floats, least: int) -> list[float]:
     return sorted(found)
 
 
-def _source_split(runs: Runs, split: str) -> NDArray[np.bool_]:
+def _train_of(runs: Runs, held_out: str) -> NDArray[np.bool_]:
     column = runs.named(
-        split, "that says which runs to fit", "keep it when reading: read(..., labels=['split'])."
+        held_out,
+        "that says which runs to fit",
+        Message(
+            OnlyIn(
+                "python",
+                ("keep it when reading: ", Call("read", (Argument("labels", [held_out]),)), "."),
+            ),
+            OnlyIn("command line", ("name one of these.",)),
+        ),
     )
     values = [str(value).lower() for value in column.tolist()]
     known = {"train": True, "1": True, "1.0": True, "test": False, "0": False, "0.0": False}
     unknown = sorted({value for value in values if value not in known})
     if unknown:
         raise InputError(
-            f"column {split!r} must say train or test, and says {listed(unknown)}",
+            f"column {held_out!r} must say train or test, and says {listed(unknown)}",
             remedy="name a column with these two values.",
         )
     return np.array([known[value] for value in values])

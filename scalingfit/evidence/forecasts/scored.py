@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +12,31 @@ from scalingfit.evidence.forecasts.discrepancy import Discrepancy, Learned
 from scalingfit.evidence.forecasts.held_out import Forecasts, HeldOutRuns
 from scalingfit.evidence.forecasts.scores import LEVELS, coverage, crps, inside, intervals, pit
 
-__all__ = ["NINETY", "SLACK", "ScoredForecasts"]
+__all__ = ["NINETY", "Distances", "ScoredForecasts"]
 
 Floats = NDArray[np.float64]
 
 NINETY = LEVELS.index(0.9)
 
 DISTANCES = (1.0, 2.0, 5.0, 10.0, np.inf)
-"""Bounds of the bins of `Backtest.by_distance`: times the scale of the largest fitted run."""
+"""Bounds of the bins by distance: times the scale of the largest fitted run."""
 
 EVERY = slice(None)
 
 SLACK = 0.01
 """A budget that is a hundredth above a bound is at it: runs hardly ever meet theirs exactly."""
+
+
+class Distances(NamedTuple):
+    """A bin of distances: above one bound, and at most the other."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        if self.high == np.inf:
+            return f"beyond {self.low:g}x"
+        return f"{self.low:g}-{self.high:g}x"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -77,15 +89,14 @@ class ScoredForecasts(HeldOutRuns):
             discrepancy=learned.discrepancy,
         )
 
-    def by_distance(self) -> list[tuple[dict[str, float | None], NDArray[np.bool_]]]:
-        """Bins of `DISTANCES` with forecasts: "from" and "to", and which forecasts they have."""
+    def by_distance(self) -> list[tuple[Distances, NDArray[np.bool_]]]:
+        """Bins of `DISTANCES` with forecasts, and which forecasts they have.
+
+        Give or take `SLACK`; the first bin also has those of runs that are no larger than what was
+        fitted.
+        """
         bins = np.digitize(self.distance / (1 + SLACK), DISTANCES[1:-1], right=True)
-        found = []
-        for at in np.unique(bins):
-            low, high = DISTANCES[at], DISTANCES[at + 1]
-            ends = {"from": low, "to": high if np.isfinite(high) else None}
-            found.append((ends, bins == at))
-        return found
+        return [(Distances(DISTANCES[at], DISTANCES[at + 1]), bins == at) for at in np.unique(bins)]
 
     def count(self, chosen: NDArray[np.bool_] | slice = EVERY) -> int:
         """How many runs some of the forecasts are of: several cuts may forecast the same one."""
@@ -97,30 +108,29 @@ class ScoredForecasts(HeldOutRuns):
         covered: NDArray[np.bool_] = inside(ends, self.observed)[NINETY]
         return covered
 
-    def scores(self, chosen: NDArray[np.bool_]) -> dict[str, Any]:
-        """Scores over some of the forecasts, ready for JSON."""
+    def scores(self, chosen: NDArray[np.bool_]) -> dict[str, float]:
+        """Scores over some of the forecasts, by name."""
         observed, point = self.observed[chosen], self.point[chosen]
         ends = self.ends[..., chosen]
         return {
             "forecasts": int(chosen.sum()),
             "runs": self.count(chosen),
-            "limit": _one(self.limit[chosen]),
             "distance": float(self.distance[chosen].max()),
             "log_score": float(self.log_score[chosen].mean()),
             "crps": float(self.crps[chosen].mean()),
             "rmse": float(np.sqrt(np.mean((point - observed) ** 2))),
             "rmsle": float(np.sqrt(np.mean(self._log_error()[chosen] ** 2))),
-            "coverage": _levels(coverage(ends, observed)),
-            "width90": _width(self.ends[NINETY][:, chosen], point),
-            "law_coverage": _levels(coverage(self.law_ends[..., chosen], observed)),
-            "law_width90": _width(self.law_ends[NINETY][:, chosen], point),
-            "wide_coverage": _levels(coverage(self.wide_ends[..., chosen], observed)),
-            "wide_width90": _width(self.wide_ends[NINETY][:, chosen], point),
+            **_levels("coverage", coverage(ends, observed)),
+            "width_90": _width(self.ends[NINETY][:, chosen], point),
+            **_levels("law_coverage", coverage(self.law_ends[..., chosen], observed)),
+            "law_width_90": _width(self.law_ends[NINETY][:, chosen], point),
+            **_levels("wide_coverage", coverage(self.wide_ends[..., chosen], observed)),
+            "wide_width_90": _width(self.wide_ends[NINETY][:, chosen], point),
             "wide_log_score": float(self.wide_log_score[chosen].mean()),
         }
 
-    def averaged(self, chosen: NDArray[np.bool_]) -> dict[str, Any]:
-        """Scores averaged over tables, however long and however often cut; ready for JSON.
+    def averaged(self, chosen: NDArray[np.bool_]) -> dict[str, float]:
+        """Scores averaged over tables, however long and however often cut, by name.
 
         Each is a mean over the cuts of a table first. The log score is of the loss in units of the
         largest that was fitted, so that tables of different units can be averaged.
@@ -130,7 +140,7 @@ class ScoredForecasts(HeldOutRuns):
         )
         _, table = np.unique(fits[0], return_inverse=True)
 
-        def each(values: NDArray[Any]) -> Floats:
+        def each(values: NDArray[np.float64 | np.bool_]) -> Floats:
             return np.asarray(np.bincount(fit, values[chosen]) / np.bincount(fit))
 
         def mean(of_fits: Floats) -> float:
@@ -142,9 +152,9 @@ class ScoredForecasts(HeldOutRuns):
             "forecasts": int(chosen.sum()),
             "rmsle": mean(np.sqrt(each(self._log_error() ** 2))),
             "log_score": mean(each(self.log_score + np.log(self.largest))),
-            "coverage90": mean(each(self.covered())),
-            "wide_coverage90": mean(each(self.covered(wide=True))),
-            "width90": mean(each((high - low) / np.abs(self.point))),
+            "coverage_90": mean(each(self.covered())),
+            "wide_coverage_90": mean(each(self.covered(wide=True))),
+            "width_90": mean(each((high - low) / np.abs(self.point))),
         }
 
     def _log_error(self) -> Floats:
@@ -152,14 +162,10 @@ class ScoredForecasts(HeldOutRuns):
         return np.asarray(np.log(np.maximum(self.point, low) / np.maximum(self.observed, low)))
 
 
-def _levels(shares: Floats) -> dict[str, float]:
-    return {f"{100 * level:g}": float(s) for level, s in zip(LEVELS, shares, strict=True)}
+def _levels(name: str, shares: Floats) -> dict[str, float]:
+    return {f"{name}_{100 * level:g}": float(s) for level, s in zip(LEVELS, shares, strict=True)}
 
 
 def _width(ends: Floats, point: Floats) -> float:
     """Mean width of an interval relative to the forecast: its sharpness."""
     return float(np.mean((ends[1] - ends[0]) / np.abs(point)))
-
-
-def _one(values: Floats) -> float | None:
-    return float(values[0]) if np.all(values == values[0]) else None

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ type Floats = NDArray[np.float64]
 type Fit = tuple[int, int]  # number of the table, number of the cut
 
 STACKED = "stacked"
-"""What the laws together are called among the laws."""
+"""The name of all laws together among the laws."""
 
 FREE = 12.0
 """Bound on the weights' logarithms, up to a constant: no weight is below exp(-24)."""
@@ -49,14 +48,14 @@ class Weights:
         By law; without those that were not fitted to all of these tables.
     """
 
-    domain: Any
+    domain: Hashable
     cut: int
     weights: Mapping[str, float]
 
 
 def stack_forecasts(
     tasks: Sequence[Task],
-    domains: Sequence[Any],
+    domains: Sequence[Hashable],
     outer: Mapping[str, LawForecasts],
     inner: Mapping[str, LawForecasts],
 ) -> tuple[StackedForecasts | None, tuple[Weights, ...]]:
@@ -78,12 +77,12 @@ def stack_forecasts(
     stacked : StackedForecasts, or None where there is nothing to stack
     weights : tuple of Weights
     """
-    groups: dict[tuple[Any, int], list[Task]] = {}
+    groups: dict[tuple[Hashable, int], list[Task]] = {}
     for task in tasks:
         groups.setdefault((domains[task.place], task.number), []).append(task)
     made = {law: {*outer[law].runs.fits} & {*inner[law].runs.fits} for law in inner}
     scores = {law: forecasts.log_scores()[0] for law, forecasts in inner.items()}
-    found: dict[tuple[Any, int], dict[str, float]] = {}
+    found: dict[tuple[Hashable, int], dict[str, float]] = {}
     for group, members in groups.items():
         fits_of = {task.fit for task in members}
         able = [law for law in inner if fits_of <= made[law]]

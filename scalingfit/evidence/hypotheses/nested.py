@@ -7,18 +7,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+import functools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scalingfit.evidence.candidates import doubts
 from scalingfit.inference import Posterior, prior_values
+from scalingfit.result import Axes, Column, Interval, Note, Result, Table
 
 __all__ = ["NestedFamily"]
 
 Floats = NDArray[np.float64]
 
+FORMULA = "E + [(A/N^alpha)^(1/q) + (B/D^beta)^(1/q)]^q"
 SIDES = {
     "chinchilla": "P(q nearer to 1 than to beta), as in Chinchilla's law",
     "kaplan": "P(q nearer to beta, E below half a nat), as nearly in Kaplan's law",
@@ -29,8 +32,8 @@ SURE = 0.95
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class NestedFamily:
-    """Where in the family that holds both laws the runs want to be.
+class NestedFamily(Result):
+    """Where in the family that holds both laws the runs lie.
 
     Attributes
     ----------
@@ -50,44 +53,60 @@ class NestedFamily:
         """Posterior draws of how the terms combine, (chain, draw)."""
         return self.posterior.draws["q"]
 
+    @functools.cached_property
     def _prior(self) -> Mapping[str, Floats]:
         """Draws of every parameter from the prior, (draw,)."""
         model = self.posterior.model
         law, _ = model.complete_arrays(prior_values(model))
         return {name: np.asarray(values) for name, values in law.values().items()}
 
-    def intervals(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Median, 5 and 95 % quantiles of E and q, after and before the runs were seen.
-
-        Returns
-        -------
-        dict
-            ``{"E": {"posterior": {"q5", "q50", "q95"}, "prior": {...}}, "q": {...}}``
-        """
-        before = self._prior()
-        return {
-            name: {"posterior": _quantiles(after), "prior": _quantiles(before[name])}
-            for name, after in (("E", self.E), ("q", self.q))
-        }
-
-    def sides(self) -> dict[str, dict[str, float]]:
-        """Posterior and prior probabilities of either side of the family.
+    def sides(self, draws: Mapping[str, Floats] | None = None) -> dict[str, float]:
+        """Probabilities of either side of the family, from the posterior or from other draws.
 
         "chinchilla": q is nearer to 1 than to beta. "kaplan": q is nearer to beta, and E is below
         half a nat. "neither" is the rest: terms that combine as Kaplan's do, above a floor.
         """
-        before = _sides(self._prior())
+        drawn = self.posterior.draws if draws is None else draws
+        E, q, beta = (np.asarray(drawn[name]) for name in ("E", "q", "beta"))
+        additive = np.abs(q - 1) < np.abs(q - beta)
+        floorless = ~additive & (E < SMALL)
         return {
-            name: {"posterior": after, "prior": before[name]}
-            for name, after in _sides(self.posterior.draws).items()
+            "chinchilla": float(additive.mean()),
+            "kaplan": float(floorless.mean()),
+            "neither": float(1 - additive.mean() - floorless.mean()),
         }
 
     @property
+    def tables(self) -> Sequence[Table]:
+        """E and q, and the sides of the family, after and before the runs were seen."""
+        after, before = self.sides(), self.sides(self._prior)
+        parameters = {
+            "parameter": Column(["E", "q"], heading=""),
+            "posterior": Column.of([_interval(self.E), _interval(self.q)], ".3f"),
+            "prior": Column.of([_interval(self._prior[name]) for name in ("E", "q")], ".3f"),
+        }
+        sides = {
+            "side": Column([*SIDES], [*SIDES.values()], ""),
+            "posterior": Column.of(after.values(), ".3g"),
+            "prior": Column.of(before.values(), ".2g"),
+        }
+        title = f"{FORMULA}: median [5 %, 95 %]"
+        return (
+            Table("parameters", "parameter", parameters, title, labels=1),
+            Table("sides", "side", sides, labels=1),
+        )
+
+    @property
+    def notes(self) -> Sequence[Note]:
+        """What stands against the fit."""
+        return doubts({"family": self.posterior})
+
+    @property
     def conclusion(self) -> str:
-        """What follows from where the runs want to be, in a sentence."""
+        """What follows from where the runs lie, in a sentence."""
         sides = self.sides()
-        best = max(sides, key=lambda name: sides[name]["posterior"])
-        after, before = sides[best]["posterior"], sides[best]["prior"]
+        best = max(sides, key=sides.__getitem__)
+        after, before = sides[best], self.sides(self._prior)[best]
         where = {
             "chinchilla": "combine as in Chinchilla's law (q nearer to 1 than to beta)",
             "kaplan": "combine as in Kaplan's law (q nearer to beta), above a floor of less than "
@@ -100,48 +119,16 @@ class NestedFamily:
             return f"In the family of both laws the terms of N and D {place}."
         return f"In the family of both laws it is open how the terms combine: mostly they {place}."
 
-    def as_json(self) -> dict[str, Any]:
-        """A dictionary ready for JSON."""
-        return {
-            "intervals": self.intervals(),
-            "sides": self.sides(),
-            "family": self.posterior.summary(),
-            "conclusion": self.conclusion,
-        }
+    @property
+    def details(self) -> Mapping[str, object]:
+        """All parameters of the family's fit."""
+        return {"family": self.posterior.summary()}
 
-    def lines(self) -> list[str]:
-        """E, q and the sides as text, each beside its prior."""
-        shown = ["E + [(A/N^alpha)^(1/q) + (B/D^beta)^(1/q)]^q: median [5 %, 95 %]"]
-        for name, row in self.intervals().items():
-            after, before = (
-                "{q50:.3f} [{q5:.3f}, {q95:.3f}]".format(**row[when])
-                for when in ("posterior", "prior")
-            )
-            shown.append(f"  {name} {after} (prior {before})")
-        return shown + [
-            f"  {SIDES[name]}: {row['posterior']:.3g} (prior {row['prior']:.2g})"
-            for name, row in self.sides().items()
-        ]
-
-    def __str__(self) -> str:
-        return "\n".join([*self.lines(), self.conclusion])
-
-    __repr__ = __str__
+    @property
+    def arrays(self) -> Mapping[str, Axes]:
+        """Draws of E and q."""
+        return {name: Axes(("chain", "draw"), getattr(self, name)) for name in ("E", "q")}
 
 
-def _quantiles(draws: Any) -> dict[str, float]:
-    return {
-        key: float(np.quantile(draws, share))
-        for key, share in (("q5", 0.05), ("q50", 0.5), ("q95", 0.95))
-    }
-
-
-def _sides(draws: Mapping[str, Any]) -> dict[str, float]:
-    E, q, beta = (np.asarray(draws[name]) for name in ("E", "q", "beta"))
-    additive = np.abs(q - 1) < np.abs(q - beta)
-    floorless = ~additive & (E < SMALL)
-    return {
-        "chinchilla": float(additive.mean()),
-        "kaplan": float(floorless.mean()),
-        "neither": float(1 - additive.mean() - floorless.mean()),
-    }
+def _interval(draws: Floats) -> Interval:
+    return Interval(*np.quantile(draws, [0.05, 0.5, 0.95]).tolist())

@@ -3,34 +3,40 @@
 ``L = E + [(A / N^alpha)^(1/q) + (B / D^beta)^(1/q)]^q`` is Chinchilla's law at q = 1, and Kaplan's
 (2020, arXiv 2001.08361, equation 1.5) at E = 0 and q = beta. Three models share the family's
 priors: the whole family, and either corner. Their marginal likelihoods give Bayes factors, and the
-posterior of (E, q) in the whole family shows where the runs want to be: see `NestedFamily`.
+posterior of (E, q) in the whole family shows where the runs lie: see `NestedFamily`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Unpack
 
 import numpy as np
 import numpyro.distributions as dist
 
 from scalingfit.catalog import law as find_law
 from scalingfit.catalog import noise as find_noise
-from scalingfit.evidence.candidates import fit_each, unweighted
-from scalingfit.evidence.hypotheses.bridge import Evidence, evidence
+from scalingfit.evidence.candidates import doubts, fit_each, unweighted
+from scalingfit.evidence.hypotheses.marginal_likelihood import evidence
 from scalingfit.evidence.hypotheses.nested import NestedFamily
-from scalingfit.inference import Posterior, Prior, build, settings_of
+from scalingfit.inference import Evidence, Posterior, Prior, Sampling, build, settings_of
 from scalingfit.noise import Noise
+from scalingfit.result import Axes, Column, Note, Result, Table
 from scalingfit.runs import Runs
 
 __all__ = ["NestedTest", "nested_test"]
 
+MODELS = {
+    "family": "family",
+    "chinchilla": "Chinchilla's corner (q = 1)",
+    "kaplan": "Kaplan's corner (E = 0, q = beta)",
+}
 STRONG = 3.0  # 20 to 1, "strong" in Kass & Raftery 1995, J. Am. Stat. Assoc. 90, 773
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class NestedTest:
+class NestedTest(Result):
     """The family and its two corners, compared.
 
     Attributes
@@ -63,8 +69,51 @@ class NestedTest:
         return Evidence(one.log - other.log, float(np.hypot(one.error, other.error)))
 
     @property
+    def tables(self) -> Sequence[Table]:
+        """Those of the family, and the models with their evidence and probability."""
+        logs = [found.log for found in self.evidence.values()]
+        errors = [found.error for found in self.evidence.values()]
+        shown = [f"{log:.2f} ± {error:.2f}" for log, error in zip(logs, errors, strict=True)]
+        columns = {
+            "model": Column([*self.evidence], [MODELS[name] for name in self.evidence], ""),
+            "log_evidence": Column(logs, shown, "log evidence"),
+            "log_evidence_error": Column(errors, hidden=True),
+            "probability": Column.of(self.probabilities.values(), ".3g"),
+            "verdict": Column(
+                [fit.verdict.status for fit in self.posteriors.values()], hidden=True
+            ),
+        }
+        title = "The family and its corners, under the priors of the family and at even odds"
+        return (*self.family.tables, Table("models", "model", columns, title, labels=1))
+
+    @property
+    def notes(self) -> Sequence[Note]:
+        """What stands against the fits."""
+        return doubts(self.posteriors)
+
+    @property
     def conclusion(self) -> str:
-        """What follows from the Bayes factor, in a sentence."""
+        """What follows from where the runs lie, and from the Bayes factor."""
+        factor = self.log_bayes_factor
+        return (
+            f"{self.family.conclusion} {self.odds} The log Bayes factor of Chinchilla's corner "
+            f"over Kaplan's is {factor.log:.1f} ± {factor.error:.2f}."
+        )
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """The Bayes factor, and all parameters of the family's fit."""
+        factor = dataclasses.asdict(self.log_bayes_factor)
+        return {**self.family.details, "log_bayes_factor_chinchilla_kaplan": factor}
+
+    @property
+    def arrays(self) -> Mapping[str, Axes]:
+        """Draws of E and q in the family."""
+        return self.family.arrays
+
+    @property
+    def odds(self) -> str:
+        """What follows from the Bayes factor, in a sentence or two."""
         log = self.log_bayes_factor.log
         one, other = self.evidence["chinchilla"], self.evidence["kaplan"]
         better, worse = ("Chinchilla", "Kaplan") if log > 0 else ("Kaplan", "Chinchilla")
@@ -72,7 +121,7 @@ class NestedTest:
         odds = f"{better}'s corner is {_times(ratio)} times as probable as {worse}'s"
         said = f"Given these runs and even odds beforehand, {odds}."
         if ratio < STRONG:
-            said = f"Given these runs, the corners cannot be told apart: from even odds, {odds}."
+            said = f"These runs cannot distinguish the corners: from even odds, {odds}."
         between = self.evidence["family"].log - max(one.log, other.log)
         if between >= STRONG:
             said += (
@@ -80,39 +129,6 @@ class NestedTest:
                 "the law that these runs follow is neither."
             )
         return said
-
-    def as_json(self) -> dict[str, Any]:
-        """A dictionary ready for JSON."""
-        family = self.family.as_json()
-        return family | {
-            "probabilities": self.probabilities,
-            "log_evidence": {name: dataclasses.asdict(e) for name, e in self.evidence.items()},
-            "log_bayes_factor_chinchilla_kaplan": dataclasses.asdict(self.log_bayes_factor),
-            "verdicts": {name: fit.verdict.status for name, fit in self.posteriors.items()},
-            "conclusion": f"{family['conclusion']} {self.conclusion}",
-        }
-
-    def __str__(self) -> str:
-        factor = self.log_bayes_factor
-        lines = [
-            *self.family.lines(),
-            f"log Bayes factor, Chinchilla's corner (q = 1) over Kaplan's (E = 0, q = beta): "
-            f"{factor.log:.1f} ± {factor.error:.2f}",
-            "under the priors of the family (above, each law's evidence is under its own):",
-            *(
-                f"  {name}: log evidence {self.evidence[name].log:.2f} "
-                f"± {self.evidence[name].error:.2f}, probability from equal odds {value:.3g}"
-                for name, value in self.probabilities.items()
-            ),
-        ]
-        lines += [
-            f"! {name}: {fit.verdict.status}; {fit.verdict.messages[0]}"
-            for name, fit in self.posteriors.items()
-            if not fit.verdict.ok
-        ]
-        return "\n".join([*lines, self.family.conclusion, self.conclusion])
-
-    __repr__ = __str__
 
 
 def _times(log: float) -> str:
@@ -126,7 +142,7 @@ def nested_test(
     *,
     priors: Mapping[str, Prior] | None = None,
     fitted: Iterable[Posterior] = (),
-    **sampling: Any,
+    **sampling: Unpack[Sampling],
 ) -> NestedTest:
     """Compare Chinchilla's law with Kaplan's within the family that holds both.
 
@@ -140,7 +156,7 @@ def nested_test(
     fitted : iterable of Posterior
         Fits to the same runs, at the same settings, that need not be made again.
     **sampling
-        draws, chains, warmup, seed, retries, precision, limits: as in `fit`.
+        As in `fit`; see `scalingfit.inference.Sampling`.
 
     Returns
     -------

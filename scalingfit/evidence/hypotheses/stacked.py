@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import html
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
-from scalingfit.allocation import splits
+from scalingfit._messages import Message, Text
+from scalingfit.allocation import Rule, splits
 from scalingfit.inference import OPTIMA, Hypothesis, Posterior, Statement
+from scalingfit.result import Column, Note, Result, Table
 
 __all__ = ["StackedHypothesis", "stacked_hypothesis"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class StackedHypothesis:
+class StackedHypothesis(Result):
     """What several laws say of a statement: ``print`` it for a line for each.
 
     Attributes
@@ -27,7 +28,7 @@ class StackedHypothesis:
         The answer of every law that can answer.
     weights : mapping of str to float
         Their stacking weights, made to add up to one.
-    refused : mapping of str to str
+    refused : mapping of str to str or Message
         Why the other laws cannot answer.
     share : float
         Of all stacking weight, what the laws hold that answer.
@@ -36,7 +37,7 @@ class StackedHypothesis:
     statement: str
     each: Mapping[str, Hypothesis]
     weights: Mapping[str, float]
-    refused: Mapping[str, str]
+    refused: Mapping[str, Text]
     share: float
 
     @property
@@ -51,49 +52,61 @@ class StackedHypothesis:
         return float(np.linalg.norm(parts))
 
     @property
-    def messages(self) -> tuple[str, ...]:
-        """Which laws cannot answer, and why; what weight the others hold; what theirs rest on."""
-        missing = [f"{name} does not answer: {why}" for name, why in self.refused.items()]
-        if missing:
-            missing.append(f"the laws that answer hold {self.share:.2g} of the stacking weight")
-        said = [f"{name}: {text}" for name, found in self.each.items() for text in found.messages]
-        return (*missing, *said)
+    def tables(self) -> Sequence[Table]:
+        """One row a law."""
+        weights = Column.of([self.weights[name] for name in self.each], ".3g")
+        by_law = Hypothesis.table(self.each)
+        columns = {"candidate": Column([*self.each], heading=""), **by_law.columns}
+        title = f"P({self.statement}) by law"
+        return (
+            dataclasses.replace(
+                by_law, columns=columns | {"weight": weights}, title=title, labels=1, limit=None
+            ),
+        )
 
-    def as_json(self) -> dict[str, Any]:
-        """A dictionary ready for JSON."""
+    @property
+    def notes(self) -> Sequence[Note]:
+        """Which laws cannot answer, and why; the weight of the others; what theirs rest on."""
+        missing = [
+            Note("no_answer", Message("does not answer: ", why), name)
+            for name, why in self.refused.items()
+        ]
+        if missing:
+            text = f"the laws that answer hold {self.share:.2g} of the stacking weight"
+            missing.append(Note("stacking_weight", text))
+        return (
+            *missing,
+            *(note.within(name) for name, found in self.each.items() for note in found.notes),
+        )
+
+    @property
+    def conclusion(self) -> str:
+        """The average."""
+        shares = ", ".join(f"{name} {weight:.3g}" for name, weight in self.weights.items())
+        return (
+            f"P({self.statement}) = {self.probability:.3g} ± {self.error:.1g}, "
+            f"averaged by weight ({shares})"
+        )
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """The statement and its probability over the laws."""
         return {
             "statement": self.statement,
             "probability": self.probability,
             "error": self.error,
-            "weights": dict(self.weights),
-            "each": {name: found.as_json() for name, found in self.each.items()},
-            "messages": list(self.messages),
+            "weights": self.weights,
         }
-
-    def __str__(self) -> str:
-        width = max(map(len, [*self.each, "stacked"]))
-        lines = [
-            f"{name:<{width}}  {dataclasses.replace(found, messages=())}"
-            for name, found in self.each.items()
-        ]
-        shares = ", ".join(f"{name} {weight:.3g}" for name, weight in self.weights.items())
-        lines.append(
-            f"{'stacked':<{width}}  P({self.statement}) = {self.probability:.3g} "
-            f"± {self.error:.1g} ({shares})"
-        )
-        return "\n".join([*lines, *(f"! {message}" for message in self.messages)])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def stacked_hypothesis(
     posteriors: Mapping[str, Posterior],
     weights: Mapping[str, float],
     statement: str,
-    **options: Any,
+    *,
+    C: float | None = None,
+    counting: Rule = "6ND",
+    **extras: ArrayLike | None,
 ) -> StackedHypothesis:
     """Ask every posterior for the probability of a statement, and average by weight.
 
@@ -102,7 +115,7 @@ def stacked_hypothesis(
     posteriors, weights : mapping
         By name.
     statement : str
-    **options
+    C, counting, **extras
         As `scalingfit.inference.hypothesis` takes them; the input of a law goes to the laws that
         have it.
 
@@ -113,7 +126,7 @@ def stacked_hypothesis(
     """
     read = Statement(statement)
     each: dict[str, Hypothesis] = {}
-    refused: dict[str, str] = {}
+    refused: dict[str, Text] = {}
     splitting = {name for name, fit in posteriors.items() if splits(type(fit.law))}
     # A law without a split may have a parameter of such a name, which is another quantity.
     of_the_split = bool(splitting) and not read.names.isdisjoint(OPTIMA)
@@ -122,14 +135,15 @@ def stacked_hypothesis(
             refused[name] = "it splits no budget"
             continue
         try:
-            each[name] = posterior.hypothesis(statement, **_own(options, posterior, posteriors))
+            own = _own(extras, posterior, posteriors)
+            each[name] = posterior.hypothesis(statement, C=C, counting=counting, **own)
         except InputError as error:
-            refused[name] = str(error).splitlines()[0]
+            refused[name] = error.what
     share = sum(weights[name] for name in each)
     if share <= 0:
         raise InputError(
             f"no law that has any weight can say whether {read.text!r}",
-            [f"{name}: {why}" for name, why in refused.items()],
+            [Message(f"{name}: ", why) for name, why in refused.items()],
             remedy="ask about what these laws have in common, or one posterior by itself.",
         )
     shares = {name: weights[name] / share for name in each}
@@ -137,9 +151,11 @@ def stacked_hypothesis(
 
 
 def _own(
-    options: Mapping[str, Any], posterior: Posterior, posteriors: Mapping[str, Posterior]
-) -> dict[str, Any]:
-    """Options without the inputs that only other laws have."""
+    extras: Mapping[str, ArrayLike | None],
+    posterior: Posterior,
+    posteriors: Mapping[str, Posterior],
+) -> dict[str, ArrayLike | None]:
+    """What is given without the inputs that only other laws have."""
     inputs = {name for fit in posteriors.values() for name in type(fit.law).inputs()}
     others = inputs - set(type(posterior.law).inputs())
-    return {name: value for name, value in options.items() if name not in others}
+    return {name: value for name, value in extras.items() if name not in others}

@@ -18,16 +18,16 @@ from scipy.stats import binom, lognorm
 from scalingfit import law
 from scalingfit._errors import InputError
 from scalingfit.allocation import Forecast
-from scalingfit.cli._words import as_typed
+from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.evidence import NINETY, Comparison, ScoredForecasts, Stacked, candidates, compare
-from scalingfit.evidence.comparison.candidate import told_apart
+from scalingfit.evidence.comparison.candidate import is_better
 from scalingfit.evidence.comparison.compare import rank
-from scalingfit.evidence.comparison.leave_out import held_out, leave_out
+from scalingfit.evidence.comparison.leave_out import held_out, leave_each
 from scalingfit.evidence.comparison.stacked import stack
 from scalingfit.inference import Posterior, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs, clusters
-from tests.evidence.conftest import too_sure
+from tests.evidence.conftest import over_confident
 from tests.simulated import BOTH, QUICK, SETTINGS, simulated
 
 
@@ -46,7 +46,7 @@ def arvizs(tree: Any) -> Any:
 
 
 def test_leaving_out_one_run_is_arvizs(posterior: Posterior) -> None:
-    ours = leave_out(posterior, np.arange(36), SETTINGS, refit=False)
+    ours = leave_each(posterior, np.arange(36), SETTINGS, refit=False)
     theirs = arvizs(posterior.to_arviz())
     np.testing.assert_allclose(ours.elpd_i, theirs.elpd_i, rtol=1e-12)
     np.testing.assert_allclose(ours.k, theirs.pareto_k, rtol=1e-12)
@@ -58,7 +58,7 @@ def test_leaving_out_one_run_is_arvizs(posterior: Posterior) -> None:
 def test_leaving_out_groups_is_arvizs_on_sums(posterior: Posterior, runs: Runs) -> None:
     groups = clusters(runs.C)
     assert sorted(set(groups.tolist())) == [0, 1, 2, 3, 4, 5]
-    ours = leave_out(posterior, groups, SETTINGS, refit=False)
+    ours = leave_each(posterior, groups, SETTINGS, refit=False)
     each = posterior.log_likelihood()
     sums = np.stack([each[..., groups == g].sum(-1) for g in range(6)], axis=-1)
     tree = arviz_base.from_dict(
@@ -72,7 +72,7 @@ def test_fits_without_a_run_agree_with_importance_sampling(
     posterior: Posterior, runs: Runs
 ) -> None:
     """Two independent ways to the same number, for runs whose k is low."""
-    psis = leave_out(posterior, np.arange(36), SETTINGS, refit=False)
+    psis = leave_each(posterior, np.arange(36), SETTINGS, refit=False)
     easy = np.flatnonzero(psis.k < 0.4)[:6]
     exact, _ = held_out(posterior.model, runs, [np.arange(36) == i for i in easy], SETTINGS)
     found = [float(logsumexp(d[:, 0]) - np.log(len(d))) for d in exact]
@@ -84,7 +84,7 @@ def test_groups_that_cannot_be_reweighted_are_fitted_exactly(
 ) -> None:
     """Half the table left out at once: against a fit of the other half and SciPy's density."""
     groups = clusters(runs.C) // 3
-    ours = leave_out(posterior, groups, SETTINGS)
+    ours = leave_each(posterior, groups, SETTINGS)
     assert ours.refitted == (0, 1)
     below, above = runs.take(groups == 0), runs.take(groups == 1)
     values = sample(posterior.model, [below], SETTINGS)[0].values
@@ -120,7 +120,7 @@ def test_the_law_that_made_the_runs_is_found(comparison: Comparison) -> None:
     assert first.evidence.log > second.evidence.log + 10
 
 
-def test_future_runs_are_foretold_from_past_ones_only(comparison: Comparison, runs: Runs) -> None:
+def test_future_runs_are_forecast_from_past_ones_only(comparison: Comparison, runs: Runs) -> None:
     for number, cut in enumerate(comparison.cuts):
         ahead = ahead_of(comparison, "chinchilla")
         chosen = ahead.cut == number
@@ -183,21 +183,23 @@ def test_priors_go_to_their_law_under_every_noise() -> None:
         assert model.priors == ({"beta": 0.3658} if name.startswith("chinchilla") else {})
 
 
-def test_a_stack_that_foretells_badly_is_told(comparison: Comparison) -> None:
-    """Intervals of the heavy law that no larger run is in; how much better the best foretells."""
-    assert "over-confident" not in comparison.conclusion
+def test_a_stack_of_over_confident_laws_is_noted(comparison: Comparison) -> None:
+    """Intervals of the heavy law that no larger run is in; how much better the best forecasts."""
+    assert "over-confident" not in str(comparison)
     assert "a run above kaplan)" in comparison.conclusion
-    wrong = too_sure(comparison, rate=0.0)
-    assert "held 0% of these. Beyond the runs chinchilla is over-confident" in wrong.conclusion
+    wrong = over_confident(comparison, rate=0.0)
+    assert "its 90 % intervals covered 0% of them." in wrong.conclusion
+    assert "! chinchilla: 90 % intervals covered 0% of larger runs forecast" in str(wrong)
     before, after = (str(found.forecast(N=1e11, D=2e12)) for found in (comparison, wrong))
-    assert "held 0% of larger runs foretold from smaller ones: beyond the runs expect more" in after
+    said = "covered 0% of larger runs forecast from smaller ones: beyond the runs expect more"
+    assert said in after
     assert "widened by" not in after
     assert "of larger runs" not in before
 
 
 def test_a_stack_is_widened_by_what_its_laws_missed(comparison: Comparison) -> None:
     """The losses of a law whose forecasts were too sure, by the error that its own cuts suggest."""
-    wrong = too_sure(comparison, rate=0.1)
+    wrong = over_confident(comparison, rate=0.1)
     plain, wide = (each.forecast(N=1e11, D=2e12) for each in (comparison, wrong))
     decades = np.log10(6 * 1e11 * 2e12 / comparison.runs.C.max())
     logs = [np.log(each.each["chinchilla"].draws["mean"]).std() for each in (plain, wide)]
@@ -232,23 +234,23 @@ def test_a_lead_in_forecasts_within_its_error_is_none(comparison: Comparison) ->
     scatter = rng.normal(0.0, 5.0, len(ahead.log_score))
     beside = dataclasses.replace(ahead, log_score=ahead.log_score + scatter)
     candidates = {
-        name: dataclasses.replace(standing, future=ahead if name == "kaplan" else beside)
-        for name, standing in comparison.candidates.items()
+        name: dataclasses.replace(candidate, future=ahead if name == "kaplan" else beside)
+        for name, candidate in comparison.candidates.items()
     }
     said = dataclasses.replace(comparison, candidates=candidates).conclusion
-    assert "Larger runs foretold from smaller ones do not tell" in said
-    assert "best on the whole" not in said
+    assert "Forecasts of larger runs from smaller ones do not distinguish" in said
+    assert "best overall" not in said
 
 
-def test_a_law_that_its_prior_holds_back_is_told(comparison: Comparison, runs: Runs) -> None:
+def test_a_law_that_its_prior_holds_back_is_noted(comparison: Comparison, runs: Runs) -> None:
     """A fit is scored with its prior: one that has hardly a draw where the runs pull is named."""
-    assert "to where the prior" not in comparison.conclusion
+    assert "to where the prior" not in str(comparison)
     narrow = {"kaplan": {"alpha_D": dist.LogNormal(0.0, 0.05)}}
-    held = compare(runs, BOTH, "normal", priors=narrow, cuts=[6e20], **QUICK)
-    said = "The runs pull alpha_D( and .*)? of kaplan to where the prior has less than 1%"
-    assert re.search(said, held.conclusion)
-    assert "priors={'kaplan': {'alpha_D': ...}}" in held.conclusion
-    assert "--prior kaplan.alpha_D=..." in as_typed(held.conclusion)
+    found = compare(runs, BOTH, "normal", priors=narrow, cuts=[6e20], **QUICK)
+    said = r"! kaplan: the runs pull alpha_D( and .*)? to where the prior has less than 1%"
+    assert re.search(said, str(found))
+    assert "priors={'kaplan': {'alpha_D': ...}}" in str(found)
+    assert "--prior kaplan.alpha_D=..." in found.text(COMMAND_LINE)
 
 
 def test_a_comparison_can_be_read_and_saved(comparison: Comparison) -> None:
@@ -260,7 +262,8 @@ def test_a_comparison_can_be_read_and_saved(comparison: Comparison) -> None:
     each = parsed["pointwise"]["kaplan"]
     assert len(each["k"]) == 36
     assert sum(each["elpd"]) == pytest.approx(comparison.candidates["kaplan"].loo.elpd)
-    frame = comparison.to_pandas()
+    assert [row["fitted"] for row in parsed["cuts"]] == [18, 24]
+    frame = comparison.to_pandas().set_index("name")
     assert frame.loc["chinchilla", "elpd"] > frame.loc["kaplan", "elpd"]
 
 
@@ -282,30 +285,30 @@ def with_k(comparison: Comparison, k: np.ndarray, refitted: tuple[int, ...], **k
 
 def test_runs_of_high_k_are_named(comparison: Comparison) -> None:
     k = np.zeros(36)
-    assert with_k(comparison, k, ()).high_k() == []
-    assert "high Pareto k" not in str(with_k(comparison, k, ()))
+    assert with_k(comparison, k, ()).as_json()["high_k"] == []
+    assert "High Pareto k" not in str(with_k(comparison, k, ()))
     k[[4, 17, 30]] = 0.8, np.nan, 1.2
     found = with_k(comparison, k, (4, 17, 30))
-    rows = comparison.runs.row_numbers
-    assert [(row["name"], row["group"], row["rows"]) for row in found.high_k()] == [
-        ("chinchilla", at, [rows[at]]) for at in (4, 17, 30)
+    rows, high = comparison.runs.row_numbers, found.as_json()["high_k"]
+    assert [(row["name"], row["group"], row["rows"]) for row in high] == [
+        ("chinchilla", at, [rows[at]]) for at in (17, 30, 4)
     ]
-    assert all(row["refitted"] for row in found.high_k())
-    assert (
-        f"high Pareto k, chinchilla: row {rows[17]} (nan), row {rows[30]} (1.20), "
-        f"row {rows[4]} (0.80), each left out by its own fit" in str(found)
-    )
+    assert all(row["refitted"] for row in high)
+    for at, value in ((17, "nan"), (30, "1.20"), (4, "0.80")):
+        assert re.search(rf"chinchilla +row {rows[at]} +{value} +by a fit without it", str(found))
     k[:8] = np.linspace(0.71, 0.78, 8)
     text = str(with_k(comparison, k, ()))
-    assert f"row {rows[7]} (0.78), row {rows[6]} (0.77), row {rows[5]} (0.76), and 5 more\n" in text
+    assert re.search(rf"row {rows[5]} +0.76 +by importance weights", text)
+    k[8:12] = 0.9
+    assert "and 4 more" in str(with_k(comparison, k, ()))
 
 
 def test_groups_of_high_k_are_named_by_their_rows(comparison: Comparison) -> None:
     groups = np.repeat(np.arange(6), 6)
     found = with_k(comparison, np.array([0.0, 0, 0, 1.0, 0, 0]), (3,), groups=groups)
-    (row,) = found.high_k()
+    (row,) = found.as_json()["high_k"]
     assert row["rows"] == comparison.runs.row_numbers[18:24].tolist()
-    assert "chinchilla: rows 19 and 5 more (1.00), left out by a fit of its own" in str(found)
+    assert re.search(r"chinchilla +rows 19 and 5 more +1.00 +by a fit without it", str(found))
 
 
 def test_stacked_answers_mix_the_laws(comparison: Comparison) -> None:
@@ -317,11 +320,9 @@ def test_stacked_answers_mix_the_laws(comparison: Comparison) -> None:
     expected = sum(half[name] * each[name].mean() for name in half)
     scatter = np.std(each["kaplan"]) / np.sqrt(400)
     assert mixed.mean() == pytest.approx(expected, abs=5 * scatter)
-    (row,) = stacked.spread()
-    logs = np.log(mixed)
-    total = np.hypot(row["mean"]["within"], row["mean"]["between"])
-    assert total == pytest.approx(logs.std(), rel=0.05)
-    assert row["mean"]["between"] > row["mean"]["within"]
+    (within,), (between,) = stacked.spread("mean")
+    assert np.hypot(within, between) == pytest.approx(np.log(mixed).std(), rel=0.05)
+    assert between > within
     assert "within / between" in str(comparison.forecast(N=1e11, D=2e12))
     assert len(comparison.frontier([1e22, 1e23]).mixture) == 2
 
@@ -332,9 +333,9 @@ def test_few_groups_decide_little() -> None:
     for groups in (3, 6, 24):
         gaps = 100 * rng.standard_normal((20_000, groups))  # far above the least difference
         errors = np.sqrt(groups * gaps.var(axis=1))
-        wrong = [told_apart(*pair, groups) for pair in zip(gaps.sum(axis=1), errors, strict=True)]
+        wrong = [is_better(*pair, groups) for pair in zip(gaps.sum(axis=1), errors, strict=True)]
         assert np.mean(wrong) == pytest.approx(0.0228, abs=4 * np.sqrt(0.0228 / 20_000))
-    assert not told_apart(1e3, 1.0, 1)
+    assert not is_better(1e3, 1.0, 1)
 
 
 def test_few_or_uneven_groups_are_named(runs: Runs) -> None:
@@ -344,18 +345,20 @@ def test_few_or_uneven_groups_are_named(runs: Runs) -> None:
     # Three budgets of six runs, and eighteen runs by themselves.
     assert found.unit == "budget"
     assert sorted(np.bincount(found.groups).tolist()) == [1] * 18 + [6] * 3
-    assert not any("left out by" in text or "holds" in text for text in found.messages)
+    assert not {"few_groups", "uneven_groups"} & {note.code for note in found.notes}
     # What importance sampling could not leave out are budgets, not runs.
-    assert any(re.search(r": \d groups have Pareto k above", text) for text in found.messages)
-    assert not any("runs have Pareto k" in text for text in found.messages)
+    high = [str(note.text) for note in found.notes if note.code == "high_k"]
+    assert high
+    assert all(re.match(r"\d groups have Pareto k above", text) for text in high)
     wide = Runs.from_columns(runs.columns, labels={"half": np.repeat(["a", "b", "c"], [24, 6, 6])})
-    found = compare(wide, BOTH, "normal", by="half", future=False, refit=False, **QUICK)
-    few, uneven, *_ = found.messages
-    assert "by half there are 3 groups" in few
-    assert "one half holds 24 of 36 runs" in uneven
+    found = compare(wide, BOTH, "normal", leave_out="half", future=False, refit=False, **QUICK)
+    few, uneven, *_ = found.notes
+    assert (few.code, uneven.code) == ("few_groups", "uneven_groups")
+    assert "only 3 groups are left out, one for each half" in few.text
+    assert "one half holds 24 of 36 runs" in uneven.text
     one = Runs.from_columns(runs.columns, labels={"family": ["a"] * 36})
     with pytest.raises(InputError, match="all 36 runs are of one family"):
-        compare(one, BOTH, by="family")
+        compare(one, BOTH, leave_out="family")
 
 
 def test_checkpoints_of_one_run_are_no_runs_of_their_own(runs: Runs) -> None:
@@ -363,25 +366,26 @@ def test_checkpoints_of_one_run_are_no_runs_of_their_own(runs: Runs) -> None:
         names = np.arange(36) // (2 if repeated else 1)
         table = Runs.from_columns(runs.columns, labels={label: names.astype(str)})
         found = compare(table, BOTH, "normal", future=False, refit=False, **QUICK)
-        told = any("leave whole runs out, by run_id" in text for text in found.messages)
-        assert told == (label == "run_id" and repeated)
-        assert told == ("run_id names 18 runs, of several rows each" in table.describe())
-    found = compare(table, BOTH, "normal", by="run_id", future=False, refit=False, **QUICK)
-    assert not any("leave whole runs out" in text for text in found.messages)
+        noted = "checkpoints" in {note.code for note in found.notes}
+        assert noted == (label == "run_id" and repeated)
+        assert ('leave whole runs out: leave_out="run_id"' in str(found)) == noted
+        assert noted == (table.run_label == "run_id")
+    found = compare(table, BOTH, "normal", leave_out="run_id", future=False, refit=False, **QUICK)
+    assert "checkpoints" not in {note.code for note in found.notes}
 
 
-def test_the_spread_between_laws_is_told_however_small() -> None:
+def test_the_spread_between_laws_is_shown_however_small() -> None:
     """Two laws of equal weight, their losses 1e-5 apart: 0.5e-5 to either side."""
     rng = np.random.default_rng(0)
     mean = 2.0 * np.exp(0.01 * rng.standard_normal((4, 100, 1)))
     asked = {"N": np.array([1e9]), "D": np.array([2e10])}
     near = {
-        name: Forecast(asked, {"mean": mean * factor}, (), {})
+        name: Forecast(asked=asked, draws={"mean": mean * factor}, provenance={})
         for name, factor in (("one", 1.0), ("other", np.exp(1e-5)))
     }
     found = Stacked(near["one"], near, {"one": 0.5, "other": 0.5})
-    (row,) = found.spread()
-    assert row["mean"]["between"] == pytest.approx(0.5e-5, rel=1e-6)
+    _, (between,) = found.spread("mean")
+    assert between == pytest.approx(0.5e-5, rel=1e-6)
     assert "/ 5e-06" in str(found)
 
 
@@ -389,20 +393,20 @@ def test_a_law_of_next_to_no_weight_takes_no_part_and_is_named(comparison: Compa
     weights = {"chinchilla": 0.999, "kaplan": 0.001}
     found = stack(weights, lambda name: comparison.posteriors[name].forecast(N=1e10, D=2e11))
     assert found.weights == {"chinchilla": 1.0}
-    assert "! kaplan takes no part: its weight is 0.001" in str(found)
-    assert found.spread()[0]["mean"]["between"] == 0
-    assert "/ 0\n" in f"{found}\n"
+    assert "! kaplan: takes no part, at a weight of 0.001" in str(found)
+    assert found.spread("mean")[1] == 0
+    assert "/ 0\n" in str(found)
 
 
 def test_runs_that_cannot_tell_are_not_forced_to() -> None:
     few = simulated("chinchilla", 18, scatter=0.2, seed=1)
     found = compare(few, BOTH, "normal", future=False, refit=False, **QUICK)
     assert not found.decided
-    assert found.conclusion.startswith("These runs cannot tell")
+    assert found.conclusion.startswith("These runs cannot distinguish")
     assert "use them stacked." in found.conclusion
     alone = {
-        name: dataclasses.replace(standing, weight=float(name == found.best))
-        for name, standing in found.candidates.items()
+        name: dataclasses.replace(candidate, weight=float(name == found.best))
+        for name, candidate in found.candidates.items()
     }
     said = dataclasses.replace(found, candidates=alone).conclusion
     assert f"the stack is {found.best} alone, so look at each." in said
@@ -420,7 +424,7 @@ def test_misuse_is_refused(runs: Runs) -> None:
     with pytest.raises(InputError, match="weights"):
         compare(runs.with_weight(np.full(36, 2.0)), BOTH)
     with pytest.raises(InputError, match="leave runs out by"):
-        compare(runs, BOTH, by="seed")
+        compare(runs, BOTH, leave_out="seed")
     with pytest.raises(InputError, match=r"at least 7 runs(?s:.*)there are 0 up to 1e10;"):
         compare(runs, BOTH, cuts=[1e10])
 
@@ -432,9 +436,10 @@ def test_a_table_that_cannot_be_cut_is_compared_all_the_same(runs: Runs) -> None
     found = compare(alike, BOTH, "normal", refit=False, **QUICK)
     assert list(found.cuts) == []
     assert all(item.future is None for item in found.candidates.values())
-    (said,) = (text for text in found.messages if text.startswith("no larger runs to foretell: "))
-    assert "at least 7 runs to fit" in said
-    assert f"! {said}" in str(found)
+    (note,) = (note for note in found.notes if note.code == "no_cuts")
+    assert str(note.text).startswith("no larger runs to forecast: ")
+    assert "at least 7 runs to fit" in str(note.text)
+    assert f"! {note.text}" in str(found)
     with pytest.raises(InputError, match="of 36 runs there are 36 up to"):
         compare(alike, BOTH, cuts=[1e20])
     with pytest.raises(InputError, match="no run lies within 10 % of the budgets 1e21"):
@@ -462,11 +467,11 @@ def test_the_truth_is_preferred_over_a_hundred_tables(truth: str) -> None:
         right = wrong = highest = 0
         for at in range(100):
             left = {
-                name: leave_out(posteriors[name][at], np.arange(24), SETTINGS, refit=False)
+                name: leave_each(posteriors[name][at], np.arange(24), SETTINGS, refit=False)
                 for name in BOTH
             }
             (best, _), (_, row) = rank(left).items()
-            decided = told_apart(-row["elpd_diff"], row["dse"], 24)
+            decided = is_better(-row["elpd_diff"], row["dse"], 24)
             highest += best == truth
             right += decided and best == truth
             wrong += decided and best != truth

@@ -12,6 +12,7 @@ import pytest
 from scalingfit import law, read
 from scalingfit._errors import InputError
 from scalingfit.allocation import frontier, non_embedding
+from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.evidence import (
     Exponent,
     envelope,
@@ -91,7 +92,7 @@ def test_a_cubic_has_less_bias_than_a_parabola() -> None:
 def test_intervals_of_the_exponent_hold_it_as_often_as_they_say() -> None:
     inside = 0
     for seed in range(40):
-        _, low, high = isoflop(profiles(surface(0.005, seed), draws=300, seed=seed)).interval()
+        low, _, high = isoflop(profiles(surface(0.005, seed), draws=300, seed=seed)).interval
         inside += low <= EXPONENT <= high
     # Binomial(40, 0.9): 36 with standard deviation 1.9; wider than stated is no error.
     assert inside >= 30
@@ -102,7 +103,7 @@ def test_a_bad_run_moves_little() -> None:
     L = np.array(runs.L)
     L[30] *= 1.05
     bad = Runs.from_columns({**runs.columns, "L": L})
-    middle, _, _ = isoflop(profiles(bad)).interval()
+    middle = isoflop(profiles(bad)).interval.median
     assert middle == pytest.approx(EXPONENT, abs=0.02)
 
 
@@ -114,10 +115,11 @@ def test_budgets_without_a_minimum_inside_are_named_and_take_no_part() -> None:
     assert not found.used[0]
     exponent = isoflop(found)
     assert exponent.budgets == 6
-    (said,) = exponent.messages
-    assert said.startswith("the minimum may lie at an end of the sizes at C 1e18 (in ")
-    assert said.endswith("% of the draws): these take no part")
-    assert exponent.interval()[0] == pytest.approx(EXPONENT, abs=0.03)
+    (note,) = exponent.notes
+    assert note.code == "minimum_at_edge"
+    assert note.text.startswith("the minimum may lie at an end of the sizes at C 1e18 (in ")
+    assert note.text.endswith("% of the draws): these take no part")
+    assert exponent.interval.median == pytest.approx(EXPONENT, abs=0.03)
     with pytest.raises(InputError, match="have their minimum inside"):
         isoflop(profiles(runs.take(0.6 * optimum(runs.C) > runs.N), least=3))
 
@@ -184,7 +186,7 @@ def test_the_exponent_without_embeddings_is_that_of_its_omega(omega: float, abou
     assert expected == pytest.approx(about, abs=5e-4)
     found = exponent_without_embeddings(POINT, omega=omega)
     assert found.a == pytest.approx([expected], abs=5e-4)
-    assert len(found.messages) == (omega == 47_491)  # of models far smaller than Chinchilla's
+    assert len(found.notes) == (omega == 47_491)  # of models far smaller than Chinchilla's
 
 
 def test_sizes_that_no_solved_budget_has_as_its_optimum_are_refused() -> None:
@@ -202,7 +204,8 @@ def test_a_law_whose_optima_pass_other_sizes_has_no_exponent_over_kaplans() -> N
     hungry = law("chinchilla")(E=1.69, A=4e6, B=10.0, alpha=0.465, beta=0.155)
     stage = _over_kaplans_sizes(hungry, (0.73,), 255)
     assert set(stage.exponents.values()) == {None}
-    assert "no exponent: in 100 % of the draws the optimum does not pass" in stage.messages[0]
+    said = str(stage.notes[0].text)
+    assert "no exponent: in 100 % of the draws the optimum does not pass" in said
 
 
 def test_recounting_turns_total_into_non_embedding_parameters(runs: Runs) -> None:
@@ -245,7 +248,7 @@ def test_budgets_that_a_recount_spreads_wide_are_left_out_and_named() -> None:
     named = "at C 4.73e16 (a factor of 4.18), 3.03e17 (a factor of 2.24): these take no part"
     for exponent in (isoflop(found), envelope(counted)):
         assert exponent.budgets == 5
-        assert named in exponent.messages[0]
+        assert named in exponent.notes[0].text
     few = counted.take(counted.C < 2e19)
     with pytest.raises(InputError, match="only 2 budgets have runs within a factor of 2"):
         profiles(few)
@@ -266,7 +269,7 @@ def test_recounted_runs_keep_their_budgets() -> None:
     np.testing.assert_allclose(found.log_N.mean(axis=0), true, atol=0.03)
     slope = np.polyfit(np.log(C), true, 1)[0]
     assert slope > EXPONENT + 0.02
-    assert isoflop(found).interval()[0] == pytest.approx(slope, abs=0.005)
+    assert isoflop(found).interval.median == pytest.approx(slope, abs=0.005)
     named = Runs.from_columns(runs.columns, labels={"budget": np.repeat(list("abcdefg"), 13)})
     assert without_embeddings(named).labels["budget"].tolist() == named.labels["budget"].tolist()
     few = without_embeddings(runs, budgets=[1e18, 1e19])
@@ -276,12 +279,15 @@ def test_recounted_runs_keep_their_budgets() -> None:
 def test_stages_are_reconciled() -> None:
     stages = {"total": surface(0.003), "shifted": surface(0.003, 1, off_centre=1.2)}
     found = reconcile(stages, noise="normal", published={"total": 0.51}, **QUICK)
-    for row in found.summary():
+    for stage in found.stages.values():
         for method in ("law", "isoflop"):
-            assert row[method]["q5"] - 0.02 < EXPONENT < row[method]["q95"] + 0.02
+            low, _, high = stage.exponents[method].interval
+            assert low - 0.02 < EXPONENT < high + 0.02
     assert "0.510" in str(found)
     assert 0.01 < found.probability("total", "shifted") < 0.99
-    assert found.to_pandas().loc["total", "published"] == [0.51]
+    assert found.to_pandas().set_index("stage").loc["total", "published"] == [0.51]
+    middle = found.to_xarray()["a"].sel(stage="total", approach="law", quantile=0.5)
+    assert middle == found.stages["total"].exponents["law"].interval.median
     with pytest.raises(InputError, match="none of the stages"):
         reconcile(stages, published={"totel": 0.5})
 
@@ -292,29 +298,28 @@ def about(middle: float, width: float) -> Exponent:
     return Exponent(draws, np.zeros(2000), 5)
 
 
-def test_ways_that_disagree_are_told() -> None:
+def test_ways_that_disagree_are_noted() -> None:
     """Exponents about 0.5 and 0.6, once each known to 0.01 and once to 0.2."""
-    (said,) = _disagreement(about(0.6, 0.01), about(0.5, 0.01))
-    assert said.startswith("law and isoflop disagree, 0.600 [0.58")
+    (note,) = _disagreement(about(0.6, 0.01), about(0.5, 0.01))
+    assert str(note.text).startswith("law and isoflop disagree, 0.600 [0.58")
     assert not _disagreement(about(0.6, 0.2), about(0.5, 0.2))
     assert not _disagreement(None, about(0.5, 0.01))
 
 
-def test_published_exponents_outside_the_intervals_are_told() -> None:
+def test_published_exponents_outside_the_intervals_are_noted() -> None:
     found = {"law": about(0.6, 0.01), "isoflop": about(0.5, 0.2), "envelope": None}
     assert _beside_published(found, (0.6,)) == []
-    assert _beside_published(found, (0.6, 0.5)) == [
-        "the published 0.500 lies outside the 90 % interval of law"
-    ]
-    (said,) = _beside_published(found, (0.95,))
-    assert said.endswith("of law and isoflop")
+    (note,) = _beside_published(found, (0.6, 0.5))
+    assert note.text == "the published 0.500 lies outside the 90 % interval of law"
+    (note,) = _beside_published(found, (0.95,))
+    assert str(note.text).endswith("of law and isoflop")
 
 
 def test_one_budget_leaves_no_slope(posterior: Posterior, runs: Runs) -> None:
     one = dataclasses.replace(posterior, runs=runs.take(runs.C.max() == runs.C))
     stage = _stage(one, None, (), (), 0)
     assert stage.exponents == {"law": None, "isoflop": None, "envelope": None}
-    assert any("one budget leaves no slope" in message for message in stage.messages)
+    assert any("one budget leaves no slope" in str(note.text) for note in stage.notes)
 
 
 @pytest.mark.parametrize("omega", [None, 20_000])
@@ -322,17 +327,17 @@ def test_stages_are_recounted_by_the_omega_that_is_stated(omega: float | None) -
     """Chinchilla's own is no match for models half the size of its smallest, and this is said."""
     found = reconcile({"all": surface(0.003)}, noise="normal", recounted=True, omega=omega, **QUICK)
     total, counted, kaplans = found.stages.values()
-    assert [row["runs"] for row in found.summary()] == [63, 63, 0]
+    assert [row["runs"] for row in found.tables[0].records()] == [63, 63, 0]
     assert re.search(r"over Kaplan's sizes +law alone  0\.\d{3} \[.*\] +- +- +0\.730", str(found))
     used = omega or 47_491
     np.testing.assert_allclose(
         counted.posterior.runs["N"], non_embedding(total.posterior.runs["N"], used)
     )
-    _, low, high = kaplans.exponents["law"].interval()
+    low, _, high = kaplans.exponents["law"].interval
     assert low - 0.02 < slope(used, KAPLAN_SIZES) < high + 0.02
-    assert not any("omega" in message for message in total.messages)
+    assert "omega" not in {note.code for note in total.notes}
     for stage in (counted, kaplans):
-        assert any("state your own omega" in text for text in stage.messages) == (omega is None)
+        assert ("omega" in {note.code for note in stage.notes}) == (omega is None)
 
 
 def test_budgets_without_runs_are_refused_before_any_fit() -> None:
@@ -346,6 +351,8 @@ def test_a_stage_with_too_few_runs_is_named_before_any_fit() -> None:
     with pytest.raises(InputError, match=r"stage 'one' cannot be fitted: 1 runs") as refusal:
         reconcile({"all": runs, "one": runs.take([0])})
     assert str(refusal.value).endswith("leave it out of the stages.")
+    typed = refusal.value.spelled(COMMAND_LINE)
+    assert typed.endswith("leave it out of the stages: --stages all.")
 
 
 def test_an_omega_needs_a_recount() -> None:
@@ -368,9 +375,9 @@ def test_porians_ladder_comes_out(data_dir: Path) -> None:
     ]
     stages = runs.split("experiment")
     found = [isoflop(profiles(stages[f"RefinedWeb|{key}"])) for key, _ in ladder]
-    middles = [exponent.interval()[0] for exponent in found]
+    middles = [exponent.interval.median for exponent in found]
     assert middles == sorted(middles, reverse=True)
     # Another estimator on the same points: within its own interval and the published one's 0.015.
     for exponent, (_, published) in zip(found, ladder, strict=True):
-        _, low, high = exponent.interval()
+        low, _, high = exponent.interval
         assert low - 0.015 <= published <= high + 0.015

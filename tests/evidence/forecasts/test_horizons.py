@@ -45,8 +45,10 @@ def test_named_cuts_keep_budgets_whole() -> None:
     assert [int(cut.train.sum()) for cut in found] == [12, 30, 36]
     assert [cut.asked for cut in found] == [(1e19, 1.01e19), (), (3e20,)]
     first, second = moved(found)
-    assert first.startswith("a cut at 1e19, 1.01e19 would part a budget, and was moved to its end:")
-    assert "the 36 runs up to" in second
+    assert str(first.text).startswith(
+        "a cut at 1e19, 1.01e19 would part a budget, and was moved to its end:"
+    )
+    assert "the 36 runs up to" in str(second.text)
     with pytest.raises(InputError, match="of 54 runs there are 54 up to"):
         horizons(runs, least=6, cuts=[3e21])
 

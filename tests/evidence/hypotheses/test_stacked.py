@@ -1,4 +1,4 @@
-"""Statements under several laws, averaged by weight."""
+"""The probability of a statement under several laws, averaged by weight."""
 
 import json
 from types import SimpleNamespace
@@ -10,7 +10,8 @@ import pytest
 from scalingfit._errors import InputError
 from scalingfit.allocation import frontier
 from scalingfit.evidence.hypotheses.stacked import stacked_hypothesis
-from scalingfit.inference import Posterior, hypothesis
+from scalingfit.inference import Posterior
+from scalingfit.inference.hypothesis import hypothesis
 from tests.simulated import scattered
 
 
@@ -34,14 +35,15 @@ def test_laws_are_averaged_by_weight_and_those_that_cannot_answer_are_named() ->
         (0.3 * each["chinchilla"].probability + 0.5 * each["kaplan"].probability) / 0.8
     )
     assert set(found.refused) == {"broken"}  # though it has a parameter a
-    *lines, stacked, why, share = str(found).splitlines()
+    title, _, *lines, why, share, stacked = str(found).splitlines()
+    assert title == f"P({statement}) by law"
     assert [line.split()[0] for line in lines] == ["chinchilla", "kaplan"]
-    assert stacked.startswith("stacked ")
-    assert why.startswith("! broken does not answer: it splits no budget")
+    assert stacked.endswith("averaged by weight (chinchilla 0.375, kaplan 0.625)")
+    assert why.startswith("! broken: does not answer: it splits no budget")
     assert share == "! the laws that answer hold 0.8 of the stacking weight"
     said = json.loads(json.dumps(found.as_json()))
     assert said["probability"] == found.probability
-    assert said["each"]["kaplan"]["C"] == 1e21
+    assert {row["candidate"]: row["C"] for row in said["hypothesis"]}["kaplan"] == 1e21
 
 
 def test_an_input_goes_to_the_laws_that_have_it() -> None:
@@ -66,10 +68,9 @@ def test_what_no_law_can_answer_is_refused_with_every_reason() -> None:
         stacked_hypothesis(fits, {}, "a >")
 
 
-def test_what_an_optimum_rests_on_is_told_once(posterior: Posterior) -> None:
+def test_what_the_optima_rest_on_is_noted(posterior: Posterior) -> None:
     tiny: dict[str, Any] = {"C": 1e13, "counting": "6ND-non-embedding"}
     alone = posterior.hypothesis("a > 0.6", **tiny)
-    together = stacked_hypothesis({"one": posterior}, {"one": 1.0}, "a > 0.6", **tiny)
-    assert alone.messages
-    assert [f"one: {text}" for text in alone.messages] == list(together.messages)
-    assert str(together).count("omega = 47491") == 1
+    found = stacked_hypothesis({"one": posterior}, {"one": 1.0}, "a > 0.6", **tiny)
+    assert [note.within("one") for note in alone.notes] == [*found.notes]
+    assert str(found).count("omega = 47491") == 1
