@@ -16,8 +16,8 @@ from scalingfit.allocation.answer import FloatArray, share
 from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.decision import Decision
 from scalingfit.allocation.extras import extras_of
-from scalingfit.allocation.plans import Plan, plans_of
-from scalingfit.allocation.question import Subject, cost, reach, subject
+from scalingfit.allocation.plans import Plan, Planned, plans_of
+from scalingfit.allocation.question import Asked, Subject, cost, reach, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
 from scalingfit.allocation.window import ends_of_window
@@ -31,9 +31,9 @@ BINS, FEWEST = 40, 400
 
 
 def decide(
-    posterior: Any,
+    posterior: Asked,
     C: ArrayLike | str | Sequence[str],
-    plans: Any = (),
+    plans: Planned | Sequence[Planned] = (),
     *,
     risk: Risk = "mean",
     level: float = 0.9,

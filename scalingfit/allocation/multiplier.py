@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, final, override
+from typing import final, override
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +15,7 @@ from scalingfit.allocation.answer import FloatArray, share
 from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.decision import intervals
 from scalingfit.allocation.extras import extras_of
-from scalingfit.allocation.question import Subject, subject
+from scalingfit.allocation.question import Asked, Subject, subject
 from scalingfit.allocation.terms import Rule, terms
 from scalingfit.allocation.worth import Budgets, equal_budget, require_finite
 from scalingfit.declare import Law
@@ -48,7 +48,7 @@ class Multiplier(Result):
     reference: FloatArray
     factor: FloatArray
     floors: Mapping[str, tuple[bool, FloatArray]]
-    provenance: Mapping[str, Any]
+    provenance: Mapping[str, object]
 
     @property
     def missing(self) -> FloatArray:
@@ -119,8 +119,8 @@ class Multiplier(Result):
 
 
 def multiplier(
-    posterior: Any,
-    reference: Any,
+    posterior: Asked,
+    reference: Asked,
     C: ArrayLike | str | Sequence[str],
     *,
     counting: Rule = "6ND",

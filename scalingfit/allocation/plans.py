@@ -28,7 +28,7 @@ from scalingfit.allocation.solver import solve
 from scalingfit.catalog import laws
 from scalingfit.declare import Law
 
-__all__ = ["Plan", "plans_of"]
+__all__ = ["Plan", "Planned", "plans_of"]
 
 Rule = Callable[[FloatArray, Counting], FloatArray]
 """The size of a model for budgets, (budget,), under a counting rule."""
@@ -58,6 +58,10 @@ class Plan:
     size: Rule
     tokens: float | None = None
     total: bool | None = None
+
+
+type Planned = float | str | Shape | Plan | tuple[float, float]
+"""A plan as a caller writes it; see `plans_of`."""
 
 
 def plans_of(given: Any, runs: Any = None) -> list[Plan]:
