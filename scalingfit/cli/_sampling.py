@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from scalingfit.inference import Sampling as Options
 
 __all__ = ["AS_USUAL", "Sampling"]
 
@@ -40,10 +43,10 @@ class Sampling:
     precision: Annotated[Literal["float64", "float32"] | None, Parameter(show_default=False)] = None
     seed: int = 0
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> Options:
         """What was asked for, as keywords of the library, which knows what is usual."""
         given = dataclasses.asdict(self)
-        return {name: value for name, value in given.items() if value is not None}
+        return cast("Options", {name: value for name, value in given.items() if value is not None})
 
 
 AS_USUAL = Sampling()

@@ -93,10 +93,12 @@ def refit(
         loaded, by=by, bootstrap=bootstrap, cluster=cluster, leave_out=leave_out,
         horizons=horizons, seed=sampling.seed,
     )  # fmt: skip
+    options = sampling.options()
+    options["method"] = method
     found = sf.refit(
         _part(tables, part), wanted, scatters,
         parse_priors(list(prior)) or None,
-        store=store, method=method, **sampling.options(),
+        store=store, **options,
     )  # fmt: skip
     return Reply(found.as_json(COMMAND_LINE), [understood(loaded), found], warned=not found.ok)
 
