@@ -6,21 +6,22 @@ from scalingfit.allocation.choose import Choice, choose
 from scalingfit.allocation.costs import ACCELERATORS, Accelerator, Costs, flop
 from scalingfit.allocation.decide import decide
 from scalingfit.allocation.decision import Decision, percent
-from scalingfit.allocation.embedding import (
-    CHINCHILLA_OMEGA,
-    NonEmbedding,
-    WithEmbedding,
-    non_embedding,
-    with_embedding,
-)
 from scalingfit.allocation.extras import splits
-from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
+from scalingfit.allocation.flops import Counting, Custom, WithInference
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
 from scalingfit.allocation.multiplier import Multiplier, multiplier
 from scalingfit.allocation.plans import Planned
 from scalingfit.allocation.question import Asked, Fit, cost, subject
 from scalingfit.allocation.returns import BudgetReturns, returns
+from scalingfit.allocation.rules.embedding import (
+    CHINCHILLA_OMEGA,
+    NonEmbedding,
+    WithEmbedding,
+    non_embedding,
+    with_embedding,
+)
+from scalingfit.allocation.rules.six_nd import SixND
 from scalingfit.allocation.shapes import (
     AspectRatio,
     ListedShapes,
@@ -28,7 +29,7 @@ from scalingfit.allocation.shapes import (
     attention_flops,
     exact_flops,
 )
-from scalingfit.allocation.terms import Rule, counting, terms
+from scalingfit.allocation.terms import Rule, counting, counting_rules, terms
 from scalingfit.allocation.worth import Risk
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "choose",
     "cost",
     "counting",
+    "counting_rules",
     "decide",
     "exact_flops",
     "flop",
