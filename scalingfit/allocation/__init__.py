@@ -5,14 +5,14 @@ from scalingfit.allocation.cheapest import Cheapest, cheapest
 from scalingfit.allocation.choose import Choice, choose
 from scalingfit.allocation.costs import ACCELERATORS, Accelerator, Costs, flop
 from scalingfit.allocation.decide import decide
-from scalingfit.allocation.decision import Decision, percent
-from scalingfit.allocation.extras import splits
+from scalingfit.allocation.decision import Decision, percent, spent
+from scalingfit.allocation.extras import extras_of, splits
 from scalingfit.allocation.flops import Counting, Custom, WithInference
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
 from scalingfit.allocation.multiplier import Multiplier, multiplier
-from scalingfit.allocation.plans import Planned
-from scalingfit.allocation.question import Asked, Fit, cost, subject
+from scalingfit.allocation.plans import Plan, Plans
+from scalingfit.allocation.question import Asked, Fit, Subject, cost, subject
 from scalingfit.allocation.returns import BudgetReturns, returns
 from scalingfit.allocation.rules.embedding import (
     CHINCHILLA_OMEGA,
@@ -29,8 +29,9 @@ from scalingfit.allocation.shapes import (
     attention_flops,
     exact_flops,
 )
-from scalingfit.allocation.terms import Rule, counting, counting_rules, terms
-from scalingfit.allocation.worth import Risk
+from scalingfit.allocation.solver import Optimum
+from scalingfit.allocation.terms import Rule, Terms, counting, counting_rules, terms
+from scalingfit.allocation.worth import Risk, Spending, best_size, require_finite, worth
 
 __all__ = [
     "ACCELERATORS",
@@ -54,14 +55,20 @@ __all__ = [
     "ListedShapes",
     "Multiplier",
     "NonEmbedding",
-    "Planned",
+    "Optimum",
+    "Plan",
+    "Plans",
     "Risk",
     "Rule",
     "Shape",
     "SixND",
+    "Spending",
+    "Subject",
+    "Terms",
     "WithEmbedding",
     "WithInference",
     "attention_flops",
+    "best_size",
     "cheapest",
     "choose",
     "cost",
@@ -69,6 +76,7 @@ __all__ = [
     "counting_rules",
     "decide",
     "exact_flops",
+    "extras_of",
     "flop",
     "forecast",
     "frontier",
@@ -76,9 +84,12 @@ __all__ = [
     "non_embedding",
     "percent",
     "quantiles_of",
+    "require_finite",
     "returns",
+    "spent",
     "splits",
     "subject",
     "terms",
     "with_embedding",
+    "worth",
 ]
