@@ -150,5 +150,6 @@ def test_what_has_no_type_is_found() -> None:
         "Open.attribute",
         "Open.method(given)",
         "Open.value ->",
+        "Row.cell",
         "verb(options)",
     ]

@@ -6,21 +6,22 @@ from scalingfit.allocation.choose import Choice, choose
 from scalingfit.allocation.costs import ACCELERATORS, Accelerator, Costs, flop
 from scalingfit.allocation.decide import decide
 from scalingfit.allocation.decision import Decision, percent, spent
-from scalingfit.allocation.embedding import (
-    CHINCHILLA_OMEGA,
-    NonEmbedding,
-    WithEmbedding,
-    non_embedding,
-    with_embedding,
-)
 from scalingfit.allocation.extras import extras_of, splits
-from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
+from scalingfit.allocation.flops import Counting, Custom, WithInference
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
 from scalingfit.allocation.multiplier import Multiplier, multiplier
 from scalingfit.allocation.plans import Plan, Plans
 from scalingfit.allocation.question import Asked, Fit, Subject, cost, subject
 from scalingfit.allocation.returns import BudgetReturns, returns
+from scalingfit.allocation.rules.embedding import (
+    CHINCHILLA_OMEGA,
+    NonEmbedding,
+    WithEmbedding,
+    non_embedding,
+    with_embedding,
+)
+from scalingfit.allocation.rules.six_nd import SixND
 from scalingfit.allocation.shapes import (
     AspectRatio,
     ListedShapes,
@@ -29,7 +30,7 @@ from scalingfit.allocation.shapes import (
     exact_flops,
 )
 from scalingfit.allocation.solver import Optimum
-from scalingfit.allocation.terms import Rule, Terms, counting, terms
+from scalingfit.allocation.terms import Rule, Terms, counting, counting_rules, terms
 from scalingfit.allocation.worth import Risk, Spending, best_size, require_finite, worth
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "choose",
     "cost",
     "counting",
+    "counting_rules",
     "decide",
     "exact_flops",
     "extras_of",

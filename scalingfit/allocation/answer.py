@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._messages import Text
 from scalingfit._text import interval, quantity
-from scalingfit.allocation.flops import SixND
+from scalingfit.allocation.rules.six_nd import SixND
 from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 
 __all__ = [

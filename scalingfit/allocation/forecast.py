@@ -17,8 +17,9 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message, joined
 from scalingfit.allocation.answer import Answer, FloatArray
 from scalingfit.allocation.costs import Costs, priced
-from scalingfit.allocation.flops import Counting, SixND
+from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.question import Asked, Subject, answered, by_fit, cost, reach, subject
+from scalingfit.allocation.rules.six_nd import SixND
 from scalingfit.allocation.terms import Rule, terms
 from scalingfit.declare import Law, loss_of_logs
 from scalingfit.noise import Noise

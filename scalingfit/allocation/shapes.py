@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scalingfit._arrays import Number
 from scalingfit._errors import InputError
 from scalingfit._text import engineering
-from scalingfit.allocation.embedding import non_embedding
 from scalingfit.allocation.flops import PerToken, named
+from scalingfit.allocation.rules.embedding import non_embedding
 
 __all__ = ["AspectRatio", "ListedShapes", "Shape", "attention_flops", "exact_flops"]
 

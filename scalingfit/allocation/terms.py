@@ -20,12 +20,12 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message, OnlyIn, Text
 from scalingfit._text import engineering
 from scalingfit.allocation.answer import FloatArray, Reach
-from scalingfit.allocation.embedding import NonEmbedding, WithEmbedding
-from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
+from scalingfit.allocation.flops import Counting, Custom, WithInference
 from scalingfit.allocation.question import Subject, cost, reach
+from scalingfit.catalog import Catalog
 from scalingfit.result import Note
 
-__all__ = ["Rule", "Terms", "counting", "terms"]
+__all__ = ["Rule", "Terms", "counting", "counting_rules", "terms"]
 
 Rule = str | Counting | Callable[[Number, Number], Number]
 """How FLOP are counted: a name, a rule, or a function (N, D) -> C."""
@@ -140,7 +140,32 @@ def terms(
     return Terms(training, paid, life, largest)
 
 
-RULES: dict[str, type[Counting]] = {cls.name: cls for cls in (SixND, NonEmbedding, WithEmbedding)}
+RULES = Catalog(
+    Counting,  # type: ignore[type-abstract]
+    "counting rule",
+    "scalingfit.allocation.rules",
+    "scalingfit.counting_rules",
+    "rules",
+)
+
+
+def counting_rules() -> dict[str, type[Counting]]:
+    """All counting rules by name, sorted: ours, and entry points of ``scalingfit.counting_rules``.
+
+    Raises
+    ------
+    InputError
+        One of them cannot be built without arguments.
+    """
+    for name, rule in RULES.classes.items():
+        needed = [each for each in _fields(rule) if each.default is dataclasses.MISSING]
+        if needed:
+            raise InputError(
+                f"the counting rule {name!r} cannot be had by name: it needs "
+                f"{', '.join(each.name for each in needed)}",
+                remedy="give each of them a default.",
+            )
+    return RULES.classes
 
 
 def counting(rule: Rule, *, omega: float | None = None) -> Counting:
@@ -149,8 +174,8 @@ def counting(rule: Rule, *, omega: float | None = None) -> Counting:
     Parameters
     ----------
     rule : str, Counting or callable
-        "6ND", "6ND-non-embedding" or "6ND-with-embedding"; a rule; or a function of N and D,
-        elementwise and traceable by JAX, that gives the FLOP of a run.
+        A name, of `counting_rules`; a rule; or a function of N and D, elementwise and traceable
+        by JAX, that gives the FLOP of a run.
     omega : float, optional
         Size of the embeddings, for the rules by name that take one; see `NonEmbedding`.
 
@@ -175,15 +200,16 @@ def counting(rule: Rule, *, omega: float | None = None) -> Counting:
     if callable(rule):
         _require_cost(rule)
         return Custom(rule)
-    if isinstance(rule, str) and rule in RULES:
-        return RULES[rule]()
-    names = {name.lower(): name for name in RULES}
+    known = counting_rules()
+    if isinstance(rule, str) and rule in known:
+        return known[rule]()
+    names = {name.lower(): name for name in known}
     near = difflib.get_close_matches(str(rule).lower(), names, n=2, cutoff=0.4)
     hint = f"use {' or '.join(names[each] for each in near)}" if near else "use one of these"
     built = OnlyIn("python", ("to be built: AspectRatio, ListedShapes, WithInference",))
     raise InputError(
         f"unknown counting rule {rule!r}",
-        [f"by name: {', '.join(RULES)}", Message(built)],
+        [f"by name: {', '.join(known)}", Message(built)],
         remedy=Message(hint, OnlyIn("python", (", or give a function (N, D) -> FLOP",)), "."),
     )
 
@@ -196,14 +222,22 @@ def _of_training(rule: Counting) -> Counting:
 
 
 def _with_omega(rule: Any, omega: float) -> Counting:
-    kinds = {cls.name: cls for cls in (NonEmbedding, WithEmbedding)}
+    kinds = {
+        name: cls
+        for name, cls in counting_rules().items()
+        if "omega" in [each.name for each in _fields(cls)]
+    }
     if not isinstance(rule, str) or rule not in kinds:
         name = rule.name if isinstance(rule, Counting) else rule
         raise InputError(
             f"the counting rule {name} takes no omega",
             remedy=f"leave omega out, or count {' or '.join(kinds)}.",
         )
-    return kinds[rule](number("omega", omega))
+    return kinds[rule](omega=number("omega", omega))  # type: ignore[call-arg]  # it has one
+
+
+def _fields(rule: type[Counting]) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(rule) if dataclasses.is_dataclass(rule) else ()
 
 
 def _require_positive(rule: Counting) -> None:

@@ -259,7 +259,8 @@ def _rules(omega: str | None, laws: Sequence[str]) -> list[Counting]:
 
     Refused before any work where no law has such an exponent.
     """
-    from scalingfit.evidence import PLAIN, RULES
+    from scalingfit.allocation import counting_rules
+    from scalingfit.evidence import PLAIN
 
     if not any(set(sf.law(name).inputs()) == PLAIN for name in laws):
         raise InputError(
@@ -267,7 +268,10 @@ def _rules(omega: str | None, laws: Sequence[str]) -> list[Counting]:
             f"{', '.join(laws)} do not",
             remedy="leave --exponents out, or compare laws of N and D.",
         )
-    return [counted(name, None if name == "6ND" else omega) for name in RULES]
+    return [
+        counted(name, omega if hasattr(rule, "omega") else None)
+        for name, rule in counting_rules().items()
+    ]
 
 
 def _require_known(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from scalingfit.result import Result
     from scalingfit.runs import Runs
 
-__all__ = ["fit", "fitted", "parsed_priors", "priors_by_law", "usual_frontier", "within_and_beyond"]
+__all__ = [
+    "fit",
+    "fitted",
+    "law_error_option",
+    "parsed_priors",
+    "priors_by_law",
+    "usual_frontier",
+    "within_and_beyond",
+]
 
 
 def fit(
@@ -38,6 +46,7 @@ def fit(
     law: str = "chinchilla",
     noise: str | None = None,
     prior: Repeated = (),
+    law_error: Literal["smooth", "none"] = "smooth",
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
     table: Table = AS_IT_STANDS,
     sampling: Sampling = AS_USUAL,
@@ -63,6 +72,9 @@ def fit(
     prior
         Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`. Repeat for
         several.
+    law_error
+        smooth: the law may be off by a smooth function of its inputs, which all answers carry;
+        none: the law is taken to be exact, and intervals leave out that it is not.
     out
         Save the fit to this file (NetCDF) for `frontier` and `forecast`.
     """
@@ -70,7 +82,7 @@ def fit(
         require_place(out)
     loaded = load(runs, table)
     post = fitted(
-        loaded, law=law, noise=noise, priors=parsed_priors(prior),
+        loaded, law=law, noise=noise, priors=parsed_priors(prior), **law_error_option(law_error),
         **sampling.options(),
     )  # fmt: skip
     found = usual_frontier(post)
@@ -88,6 +100,11 @@ def fit(
         except InputError as error:  # the answer is there, and took long
             failed, data["saved"] = error, None
     return Reply(data, shown, warned=not post.verdict.ok, failed=failed)
+
+
+def law_error_option(named: Literal["smooth", "none"]) -> dict[str, None]:
+    """The keyword that holds a law to be exact, where that is asked for."""
+    return {"law_error": None} if named == "none" else {}
 
 
 def _next_question(law: type[Law], fit: Path) -> str:

@@ -13,6 +13,7 @@ from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
 from scalingfit.cli._values import names, numbers
+from scalingfit.cli.fits import law_error_option
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def refit(
     laws: str = "chinchilla",
     noises: str | None = None,
     prior: Repeated = (),
+    law_error: Literal["smooth", "none"] = "smooth",
     store: Path | None = None,
     part: str | None = None,
     table: Table = AS_IT_STANDS,
@@ -72,6 +74,9 @@ def refit(
     prior
         Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`; for one law only.
         Repeat for several.
+    law_error
+        As of `scalingfit fit`. Fits of laws that are held to be exact, none, take a hundredth of
+        the time.
     store
         Keep finished fits in this folder. The same command goes on where the last one was stopped,
         and may run on several machines at once.
@@ -98,7 +103,7 @@ def refit(
     found = sf.refit(
         _part(tables, part), wanted, scatters,
         parse_priors(list(prior)) or None,
-        store=store, **options,
+        store=store, **law_error_option(law_error), **options,
     )  # fmt: skip
     return Reply(found.as_json(COMMAND_LINE), [understood(loaded), found], warned=not found.ok)
 

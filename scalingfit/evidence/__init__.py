@@ -4,7 +4,6 @@ from scalingfit.evidence.calibration import Calibration, calibrate
 from scalingfit.evidence.candidates import Laws, Noises, candidates
 from scalingfit.evidence.comparison import (
     PLAIN,
-    RULES,
     Candidate,
     Comparison,
     Exponents,
@@ -48,7 +47,6 @@ __all__ = [
     "METHODS",
     "NINETY",
     "PLAIN",
-    "RULES",
     "Backtest",
     "Calibration",
     "Candidate",

@@ -2,13 +2,12 @@
 
 from scalingfit.evidence.comparison.candidate import Candidate
 from scalingfit.evidence.comparison.compare import compare
-from scalingfit.evidence.comparison.exponents import PLAIN, RULES, Exponents, exponents_by_law
+from scalingfit.evidence.comparison.exponents import PLAIN, Exponents, exponents_by_law
 from scalingfit.evidence.comparison.result import Comparison
 from scalingfit.evidence.comparison.stacked import Stacked
 
 __all__ = [
     "PLAIN",
-    "RULES",
     "Candidate",
     "Comparison",
     "Exponents",

@@ -17,6 +17,7 @@ from scalingfit.allocation import (
     Frontier,
     Rule,
     counting,
+    counting_rules,
     frontier,
     quantiles_of,
     subject,
@@ -25,11 +26,10 @@ from scalingfit.evidence.comparison.stacked import stack
 from scalingfit.inference import Posterior
 from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 
-__all__ = ["RULES", "Exponents", "exponents_by_law"]
+__all__ = ["PLAIN", "Exponents", "exponents_by_law"]
 
 PLAIN = {"N", "D"}
 """Inputs of a law that splits a budget without further ones."""
-RULES: tuple[str, ...] = ("6ND", "6ND-non-embedding", "6ND-with-embedding")
 PUBLISHED = (0.73, 0.50)
 """Kaplan et al. 2020, arXiv 2001.08361; Hoffmann et al. 2022, arXiv 2203.15556."""
 TIE = 1e-9
@@ -137,7 +137,7 @@ def exponents_by_law(
     posteriors: Mapping[str, Posterior],
     weights: Mapping[str, float],
     *,
-    rules: Sequence[Rule] = RULES,
+    rules: Sequence[Rule] | None = None,
     r: float = 0.05,
 ) -> Exponents:
     """Find the exponent under every law, every counting rule, and all laws averaged by weight.
@@ -147,7 +147,7 @@ def exponents_by_law(
     posteriors, weights : mapping
         By the law's name.
     rules : sequence of str, Counting or callable
-        What a run costs; see `scalingfit.allocation.frontier`. The exponent is that of the N which
+        What a run costs; by default every rule by name. The exponent is that of the N which
         a rule counts. One for an N that counts the embeddings, where that of the fit does not, or
         the other way round, is left out, and named.
     r : float
@@ -169,7 +169,7 @@ def exponents_by_law(
             "no law splits a budget between N and D alone, so none has such an exponent",
             remedy="ask laws of N and D.",
         )
-    for rule in map(counting, rules):
+    for rule in map(counting, counting_rules() if rules is None else rules):
         found: dict[str, Frontier] = {}
         for name, fit in splitting.items():
             asked = subject(fit)

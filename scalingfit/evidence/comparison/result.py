@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scalingfit.allocation import Answer, Costs, Forecast, Rule, cost, subject, terms
 from scalingfit.evidence.comparison.candidate import Candidate
 from scalingfit.evidence.comparison.conclusion import conclude, far_from_priors, over_confident
-from scalingfit.evidence.comparison.exponents import RULES, Exponents, exponents_by_law
+from scalingfit.evidence.comparison.exponents import Exponents, exponents_by_law
 from scalingfit.evidence.comparison.stacked import Stacked, stack
 from scalingfit.evidence.forecasts import Horizon, distance_of
 from scalingfit.evidence.hypotheses import (
@@ -287,7 +287,7 @@ class Comparison(Result):
             self.posteriors, self.weights, statement, C=C, counting=counting, **extras
         )
 
-    def exponents(self, *, rules: Sequence[Rule] = RULES, r: float = 0.05) -> Exponents:
+    def exponents(self, *, rules: Sequence[Rule] | None = None, r: float = 0.05) -> Exponents:
         """The exponent a of N* ~ C^a under each law and each counting rule.
 
         See `scalingfit.evidence.exponents_by_law`.
