@@ -26,11 +26,21 @@ DOORS = (
     "evidence",
     "batch",
     "batch.designs",
+    "experiments",
     "report.plots",
     "report.evidence_plots",
 )
 
-LEFT = {"declare": 13, "noise": 38, "law_error": 7, "runs": 9, "runs.datasets": 3, "inference": 1}
+LEFT = {
+    "declare": 13,
+    "noise": 38,
+    "law_error": 7,
+    "runs": 9,
+    "runs.datasets": 3,
+    "inference": 1,
+    "allocation": 10,
+    "experiments": 4,
+}
 """How many there still are, by room. Fewer is to be written here at once; more is not to be had."""
 
 
@@ -41,7 +51,13 @@ def says_any(annotation: object) -> bool:
     """Whether `Any` stands anywhere in an annotation, or there is none."""
     if annotation is inspect.Signature.empty:
         return True
-    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    match annotation:
+        case str(text):
+            pass
+        case typing.ForwardRef(__forward_arg__=text):  # of a named tuple
+            pass
+        case _:
+            text = inspect.formatannotation(annotation)
     return any(
         (isinstance(node, ast.Name) and node.id == "Any")
         or (isinstance(node, ast.Attribute) and node.attr == "Any")
@@ -122,14 +138,18 @@ def test_what_has_no_type_is_found() -> None:
         def typed(self) -> list[int]:
             return []
 
+    class Row(typing.NamedTuple):
+        cell: "typing.Any"
+
     def verb(runs: object, **options: typing.Any) -> object:
         return options, runs
 
     door = ModuleType("door")
-    vars(door).update({"__all__": ["Open", "verb"], "Open": Open, "verb": verb})
+    vars(door).update({"__all__": ["Open", "Row", "verb"], "Open": Open, "Row": Row, "verb": verb})
     assert untyped(door) == [
         "Open.attribute",
         "Open.method(given)",
         "Open.value ->",
+        "Row.cell",
         "verb(options)",
     ]

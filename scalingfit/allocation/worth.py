@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
 from scalingfit._text import quantity
@@ -48,7 +49,7 @@ class Spending(NamedTuple):
     extras: Mapping[str, FloatArray]
     max_params: float
 
-    def at(self, rows: Any, C: FloatArray | None = None) -> Spending:
+    def at(self, rows: NDArray[np.intp], C: FloatArray | None = None) -> Spending:
         """Some of the budgets, or other amounts of compute in their place."""
         extras = {name: values[rows] for name, values in self.extras.items()}
         return self._replace(C=self.C[rows] if C is None else C, extras=extras)
@@ -70,7 +71,9 @@ class Worth(NamedTuple):
     overspend: FloatArray
 
 
-def worth(law: Law, N: FloatArray, budgets: Spending, place: Any, optimum: Optimum) -> Worth:
+def worth(
+    law: Law, N: FloatArray, budgets: Spending, place: NDArray[np.intp], optimum: Optimum
+) -> Worth:
     """Judge plans, in every draw, against the optimum for their compute.
 
     Parameters
@@ -92,7 +95,7 @@ def worth(law: Law, N: FloatArray, budgets: Spending, place: Any, optimum: Optim
 
 
 def equal_budget(
-    law: Law, L: FloatArray, budgets: Spending, place: Any, *, more: bool = False
+    law: Law, L: FloatArray, budgets: Spending, place: NDArray[np.intp], *, more: bool = False
 ) -> FloatArray:
     """Log of the compute at which the optimum has a loss: the nearest below each budget.
 
