@@ -25,7 +25,7 @@ from scalingfit.inference.files import FORMAT, STATS, prior_text
 from scalingfit.inference.formula import formula
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Model, Prior
-from scalingfit.inference.netcdf import unpacked
+from scalingfit.inference.netcdf import Unsound, unpacked
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.priors import parse_prior
 from scalingfit.inference.programs import centre
@@ -135,7 +135,7 @@ def _refusing(shown: str) -> Iterator[None]:
     except UNREADABLE as error:
         raise InputError(
             f"{shown} is not a fit saved by scalingfit, or is damaged",
-            [str(error) or type(error).__name__],
+            [str(error)] if isinstance(error, Unsound) else (),  # others are in words of Python
             remedy="name a file that 'scalingfit fit -o FIT.nc' or Posterior.save wrote; one that "
             "is damaged has to be made again.",
         ) from error
@@ -147,15 +147,15 @@ def _require_sound(posterior: Posterior) -> None:
     stats = (getattr(posterior.sampled, name) for name in STATS)
     arrays = [*posterior.sampled.values.values(), *stats]
     if len(shape) != 2 or {array.shape[:2] for array in arrays} != {shape}:
-        raise ValueError("its draws are not one for each place in the chains")
+        raise Unsound("its draws are not one for each place in the chains")
     if posterior.runs.digest != posterior.provenance["data"]["digest"]:
-        raise ValueError("its runs are not those that were fitted")
+        raise Unsound("its runs are not those that were fitted")
     if posterior.verdict.status not in STATUSES:
-        raise ValueError(f"its verdict is {posterior.verdict.status!r}")
+        raise Unsound(f"its verdict is {posterior.verdict.status!r}")
     limits = Limits(**posterior.provenance["limits"])
     finite = all(np.isfinite(array).all() for array in posterior.sampled.values.values())
     if posterior.verdict.ok and not (finite and posterior.sampled.diagnosis.passes(limits)):
-        raise ValueError("its verdict is 'ok', and its draws do not say so")
+        raise Unsound("its verdict is 'ok', and its draws do not say so")
 
 
 def _require_formulas(path: str, model: Model, attributes: Mapping[str, Any]) -> None:

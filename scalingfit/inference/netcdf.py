@@ -15,9 +15,13 @@ from scalingfit._files import sealed, unsealed
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["packed", "unpacked"]
+__all__ = ["Unsound", "packed", "unpacked"]
 
 LARGEST = 2**32  # bytes of all arrays: a small file may declare any number
+
+
+class Unsound(ValueError):
+    """What is wrong with a file, in words."""
 
 
 def packed(tree: xr.DataTree) -> bytes:
@@ -34,14 +38,14 @@ def unpacked(content: bytes) -> xr.DataTree:
 
     Raises
     ------
-    ValueError
+    Unsound
         The content is not what was written, or holds what was never written by `packed`. HDF5 and
-        xarray raise other errors as well.
+        xarray raise errors of their own.
     """
     import xarray as xr
 
     if (whole := unsealed(content)) is None:
-        raise ValueError("its content does not match its digest, or it has none")
+        raise Unsound("its content does not match its digest, or it has none")
     with h5py.File(io.BytesIO(whole), "r") as file:
         _check(file)
     with xr.open_datatree(io.BytesIO(whole), engine="h5netcdf", phony_dims="access") as opened:
@@ -55,20 +59,20 @@ def _check(file: h5py.File) -> None:
     for name in file:
         group = _hard(file, name)
         if not isinstance(group, h5py.Group):
-            raise ValueError(f"{name!r} is no group")
+            raise Unsound(f"{name!r} is no group")
         for inner in group:
             data = _hard(group, inner)
             if not isinstance(data, h5py.Dataset):
-                raise ValueError(f"'{name}/{inner}' is no array")
+                raise Unsound(f"'{name}/{inner}' is no array")
             if data.external or data.is_virtual:
-                raise ValueError(f"'{name}/{inner}' lies in another file")
+                raise Unsound(f"'{name}/{inner}' lies in another file")
             size += data.nbytes
     if not size <= LARGEST:
-        raise ValueError(f"its arrays take {size:.2g} bytes")
+        raise Unsound(f"its arrays take {size:.2g} bytes")
 
 
 def _hard(group: h5py.Group, name: str) -> object:
     """What a name stands for, where it stands in the group itself."""
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"{name!r} is a link to another place")
+        raise Unsound(f"{name!r} is a link to another place")
     return group[name]
