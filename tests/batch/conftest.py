@@ -1,12 +1,13 @@
 """Fits that the tests of this room share."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import scalingfit as sf
-from scalingfit.batch import Refits, tasks
+from scalingfit.batch import Refits, store, tasks
 from scalingfit.runs import Runs
 from tests.batch.small import QUICK, as_stored, pretend, twelve
 from tests.caching import programs_in
@@ -45,5 +46,9 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
 
 @pytest.fixture
 def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put shuffled prior draws in the place of the sampler, where draws do not matter."""
+    """Put shuffled prior draws in the place of the sampler, where draws do not matter.
+
+    Chunks are then cut by their number of fits alone, and not by the clock.
+    """
     monkeypatch.setattr(tasks, "sampled", pretend)
+    monkeypatch.setattr(store, "PATIENCE", (math.inf, math.inf))

@@ -25,6 +25,7 @@ from tests.damage import damaged
 
 pytestmark = pytest.mark.usefixtures("pretended")
 SUFFIX = ".fits.zip"
+PATIENCE = module.PATIENCE
 
 
 def refit(tables: dict[str, Runs], folder: Path, **options: Any) -> Refits:
@@ -315,6 +316,7 @@ def test_finished_fits_are_soon_written(
     tables: dict[str, Runs], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the clock, whatever their number: 0.5, 1, 2, 4, 8, 16, 16, ... seconds of work."""
+    monkeypatch.setattr(module, "PATIENCE", PATIENCE)
     clock, per_fit = [0.0], 0.75
 
     def sampled(*arguments: Any) -> Made:
