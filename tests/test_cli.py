@@ -259,7 +259,8 @@ def test_frontier_options(saved: Path, type_in: Callable[..., Done]) -> None:
         return float(one_json(done.out)["budgets"][0]["N"]["q50"])
 
     assert N("--max-params", "1B") == pytest.approx(1e9)
-    assert N("--inference-tokens", "10T") < N()  # who serves many tokens trains a smaller model
+    served = ("--inference-tokens", "10T")  # who pays for them out of one budget trains less
+    assert N(*served, "--lifetime") < N() == N(*served)
     assert N("--counting", "6ND-with-embedding") != N()
     # The fewer embeddings there are, the nearer is the count to that without them.
     counted = ("--counting", "6ND-non-embedding", "--omega")
@@ -349,7 +350,8 @@ def test_forecast(saved: Path, type_in: Callable[..., Done]) -> None:
 def test_cheapest_undoes_the_frontier(saved: Path, type_in: Callable[..., Done]) -> None:
     """Of a law that always gains from compute, with the same limits; draw by draw, so medians."""
     limits = ("--max-params", "1B", "--inference-tokens", "1T", "--json")
-    (row,) = one_json(type_in("frontier", str(saved), "-C", "1e22", *limits).out)["budgets"]
+    whole = ("frontier", str(saved), "-C", "1e22", "--lifetime", *limits)
+    (row,) = one_json(type_in(*whole).out)["budgets"]
     words = ("cheapest", str(saved), "--loss", f"{row['L']['q50']!r}", *limits)
     answer = one_json(type_in(*words).out)
     assert abs(answer["losses"][0]["C"]["q50"] / 1e22 - 1) < 0.02
@@ -629,7 +631,7 @@ def refused(
         (["fit"], ["RUNS"]),
         (["frontier", "fit.nc"], ["--compute"]),
         (["frontier", "fit.nc", "-C", "1e21"], ["no file 'fit.nc'"]),
-        (["frontier", "{saved}", "-C", "much"], ["--compute 'much'", "1e21"]),
+        (["frontier", "{saved}", "-C", "much"], ["C: 'much' is no amount", "1e24"]),
         (["frontier", "{saved}", "-C", "-3"], ["positive"]),
         (["frontier", "{saved}", "-C", "1e21", "--counting", "7ND"], ["7ND", "6ND"]),
         (["frontier", "{saved}", "-C", "1e21", "--omega", "1200"], ["6ND takes no omega"]),
