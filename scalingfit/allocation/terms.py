@@ -263,8 +263,7 @@ def _require_cost(function: Callable[[Number, Number], Number]) -> None:
             costs = {name: np.asarray(jax.jit(function)(*at)) for name, at in places.items()}
     except Exception as error:
         raise InputError(
-            f"the counting function failed on N=1e9, D=1e9: {type(error).__name__}: "
-            f"{str(error).splitlines()[0] if str(error) else ''}",
+            f"the counting function failed at N 1e9 and D 1e9 with {type(error).__name__}",
             remedy="write it with operators and jax.numpy, elementwise over arrays N and D.",
         ) from error
     for name, found in costs.items():

@@ -76,7 +76,8 @@ def _distribution(text: str, call: ast.Call, family: str) -> Distribution:
     try:
         FAMILIES[family](*numbers, **named, validate_args=True)
     except (TypeError, ValueError) as error:
-        raise InputError(f"prior {text!r}: {error}", remedy=HOW) from None
+        said = str(error).replace(".__init__()", "")
+        raise InputError(f"prior {text!r}: {said}", remedy=HOW) from None
     return FAMILIES[family](*numbers, **named)  # as a caller of `fit` would write it
 
 

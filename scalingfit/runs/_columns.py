@@ -133,8 +133,8 @@ def _asked_for(symbol: str, spec: ColumnSpec, names: Sequence[str], source: str)
     pair = isinstance(spec, tuple) and len(spec) == 2 and isinstance(spec[0], str)
     if not isinstance(spec, str) and not pair:
         raise InputError(
-            f"{symbol}={spec!r} names no column",
-            remedy=f'write {symbol}="column" or {symbol}=("column", factor).',
+            f"the column of {symbol} is given as {spec!r}, which names none",
+            remedy=Message("write ", Argument(symbol, "column", "column"), "."),
         )
     text, factor = (spec, None) if isinstance(spec, str) else spec
     text, unit = (text, None) if text in names else _without_unit(text)

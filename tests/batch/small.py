@@ -17,6 +17,7 @@ from scalingfit.runs import Runs
 
 LOOSE = sf.Limits(rhat=10.0, ess=0.0, energy=0.0, divergences=10**6)
 QUICK: dict[str, Any] = {
+    "law_error": None,
     "noises": "normal",
     "method": "nuts",
     "draws": 100,

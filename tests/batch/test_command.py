@@ -13,7 +13,7 @@ from tests.batch.small import simulated
 
 pytestmark = pytest.mark.usefixtures("pretended")
 
-QUICK = ("--noises", "normal", "--draws", "100")
+QUICK = ("--noises", "normal", "--draws", "100", "--law-error", "none")
 
 
 @pytest.fixture

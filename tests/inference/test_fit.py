@@ -86,7 +86,7 @@ def test_five_bad_points_move_it_less_than_log_huber(
     posterior_240: Posterior, epoch_245: Runs
 ) -> None:
     """Log-Huber's exponent a moves from .5139 to .5646 when they are kept."""
-    every = sf.fit(epoch_245)
+    every = sf.fit(epoch_245, law_error=None)
     moved = share_for_parameters(every).mean() - share_for_parameters(posterior_240).mean()
     assert abs(moved) < 0.5646 - 0.5139
 
@@ -220,7 +220,7 @@ def as_independent(posterior: Posterior) -> dict[str, np.ndarray]:
 def test_at_kaplans_corner_chains_pass_and_weights_agree() -> None:
     """Where the floor may be nothing: runs tell slopes, and exponents only with the floor."""
     runs = choices.simulated("kaplan", 24, 0.005, seed=0)
-    chains = sf.fit(runs, "nested", retries=0)
+    chains = sf.fit(runs, "nested", law_error=None, retries=0)
     assert np.quantile(chains.draws["E"], 0.05) < 0.1 * np.quantile(chains.draws["E"], 0.95)
     assert chains.verdict.ok
     weighed = sf.refit({"": runs}, "nested", progress=False).fits[""]
@@ -232,7 +232,7 @@ def test_at_kaplans_corner_chains_pass_and_weights_agree() -> None:
 
 
 def test_single_precision_agrees(posterior_240: Posterior, epoch_240: Runs) -> None:
-    single = sf.fit(epoch_240, precision="float32", seed=5)
+    single = sf.fit(epoch_240, law_error=None, precision="float32", seed=5)
     assert single.provenance["precision"] == "float32"
     assert_same_distribution(single.draws, posterior_240.draws)
 
@@ -265,7 +265,7 @@ def test_single_precision_agrees_on_many_tables(
 
 
 def test_the_seed_makes_the_draws(posterior_240: Posterior, epoch_240: Runs) -> None:
-    again, other = sf.fit(epoch_240), sf.fit(epoch_240, seed=1)
+    again, other = (sf.fit(epoch_240, law_error=None, seed=seed) for seed in (0, 1))
     for name, draws in posterior_240.draws.items():
         np.testing.assert_array_equal(again.draws[name], draws)
         assert np.mean(other.draws[name] == draws) < 0.01
@@ -274,7 +274,7 @@ def test_the_seed_makes_the_draws(posterior_240: Posterior, epoch_240: Runs) -> 
 
 def test_a_fit_leaves_the_configuration_alone(simulated: Callable[..., Runs]) -> None:
     before, threads = dict(jax.config.values), numpyro.enable_validation
-    sf.fit(simulated(8), draws=100, warmup=30, retries=0)
+    sf.fit(simulated(8), law_error=None, draws=100, warmup=30, retries=0)
     assert dict(jax.config.values) == before
     assert numpyro.enable_validation is threads
     assert jax.numpy.ones(1).dtype == np.float32
@@ -295,7 +295,7 @@ def test_an_import_leaves_the_configuration_alone() -> None:
 # --- poor tables ---------------------------------------------------------------------------------
 
 STATUSES = {"ok", "warned", "unidentified", "not converged"}
-QUICK: dict[str, Any] = {"draws": 200, "warmup": 50, "retries": 0}
+QUICK: dict[str, Any] = {"law_error": None, "draws": 200, "warmup": 50, "retries": 0}
 
 
 def assert_told(posterior: Posterior) -> None:
@@ -346,7 +346,8 @@ def test_an_outlier_hardly_moves_the_default_fit(simulated: Callable[..., Runs])
     L = np.array(runs.L)
     L[7] *= 2.0
     clean, spoilt = (
-        sf.fit(of, seed=1) for of in (runs, Runs.from_columns({**runs.columns, "L": L}))
+        sf.fit(of, law_error=None, seed=1)
+        for of in (runs, Runs.from_columns({**runs.columns, "L": L}))
     )
     for N, D in ((1e9, 2e10), (1e10, 2e11)):
         losses = [of.law.loss(N, D) for of in (clean, spoilt)]
@@ -472,14 +473,14 @@ def test_what_cannot_be_fitted_is_refused(simulated: Callable[..., Runs]) -> Non
 @pytest.mark.parametrize("rows", [1, 2, 5, 6])
 def test_few_runs_are_answered_by_the_priors_too(simulated: Callable[..., Runs], rows: int) -> None:
     """The fewer, the wider, down to the prior of the loss; and the verdict says so."""
-    fit = sf.fit(simulated(rows), draws=500)
+    fit = sf.fit(simulated(rows), law_error=None, draws=500)
     plural = "s" if rows > 1 else ""
     assert any(
         str(note.text).startswith(f"{rows} run{plural} for the 5 free parameters of chinchilla")
         for note in fit.verdict.notes
     )
     assert not fit.verdict.ok
-    enough = sf.fit(simulated(12), draws=500)
+    enough = sf.fit(simulated(12), law_error=None, draws=500)
     assert not any("free parameters" in str(note.text) for note in enough.verdict.notes)
     far = {"N": 1e11, "D": 2e12}
     wide, narrow = (np.std(np.log(each.forecast(**far).mean)) for each in (fit, enough))
@@ -493,7 +494,7 @@ def test_negative_losses_need_noise_on_the_level_whatever_the_noise(
     runs = simulated(12)
     shifted = Runs.from_columns({**runs.columns, "L": runs.L - 2.6}, allow_negative_loss=True)
     with pytest.raises(InputError, match='use noise="student_t_level"'):
-        sf.fit(shifted, noise=name)
+        sf.fit(shifted, noise=name, law_error=None)
 
 
 def test_negative_losses_need_noise_on_the_level(simulated: Callable[..., Runs]) -> None:

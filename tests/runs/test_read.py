@@ -452,8 +452,8 @@ BAD_FILES = [
     ("asked.csv", GOOD, {"counting": "7ND"}, ["'7ND'", '"6ND"']),
     ("asked.csv", GOOD, {"l": "loss"}, ["no argument 'l'", "write L"]),
     ("asked.csv", GOOD, {"label": ["run"]}, ["no argument 'label'", "write labels"]),
-    ("asked.csv", GOOD, {"U": 3}, ["U=3 names no column"]),
-    ("asked.csv", GOOD, {"N": ("params", 1, 2)}, ["names no column", 'N=("column", factor)']),
+    ("asked.csv", GOOD, {"U": 3}, ["the column of U is given as 3", "names none"]),
+    ("asked.csv", GOOD, {"N": ("params", 1, 2)}, ["names none", 'N="column"']),
     (
         "comma.csv",
         'tokens,loss\n1e9,"3,141"\n2e9,2\n',

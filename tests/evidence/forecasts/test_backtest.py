@@ -35,7 +35,7 @@ from scalingfit.evidence.forecasts.horizons import horizons
 from scalingfit.evidence.forecasts.scores import crps, intervals, pit
 from scalingfit.evidence.forecasts.stacking import Weights, best_weights, stack_forecasts
 from scalingfit.inference import Posterior
-from scalingfit.noise import Normal
+from scalingfit.noise import At, Normal
 from scalingfit.runs import Runs
 from tests.simulated import BOTH, QUICK, simulated
 
@@ -96,9 +96,7 @@ def held_with(rate: float, seed: int = 0, rows: int = 300) -> LawForecasts:
         table=np.zeros(rows, np.int64),
         row=np.arange(rows),
     )
-    return LawForecasts(
-        runs=places, means=np.full((500, rows), 3.0), noise=Normal(sigma=sigma), loss_se=None
-    )
+    return LawForecasts(runs=places, noise=Normal(sigma=sigma), at=At(np.full((500, rows), 3.0)))
 
 
 @pytest.mark.parametrize("rate", [0.03, 0.1])
@@ -132,7 +130,7 @@ def test_draws_of_an_infinite_loss_take_nothing_from_the_others(rate: float) -> 
     held = held_with(0.05, rows=20)
     means = held.means.copy()
     means[:100] = np.inf
-    partly = dataclasses.replace(held, means=means)
+    partly = dataclasses.replace(held, at=At(means))
     np.testing.assert_allclose(partly.log_scores([rate]), held.log_scores([rate]) + np.log(0.8))
     new = partly.new_runs([rate])[0]
     assert np.all(np.isposinf(new[:100]))
@@ -383,10 +381,10 @@ def test_weights_meet_the_conditions_of_the_best() -> None:
 def test_a_mixture_is_the_mixture_of_the_densities() -> None:
     """Two normals of weight 0.3 and 0.7 on the first half of the runs, one on the other."""
     low, high = held_with(0.0, rows=40), held_with(0.0, rows=40)
-    high = dataclasses.replace(high, means=np.full((20_000, 40), 3.3), noise=Normal(
+    high = dataclasses.replace(high, at=At(np.full((20_000, 40), 3.3)), noise=Normal(
         sigma=jnp.full((20_000, 40), 0.02)
     ))  # fmt: skip
-    low = dataclasses.replace(low, means=np.full((20_000, 40), 3.0), noise=Normal(
+    low = dataclasses.replace(low, at=At(np.full((20_000, 40), 3.0)), noise=Normal(
         sigma=jnp.full((20_000, 40), 0.01)
     ))  # fmt: skip
     half, whole = np.arange(20), np.arange(40)
@@ -479,7 +477,7 @@ def test_a_law_that_misses_a_table_is_not_stacked_in_its_domain() -> None:
     def held(places: list[HeldOutRuns], mean: float) -> LawForecasts:
         together = HeldOutRuns.together(places)
         shape = (50, len(together.observed))
-        return LawForecasts(together, np.full(shape, mean), Normal(sigma=np.full(shape, 0.1)), None)
+        return LawForecasts(together, Normal(sigma=np.full(shape, 0.1)), At(np.full(shape, mean)))
 
     outer = [task.held_out for task in tasks]
     inner = [inside.held_out for task in tasks if (inside := task.within()) is not None]
@@ -537,7 +535,7 @@ def test_an_impossible_run_leaves_the_discrepancy_of_the_others() -> None:
     held = held_with(0.1)
     means = held.means.copy()
     means[:, 7] = np.inf
-    partly = learn(dataclasses.replace(held, means=means), held.runs.cut)
+    partly = learn(dataclasses.replace(held, at=At(means)), held.runs.cut)
     whole = learn(held, held.runs.cut)
     assert partly.discrepancy.rate == pytest.approx(whole.discrepancy.rate, rel=0.3)
     assert np.isfinite(partly.discrepancy.gain)
