@@ -18,6 +18,7 @@ import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit._files import sealed, unsealed
 from scalingfit.inference import Posterior
+from scalingfit.inference.files import FORMAT
 from tests.damage import damaged
 from tests.report import standin
 
@@ -191,7 +192,7 @@ def test_a_record_of_another_kind_is_refused_or_harmless(
             np.testing.assert_array_equal(loaded.draws[site], draws, err_msg=name)
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "[1, 2]", "7", DEEP, '{"format": 3}'])
+@pytest.mark.parametrize("text", ["", "nonsense", "[1, 2]", "7", DEEP, f'{{"format": {FORMAT}}}'])
 def test_a_record_that_is_none_is_refused(text: str, content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "forged.nc"
     path.write_bytes(with_attributes(content, text))
