@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from scalingfit._errors import InputError
-from scalingfit._messages import Message
+from scalingfit._messages import Message, OnlyIn
 from scalingfit._text import engineering, quantity
 from scalingfit.allocation.answer import Answer, FloatArray, Reach
 from scalingfit.allocation.flops import Counting
@@ -24,6 +24,8 @@ __all__ = ["Asked", "Fit", "Subject", "answered", "by_fit", "cost", "reach", "su
 
 WITHOUT_EMBEDDING = re.compile("(no|non|without)[-_ ]*emb", re.IGNORECASE)
 """In the name of a column, says that its N leaves the embeddings out."""
+
+POINT = 'law("chinchilla").published["besiroglu-2024"].law'
 
 FAR = 2.0
 """Up to this factor beyond the runs a question still counts as near them."""
@@ -106,8 +108,11 @@ def subject(asked: Asked) -> Subject:
     if not isinstance(getattr(asked, "law", None), Law):
         raise InputError(
             f"a posterior or a law with values is needed, not {asked!r}",
-            remedy="pass what fit returned, or a published point such as "
-            'law("chinchilla").published["besiroglu-2024"].law.',
+            remedy=Message(
+                "pass what fit returned",
+                OnlyIn("python", (", or a published point such as ", POINT)),
+                ".",
+            ),
         )
     column = asked.runs.provenance.get("columns", {}).get("N", {}).get("column", "")
     named = [bool(WITHOUT_EMBEDDING.search(str(name))) for name in (column, *asked.runs.labels)]

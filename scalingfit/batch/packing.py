@@ -4,9 +4,9 @@ Draws are rounded along their principal axes, in steps of 2^-7 standard deviatio
 most 0.004 of these along one, in either direction alike. Were all roundings along seven axes to add
 up, they would come to a fifth of the Monte-Carlo error of a mean of 400 effective draws. What the
 sampler told of a draw is rounded to 2^-6: its log density, its kinetic energy and its acceptance
-probability. A law's errors are rounded like draws. All else comes back as it was, among it the
-verdict on the draws before they were rounded. A fit whose draws are not all finite is kept to the
-last bit.
+probability. The errors of a law are rounded likewise, in steps not shorter than 2^-9 standard
+deviations of their longest axis. All else comes back as it was, among it the verdict on the draws
+before they were rounded. A fit whose draws are not all finite is kept to the last bit.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from scalingfit.inference import Diagnosis, Draws, Evidence, Posterior, Verdict,
 
 __all__ = ["pack", "unpack"]
 
-STEP, STEP_OF_STATS = 2.0**-7, 2.0**-6
+STEP, STEP_OF_STATS, STEP_OF_ERRORS = 2.0**-7, 2.0**-6, 2.0**-9
 LEVEL = 1  # of zlib: the highest saves four per cent of the space, and takes four times as long
 LARGEST = 2**30  # bytes of one fit: a few bytes may stand for any number of them
 SMALLEST = 1e-20  # variance of a direction in which draws do not differ, relative to the others
@@ -112,31 +112,32 @@ def unpack(content: bytes, order: Order) -> Posterior:
 
 
 def _error_arrays(sampled: Draws) -> list[NDArray[Any]]:
-    """The errors of a law, rounded as draws are, and which draws have none; empty for an exact law.
-
-    Errors are at most rounded by 0.004 standard deviations along a principal axis of theirs.
-    """
+    """The errors of a law, of the draws that have some; empty for an exact law."""
     if sampled.errors is None or sampled.landmarks is None:
         return []
     exact = sampled.values["tau"] == 0
-    return [exact, sampled.landmarks, *_rounded(_flat(sampled.errors))]
+    return [exact, sampled.landmarks, *_rounded(sampled.errors[~exact].T, STEP_OF_ERRORS)]
 
 
 def _with_errors(sampled: Draws, arrays: Arrays) -> Draws:
     exact, landmarks, *rounded = arrays
-    flat = _unrounded(rounded)
-    errors = np.ascontiguousarray(flat.T).reshape(*exact.shape, len(flat))
-    tau = np.where(exact, 0.0, sampled.values["tau"])
+    errors = np.zeros((*exact.shape, len(landmarks)))
+    errors[~exact] = _unrounded(rounded).T
     return dataclasses.replace(
         sampled,
-        values=sampled.values | {"tau": tau},
-        errors=np.where(exact[..., None], 0.0, errors),
+        values=sampled.values | {"tau": np.where(exact, 0.0, sampled.values["tau"])},
+        errors=errors,
         landmarks=landmarks,
     )
 
 
-def _rounded(flat: NDArray[np.float64]) -> Arrays:
-    """Draws (parameter, draw) as steps along their principal axes, and what these are."""
+def _rounded(flat: NDArray[np.float64], least: float = 0.0) -> Arrays:
+    """Draws (parameter, draw) as steps along their principal axes, and what these are.
+
+    No step is shorter than `least` times the standard deviation of the longest axis.
+    """
+    if flat.shape[1] < 2:
+        return (flat,)
     logged = (flat > 0).all(axis=1)
     line = np.log(flat, out=flat.copy(), where=logged[:, None])
     if not np.isfinite(line).all():
@@ -146,14 +147,16 @@ def _rounded(flat: NDArray[np.float64]) -> Arrays:
     # Linear algebra differs in its last digits from process to process. Rounded, it does not, and
     # equal draws are packed alike.
     variances, turns = np.linalg.eigh(_single(standard @ standard.T / standard.shape[1]))
-    widths = np.sqrt(np.maximum(variances, SMALLEST)) * STEP
+    widths = np.sqrt(np.maximum(variances, SMALLEST))
+    widths = np.maximum(widths * STEP, widths.max() * least)
     axes, centre = _single(sd[:, None] * turns * widths), _single(line.mean(axis=1))
     steps = np.rint(np.linalg.solve(axes, line - centre[:, None]))
-    if not (largest := np.abs(steps).max()) < 2**31:
+    folded = np.where(steps < 0, -2 * steps - 1, 2 * steps)  # small ones have small bytes
+    if not (largest := folded.max()) < 2**32 - 1:
         return (flat,)
-    small = np.int16 if largest < 2**15 else np.int32
+    small = np.uint16 if largest < 2**16 - 1 else np.uint32
     ends = np.stack([flat.min(axis=1), flat.max(axis=1)])
-    return steps.astype(small), axes, centre, logged, ends
+    return folded.astype(small), axes, centre, logged, ends
 
 
 def _single(array: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -165,9 +168,10 @@ def _unrounded(arrays: Arrays) -> NDArray[np.float64]:
     """The draws; none lies outside the range of those that were rounded, nor of its prior."""
     if len(arrays) == 1:
         return arrays[0]
-    steps, axes, centre, logged, ends = arrays
+    folded, axes, centre, logged, ends = arrays
+    steps = np.where(folded % 2, -1.0, 1.0) * ((folded + folded % 2) // 2)
     # Not by `@`, whose sums differ from machine to machine.
-    line = centre[:, None] + np.einsum("ij,jk->ik", axes, steps.astype(np.float64))
+    line = centre[:, None] + np.einsum("ij,jk->ik", axes, steps)
     found = np.exp(line, out=line.copy(), where=logged[:, None])
     return np.asarray(np.clip(found, *ends[..., None]))
 

@@ -84,9 +84,9 @@ def refit[Label: Hashable](
         As in `fit`.
     store : path, optional
         A folder that keeps finished fits. The same call goes on where the last one was stopped, and
-        any number of processes may work on one folder. A fit takes about 25 kB: its draws are
-        rounded, by at most 0.004 posterior standard deviations along each principal axis, and so
-        are those that are returned.
+        any number of processes may work on one folder. A fit takes about 25 kB, and 50 kB with the
+        law's error: its draws are rounded, by at most 0.004 posterior standard deviations along
+        each principal axis, and so are those that are returned.
     executor : Executor, optional
         Makes the fits elsewhere: any executor of PEP 3148, such as a ProcessPoolExecutor (of the
         "spawn" context) or dask's ``client.get_executor()``. Its workers must see the store.

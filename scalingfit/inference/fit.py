@@ -163,7 +163,7 @@ def check(model: Model, runs: Runs) -> None:
     InputError
     """
     runs.input(model.law.inputs(), model.law.name)
-    if not model.sites:
+    if not {*model.sites} & {*model.law.parameters(), *model.noise.parameters()}:
         raise InputError(f"every parameter of {model.law.name} and its noise is pinned: no fit")
     if not np.any(runs.weight):
         raise InputError(

@@ -135,7 +135,7 @@ def _refusing(shown: str) -> Iterator[None]:
     except UNREADABLE as error:
         raise InputError(
             f"{shown} is not a fit saved by scalingfit, or is damaged",
-            [str(error)] if isinstance(error, Unsound) else (),  # others are in words of Python
+            [str(error) if isinstance(error, Unsound) else f"it ends in {type(error).__name__}"],
             remedy="name a file that 'scalingfit fit -o FIT.nc' or Posterior.save wrote; one that "
             "is damaged has to be made again.",
         ) from error

@@ -185,6 +185,8 @@ def _parse(text: str, name: str, kind: str, line: int, remedy: str) -> object:
         ) from None
     except (ValueError, RecursionError) as error:
         what = str(error) if isinstance(error, ValueError) else "it is nested too deep"
+        if "integer string conversion" in what:
+            what = "a whole number in it has thousands of digits"
         raise InputError(
             f"{name} is not read: {what[:160]}",
             [f"line {line + 1}"] if kind != "JSON" else [],

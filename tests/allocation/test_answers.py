@@ -331,7 +331,7 @@ def test_the_best_of_a_list_has_the_least_loss(posterior) -> None:
     assert found.probability.reshape(2, 4) == pytest.approx(best)
     assert found.draws["regret"].reshape(4, 50, 2, 4).min(axis=-1) == pytest.approx(0.0)
     assert rows_of(found)[1]["best"] == pytest.approx(best[0, 1])
-    assert str(found).splitlines()[1].split()[-2:] == ["best", "nearest"]
+    assert found.tables[0].shown()[0][-2:] == ["best", "nearest"]
 
 
 def test_the_nearest_of_a_list_is_nearest_to_the_optimum_over_every_size(posterior) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import scalingfit as sf
-from scalingfit.batch.packing import STEP, STEP_OF_STATS, pack, unpack
+from scalingfit.batch.packing import STEP, STEP_OF_ERRORS, STEP_OF_STATS, pack, unpack
 from scalingfit.batch.tasks import Order
 from scalingfit.inference import Posterior
 from scalingfit.inference.diagnostics import Diagnosis
@@ -83,13 +83,41 @@ def test_equal_draws_are_packed_alike(fit: Posterior) -> None:
     assert pack("x", fit) == pack("x", copied)
 
 
-@pytest.mark.parametrize("method", ["auto", "nuts"])
-def test_ten_thousand_fits_take_less_than_300_megabytes(method: str) -> None:
-    """By the default number of draws, of the law with the default noise: seven parameters."""
-    made = sf.refit({0: simulated(32, seed=0)}, method=method)[0]
-    assert made.sampled.record["method"] == {"auto": "importance", "nuts": "nuts"}[method]
-    assert len(made.model.sites) == 7
-    assert 10_000 * len(pack("x" * 64, made)) < 300e6
+@pytest.mark.parametrize(
+    ("options", "method", "bytes_each"),
+    [
+        ({"law_error": None}, "importance", 30_000),
+        ({"law_error": None, "method": "nuts"}, "nuts", 30_000),
+        ({}, "nuts", 60_000),  # with the law's error
+    ],
+)
+def test_ten_thousand_fits_take_some_hundred_megabytes(
+    options: dict[str, Any], method: str, bytes_each: int
+) -> None:
+    """By the default number of draws, of the law with the default noise."""
+    made = sf.refit({0: simulated(32, seed=0)}, **options).fits[0]
+    assert made.sampled.record["method"] == method
+    assert len(pack("x" * 64, made)) < bytes_each
+
+
+def test_errors_of_the_law_move_by_little() -> None:
+    """Along each axis by half a step of 2^-9 of the longest, or of 2^-7 of its own, if longer."""
+    made = sf.refit({0: simulated(32, seed=0)}, draws=200).fits[0]
+    before, after = made.sampled, again(made).sampled
+    assert before.errors is not None
+    assert after.errors is not None
+    exact = before.values["tau"] == 0
+    np.testing.assert_array_equal(after.values["tau"] == 0, exact)
+    assert not after.errors[exact].any()
+    errors, moved = before.errors[~exact], (after.errors - before.errors)[~exact]
+    sd = errors.std(axis=0)
+    standard = (errors - errors.mean(axis=0)) / sd
+    widths = np.sqrt(np.maximum(np.linalg.eigvalsh(np.corrcoef(standard.T)), 0))
+    steps = np.maximum(widths * STEP, widths.max() * STEP_OF_ERRORS)
+    # Their length, because short axes are turned by what they are rounded to.
+    lengths = np.linalg.norm(moved / sd, axis=1)
+    assert lengths.max() <= np.linalg.norm(steps / 2) * 1.01
+    assert np.sqrt(np.mean(lengths**2)) == pytest.approx(np.linalg.norm(steps) / 12**0.5, rel=0.1)
 
 
 def test_draws_stay_in_the_support_of_their_prior(fit: Posterior) -> None:

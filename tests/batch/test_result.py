@@ -205,7 +205,7 @@ def test_json_holds_all_but_the_draws(refits: Refits) -> None:
     assert data["counts"] == refits.counts
     assert len(data["fits"]) == 13
     assert [row["parameter"] for row in data["spread"]] == list(refits.draws)
-    assert {note["of"] for note in data["notes"] if note["code"] == "refused"} == {"tiny", ""}
+    assert {note["of"] for note in data["notes"] if note["code"] == "refused"} == {"empty", ""}
 
 
 def test_equal_tables_are_fitted_once_and_keep_their_rows(

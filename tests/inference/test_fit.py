@@ -196,7 +196,16 @@ def test_numpyros_nuts_agrees_on_many_kinds_of_tables(
     runs = every.take(np.random.default_rng(0).permutation(len(every))[:rows])
     reference: dict[str, np.ndarray] = {}
     for method in ("nuts", "auto"):
-        made = sf.refit({"": runs}, law, noise, pinned, method=method, draws=2000, progress=False)
+        made = sf.refit(
+            {"": runs},
+            law,
+            noise,
+            pinned,
+            law_error=None,
+            method=method,
+            draws=2000,
+            progress=False,
+        )
         posterior = made.fits[""]
         reference = reference or numpyros(posterior, 6000, 4, acceptance=0.98)
         # Where NumPyro's own chains disagree, they say nothing of ours.
@@ -223,7 +232,7 @@ def test_at_kaplans_corner_chains_pass_and_weights_agree() -> None:
     chains = sf.fit(runs, "nested", law_error=None, retries=0)
     assert np.quantile(chains.draws["E"], 0.05) < 0.1 * np.quantile(chains.draws["E"], 0.95)
     assert chains.verdict.ok
-    weighed = sf.refit({"": runs}, "nested", progress=False).fits[""]
+    weighed = sf.refit({"": runs}, "nested", law_error=None, progress=False).fits[""]
     assert weighed.sampled.record["method"] != "nuts"
     assert_same_distribution(as_independent(weighed), chains.draws)
 
@@ -257,7 +266,7 @@ def test_single_precision_agrees_on_many_tables(
     monkeypatch.setenv("SCALINGFIT_DATA", str(data_dir))
     every = sf.datasets.load(name)
     runs = every.take(np.random.default_rng(0).permutation(len(every))[:120])
-    options = {"draws": 2000, "progress": False}
+    options: Any = {"law_error": None, "draws": 2000, "progress": False}
     double = sf.refit({"": runs}, law, method="nuts", **options).fits[""]
     single = sf.refit({"": runs}, law, method=method, seed=5, precision="float32", **options)
     assert single.fits[""].provenance["precision"] == "float32"
