@@ -35,7 +35,7 @@ from scalingfit.result import Note
 __all__ = ["Store"]
 
 MANIFEST = "scalingfit.json"
-FORMAT = 2
+FORMAT = 3
 SUFFIX, ASIDE = ".fits.zip", ".damaged"
 PATIENCE = 0.5, 16.0  # seconds of work that a process may lose: at first, and at most
 

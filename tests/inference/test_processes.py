@@ -79,7 +79,7 @@ class Endless:
 
 @pytest.fixture
 def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Endless]]:
-    monkeypatch.setattr(sampler, "Group", Endless)
+    monkeypatch.setattr(sampler, "group_of", Endless)
     for event in (Endless.begun, Endless.over):
         event.clear()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
