@@ -348,10 +348,12 @@ def test_budgets_without_runs_are_refused_before_any_fit() -> None:
         reconcile({"low": surface(0.0), "high": surface(0.0, lowest=1e20)}, budgets=[1e18, 1e25])
 
 
-def test_a_stage_with_too_few_runs_is_named_before_any_fit() -> None:
+def test_a_stage_that_cannot_be_fitted_is_named_before_any_fit() -> None:
     runs = surface(0.0)
-    with pytest.raises(InputError, match=r"stage 'one' cannot be fitted: 1 runs") as refusal:
-        reconcile({"all": runs, "one": runs.take([0])})
+    columns = {**runs.columns, "L": runs.L - 10}
+    one = Runs.from_columns(columns, allow_negative_loss=True)
+    with pytest.raises(InputError, match=r"stage 'one' cannot be fitted: ") as refusal:
+        reconcile({"all": runs, "one": one})
     assert str(refusal.value).endswith("leave it out of the stages.")
     typed = refusal.value.spelled(COMMAND_LINE)
     assert typed.endswith("leave it out of the stages: --stages all.")
