@@ -7,7 +7,6 @@ The digest of the whole is checked before anything is read.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Mapping
@@ -99,7 +98,7 @@ def _attributes(posterior: Fitted) -> dict[str, str]:
             for name, values in posterior.runs.labels.items()
             if _storable(values) is not values
         },
-        "verdict": dataclasses.asdict(posterior.verdict),
+        "verdict": posterior.verdict.record,
         "record": posterior.sampled.record,
         "provenance": dict(posterior.provenance),
     }

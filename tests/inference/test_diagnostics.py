@@ -11,7 +11,8 @@ from arviz_stats.base import array_stats
 from scipy.signal import lfilter
 
 from scalingfit.inference import Diagnosis, Limits, Verdict
-from scalingfit.inference.diagnostics import diagnose, e_bfmi, ess_tail, judge, rhat
+from scalingfit.inference.diagnostics import diagnose, e_bfmi, ess_tail, rhat
+from scalingfit.inference.verdict import judge
 from scalingfit.result import Note
 
 NAMES = ("alpha", "beta")
