@@ -13,7 +13,7 @@ from scalingfit.cli._picture import drawing
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._table import Repeated
 from scalingfit.cli._values import names, numbers
-from scalingfit.cli.questions import AS_USUAL, Terms, loaded_fit
+from scalingfit.cli.questions import AS_USUAL, Terms, extrapolates, loaded_fit
 from scalingfit.result import Result
 
 __all__ = ["decide", "multiplier", "returns"]
@@ -66,7 +66,8 @@ def decide(
         found,
         *([f"drawn in {plot}"] if plot is not None and drawn else []),
     ]
-    return Reply(found.as_json(), shown, warned=not (post.verdict.ok and drawn))
+    sound = post.verdict.ok and drawn and not extrapolates(found)
+    return Reply(found.as_json(), shown, warned=not sound)
 
 
 def returns(
@@ -97,7 +98,7 @@ def returns(
     post = loaded_fit(fit)
     multiples, options = numbers("--times", times), terms.options()
     found = sf.returns(post, names(compute), times=multiples, costs=hardware.costs(), **options)
-    return Reply(found.as_json(), [found], warned=not post.verdict.ok)
+    return Reply(found.as_json(), [found], warned=extrapolates(found) or not post.verdict.ok)
 
 
 def multiplier(
@@ -128,5 +129,5 @@ def multiplier(
     post, other = loaded_fit(fit), loaded_fit(reference)
     costs, options = hardware.costs(), terms.options()
     found = sf.multiplier(post, other, names(compute), costs=costs, **options)
-    ok = post.verdict.ok and other.verdict.ok
-    return Reply(found.as_json(), [found], warned=not ok)
+    sound = post.verdict.ok and other.verdict.ok and not extrapolates(found)
+    return Reply(found.as_json(), [found], warned=not sound)

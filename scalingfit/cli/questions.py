@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 import scalingfit as sf
 from scalingfit._errors import InputError
+from scalingfit._text import listed
 from scalingfit.cli._picture import drawing
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._spelling import COMMAND_LINE
@@ -109,7 +110,8 @@ def frontier(
         shown.append(choice)
     if plot is not None and drawn:
         shown.append(f"drawn in {plot}")
-    return Reply(data, shown, warned=not (post.verdict.ok and drawn))
+    doubtful = extrapolates(found) or (choice is not None and extrapolates(choice))
+    return Reply(data, shown, warned=doubtful or not (post.verdict.ok and drawn))
 
 
 def forecast(
@@ -158,7 +160,7 @@ def forecast(
         if rate is None
         else _widened(post, rate, asked)
     )
-    return Reply(found, [found], warned=not post.verdict.ok)
+    return Reply(found, [found], warned=extrapolates(found) or not post.verdict.ok)
 
 
 def cheapest(
@@ -184,7 +186,7 @@ def cheapest(
     """
     post = loaded_fit(fit)
     found = post.cheapest(numbers("--loss", loss), **terms.options())
-    return Reply(found, [found], warned=not post.verdict.ok)
+    return Reply(found, [found], warned=extrapolates(found) or not post.verdict.ok)
 
 
 def _widened(post: Posterior, rate: float, asked: Mapping[str, Any]) -> Forecast:
@@ -195,11 +197,17 @@ def _widened(post: Posterior, rate: float, asked: Mapping[str, Any]) -> Forecast
 
 
 def loaded_fit(path: Path) -> Posterior:
-    """Read a fit; where its verdict is not ok, say so."""
+    """Read a fit; where its verdict is not ok, recall it: its notes were said when it was made."""
     post = sf.load(path)
     if not post.verdict.ok:
-        warn(f"{path}\n{post.verdict.text(COMMAND_LINE)}")
+        codes = listed(dict.fromkeys(note.code for note in post.verdict.notes))
+        warn(f"{path} was saved with the verdict {post.verdict.status!r}: {codes}")
     return post
+
+
+def extrapolates(answer: Result) -> bool:
+    """Whether an answer lies far beyond the runs."""
+    return any(note.code == "beyond_runs" for note in answer.notes)
 
 
 def _inputs(texts: tuple[str, ...], given: Collection[str] = ()) -> dict[str, list[float] | str]:

@@ -122,8 +122,8 @@ def _says_nothing(found: Residuals) -> bool:
     whole = float(np.sum((logs - logs.mean()) ** 2))
     left = float(np.sum((found.values - found.values.mean()) ** 2)) * found.scale**2
     more, freedom = found.taken.shape[1] - 1, found.freedom
-    if more < 1 or freedom < 1 or left <= 0:
-        return bool(left > 0)
+    if more < 1 or freedom < 1 or left <= 0:  # the prior alone holds the law
+        return left > whole
     return bool(fdtrc(more, freedom, max(whole - left, 0.0) / more / (left / freedom)) > CHANCE)
 
 

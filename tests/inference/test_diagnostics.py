@@ -221,4 +221,4 @@ def test_a_design_that_limits_the_conclusions_is_reported() -> None:
 
 def test_a_verdict_comes_back_from_its_record() -> None:
     given = verdict({"beta": 0.95}, divergences=np.array(7))
-    assert Verdict.of(json.loads(json.dumps(dataclasses.asdict(given)))) == given
+    assert Verdict.of(json.loads(json.dumps(given.record))) == given
