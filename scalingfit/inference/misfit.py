@@ -15,8 +15,12 @@ from scalingfit.result import Note
 
 __all__ = ["about_residuals", "beyond_repeats"]
 
-CHANCE = 0.01
-"""Level of each test: of the smooth part, of the order, and of all labels together."""
+CHANCE = 0.005
+"""Level of each test: of the smooth part, of the order, and of all labels together; with heavy
+tails and a law that is not linear in its parameters their sum stays below 3 %."""
+
+TREND = 0.01
+"""Level at which losses must vary with the inputs."""
 
 SHARE = 0.2
 """Of the residual variance. Below it the scatter alone would be less than a tenth smaller
@@ -124,7 +128,7 @@ def _says_nothing(found: Residuals) -> bool:
     more, freedom = found.taken.shape[1] - 1, found.freedom
     if more < 1 or freedom < 1 or left <= 0:  # the prior alone holds the law
         return left > whole
-    return bool(fdtrc(more, freedom, max(whole - left, 0.0) / more / (left / freedom)) > CHANCE)
+    return bool(fdtrc(more, freedom, max(whole - left, 0.0) / more / (left / freedom)) > TREND)
 
 
 def _nothing() -> Note:

@@ -144,8 +144,9 @@ class Residuals:
 
     @property
     def order(self) -> Floats:
-        """Columns that run with the order of the rows, shape (run, column)."""
-        return _polynomial(_standard(np.arange(len(self.values), dtype=float))[None])
+        """Columns that run with the order of the rows, fewer, for `smooth` stands beside them."""
+        rows = _standard(np.arange(len(self.values), dtype=float))
+        return _polynomial(rows[None])[:, : self.most // 2]
 
     def groups(self) -> Iterator[tuple[str, Floats]]:
         """Labels with few values, and their indicators, each of shape (run, value - 1)."""
