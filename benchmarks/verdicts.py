@@ -10,6 +10,7 @@ and a label that means nothing; mistakes are made in such tables of 30 to 60 run
 from __future__ import annotations
 
 import argparse
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,8 @@ ROWS = (12, 24, 60, 120, 240)
 LAWS = ("chinchilla", "kaplan", "power")
 MISFIT = {"misfit", "label_explains", "order", "outliers", "no_trend"}
 
+POWER: dict[str, Any] = {"E": 1.8, "c": 0.3, "beta": 900.0}
+
 type Columns = dict[str, Any]
 
 
@@ -45,7 +48,7 @@ def columns_of(law: str, rows: int, random: np.random.Generator) -> Columns:
     return {**inputs, "L": np.asarray(point.loss(**inputs)) * np.exp(scatter * drawn)}
 
 
-POINTS = {"power": sf.law("power")(E=1.8, c=0.3, beta=900.0)}
+POINTS: dict[str, Any] = {"power": sf.law("power")(**POWER)}
 
 
 def runs_of(law: str, rows: int, random: np.random.Generator) -> Runs:
@@ -168,7 +171,7 @@ def misses(tables: int) -> Iterator[list[object]]:
 REAL: dict[str, tuple[Callable[[], Runs], str]] = {
     "epoch_chinchilla, 240": (epoch, "chinchilla"),
     **{
-        name: ((lambda name=name: sf.datasets.load(name)), "chinchilla")
+        name: (functools.partial(sf.datasets.load, name), "chinchilla")
         for name in (
             "llama3_isoflop", "gzip_complexity", "cerebras_gpt", "xlstm_isoflop",
             "steplaw_dense", "porian_isoflop", "muennighoff_data_constrained",
