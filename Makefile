@@ -9,7 +9,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.venv/jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-all check format bench faults clean
+.PHONY: help demo test test-slow test-all check format docs release bench faults clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -36,6 +36,12 @@ format: .venv/installed-dev  ## put the code into its format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+docs: .venv/installed-dev  ## build the site into docs/_build/html; every example on it is run
+	$(BIN)/sphinx-build -E -W --keep-going -q docs docs/_build/html
+
+release: .venv/installed-dev  ## build sdist and wheel into dist/, and use the wheel in a bare environment
+	.ci/release.sh
+
 SPEED := single batch cold scaling
 
 bench: .venv/installed-dev  ## run every benchmark; those of speed take the tools that are installed
@@ -48,6 +54,7 @@ faults: .venv/installed-dev  ## cause every fault that a test names, and write b
 
 clean:  ## remove what building and testing left behind (keeps .venv)
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/out
+	rm -rf docs/_build docs/schemas docs/reference/generated
 	find scalingfit models tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # .venv/installed-EXTRA stands for `pip install -e .[EXTRA]`.

@@ -9,7 +9,7 @@ import ast
 import importlib
 from pathlib import Path
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # In a checkout the folder of laws lies beside this package, not in it.
 if not Path(__file__).with_name("models").is_dir():

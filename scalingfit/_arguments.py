@@ -39,7 +39,7 @@ def numbers(name: str, given: Any, *, signed: bool = False) -> NDArray[np.float6
     if found.dtype.kind not in "iuf":
         raise InputError(
             f"{name} must be a number or a sequence of numbers, not {given!r}",
-            remedy=f"write {name}=1e21, or [1e21, 1e24]; text is not converted.",
+            remedy="write a number such as 1e21, or [1e21, 1e24]; text is not converted.",
         )
     found = np.atleast_1d(found).astype(np.float64)
     wrong = found[~(np.isfinite(found) & (signed | (found > 0)))]

@@ -390,7 +390,18 @@ class Law(abc.ABC):
         return {
             field.name: field.metadata["parameter"]
             for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+            if not field.metadata.get("carried")
         }
+
+    @property
+    def exact(self) -> Law:
+        """The law without its error: the law itself, where it is held to be exact."""
+        return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The common shape of its parameters: (chain, draw), or () for a published point."""
+        return np.broadcast_shapes(*(np.shape(value) for value in self.values().values()))
 
     def values(self) -> dict[str, Any]:
         """The parameter values by name."""
@@ -399,6 +410,11 @@ class Law(abc.ABC):
     def expand(self, axes: int) -> Self:
         """Append `axes` axes of length one to every leaf, to broadcast draws against inputs."""
         return expanded(self, axes)
+
+    def take(self, places: Any) -> Self:
+        """Some of the draws, by their places among all of them, in one axis."""
+        taken: Self = jax.tree.map(lambda leaf: np.ravel(leaf)[places], self)
+        return taken
 
 
 def expanded[Tree](tree: Tree, axes: int) -> Tree:
@@ -426,6 +442,8 @@ def _check_declaration(cls: type[Law]) -> None:
             )
     seen: list[str] = []
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        if field.metadata.get("carried"):
+            continue
         declared = field.metadata.get("parameter")
         if declared is None:
             raise TypeError(

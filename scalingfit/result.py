@@ -53,6 +53,9 @@ type Value = object
 
 SCHEMA = 1
 """Of the JSON that results become: a number that rises where a key changes its meaning."""
+WIDTH = 100
+"""Characters of a line of text."""
+
 NOTES = 5
 """Notes that are shown; `Result.text` shows all where it is asked to."""
 NAMED = 8
@@ -239,10 +242,32 @@ class Table:
             look.add_row(RichText(self.more))
         return look
 
-    def text(self) -> str:
-        """The table as lines of text, as wide as it is."""
+    def text(self, width: int = WIDTH) -> str:
+        """The table as lines of text; columns that do not fit stand below, beside the keys."""
         lines = [self.title] if self.title else []
-        return "\n".join([*lines, *_lines(self.rich(plain=True))])
+        parts = ["\n".join(_lines(part.rich(plain=True))) for part in self._parts(width)]
+        return "\n".join([*lines, "\n\n".join(parts)])
+
+    def _parts(self, width: int) -> list[Table]:
+        """The table in parts that fit; each has the first columns, which tell rows apart."""
+        kept = [name for name, column in self.columns.items() if not column.hidden]
+        rows = self.shown()
+        sizes = {
+            name: max(map(len, cells)) + 2
+            for name, cells in zip(kept, zip(*rows, strict=True), strict=True)
+        }
+        apart = (n for n in range(1, len(kept)) if len({(*row[:n],) for row in rows}) == len(rows))
+        keys = kept[: max(self.labels, next(apart, len(kept)))]
+        parts = [keys]
+        for name in kept[len(keys) :]:
+            # The last column needs no space after it.
+            if sum(sizes[each] for each in (*parts[-1], name)) - 2 > width and parts[-1] != keys:
+                parts.append(keys)
+            parts[-1] = [*parts[-1], name]
+        return [
+            dataclasses.replace(self, columns={name: self.columns[name] for name in part})
+            for part in parts
+        ]
 
     def html(self) -> str:
         """The table for a notebook or a page; all text is escaped."""

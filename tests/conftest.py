@@ -1,11 +1,32 @@
 """What the tests of every room share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from scalingfit._errors import InputError
+from tests.faces import callers, foreign
+
 FOLDER_VARIABLE = "SCALINGFIT_DATA"
+
+
+@pytest.fixture(autouse=True)
+def refusals_speak_both_languages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hold that no error of the library gives Python's advice to whoever types commands."""
+    raised: list[tuple[InputError, bool]] = []
+    make = InputError.__init__
+
+    def remember(error: InputError, *args: object, **keywords: object) -> None:
+        make(error, *args, **keywords)  # type: ignore[arg-type]
+        if modules := callers():
+            raised.append((error, any(name.startswith("scalingfit.cli") for name in modules)))
+
+    monkeypatch.setattr(InputError, "__init__", remember)
+    yield
+    wrong = {str(error): found for error, typed in raised if (found := foreign(error, typed=typed))}
+    assert not wrong
 
 
 @pytest.fixture(scope="session")

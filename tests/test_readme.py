@@ -2,10 +2,11 @@
 
 import math
 import re
-from pathlib import Path
 
 import pytest
 
+from docs.examples import ROOT, WIDTH, captured, commands
+from scalingfit import cli
 from tests import readme
 
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?=[KMBT]?\b)")
@@ -40,15 +41,53 @@ def difference(written: str, found: str) -> str | None:
     return None
 
 
-def test_the_examples_print_what_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("SCALINGFIT_DATA", raising=False)
+@pytest.fixture(scope="module")
+def rerun(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The README with the outputs of today."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("readme"))
+        patch.delenv("SCALINGFIT_DATA", raising=False)
+        return readme.renewed()
+
+
+def test_the_examples_print_such_words_and_units(rerun: str) -> None:
     written = readme.README.read_text("utf-8")
-    found = readme.rerun(written)
-    said = difference(written, found)
+    said = difference(*(NUMBER.sub("0", text) for text in (written, rerun)))
     assert said is None, f"{said}\n(python -m tests.readme renews the README)"
+
+
+@pytest.mark.slow
+def test_the_examples_print_such_numbers(rerun: str) -> None:
+    said = difference(readme.README.read_text("utf-8"), rerun)
+    assert said is None, f"{said}\n(python -m tests.readme renews the README)"
+
+
+def test_it_is_short_and_narrow() -> None:
+    lines = readme.README.read_text("utf-8").splitlines()
+    assert len(lines) <= 150
+    assert [line for line in lines if len(line) > WIDTH] == []
+
+
+def test_commands_of_the_readme_and_the_site_can_be_typed() -> None:
+    texts = [path.read_text("utf-8") for path in [readme.README, *(ROOT / "docs").rglob("*.md")]]
+    found = [words for text in texts for words in commands(text)]
+    assert len(found) > 20
+    for words in found:
+        given = [word for word in words if word not in cli.JSON | cli.VERBOSE | cli.QUIET]
+        cli.app.parse_args(given, exit_on_error=False, print_error=False)
+
+
+def test_options_that_the_site_names_exist() -> None:
+    pages = [page for page in (ROOT / "docs").rglob("*.md") if "_build" not in page.parts]
+    named = {
+        name for page in pages for name in re.findall(r"`(--[a-z-]+)", page.read_text("utf-8"))
+    }
+    with captured() as helps:
+        for command in cli.COMMANDS:
+            cli.app.help_print([command.__name__])
+        cli.app.help_print([])
+    assert named
+    assert {name for name in named if name not in helps.getvalue()} == set()
 
 
 def test_it_begins_with_two_commands() -> None:

@@ -195,3 +195,23 @@ def test_numbers_are_written_as_specified() -> None:
 )
 def test_jsonable(value: object, expected: object) -> None:
     assert jsonable(value) == expected
+
+
+def test_columns_that_do_not_fit_stand_below_beside_what_tells_rows_apart() -> None:
+    columns = {"C": Column([1.0, 1.0]), "plan": Column(["a", "b"])} | {
+        name: Column([10 * name, 20 * name]) for name in ("x", "y", "z")
+    }
+    table = Table("plans", "plan", columns, title="Plans")
+    whole = table.text()
+    assert whole.count("\n") == 3
+    assert max(map(len, whole.splitlines())) == 73
+    assert table.text(73) == whole
+    first, second = table.text(72).split("\n\n")
+    assert first.splitlines()[1].split() == ["C", "plan", "x", "y"]
+    assert [line.split() for line in second.splitlines()] == [
+        ["C", "plan", "z"],
+        ["1", "a", "zzzzzzzzzz"],
+        ["1", "b", "z" * 20],
+    ]
+    narrow = table.text(1).split("\n\n")  # one column beside the keys, however wide
+    assert [part.splitlines()[-3].split()[-1] for part in narrow] == ["x", "y", "z"]

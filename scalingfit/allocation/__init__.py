@@ -18,7 +18,8 @@ from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
 from scalingfit.allocation.multiplier import Multiplier, multiplier
-from scalingfit.allocation.question import cost, subject
+from scalingfit.allocation.plans import Planned
+from scalingfit.allocation.question import Asked, Fit, cost, subject
 from scalingfit.allocation.returns import BudgetReturns, returns
 from scalingfit.allocation.shapes import (
     AspectRatio,
@@ -28,6 +29,7 @@ from scalingfit.allocation.shapes import (
     exact_flops,
 )
 from scalingfit.allocation.terms import Rule, counting, terms
+from scalingfit.allocation.worth import Risk
 
 __all__ = [
     "ACCELERATORS",
@@ -35,6 +37,7 @@ __all__ = [
     "QUANTILES",
     "Accelerator",
     "Answer",
+    "Asked",
     "AspectRatio",
     "BudgetReturns",
     "Cheapest",
@@ -43,12 +46,15 @@ __all__ = [
     "Counting",
     "Custom",
     "Decision",
+    "Fit",
     "FloatArray",
     "Forecast",
     "Frontier",
     "ListedShapes",
     "Multiplier",
     "NonEmbedding",
+    "Planned",
+    "Risk",
     "Rule",
     "Shape",
     "SixND",

@@ -21,7 +21,7 @@ from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import require_room
 from scalingfit.allocation.question import Asked, cost, reach, subject
 from scalingfit.allocation.roots import crossing
-from scalingfit.allocation.solver import (
+from scalingfit.allocation.search import (
     EDGE,
     basin,
     budget_loss,
@@ -29,7 +29,10 @@ from scalingfit.allocation.solver import (
     lowest_point,
     smallest_log_n,
 )
+from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
+from scalingfit.allocation.window import ends_of_window
+from scalingfit.allocation.worth import Budgets, equal_budget
 from scalingfit.declare import Law
 from scalingfit.result import Note
 
@@ -91,9 +94,17 @@ def cheapest(
     others = extras_of(asked.law, extras, len(targets))
     stated = terms(counting, max_params, inference_tokens)
     require_room(asked.law, others, "max_params", stated.max_params)
+    exact = asked.law.exact
     with jax.enable_x64(True):
-        found = _solve(asked.law, targets, stated.rule, stated.max_params, others)
+        found = _solve(exact, targets, stated.rule, stated.max_params, others)
         C, N, D, binds = (np.asarray(values) for values in found)
+    at_ends: list[Note] = []
+    if exact is not asked.law:
+        optimum, C = _with_error(
+            asked.law, targets, C, Budgets(C, stated.rule, others, stated.max_params)
+        )
+        N, D, binds = optimum.N, optimum.D, optimum.highest
+        at_ends = ends_of_window("L", targets, optimum.beyond)
     N = np.where(np.isinf(N), N, np.minimum(N, stated.max_params))  # rounding aside
     N_middle, D_middle = (np.median(v.reshape(-1, v.shape[-1]), axis=0) for v in (N, D))
     middle = {"C": cost(stated.training, N_middle, D_middle), "N": N_middle, "D": D_middle}
@@ -104,6 +115,7 @@ def cheapest(
             *stated.caveats(asked, N_middle),
             *_unreached(targets, C, stated),
             *in_draws("limit", "L", targets, binds, stated.binding),
+            *at_ends,
             *reach("losses", middle, asked.counted(stated.training)).notes,
         ),
         provenance=stated.record(asked, extras),
@@ -136,6 +148,29 @@ def _solve(
     reached = log_c < high
     C, N, D = (jnp.where(reached, v, jnp.inf) for v in (C, N, rule.tokens(N, C)))
     return C, N, D, reached & (x > log_max_n - EDGE)
+
+
+def _with_error(
+    law: Law, L: FloatArray, exact: FloatArray, budgets: Budgets
+) -> tuple[Optimum, FloatArray]:
+    """The cost, and the optimum there, from what the losses cost by the law without its error.
+
+    Where the error makes the least loss rise with the budget, the cost is the nearest that has it.
+    """
+    finite = np.where(np.isfinite(exact), exact, np.nan)
+    usual = np.nanmedian(finite.reshape(-1, len(L)), axis=0)
+    centre = np.where(np.isnan(usual), np.nanmax(usual), usual)
+    rows = np.arange(len(L))
+    about = budgets._replace(C=centre)
+    least = about.solve(law).L
+    wanted = np.broadcast_to(L, least.shape)
+    less, more = (equal_budget(law, wanted, about, rows, more=more) for more in (False, True))
+    log_c = np.where(least > wanted, more, less)
+    reached = np.isfinite(log_c)
+    found = about.at(rows, np.exp(np.where(reached, log_c, np.log(centre)))).solve(law)
+    infinite = {name: np.where(reached, getattr(found, name), np.inf) for name in ("N", "D")}
+    flags = {name: reached & getattr(found, name) for name in ("highest", "beyond")}
+    return found._replace(**infinite, **flags), np.where(reached, np.exp(log_c), np.inf)
 
 
 def _ratio(D: FloatArray, N: FloatArray) -> FloatArray:

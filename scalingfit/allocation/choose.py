@@ -17,8 +17,9 @@ from scalingfit.allocation.answer import Answer, FloatArray, share
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.parts import require_room
 from scalingfit.allocation.question import Asked, cost, reach, subject
+from scalingfit.allocation.search import budget_loss
 from scalingfit.allocation.shapes import ListedShapes, Shape
-from scalingfit.allocation.solver import budget_loss, solve
+from scalingfit.allocation.solver import solve
 from scalingfit.allocation.terms import Rule, terms
 from scalingfit.result import Column, Note
 

@@ -16,10 +16,11 @@ from scalingfit.allocation.answer import FloatArray, share
 from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.decision import Decision
 from scalingfit.allocation.extras import extras_of
-from scalingfit.allocation.plans import Plan, plans_of
-from scalingfit.allocation.question import Subject, cost, reach, subject
+from scalingfit.allocation.plans import Plan, Planned, plans_of
+from scalingfit.allocation.question import Asked, Subject, cost, reach, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
+from scalingfit.allocation.window import ends_of_window
 from scalingfit.allocation.worth import Budgets, Risk, best_size, require_finite, worth
 from scalingfit.result import Note
 
@@ -30,9 +31,9 @@ BINS, FEWEST = 40, 400
 
 
 def decide(
-    posterior: Any,
+    posterior: Asked,
     C: ArrayLike | str | Sequence[str],
-    plans: Any = (),
+    plans: Planned | Sequence[Planned] = (),
     *,
     risk: Risk = "mean",
     level: float = 0.9,
@@ -112,6 +113,7 @@ def decide(
             *left_out,
             *stated.caveats(asked, N),
             *_edges(asked_C, wanted),
+            *ends_of_window("C", asked_C, wanted.beyond),
             *_beyond(asked, stated, N, D),
         ],
         provenance=stated.record(asked, extras),

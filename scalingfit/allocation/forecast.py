@@ -17,7 +17,7 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message, joined
 from scalingfit.allocation.answer import Answer, FloatArray
 from scalingfit.allocation.flops import Counting, SixND
-from scalingfit.allocation.question import Asked, Subject, answered, cost, reach, subject
+from scalingfit.allocation.question import Asked, Subject, answered, by_fit, cost, reach, subject
 from scalingfit.allocation.terms import Rule, terms
 from scalingfit.declare import Law, loss_of_logs
 from scalingfit.noise import Noise
@@ -94,12 +94,13 @@ def forecast(
     stated = terms(counting)
     points, derived = _complete(type(asked.law), _broadcast(inputs), stated.rule)
     with jax.enable_x64(True):
-        mean = _mean(asked.law, {name: points[name] for name in asked.law.inputs()})
-        draws = {"mean": np.asarray(mean)}
+        inputs_of = {name: points[name] for name in asked.law.inputs()}
+        mean = by_fit(asked, lambda law: np.asarray(_mean(law, inputs_of)))
+        draws = {"mean": mean}
         if asked.noise is not None:
             logs = {name: np.log(points[name]) for name in asked.law.inputs()}
             key = jax.random.key(seed)
-            draws["new_run"] = np.asarray(_new_run(asked.law, asked.noise, logs, mean, key))
+            draws["new_run"] = np.asarray(_new_run(asked.law.exact, asked.noise, logs, mean, key))
 
     def answer(asked: Subject, draws: dict[str, FloatArray]) -> Forecast:
         far = reach("points", _places(points, stated.training), asked.counted(stated.training))

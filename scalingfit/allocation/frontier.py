@@ -16,9 +16,11 @@ from scalingfit.allocation.answer import Answer, FloatArray, in_draws, share
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import Asked, Subject, answered, cost, reach, subject
-from scalingfit.allocation.solver import Optimum, solve
+from scalingfit.allocation.question import Asked, Subject, answered, by_fit, cost, reach, subject
+from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
+from scalingfit.allocation.window import ends_of_window
+from scalingfit.allocation.worth import Budgets
 from scalingfit.result import Note
 
 __all__ = ["Frontier", "frontier"]
@@ -134,7 +136,8 @@ def frontier(
     others = extras_of(asked.law, extras, len(budgets))
     stated = terms(counting, max_params, inference_tokens)
     require_room(asked.law, others, "max_params", stated.max_params)
-    found = solve(asked.law, budgets, stated.rule, extras=others, max_params=stated.max_params)
+    spent = Budgets(budgets, stated.rule, others, stated.max_params)
+    found = by_fit(asked, spent.solve)
     _require_feasible(found, budgets, stated.rule)
     ratio = found.D / found.N
     draws = {**found.parts, "N": found.N, "D": found.D, "tokens_per_param": ratio}
@@ -156,6 +159,7 @@ def frontier(
             notes=(
                 *stated.caveats(asked, middle["N"]),
                 *_edges(found, budgets, stated),
+                *ends_of_window("C", budgets, found.beyond),
                 *_saturated(found, budgets, "U" in others),
                 *far.notes,
             ),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, final, override
+from typing import final, override
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -15,7 +15,7 @@ from scalingfit.allocation.answer import FloatArray, share
 from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.decision import intervals
 from scalingfit.allocation.extras import extras_of
-from scalingfit.allocation.question import Subject, subject
+from scalingfit.allocation.question import Asked, Subject, subject
 from scalingfit.allocation.terms import Rule, terms
 from scalingfit.allocation.worth import Budgets, equal_budget, require_finite
 from scalingfit.declare import Law
@@ -48,7 +48,7 @@ class Multiplier(Result):
     reference: FloatArray
     factor: FloatArray
     floors: Mapping[str, tuple[bool, FloatArray]]
-    provenance: Mapping[str, Any]
+    provenance: Mapping[str, object]
 
     @property
     def missing(self) -> FloatArray:
@@ -119,8 +119,8 @@ class Multiplier(Result):
 
 
 def multiplier(
-    posterior: Any,
-    reference: Any,
+    posterior: Asked,
+    reference: Asked,
     C: ArrayLike | str | Sequence[str],
     *,
     counting: Rule = "6ND",
@@ -184,13 +184,12 @@ def multiplier(
 
 def _paired(*laws: Law) -> list[Law]:
     """The draws of each law in one axis, as many as the fewest; single points are repeated."""
-    counts = [max(np.size(leaf) for leaf in jax.tree.leaves(law)) for law in laws]
+    counts = [math.prod(law.shape) for law in laws]
     fewest = min((count for count in counts if count > 1), default=0)
     if fewest == 0:
         return list(laws)
-    return [
-        jax.tree.map(lambda leaf: np.resize(np.ravel(leaf)[:fewest], fewest), law) for law in laws
-    ]
+    each = (np.resize(np.arange(min(count, fewest)), fewest) for count in counts)
+    return [law.take(places) for law, places in zip(laws, each, strict=True)]
 
 
 def _floors(recipes: Mapping[str, Subject]) -> dict[str, tuple[bool, FloatArray]]:

@@ -22,12 +22,13 @@ from scalingfit._text import engineering
 from scalingfit.allocation.answer import FloatArray
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.roots import last_true
+from scalingfit.allocation.search import largest_log_n
 from scalingfit.allocation.shapes import Shape
-from scalingfit.allocation.solver import largest_log_n, solve
+from scalingfit.allocation.solver import solve
 from scalingfit.catalog import laws
 from scalingfit.declare import Law
 
-__all__ = ["Plan", "plans_of"]
+__all__ = ["Plan", "Planned", "plans_of"]
 
 Rule = Callable[[FloatArray, Counting], FloatArray]
 """The size of a model for budgets, (budget,), under a counting rule."""
@@ -57,6 +58,10 @@ class Plan:
     size: Rule
     tokens: float | None = None
     total: bool | None = None
+
+
+type Planned = float | str | Shape | Plan | tuple[float, float]
+"""A plan as a caller writes it; see `plans_of`."""
 
 
 def plans_of(given: Any, runs: Any = None) -> list[Plan]:

@@ -20,7 +20,7 @@ from scalingfit.noise import Noise
 from scalingfit.result import Note
 from scalingfit.runs import Runs
 
-__all__ = ["Asked", "Fit", "Subject", "answered", "cost", "reach", "subject"]
+__all__ = ["Asked", "Fit", "Subject", "answered", "by_fit", "cost", "reach", "subject"]
 
 WITHOUT_EMBEDDING = re.compile("(no|non|without)[-_ ]*emb", re.IGNORECASE)
 """In the name of a column, says that its N leaves the embeddings out."""
@@ -115,8 +115,26 @@ def subject(asked: Asked) -> Subject:
     total = False if named[0] else True if any(named) else None
     fits = {label: subject(fit) for label, fit in getattr(asked, "fits", {}).items()}
     runs = {} if fits else asked.runs.used().columns
-    law, noise = _wide(asked.law), _wide(asked.noise)
+    law, noise = _wide(getattr(asked, "law_with_error", asked.law)), _wide(asked.noise)
     return Subject(law, noise, runs, asked.provenance, total, fits)
+
+
+def by_fit[Found](asked: Subject, compute: Callable[[Law], Found]) -> Found:
+    """What is computed of a law: of many fits at once, or of one after the other.
+
+    The latter where laws have errors, for each fit's error has landmarks of its own.
+
+    Parameters
+    ----------
+    asked : Subject
+    compute : callable
+        Arrays from a law.
+    """
+    laws = [fit.law for fit in asked.fits.values()]
+    if all(law.exact is law for law in laws):
+        return compute(asked.law)
+    found: Found = jax.tree.map(lambda *arrays: np.stack(arrays), *map(compute, laws))
+    return found
 
 
 def _wide[Tree](tree: Tree) -> Tree:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, final, override
+from typing import final, override
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +15,7 @@ from scalingfit.allocation.answer import FloatArray
 from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.decision import intervals, spent
 from scalingfit.allocation.extras import extras_of
-from scalingfit.allocation.question import cost, reach, subject
+from scalingfit.allocation.question import Asked, cost, reach, subject
 from scalingfit.allocation.terms import Rule, terms
 from scalingfit.allocation.worth import Budgets, require_finite
 from scalingfit.result import Axes, Column, Note, Result, Table
@@ -53,7 +53,7 @@ class BudgetReturns(Result):
     price: FloatArray
     costs: Costs | None
     remarks: Sequence[Note]
-    provenance: Mapping[str, Any]
+    provenance: Mapping[str, object]
 
     @property
     @override
@@ -96,7 +96,7 @@ class BudgetReturns(Result):
 
 
 def returns(
-    posterior: Any,
+    posterior: Asked,
     C: ArrayLike | str | Sequence[str],
     *,
     times: ArrayLike = (1.0, 2.0, 10.0),

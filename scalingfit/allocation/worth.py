@@ -20,7 +20,8 @@ from scalingfit._errors import InputError
 from scalingfit._text import quantity
 from scalingfit.allocation.answer import FloatArray, share
 from scalingfit.allocation.flops import Counting
-from scalingfit.allocation.solver import Optimum, budget_loss, solve
+from scalingfit.allocation.search import budget_loss
+from scalingfit.allocation.solver import Optimum, solve
 from scalingfit.declare import Law
 
 __all__ = ["Budgets", "Risk", "Worth", "best_size", "equal_budget", "require_finite", "worth"]

@@ -4,8 +4,9 @@ Draws are rounded along their principal axes, in steps of 2^-7 standard deviatio
 most 0.004 of these along one, in either direction alike. Were all roundings along seven axes to add
 up, they would come to a fifth of the Monte-Carlo error of a mean of 400 effective draws. What the
 sampler told of a draw is rounded to 2^-6: its log density, its kinetic energy and its acceptance
-probability. All else comes back as it was, among it the verdict on the draws before they were
-rounded. A fit whose draws are not all finite is kept to the last bit.
+probability. A law's errors are rounded like draws. All else comes back as it was, among it the
+verdict on the draws before they were rounded. A fit whose draws are not all finite is kept to the
+last bit.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from scalingfit._files import sealed, unsealed
 from scalingfit.batch.tasks import Order
-from scalingfit.inference import Diagnosis, Draws, Posterior, Verdict, centre
+from scalingfit.inference import Diagnosis, Draws, Evidence, Posterior, Verdict, centre
 
 __all__ = ["pack", "unpack"]
 
@@ -38,7 +39,9 @@ def pack(identity: str, fit: Posterior) -> bytes:
     """A fit, but for its model and its runs."""
     sampled = fit.sampled
     values = {name: sampled.values[name] for name in fit.model.sites}
+    errors = _error_arrays(sampled)
     arrays = [
+        *errors,
         *_rounded(np.concatenate([_flat(value) for value in values.values()])),
         *map(_steps, (sampled.log_density, sampled.energy + sampled.log_density)),
         _steps(sampled.acceptance),
@@ -50,11 +53,10 @@ def pack(identity: str, fit: Posterior) -> bytes:
         "verdict": fit.verdict.record,
         "provenance": dict(fit.provenance),
         "record": sampled.record,
-        "diagnosis": {
-            field.name: np.asarray(getattr(sampled.diagnosis, field.name)).tolist()
-            for field in dataclasses.fields(Diagnosis)
-        },
+        "diagnosis": sampled.diagnosis.as_lists(),
+        "evidence": sampled.evidence and dataclasses.asdict(sampled.evidence),
         "step_size": sampled.step_size.tolist(),
+        "errors": len(errors),
         "arrays": [(array.dtype.str, array.shape) for array in arrays],
     }
     text = json.dumps(entry).encode() + b"\n"
@@ -76,7 +78,9 @@ def unpack(content: bytes, order: Order) -> Posterior:
     entry = json.loads(text)
     if (entry["identity"], [*entry["sites"]]) != (order.identity, [*order.model.sites]):
         raise ValueError("it is another fit than it is said to be")
-    *draws, height, kinetic, acceptance, leapfrogs, diverging = _arrays(rest, entry["arrays"])
+    arrays = [*_arrays(rest, entry["arrays"])]
+    errors, arrays = arrays[: entry["errors"]], arrays[entry["errors"] :]
+    *draws, height, kinetic, acceptance, leapfrogs, diverging = arrays
     values = dict(_by_site(_unrounded(draws), entry["sites"]))
     shape = next(iter(values.values())).shape[:2]
     log_density = _values(height, shape)
@@ -90,7 +94,11 @@ def unpack(content: bytes, order: Order) -> Posterior:
         step_size=np.asarray(entry["step_size"], np.float64),
         diagnosis=Diagnosis(**{name: np.asarray(v) for name, v in entry["diagnosis"].items()}),
         record=entry["record"],
+        evidence=entry["evidence"] and Evidence(**entry["evidence"]),
     )
+    if errors:
+        sampled = _with_errors(sampled, errors)
+        values = sampled.values
     law, noise = order.model.complete_arrays(values, centre(order.model, order.runs))
     return Posterior(
         law=law,
@@ -100,6 +108,30 @@ def unpack(content: bytes, order: Order) -> Posterior:
         provenance=entry["provenance"],
         model=order.model,
         sampled=sampled,
+    )
+
+
+def _error_arrays(sampled: Draws) -> list[NDArray[Any]]:
+    """The errors of a law, rounded as draws are, and which draws have none; empty for an exact law.
+
+    Errors are at most rounded by 0.004 standard deviations along a principal axis of theirs.
+    """
+    if sampled.errors is None or sampled.landmarks is None:
+        return []
+    exact = sampled.values["tau"] == 0
+    return [exact, sampled.landmarks, *_rounded(_flat(sampled.errors))]
+
+
+def _with_errors(sampled: Draws, arrays: Arrays) -> Draws:
+    exact, landmarks, *rounded = arrays
+    flat = _unrounded(rounded)
+    errors = np.ascontiguousarray(flat.T).reshape(*exact.shape, len(flat))
+    tau = np.where(exact, 0.0, sampled.values["tau"])
+    return dataclasses.replace(
+        sampled,
+        values=sampled.values | {"tau": tau},
+        errors=np.where(exact[..., None], 0.0, errors),
+        landmarks=landmarks,
     )
 
 

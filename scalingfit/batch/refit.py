@@ -24,10 +24,12 @@ from scalingfit.inference import (
     Prior,
     Sampling,
     Settings,
+    build,
     check,
     settings_of,
     workplaces,
 )
+from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.result import Note
 from scalingfit.runs import Runs
 
@@ -45,6 +47,7 @@ def refit[Label: Hashable](
     noises: Noises = None,
     priors: Priors = None,
     *,
+    law_error: LawError | None = LAW_ERROR,
     store: str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
     chunk: int | None = None,
@@ -68,6 +71,8 @@ def refit[Label: Hashable](
         Every law is fitted with each; by default with its own.
     priors : mapping, optional
         As in `fit` where there is one law; by the law's name where there are several.
+    law_error : LawError, optional
+        As in `fit`.
     store : path, optional
         A folder that keeps finished fits. The same call goes on where the last one was stopped, and
         any number of processes may work on one folder. A fit takes about 25 kB: its draws are
@@ -113,7 +118,10 @@ def refit[Label: Hashable](
                 ),
             )
     settings = settings_of(sampling, USUAL)
-    models = candidates(laws, noises, _by_law(laws, priors))
+    models = {
+        name: build(model.law, model.noise, model.priors, law_error)
+        for name, model in candidates(laws, noises, _by_law(laws, priors)).items()
+    }
     wanted, models_by_label, refused = _orders(_labelled(tables), models, settings)
     unique = {order.identity: order for order in wanted.values()}
     kept = None if store is None else Store(store)

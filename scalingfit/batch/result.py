@@ -120,8 +120,8 @@ class Refits(Result):
     @property
     def draws(self) -> dict[str, NDArray[np.float64]]:
         """Draws of every parameter of law and noise, each (fit, chain, draw)."""
-        noise = {name: getattr(self.noise, name) for name in type(self.noise).parameters()}
-        return {**self.law.values(), **noise}
+        fits = self._of_one_model()
+        return {name: np.stack([fit.draws[name] for fit in fits]) for name in fits[0].draws}
 
     def by_model(self) -> dict[str, Refits]:
         """The fits of each law, or law and noise, that has any."""

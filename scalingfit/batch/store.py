@@ -86,7 +86,7 @@ class Store:
         """What was found damaged, and what the disk has not taken."""
         if self._failure is None:
             return self._found
-        text = f"the last fits are in memory alone, and lost with it: {self._failure}"
+        text = f"the last fits are not stored, and are made again by the next call: {self._failure}"
         return [*self._found, Note("unwritten_store", text)]
 
     def make(self, task: Task, report: Callable[[int], None] | None = None) -> None:
@@ -158,10 +158,9 @@ class Store:
 
     def _begin(self) -> None:
         manifest = self.folder / MANIFEST
-        inside = [path for path in sorted(self.folder.iterdir()) if path.name[0] != "."]
-        ours = [path for path in inside if path.name.endswith((SUFFIX, SUFFIX + ASIDE))]
-        others = {path.name for path in inside} - {path.name for path in ours}
-        strange = sorted(name for name in others if not name.startswith(MANIFEST))
+        names = [path.name for path in sorted(self.folder.iterdir()) if path.name[0] != "."]
+        ours = (SUFFIX, SUFFIX + ASIDE, MANIFEST, MANIFEST + ASIDE)
+        strange = [name for name in names if not name.endswith(ours)]
         if "format" in _read_json(manifest):  # another process has begun it meanwhile
             return
         if strange:
@@ -169,9 +168,9 @@ class Store:
                 f"{str(self.folder)!r} is no store of fits: it holds {', '.join(strange[:5])}",
                 remedy="name a new or an empty folder.",
             )
-        if MANIFEST in others:
+        if MANIFEST in names:
             self._put_aside(manifest, "it does not say what the folder is; it is written anew")
-        elif ours:
+        elif names:
             self._found.append(Note("damaged_store", f"{manifest} was lost, and is written anew"))
         said = {
             "what": "fits made by scalingfit.refit",
@@ -196,9 +195,8 @@ def _chunk(packed: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as chunk:
         for identity, content in packed.items():
-            chunk.writestr(
-                zipfile.ZipInfo(identity), content
-            )  # at no time: equal fits, equal bytes
+            # With no time of writing: equal fits are equal bytes.
+            chunk.writestr(zipfile.ZipInfo(identity), content)
     return buffer.getvalue()
 
 

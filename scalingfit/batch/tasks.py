@@ -23,12 +23,13 @@ from scalingfit.inference import (
     posterior_of,
     sampled,
 )
+from scalingfit.law_error import LawError
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
 __all__ = ["Order", "Task", "cut_up", "identifier"]
 
-FORMAT = 10  # of what is identified; raised where equal settings come to mean other draws
+FORMAT = 11  # of what is identified; raised where equal settings come to mean other draws
 GROUPS = 32  # of fits that share a program, per device: a task's devices then end nearly together
 PARTS = 8  # of all fits: an executor has tasks to share out
 MOST = 4096  # fits to a task, so that their draws take less than a gigabyte
@@ -49,7 +50,7 @@ class Task:
 
     Attributes
     ----------
-    law, noise, priors
+    law, noise, priors, error
         Of the model.
     settings : Settings
     tables : dict of str to Runs
@@ -59,12 +60,14 @@ class Task:
     law: type[Law]
     noise: type[Noise]
     priors: Mapping[str, Prior]
+    error: LawError | None
     settings: Settings
     tables: Mapping[str, Runs]
 
     def fits(self) -> Iterator[dict[str, Posterior]]:
         """Make the fits; yields those that finish together, by identity."""
-        model, tables = build(self.law, self.noise, self.priors), list(self.tables.values())
+        model = build(self.law, self.noise, self.priors, self.error)
+        tables = list(self.tables.values())
         identities = [*self.tables]
         for group in sampled(model, tables, self.settings):
             yield {
@@ -97,17 +100,18 @@ def cut_up(
             count = most or min(max(MOST, devices * size), GROUPS * devices * size, share)
             model, part, rest = rest[0].model, rest[:count], rest[count:]
             tables = {order.identity: order.runs for order in part}
-            yield Task(model.law, model.noise, model.priors, settings, tables)
+            yield Task(model.law, model.noise, model.priors, model.error, settings, tables)
 
 
 def identifier(model: Model, settings: Settings) -> Callable[[Runs], str]:
     """A function from runs to the identity of their fit, as hexadecimal text.
 
     The identity covers what decides the draws: the numbers of the runs, the formula and the
-    parameters of the law and of the noise model, the priors, and the settings.
+    parameters of the law and of the noise model, the priors, the law's error, and the settings.
     """
     priors = {name: exactly(prior) for name, prior in sorted(model.priors.items())}
-    question = [FORMAT, declaration(model.law), declaration(model.noise), priors]
+    error = None if model.error is None else dataclasses.asdict(model.error)
+    question = [FORMAT, declaration(model.law), declaration(model.noise), priors, error]
     text = json.dumps([*question, dataclasses.asdict(settings)], sort_keys=True)
 
     def identity(runs: Runs) -> str:

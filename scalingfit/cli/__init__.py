@@ -8,6 +8,7 @@ which is loaded on first use, or import inside the function: ``--help`` loads no
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -34,7 +35,7 @@ from scalingfit.cli.reconcile import reconcile
 from scalingfit.cli.refits import refit
 from scalingfit.cli.runs import datasets, read
 
-__all__ = ["app", "main", "run"]
+__all__ = ["app", "main", "run", "use_cache"]
 
 COMMANDS: tuple[Callable[..., Reply], ...] = (
     read,
@@ -57,7 +58,8 @@ COMMANDS: tuple[Callable[..., Reply], ...] = (
 )
 
 OK, WARNED, REFUSED, BROKEN = 0, 1, 2, 3
-VERBOSE = {"-v", "--verbose"}
+JSON, VERBOSE, QUIET = {"--json"}, {"-v", "--verbose"}, {"-q", "--quiet"}
+"""What every command takes, in any place."""
 LONGEST = 10_000  # characters of one argument
 
 app = App(
@@ -65,11 +67,12 @@ app = App(
     help="Bayesian fits of neural scaling laws: how to spend the next training budget, "
     "and how sure one may be.",
     help_format="markdown",
-    help_epilogue="Every command takes `--json` and then prints one JSON object and nothing else, "
-    "and `-v` for all notes on an answer. "
-    "Exit codes: 0 fine, 1 the answer comes with a warning, 2 refused.",
+    help_epilogue="Every command takes `--json`, and then prints one JSON object and nothing else; "
+    "`-v` for all notes on an answer; and `-q` for no progress and no warnings on standard error. "
+    "Exit codes: 0 fine, 1 the answer comes with a warning, 2 refused, 3 a defect of scalingfit.",
     version=__version__,
 )
+app.register_install_completion_command(help="Install completion for your shell.")
 for _place, _command in enumerate(COMMANDS):
     app.command(_command, sort_key=_place)
 
@@ -119,7 +122,7 @@ def run(arguments: Sequence[str]) -> int:
     int
         0 fine; 1 the answer comes with a warning; 2 refused; 3 a defect of scalingfit.
     """
-    as_json = "--json" in arguments
+    as_json = not JSON.isdisjoint(arguments)
     try:
         code = _run(arguments, as_json)
         sys.stdout.flush()
@@ -136,8 +139,12 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str], as_json: bool) -> int:
     try:
         tokens = [_checked(place, word) for place, word in enumerate(arguments, 1)]
-        tokens = [word for word in tokens if word not in {"--json", *VERBOSE}]
-        reply = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        tokens = [word for word in tokens if word not in JSON | VERBOSE | QUIET]
+        quiet = not QUIET.isdisjoint(arguments)
+        with contextlib.redirect_stderr(io.StringIO() if quiet else sys.stderr):
+            reply = app(
+                tokens, exit_on_error=False, print_error=False, result_action="return_value"
+            )
     except BrokenPipeError:
         raise
     except (CycloptsError, ScalingfitError, OSError) as error:

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console, RenderableType
+from rich.text import Text as RichText
 
 from scalingfit._errors import InputError
 from scalingfit._messages import Text, spelled
 from scalingfit.cli._spelling import COMMAND_LINE
-from scalingfit.cli._words import as_typed
 from scalingfit.result import SCHEMA, Result, Table, jsonable
 
 __all__ = ["Reply", "answer", "complain", "refuse", "warn"]
@@ -75,7 +75,7 @@ def _said(error: BaseException) -> str:
 
 def warn(message: Text) -> None:
     """Print a warning to standard error."""
-    complain(f"warning: {as_typed(spelled(message, COMMAND_LINE))}")
+    complain(f"warning: {spelled(message, COMMAND_LINE)}")
 
 
 def complain(line: str) -> None:
@@ -101,7 +101,7 @@ def _drawn(item: Result | Table | str, verbose: bool) -> RenderableType:
         case Table():
             return item.rich()
         case str():
-            return as_typed(item)
+            return RichText(item)
 
 
 def _written(item: Result | Table | str, verbose: bool) -> str:
@@ -111,4 +111,4 @@ def _written(item: Result | Table | str, verbose: bool) -> str:
         case Table():
             return item.text()
         case str():
-            return as_typed(item)
+            return item

@@ -36,7 +36,6 @@ from scalingfit.evidence.forecasts import (
     coverage,
 )
 from scalingfit.evidence.hypotheses import (
-    Evidence,
     NestedFamily,
     NestedTest,
     StackedHypothesis,
@@ -55,7 +54,6 @@ __all__ = [
     "Candidate",
     "Comparison",
     "Discrepancy",
-    "Evidence",
     "Exponent",
     "Exponents",
     "Laws",

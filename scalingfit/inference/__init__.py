@@ -1,6 +1,7 @@
 """Runs and a law in, a posterior with a verdict out."""
 
 from scalingfit.inference.against_priors import FAR_OUT, far_in_prior
+from scalingfit.inference.bridge import Evidence, bridge
 from scalingfit.inference.build import build
 from scalingfit.inference.density import (
     coordinates,
@@ -40,6 +41,7 @@ __all__ = [
     "SAMPLING",
     "Diagnosis",
     "Draws",
+    "Evidence",
     "Hypothesis",
     "Limits",
     "Model",
@@ -50,6 +52,7 @@ __all__ = [
     "Settings",
     "Statement",
     "Verdict",
+    "bridge",
     "build",
     "centre",
     "check",

@@ -20,13 +20,19 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message
 from scalingfit.declare import Law, Parameter, describe
 from scalingfit.inference.model import HANDLERS, Model, Prior
+from scalingfit.law_error import LawError
 from scalingfit.noise import Noise
 
-__all__ = ["build"]
+__all__ = ["build", "without_error"]
 
 
-def build(law: type[Law], noise: type[Noise], priors: Mapping[str, Prior] | None = None) -> Model:
-    """The model of a law, a noise and priors; equal arguments give the same object.
+def build(
+    law: type[Law],
+    noise: type[Noise],
+    priors: Mapping[str, Prior] | None = None,
+    error: LawError | None = None,
+) -> Model:
+    """The model of a law, a noise, priors and the law's error; equal arguments give one object.
 
     Raises
     ------
@@ -40,7 +46,13 @@ def build(law: type[Law], noise: type[Noise], priors: Mapping[str, Prior] | None
     _check_names(law, noise)
     _check_inputs(law, noise)
     _check_priors(law, noise, priors)
-    return _build(law, noise, tuple(_Given(name, prior) for name, prior in sorted(priors.items())))
+    given = tuple(_Given(name, prior) for name, prior in sorted(priors.items()))
+    return _build(law, noise, given, error)
+
+
+def without_error(model: Model) -> Model:
+    """The same model of an exact law."""
+    return build(model.law, model.noise, model.priors)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,9 +76,11 @@ class _Given:
 
 
 @functools.lru_cache(maxsize=256)
-def _build(law: type[Law], noise: type[Noise], given: tuple[_Given, ...]) -> Model:
+def _build(
+    law: type[Law], noise: type[Noise], given: tuple[_Given, ...], error: LawError | None
+) -> Model:
     priors = {item.name: item.prior for item in given}
-    blank = Model(law, noise, priors, (), ())
+    blank = Model(law, noise, priors, (), (), error)
     trace: dict[str, Any] = {}
 
     def look() -> None:
@@ -76,11 +90,11 @@ def _build(law: type[Law], noise: type[Noise], given: tuple[_Given, ...]) -> Mod
     jax.eval_shape(look)  # the names and kinds of the sites; nothing is computed or compiled
     sites = tuple(name for name, site in trace.items() if site["type"] == "sample")
     transforms = tuple(biject_to(trace[name]["fn"].support) for name in sites)
-    return Model(law, noise, priors, sites, transforms)
+    return Model(law, noise, priors, sites, transforms, error)
 
 
 def _check_names(law: type[Law], noise: type[Noise]) -> None:
-    taken = law.parameters().keys() & {*noise.parameters(), "L", "run"}
+    taken = law.parameters().keys() & {*noise.parameters(), "L", "run", "tau", "law_error"}
     if taken:
         raise InputError(
             f"{law.name} has a parameter {min(taken)!r}, a name that the model needs for itself",

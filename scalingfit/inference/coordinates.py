@@ -34,6 +34,7 @@ from numpyro.distributions.transforms import ComposeTransform, ExpTransform, Ide
 
 from scalingfit._positive import Positive, plain
 from scalingfit.declare import Law, Parameter, log
+from scalingfit.law_error import LawError
 from scalingfit.noise import Noise
 
 __all__ = ["Coordinates", "Leaf", "Prior", "at_inputs", "resolve"]
@@ -56,9 +57,11 @@ class Coordinates:
         The user's replacements: a distribution, a number that pins, or the name of a parameter
         that this one is tied to.
     sites : tuple of str
-        The sampled parameters, in the order of the flat vector; law first, then noise.
+        The sampled parameters, in the order of the flat vector: law, noise, error.
     transforms : tuple
         From the real line to the support of each.
+    error : LawError or None
+        Whether the law has an error, and what is believed of it.
     """
 
     law: type[Law]
@@ -66,6 +69,7 @@ class Coordinates:
     priors: Mapping[str, Prior]
     sites: tuple[str, ...]
     transforms: tuple[Any, ...]
+    error: LawError | None = None
 
     def constrain(self, z: Array, centre: Mapping[str, Leaf]) -> tuple[dict[str, Array], Array]:
         """Sampled parameters at `z`, and the log determinant of the Jacobian.
@@ -136,8 +140,10 @@ class Coordinates:
         )
 
     @functools.cached_property
-    def _declared(self) -> dict[str, Parameter]:
-        return self.law.parameters() | self.noise.parameters()
+    def declared(self) -> dict[str, Parameter]:
+        """The parameters by name: of the law, of the noise, and of the law's error."""
+        own = self.law.parameters() | self.noise.parameters()
+        return own | (self.error.parameters(self.noise.on_log) if self.error else {})
 
     @functools.cached_property
     def _coefficients(self) -> tuple[str, ...]:
@@ -145,7 +151,7 @@ class Coordinates:
         return tuple(
             site
             for site in self.sites
-            if self._declared[site].power is not None and _is_exponential(self._transform(site))
+            if self.declared[site].power is not None and _is_exponential(self._transform(site))
         )
 
     @functools.cached_property
@@ -154,9 +160,9 @@ class Coordinates:
         floors = [
             site
             for site in self.sites
-            if self._declared[site].floor and _is_exponential(self._transform(site))
+            if self.declared[site].floor and _is_exponential(self._transform(site))
         ]
-        leads = [site for site in self._coefficients if not self._declared[site].through]
+        leads = [site for site in self._coefficients if not self.declared[site].through]
         return (floors[0], leads[0]) if floors and leads else ("", "")
 
     @functools.cached_property
@@ -164,11 +170,11 @@ class Coordinates:
         """The parameters that are the larger, the smaller the rest above the floor."""
         if not self._shared[0]:
             return set()
-        powers = {self._declared[site].power for site in self._coefficients}
+        powers = {self.declared[site].power for site in self._coefficients}
         return {
             site
             for site in self.sites
-            if (site in powers or self._declared[site].exponent)
+            if (site in powers or self.declared[site].exponent)
             and not _is_identity(self._transform(site))
         }
 
@@ -177,7 +183,7 @@ class Coordinates:
         """The sites one after the other, each behind those that its coordinate depends on."""
 
         def late(site: str) -> tuple[bool, bool, bool]:
-            declared = self._declared[site]
+            declared = self.declared[site]
             return declared.floor, declared.through is not None, declared.power is not None
 
         return sorted((site for site in self.sites if site != self._shared[0]), key=late)
@@ -189,7 +195,7 @@ class Coordinates:
         self, site: str, values: Mapping[str, Any], centre: Mapping[str, Leaf], steepness: Any
     ) -> tuple[Any, Any]:
         """Shift and stretch from the sampled coordinate to the unconstrained parameter."""
-        declared, transform = self._declared[site], self._transform(site)
+        declared, transform = self.declared[site], self._transform(site)
         if site in self._exponents:
             return steepness, 1.0
         if declared.floor and _is_identity(transform):
@@ -217,7 +223,7 @@ class Coordinates:
         """Multiply all terms by the exponential of `size`; returns by how much in all, in logs."""
         total = jnp.zeros_like(size)
         for site in self._coefficients:
-            declared = self._declared[site]
+            declared = self.declared[site]
             exponent = resolve(declared.power, self.priors, values) if declared.inverse else 1.0  # type: ignore[arg-type]  # a coefficient has one
             values[site] *= jnp.exp(size / exponent)
             total += size / exponent

@@ -85,6 +85,23 @@ class Diagnosis:
             **{item.name: getattr(self, item.name)[fit] for item in dataclasses.fields(self)}
         )
 
+    def as_lists(self) -> dict[str, object]:
+        """The arrays by name, as JSON can hold them."""
+        fields = dataclasses.fields(self)
+        return {field.name: np.asarray(getattr(self, field.name)).tolist() for field in fields}
+
+    def gathered(self, count: int) -> Diagnosis:
+        """Of one fit: the parameters behind the first `count` as one, by the worst of them."""
+        worst = {"rhat": np.max, "ess_bulk": np.min, "ess_tail": np.min}
+        found = {name: getattr(self, name) for name in worst}
+        return dataclasses.replace(
+            self,
+            **{
+                name: np.append(values[:count], worst[name](values[count:]))
+                for name, values in found.items()
+            },
+        )
+
     def reached(self, limits: Limits) -> dict[str, NDArray[np.bool_]]:
         """Whether each parameter, and each chain, reaches the limits; a NaN never does."""
         return {

@@ -7,6 +7,7 @@ The digest of the whole is checked before anything is read.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "STATS", "prior_text", "save", "to_arviz"]
 
-FORMAT = 3
+FORMAT = 4
 STATS = {  # our names and ArviZ's
     "log_density": "lp",
     "energy": "energy",
@@ -70,21 +71,32 @@ def _tree(posterior: Fitted, **derived: Mapping[str, NDArray[Any]]) -> xr.DataTr
     labels = {f"label_{name}": _storable(values) for name, values in runs.labels.items()}
     stats = {theirs: getattr(sampled, ours) for ours, theirs in STATS.items()}
     steps = np.broadcast_to(sampled.step_size[:, None], sampled.energy.shape)
+    errors, places = {}, {}
+    if sampled.errors is not None and sampled.landmarks is not None:
+        errors["law_error"] = sampled.errors
+        names = posterior.model.law.inputs()
+        places = {f"landmark_{n}": x for n, x in zip(names, sampled.landmarks.T, strict=True)}
     return arviz_base.from_dict(
         {
-            "posterior": posterior.draws,
+            "posterior": posterior.draws | errors,
             "sample_stats": {**stats, "step_size": np.array(steps)},
             "observed_data": {"L": np.asarray(runs["L"])},
-            "constant_data": {**inputs, **labels, "row_number": np.asarray(runs.row_numbers)},
+            "constant_data": {
+                **inputs,
+                **labels,
+                **places,
+                "row_number": np.asarray(runs.row_numbers),
+            },
             **derived,
         },
-        dims={name: ["run"] for name in ("L", "row_number", *inputs, *labels)},
+        dims={name: ["run"] for name in ("L", "row_number", *inputs, *labels)}
+        | {name: ["landmark"] for name in ("law_error", *places)},
         attrs={"/": _attributes(posterior)},
     )
 
 
 def _attributes(posterior: Fitted) -> dict[str, str]:
-    model = posterior.model
+    model, evidence = posterior.model, posterior.sampled.evidence
     priors = {name: prior_text(prior) for name, prior in model.priors.items()}
     record = {
         "format": FORMAT,
@@ -92,6 +104,7 @@ def _attributes(posterior: Fitted) -> dict[str, str]:
         "noise": model.noise.name,
         "formulas": [formula(model.law), formula(model.noise)],
         "priors": priors,
+        "law_error": None if model.error is None else dataclasses.asdict(model.error),
         "runs": posterior.runs.provenance,
         "labels": {
             name: values.tolist()
@@ -100,6 +113,9 @@ def _attributes(posterior: Fitted) -> dict[str, str]:
         },
         "verdict": posterior.verdict.record,
         "record": posterior.sampled.record,
+        # Draws of a mixture do not tell how its parts were sampled.
+        "diagnosis": None if model.error is None else posterior.sampled.diagnosis.as_lists(),
+        "evidence": evidence and dataclasses.asdict(evidence),
         "provenance": dict(posterior.provenance),
     }
     return {"scalingfit": json.dumps(record, default=str)}

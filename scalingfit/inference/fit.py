@@ -29,6 +29,7 @@ from scalingfit.inference.programs import centre
 from scalingfit.inference.sampler import sample
 from scalingfit.inference.scrutiny import verdict_on
 from scalingfit.inference.settings import Settings, checked, default_precision
+from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
@@ -41,6 +42,7 @@ def fit(
     noise: str | type[Noise] | None = None,
     priors: Mapping[str, Prior] | None = None,
     *,
+    law_error: LawError | None = LAW_ERROR,
     draws: int = 1000,
     chains: int = 4,
     warmup: int = 50,
@@ -62,6 +64,9 @@ def fit(
     priors : mapping, optional
         By parameter: a NumPyro distribution replaces the prior, a number pins the parameter, the
         name of a parameter declared above it ties the two.
+    law_error : LawError, optional
+        What is believed of the law's own error beforehand; None holds the law to be exact, and its
+        intervals then leave out that it is not.
     draws, chains : int
         Kept draws of each chain, and chains.
     warmup : int
@@ -89,7 +94,7 @@ def fit(
             f"fit takes runs, not {type(runs).__name__}", remedy="read them first, with read."
         )
     chosen = find_law(law)
-    model = build(chosen, find_noise(noise or chosen.default_noise), priors)
+    model = build(chosen, find_noise(noise or chosen.default_noise), priors, law_error)
     settings = checked(
         Settings(
             chains=chains,
@@ -226,6 +231,7 @@ def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> d
         "limits": dataclasses.asdict(settings.limits),
         "sampler": {**draws.record, "leapfrogs_per_draw": float(draws.leapfrogs.mean())},
         "priors": model.describe_priors(),
+        "law_error": None if model.error is None else dataclasses.asdict(model.error),
         "data": {"digest": runs.digest, "rows": len(runs)},
     }
 

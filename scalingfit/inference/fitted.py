@@ -17,8 +17,9 @@ from numpyro.distributions import Distribution
 from scalingfit.declare import Law, loss_of_logs
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Data, Model
-from scalingfit.inference.programs import bucket, pack
+from scalingfit.inference.programs import bucket, pack, places_of
 from scalingfit.inference.verdict import Verdict
+from scalingfit.law_error import ErrorDraws, law_with_error
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
@@ -34,7 +35,7 @@ class Fitted:
     Attributes
     ----------
     law : Law
-        The law's draws: leaves of shape (chain, draw), float64.
+        The law's draws, without its error: leaves of shape (chain, draw), float64.
     noise : Noise
         The noise's draws, likewise.
     runs : Runs
@@ -57,7 +58,23 @@ class Fitted:
     def draws(self) -> dict[str, Floats]:
         """Draws of every parameter, pinned and tied ones included, each (chain, draw)."""
         noise = {name: getattr(self.noise, name) for name in self.model.noise.parameters()}
-        return {**self.law.values(), **noise}
+        error = {} if self.model.error is None else {"tau": self.sampled.values["tau"]}
+        return {**self.law.values(), **noise, **error}
+
+    @functools.cached_property
+    def law_with_error(self) -> Law:
+        """The law's draws, each with its error: functions of the inputs."""
+        sampled = self.sampled
+        if sampled.errors is None or sampled.landmarks is None:
+            return self.law
+        error = ErrorDraws.given(
+            sampled.landmarks,
+            sampled.errors,
+            sampled.values["tau"],
+            places_of(self.model.law, self.runs.used()),
+            additive=not self.model.noise.on_log,
+        )
+        return law_with_error(self.law, error)
 
     def log_likelihood(self) -> Floats:
         """Log density of every observed loss, shape (chain, draw, run)."""
@@ -81,7 +98,9 @@ class Fitted:
         rows = len(self.runs)
         with jax.enable_x64(True):
             data = pack(self.model, self.runs, bucket(rows), "float64")
-            law, noise = jax.tree.map(jnp.asarray, (self.law.expand(1), self.noise.expand(1)))
+            law, noise = jax.tree.map(
+                jnp.asarray, (self.law_with_error.expand(1), self.noise.expand(1))
+            )
             return np.asarray(function(law, noise, data))[..., :rows]
 
 
@@ -104,5 +123,6 @@ def _replicate(law: Law, noise: Noise, data: Data, seed: int) -> Array:
 
 
 def _about(law: Law, noise: Noise, data: Data) -> Distribution:
-    loss = functools.partial(loss_of_logs, law)
-    return noise.observe(noise.at(loss, data.log_inputs, data.loss_se))
+    # Slopes, where a noise model looks at them, are those of the law without its error.
+    at = noise.at(functools.partial(loss_of_logs, law.exact), data.log_inputs, data.loss_se)
+    return noise.observe(dataclasses.replace(at, mean=_mean(law, noise, data)))

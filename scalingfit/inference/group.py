@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalingfit.inference import nuts
+from scalingfit.inference.bridge import Bridge, Evidence
 from scalingfit.inference.diagnostics import Diagnosis, diagnose
 from scalingfit.inference.importance import BLOCK, Proposal, weigh
 from scalingfit.inference.mode import Whitening
@@ -27,7 +28,7 @@ from scalingfit.inference.programs import (
     programs,
     starts,
 )
-from scalingfit.inference.schedule import compile_ahead, sample_chains
+from scalingfit.inference.schedule import SampledChains, compile_ahead, sample_chains
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
@@ -52,6 +53,12 @@ class Draws:
     record : dict
         How the fit was made: attempts, share of the starts that agreed on the mode, whether its
         curvature was repaired, whether the Laplace shape was replaced, leapfrogs of all phases.
+    errors : array, shape (chain, draw, landmark), or None
+        Of the law, at the landmarks of the table; None where it is held to be exact.
+    landmarks : array, shape (landmark, input), or None
+        Decimal logarithms of the law's inputs there.
+    evidence : Evidence or None
+        The log marginal likelihood of the runs, where it was found.
     """
 
     values: dict[str, Floats]
@@ -63,6 +70,9 @@ class Draws:
     step_size: Floats
     diagnosis: Diagnosis
     record: dict[str, Any]
+    errors: Floats | None = None
+    landmarks: Floats | None = None
+    evidence: Evidence | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +132,7 @@ class Group:
         found: tuple[Whitening, dict[str, jax.Array]] = self.programs.whiten(begin, self.data)
         return found
 
-    @property
+    @functools.cached_property
     def white(self) -> Whitening:
         """Coordinates in which each posterior is close to a standard normal."""
         return self.climbed[0]
@@ -137,10 +147,11 @@ class Group:
         else:
             compile_ahead(self.model, self.data, nowhere, self.settings.chains)
 
-    def by_nuts(self) -> list[Draws]:
-        """Sample by NUTS."""
-        settings, row = self.settings, nuts.Row
-        made = sample_chains(
+    @functools.cached_property
+    def chains(self) -> SampledChains:
+        """What the chains of NUTS leave behind."""
+        settings = self.settings
+        return sample_chains(
             self.model,
             self.data,
             self.white,
@@ -152,7 +163,11 @@ class Group:
             precision=settings.precision,
             stopped=self.stopped,
         )
-        found = self.programs.values(made.white, made.rows[..., : self.model.dim], self.data)
+
+    def by_nuts(self) -> list[Draws]:
+        """Sample by NUTS."""
+        made, row = self.chains, nuts.Row
+        found = self.programs.values(made.white, made.rows[..., : made.white.dim], self.data)
         values = {
             name: np.asarray(found[name], np.float64)[: self.count] for name in self.model.sites
         }
@@ -178,6 +193,23 @@ class Group:
                 },
             )
             for fit in range(self.count)
+        ]
+
+    def evidence(self) -> list[Evidence]:
+        """Log marginal likelihoods of the tables, by bridges from the draws of NUTS."""
+        made, dim = self.chains, self.chains.white.dim
+        rows = made.rows[: self.count].astype(np.float64)
+        spawned = [generator.spawn(1)[0] for generator in self.generators[: self.count]]
+        bridges = list(map(Bridge.between, rows[..., :dim], spawned))
+        proposed = self._full(np.stack([bridge.proposed for bridge in bridges]))
+        heights = np.asarray(self.programs.heights(proposed, (self.data, made.white)), np.float64)
+        half = bridges[0].weighed.shape[1]
+        at_draws = rows[:, :, -half:, nuts.Row.log_density].reshape(self.count, -1)
+        volumes = np.linalg.slogdet(np.asarray(made.white.factor, np.float64))[1]
+        found = map(Bridge.evidence, bridges, at_draws, heights)
+        return [
+            Evidence(one.log + float(volume), one.error)
+            for one, volume in zip(found, volumes, strict=False)
         ]
 
     def by_importance(self) -> list[Draws]:

@@ -18,6 +18,7 @@ from scalingfit._messages import Argument, Call, Message, OnlyIn
 from scalingfit.catalog import law as find_law
 from scalingfit.catalog import noise as find_noise
 from scalingfit.declare import Law
+from scalingfit.inference.bridge import Evidence
 from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Diagnosis, Limits, diagnose
 from scalingfit.inference.files import FORMAT, STATS, prior_text
@@ -29,6 +30,7 @@ from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.priors import parse_prior
 from scalingfit.inference.programs import centre
 from scalingfit.inference.verdict import Verdict, exact
+from scalingfit.law_error import LawError
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
@@ -89,7 +91,8 @@ def load(
         texts = {str(name): str(text) for name, text in attributes["priors"].items()}
         given = {name: _read_prior(text, name, priors) for name, text in texts.items()}
         chosen = law or find_law(attributes["law"]), noise or find_noise(attributes["noise"])
-        model = build(*chosen, given)
+        error = attributes["law_error"]
+        model = build(*chosen, given, None if error is None else LawError(**error))
         _require_formulas(shown, model, attributes)
         restored = _restore(tree, attributes, model)
         _require_sound(restored)
@@ -163,10 +166,15 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
     stats: dict[str, Any] = {ours: kept[theirs] for ours, theirs in STATS.items()}
     constant = _arrays(tree, "constant_data")
     rows = constant.pop("row_number")
+    landmarks = None
+    if model.error is not None:
+        places = [constant.pop(f"landmark_{name}") for name in model.law.inputs()]
+        landmarks = np.stack(places, axis=1)
     labels = {
         n.removeprefix("label_"): constant.pop(n) for n in list(constant) if n.startswith("label_")
     }
     labels |= attributes["labels"]
+    evidence = attributes["evidence"]
     runs = Runs.from_columns(
         {**constant, **_arrays(tree, "observed_data")},
         labels=labels,
@@ -186,15 +194,21 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
             values=values,
             **stats,
             step_size=kept["step_size"][:, 0],
-            diagnosis=_diagnosis(values, stats, attributes["record"]),
+            diagnosis=_diagnosis(values, stats, attributes),
             record=attributes["record"],
+            errors=draws.get("law_error"),
+            landmarks=landmarks,
+            evidence=evidence and Evidence(**evidence),
         ),
     )
 
 
 def _diagnosis(
-    values: Mapping[str, NDArray[Any]], stats: Mapping[str, Any], record: Mapping[str, Any]
+    values: Mapping[str, NDArray[Any]], stats: Mapping[str, Any], attributes: Mapping[str, Any]
 ) -> Diagnosis:
+    if (kept := attributes["diagnosis"]) is not None:
+        return Diagnosis(**{name: np.asarray(found) for name, found in kept.items()})
+    record = attributes["record"]
     if record["method"] == "importance":  # draws hold repeats: only the weights knew their worth
         return Diagnosis.of_weights(record["importance_ess"], len(values), len(stats["energy"]))
     return diagnose(np.stack(list(values.values())), stats["energy"], stats["diverging"])

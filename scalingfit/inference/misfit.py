@@ -53,7 +53,7 @@ def about_residuals(
     """
     if _says_nothing(found):
         yield _nothing(), True
-    elif (gap := beyond_repeats(found)) is not None:
+    elif not carried and (gap := beyond_repeats(found)) is not None:
         yield Note("misfit", _repeats(*gap, on_log)), True
     else:
         for cause in causes(found):

@@ -11,12 +11,14 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from scalingfit.inference.conditional import Conditional, Funnel
 from scalingfit.inference.xla import once
 
 __all__ = ["Ascent", "Whitening", "climb", "climb_each", "find_mode"]
 
 ITERATIONS = 1000
 ACCELERATOR_LANES = 4096
+NEAR = 0.1  # in log density: climbs that end so near to each other are at one mode
 STIFFEST, SOFTEST = 1e-8, 3.0  # limits on a posterior standard deviation, in log units
 
 
@@ -35,6 +37,9 @@ class Whitening:
         Share of the climbs that reached this mode.
     repaired : scalar bool
         Whether the curvature had to be made positive definite.
+    funnel : Funnel or None
+        Where the law has an error, whose scale is the last coordinate: how the spread of the others
+        depends on it. Behind them come the coordinates of the error, standard normal as they are.
     """
 
     mode: Array
@@ -42,21 +47,55 @@ class Whitening:
     log_density: Array
     agreeing: Array
     repaired: Array
+    funnel: Funnel | None = None
 
     @classmethod
-    def nowhere(cls, fits: int, dim: int, real: Any) -> Whitening:
-        """A whitening of the shapes and types of `find_mode`'s for many fits, and of no use."""
+    def nowhere(cls, fits: int, dim: int, real: Any, features: Any = None) -> Whitening:
+        """A whitening of the shapes and types of many fits', and of no use.
+
+        Parameters
+        ----------
+        fits, dim : int
+        real : dtype
+        features : array, shape (fit, run, feature), optional
+            Where the law has an error.
+        """
         return cls(
             mode=jnp.zeros((fits, dim), real),
             factor=jnp.zeros((fits, dim, dim), real),
             log_density=jnp.zeros(fits, real),
             agreeing=jnp.zeros(fits, real),
             repaired=jnp.zeros(fits, bool),
+            funnel=None if features is None else Funnel.nowhere(features.shape, dim - 1, real),
         )
+
+    @property
+    def conditional(self) -> Conditional | None:
+        """The coordinates of the law's error, where it has one."""
+        return None if self.funnel is None else self.funnel.conditional
+
+    @property
+    def dim(self) -> int:
+        """Number of all coordinates."""
+        errors = 0 if self.conditional is None else self.conditional.strength.shape[-1]
+        return int(self.mode.shape[-1]) + errors
 
     def colour(self, white: Array) -> Array:
         """From whitened coordinates to the sampled ones."""
-        return once(self.mode + jnp.sum(self.factor * white, axis=-1))
+        if self.funnel is None:
+            return once(self.mode + jnp.sum(self.factor * white, axis=-1))
+        own, errors = jnp.split(white, [len(self.mode)])
+        own = jnp.append(own[:-1] * self._stretch(white), own[-1])
+        return once(jnp.concatenate([self.mode + self.factor @ own, errors]))
+
+    def log_stretch(self, white: Array) -> Array:
+        """Log determinant of the Jacobian of `colour`, in units of that at the mode."""
+        return jnp.sum(jnp.log(self._stretch(white)))
+
+    def _stretch(self, white: Array) -> Array:
+        assert self.funnel is not None
+        last = self.mode.shape[0] - 1
+        return self.funnel.stretch(jnp.exp(self.mode[last] + self.factor[last, last] * white[last]))
 
 
 def find_mode(log_density: Callable[[Array], Array], starts: Array) -> tuple[Whitening, Array]:
@@ -79,15 +118,15 @@ def find_mode(log_density: Callable[[Array], Array], starts: Array) -> tuple[Whi
     heights = jnp.where(jnp.isnan(tops.height), -jnp.inf, tops.height)
     order = jnp.argsort(-heights)
     best = order[0]
-    curvatures, directions = tops.curvatures[best], tops.directions[best]
-    stiff, soft = STIFFEST**-2, SOFTEST**-2
-    spread = jnp.clip(jnp.where(curvatures > 0, curvatures, soft), soft, stiff) ** -0.5
+    near = heights > heights[best] - NEAR
+    agreeing = jnp.mean(near, dtype=heights.dtype, where=tops.turn > 0)
+    top: Ascent = jax.tree.map(lambda leaf: leaf[best], tops)
     white = Whitening(
-        mode=tops.place[best],
-        factor=directions * spread,
+        mode=top.place,
+        factor=top.directions * top.spread,
         log_density=heights[best],
-        agreeing=jnp.mean(heights > heights[best] - 0.1, dtype=heights.dtype, where=tops.turn > 0),
-        repaired=jnp.any(curvatures <= 0),
+        agreeing=agreeing,
+        repaired=jnp.any(top.curvatures <= 0),
     )
     return white, tops.place[order]
 
@@ -128,6 +167,13 @@ class Ascent:
     damping: Array
     decrement: Array
     turn: Array
+
+    @property
+    def spread(self) -> Array:
+        """Standard deviations in these directions, by Laplace's approximation, within limits."""
+        stiff, soft = STIFFEST**-2, SOFTEST**-2
+        curvatures = jnp.where(self.curvatures > 0, self.curvatures, soft)
+        return jnp.clip(curvatures, soft, stiff) ** -0.5
 
 
 def climb(function: Callable[[Array], Array], start: Array) -> Ascent:

@@ -25,12 +25,14 @@ from numpyro.infer.util import compute_log_probs
 
 from scalingfit._positive import plain
 from scalingfit.declare import Law, Parameter, describe, loss_of_logs
+from scalingfit.inference.conditional import Conditional
 from scalingfit.inference.coordinates import Coordinates, Leaf, Prior, at_inputs, resolve
-from scalingfit.inference.over_runs import sum_over_runs
-from scalingfit.noise import Noise
+from scalingfit.inference.over_runs import each_run, sum_over_runs
+from scalingfit.noise import At, Noise
 
-__all__ = ["HANDLERS", "Data", "Leaf", "Model", "Prior", "mean_loss"]
+__all__ = ["HANDLERS", "Data", "Leaf", "Model", "Prior", "mean_loss", "weights"]
 
+WEIGHTS = 1e-3, 1e3  # limits: a scatter may pull not at all, or away
 HANDLERS = threading.RLock()  # NumPyro keeps one stack of effect handlers for all threads
 
 
@@ -55,6 +57,8 @@ class Data:
         Known standard errors of the losses.
     centre : dict of array, scalar
         Log of the geometric mean of each input, about which coefficients are recentred.
+    features : array, shape (run, feature), or None
+        Where the law has an error: it is these times independent normal numbers of its scale.
     """
 
     log_inputs: Mapping[str, Leaf]
@@ -62,11 +66,12 @@ class Data:
     weight: Leaf
     loss_se: Leaf | None
     centre: Mapping[str, Leaf]
+    features: Leaf | None = None
 
     @property
     def by_run(self) -> Data:
-        """The same without its centre: one run is an element of every array."""
-        return dataclasses.replace(self, centre={})
+        """The same without what is not by run: one run is an element of every array."""
+        return dataclasses.replace(self, centre={}, features=None)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -79,13 +84,18 @@ class Model(Coordinates):
         return len(self.sites)
 
     @property
+    def judged(self) -> tuple[str, ...]:
+        """What the diagnostics of a fit are of: the sampled parameters, and the law's error."""
+        return self.sites if self.error is None else (*self.sites, "law_error")
+
+    @property
     def free(self) -> int:
         """Number of the law's own sampled parameters, without the noise's."""
         return sum(site in self.law.parameters() for site in self.sites)
 
     def sample(self, data: Data | None = None, observe: bool = True) -> tuple[Law, Noise]:
         """The NumPyro model itself; without data it samples the parameters only."""
-        values = _sample_parameters(self.law.parameters() | self.noise.parameters(), self.priors)
+        values = _sample_parameters(self.declared, self.priors)
         law, noise = self.law_of(values), self.noise_of(values)
         if data is not None:
             about, observed = _observation(*self._shared_by_runs(law, noise, data), data.by_run)
@@ -93,26 +103,54 @@ class Model(Coordinates):
                 numpyro.sample("L", about, obs=observed if observe else None)
         return law, noise
 
-    def log_density(self, z: Array, data: Data) -> Array:
-        """Log posterior density, up to a constant, at recentred unconstrained coordinates.
+    def log_density(self, z: Array, data: Data, conditional: Conditional | None = None) -> Array:
+        """Log posterior density at recentred unconstrained coordinates.
 
         Parameters
         ----------
         z : array, shape (dim,)
+            Behind the parameters' coordinates come those of the error's coefficients.
         data : Data
             Of one table.
+        conditional : Conditional, optional
+            The coordinates of the error, where the law has one.
         """
-        values, log_jacobian = self.constrain(z, data.centre)
+        values, log_jacobian = self.constrain(z[: self.dim], data.centre)
         # Every value is the transform of a real number, so none lies outside its support.
         with HANDLERS, validation_enabled(False):
             prior, _ = compute_log_probs(self.sample, (), {}, values)
         shared = self._shared_by_runs(self.law_of(values), self.noise_of(values), data)
-        likelihood = sum_over_runs(_log_likelihood, shared, data.by_run, data.weight)
-        density: Array = likelihood + sum(prior.values()) + log_jacobian
-        return density
+        if conditional is None:
+            likelihood = sum_over_runs(_log_likelihood, shared, data.by_run, data.weight)
+        else:
+            white = z[self.dim :]
+            places, _, density = _located(shared, values["tau"], white, data, conditional)
+            each = each_run(_log_density, shared, places, data.by_run)
+            likelihood = jnp.dot(data.weight, each) + density
+        total: Array = likelihood + sum(prior.values()) + log_jacobian
+        return total
+
+    def located(
+        self, z: Array, data: Data, conditional: Conditional
+    ) -> tuple[tuple[Law, Noise], Array, Array]:
+        """How the law with its error places the runs.
+
+        Returns
+        -------
+        tuple of Law and Noise
+        array, shape (run,)
+            Where the losses are expected, on the scale of the scatter.
+        array, shape (feature,)
+            The coefficients of the features in `data`.
+        """
+        values, _ = self.constrain(z[: self.dim], data.centre)
+        shared = self._shared_by_runs(self.law_of(values), self.noise_of(values), data)
+        white = z[self.dim :]
+        places, coefficients, _ = _located(shared, values["tau"], white, data, conditional)
+        return shared, places, conditional.rotation @ coefficients
 
     def complete_arrays(
-        self, values: Mapping[str, Any], centre: Mapping[str, Leaf] | None = None
+        self, values: Mapping[str, Leaf | float], centre: Mapping[str, Leaf] | None = None
     ) -> tuple[Law, Noise]:
         """The law and the noise, float64 NumPy: sampled parameters with pinned and tied ones.
 
@@ -176,7 +214,7 @@ class Model(Coordinates):
     @functools.cached_property
     def _prior_lines(self) -> dict[str, str]:
         lines = {}
-        for name, declared in (self.law.parameters() | self.noise.parameters()).items():
+        for name, declared in self.declared.items():
             given = self.priors.get(name)
             if given is None:
                 lines[name] = declared.describe_prior().format(name=name)
@@ -184,6 +222,8 @@ class Model(Coordinates):
                 lines[name] = describe(given)
             else:
                 lines[name] = f"tied to {given}" if isinstance(given, str) else f"pinned at {given}"
+        if self.error is not None:
+            lines["tau"] = f"0 with probability {self.error.exact:g}, else {lines['tau']}"
         return lines
 
 
@@ -204,6 +244,58 @@ def _log_likelihood(shared: tuple[Law, Noise], run: Data) -> Array:
     about, observed = _observation(*shared, run)
     density: Array = about.log_prob(observed)
     return density
+
+
+def _located(
+    shared: tuple[Law, Noise], tau: Array, white: Array, data: Data, conditional: Conditional
+) -> tuple[Array, Array, Array]:
+    """Where the law with its error puts the runs; its error's coefficients, and their density."""
+    noise = shared[1]
+    exact = each_run(_place, shared, (), data.by_run)
+    residual = jnp.asarray(data.loss) - exact
+    sigma = noise.sigma  # type: ignore[attr-defined]
+    coefficients, density = conditional.coefficients(residual, sigma, tau, white)
+    return exact + conditional.basis @ coefficients, coefficients, density
+
+
+def _place(shared: tuple[Law, Noise], own: tuple[()], run: Data) -> Array:
+    """Where the law puts a run, on the scale of the scatter."""
+    law, noise = shared
+    mean = mean_loss(law, run.log_inputs)
+    return jnp.log(mean) if noise.on_log else mean
+
+
+def _log_density(shared: tuple[Law, Noise], place: Array, run: Data) -> Array:
+    """Log density of a loss about a place on the scale of the scatter."""
+    noise, at = _at(shared, place, run)
+    observed = jnp.asarray(run.loss)
+    density: Array = noise.observe(at).log_prob(jnp.exp(observed) if noise.on_log else observed)
+    return density
+
+
+def _at(shared: tuple[Law, Noise], place: Array, run: Data) -> tuple[Noise, At]:
+    """What the noise sees of a run whose loss is expected there."""
+    law, noise = shared
+    at = noise.at(functools.partial(mean_loss, law), run.log_inputs, run.loss_se)
+    return noise, dataclasses.replace(at, mean=jnp.exp(place) if noise.on_log else place)
+
+
+def weights(shared: tuple[Law, Noise], places: Array, data: Data) -> Array:
+    """Precisions of runs in units of one over the noise's scale squared, (run,).
+
+    Those of iteratively reweighted least squares, of residuals no less than the scale.
+    """
+
+    def weight(place: Array, run: Data) -> Array:
+        noise, at = _at(shared, place, run)
+        residual, scale = jnp.asarray(run.loss) - place, noise.scale(at)
+        size = jnp.maximum(jnp.abs(residual), scale) * jnp.where(residual < 0, -1.0, 1.0)
+        pull = jax.grad(_log_density, argnums=1)(shared, run.loss - size, run)
+        sigma = noise.sigma  # type: ignore[attr-defined]
+        return jnp.clip(sigma**2 * pull / size, *WEIGHTS)
+
+    found: Array = jnp.asarray(data.weight) * jax.vmap(weight)(places, data.by_run)
+    return found
 
 
 def _sample_parameters(

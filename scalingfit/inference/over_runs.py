@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-__all__ = ["sum_over_runs"]
+__all__ = ["each_run", "sum_over_runs"]
 
 
 def sum_over_runs(
@@ -48,6 +48,41 @@ def sum_over_runs(
         return _weighted(weight, values), sum(jax.tree.leaves(rises), jnp.zeros_like(values[0]))
 
     result: Array = total(shared, runs, weight)
+    return result
+
+
+def each_run(function: Callable[[Any, Any, Any], Array], shared: Any, own: Any, runs: Any) -> Array:
+    """A function of every run, of what the runs share, and of what each has of its own.
+
+    Its derivatives are taken run by run, as in `sum_over_runs`.
+
+    Parameters
+    ----------
+    function : callable
+        ``(shared, own, run) -> scalar``; it closes over nothing that is traced.
+    shared : pytree
+        What to differentiate by; a matter of few numbers.
+    own : pytree
+        Arrays of shape (run,), to differentiate by too.
+    runs : pytree
+        Arrays of shape (run,), taken as constants.
+    """
+    at_each = (None, 0, 0)
+
+    @jax.custom_jvp
+    def values(shared: Any, own: Any, runs: Any) -> Array:
+        found: Array = jax.vmap(function, at_each)(shared, own, runs)
+        return found
+
+    @values.defjvp
+    def slope(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+        each = jax.vmap(jax.value_and_grad(function, argnums=(0, 1)), at_each)
+        found, (gradients, own_gradients) = each(*primals)
+        rises, own_rises = map(jax.tree.leaves, tangents[:2])
+        change = _weighted(jnp.stack(rises), jnp.stack(jax.tree.leaves(gradients)))
+        return found, sum(map(jnp.multiply, jax.tree.leaves(own_gradients), own_rises), change)
+
+    result: Array = values(shared, own, runs)
     return result
 
 

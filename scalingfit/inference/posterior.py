@@ -55,7 +55,7 @@ class Posterior(Fitted, Result):
             ``{"alpha": {"mean", "sd", "q5", "q50", "q95", "ess_bulk", "ess_tail", "rhat"}, ...}``;
             a pinned parameter has no effective sample size: NaN.
         """
-        diagnosis, sites = self.sampled.diagnosis, self.model.sites
+        diagnosis, sites = self.sampled.diagnosis, self.model.judged
         table = {}
         for name, draws in self.draws.items():
             row = {"mean": float(draws.mean()), "sd": float(draws.std(ddof=1))}
@@ -70,7 +70,14 @@ class Posterior(Fitted, Result):
     def title(self) -> str:
         """What was fitted to what, in one line."""
         rows = len(self.runs)
-        return f"{self.model.law.name} on {rows} runs, {self.model.noise.name} noise"
+        return f"{self.model.law.name} on {rows} runs, {self.model.noise.name} noise; {self._exact}"
+
+    @property
+    def _exact(self) -> str:
+        """Whether the law is held to be exact, or how probably it is."""
+        if self.model.error is None:
+            return "the law is held to be exact"
+        return f"P(law exact) = {self.sampled.record['exact']:.2g}"
 
     @property
     @override
@@ -82,7 +89,7 @@ class Posterior(Fitted, Result):
             columns[name] = Column.of(moments, ".4g", HEADINGS.get(name))
         reached = self.sampled.diagnosis.reached(Limits(**self.provenance["limits"]))
         for name, heading, spec in DIAGNOSTICS:
-            good = dict(zip(self.model.sites, reached[name], strict=True))
+            good = dict(zip(self.model.judged, reached[name], strict=True))
             values = [row[name] if at in good else None for at, row in summary.items()]
             doubtful = [not good.get(at, True) for at in summary]
             columns[name] = Column.of(values, spec, heading, doubtful)
@@ -106,6 +113,7 @@ class Posterior(Fitted, Result):
             "noise": self.model.noise.name,
             "runs": {"count": len(self.runs), "digest": self.runs.digest, **self.runs.provenance},
             "verdict": self.verdict.details,
+            "law_exact": self.sampled.record.get("exact", 1.0),
             "provenance": self.provenance,
         }
 

@@ -17,11 +17,14 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from scalingfit.declare import Law
 from scalingfit.inference import importance, nuts
+from scalingfit.inference.error_mode import find_error_mode
 from scalingfit.inference.mode import Whitening, find_mode
 from scalingfit.inference.model import Data, Leaf, Model
 from scalingfit.inference.traced import traced
 from scalingfit.inference.xla import each_fit
+from scalingfit.law_error import MOST_LANDMARKS, Landmarks, landmarks
 from scalingfit.runs import Runs
 
 __all__ = [
@@ -32,11 +35,14 @@ __all__ = [
     "cached",
     "centre",
     "group_size",
+    "landmarks_of",
     "pack",
     "pack_group",
     "padded",
+    "places_of",
     "prior_values",
     "programs",
+    "shape_of",
     "starts",
 ]
 
@@ -44,6 +50,7 @@ PRIOR_DRAWS = 1000
 RANDOM = "threefry2x32"  # whatever JAX's default: equal seeds give equal draws
 POOL, STARTS = 256, 4  # prior draws looked at, and how many of the best are climbed from
 ROWS = (8, 16, 32, 64, 128, 192, 256)
+FEATURES = (0, 8, 16, 24, 32, 40, 48, 64, 96, MOST_LANDMARKS)
 ACCELERATOR_WORK, ACCELERATOR_LANES = 65536, 4096  # rows, and fits, to a program
 VECTORISED = 4096  # numbers to a sum from which on XLA makes it of vectors on a CPU
 
@@ -57,6 +64,11 @@ def bucket(rows: int) -> int:
             return size
     power = 1 << (rows - 1).bit_length()
     return power * 3 // 4 if rows <= power * 3 // 4 else power
+
+
+def feature_bucket(features: int) -> int:
+    """The padded number of features of a law's error."""
+    return next(size for size in FEATURES if features <= size)
 
 
 def padded(runs: Runs) -> int:
@@ -105,8 +117,39 @@ def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:
         loss_se=columns["loss_se"][index] if "loss_se" in columns else None,
         centre=centre(model, runs),
     )
+    if model.error is not None:
+        factor = landmarks_of(model, runs).factor
+        features = np.zeros((rows, feature_bucket(factor.shape[1])))
+        features[: len(runs), : factor.shape[1]] = factor
+        data = dataclasses.replace(data, features=features)
     packed: Data = jax.tree.map(lambda leaf: np.asarray(leaf, precision), data)
     return packed
+
+
+def landmarks_of(model: Model, runs: Runs) -> Landmarks:
+    """The landmarks of the error of a law, for a table."""
+    return landmarks(places_of(model.law, runs))
+
+
+def places_of(law: type[Law], runs: Runs) -> Floats:
+    """Where the runs of a table lie: decimal logarithms of the law's inputs, (run, input)."""
+    return np.log10(np.stack([*runs.input(law.inputs()).values()], axis=1))
+
+
+def shape_of(model: Model, runs: Runs) -> tuple[int, bool, int]:
+    """What tables that share programs have in common.
+
+    Returns
+    -------
+    int
+        Rows, as padded.
+    bool
+        Whether losses have known errors.
+    int
+        Features of the law's error, as padded.
+    """
+    count = landmarks_of(model, runs.used()).factor.shape[1] if model.error is not None else 0
+    return padded(runs), "loss_se" in runs.columns, feature_bucket(count)
 
 
 def centre(model: Model, runs: Runs) -> dict[str, Leaf]:
@@ -135,9 +178,11 @@ class Programs:
     """The compiled functions of a model; JAX keeps one executable for each shape."""
 
     whiten: Callable[..., tuple[Whitening, dict[str, Array]]]
+    whiten_error: Callable[..., Whitening]
     segment: Callable[..., tuple[nuts.Chain, Array, Array]]
     weigh: Callable[..., tuple[Array, dict[str, Array], Array, Array]]
     values: Callable[..., dict[str, Array]]
+    heights: Callable[..., Array]
 
 
 @functools.lru_cache(maxsize=256)
@@ -146,7 +191,9 @@ def programs(model: Model) -> Programs:
 
     def target(white: Array, given: tuple[Data, Whitening]) -> Array:
         data, whitening = given
-        return model.log_density(whitening.colour(white), data)
+        place, conditional = whitening.colour(white), whitening.conditional
+        density = model.log_density(place, data, conditional)
+        return density if conditional is None else density + whitening.log_stretch(white)
 
     def whiten(
         starts: tuple[dict[str, Array], Array], data: Data
@@ -178,16 +225,30 @@ def programs(model: Model) -> Programs:
         return position, found, heights, heights - proposed
 
     def value(whitening: Whitening, data: Data, white: Array) -> dict[str, Array]:
-        return model.constrain(whitening.colour(white), data.centre)[0]
+        place, conditional = whitening.colour(white), whitening.conditional
+        values = model.constrain(place[: model.dim], data.centre)[0]
+        if conditional is None:
+            return values
+        return values | {"law_error": model.located(place, data, conditional)[-1]}
+
+    def heights(places: Array, given: tuple[Data, Whitening]) -> Array:
+        found: Array = jax.lax.map(
+            lambda white: target(white, given), places, batch_size=cached(given[0].loss.shape[-1])
+        )
+        return found
 
     def values(whitening: Whitening, position: Array, data: Data) -> dict[str, Array]:
         return jax.vmap(jax.vmap(functools.partial(value, whitening, data)))(position)
 
     return Programs(
         whiten=traced("whiten", model, each_fit(whiten)),
+        whiten_error=traced(
+            "whiten_error", model, each_fit(functools.partial(find_error_mode, model))
+        ),
         segment=traced("segment", model, functools.partial(nuts.segment, target)),
         weigh=traced("weigh", model, each_fit(weigh)),
         values=traced("values", model, each_fit(values)),
+        heights=traced("heights", model, each_fit(heights)),
     )
 
 

@@ -20,8 +20,9 @@ import jax
 from scalingfit._cores import core_count
 from scalingfit._errors import InputError
 from scalingfit.inference.group import Draws, Group
+from scalingfit.inference.mixture import group_of
 from scalingfit.inference.model import Model
-from scalingfit.inference.programs import group_size, padded
+from scalingfit.inference.programs import group_size, shape_of
 from scalingfit.inference.settings import Settings
 from scalingfit.inference.xla import placed
 from scalingfit.runs import Runs
@@ -59,11 +60,13 @@ def sampled(
         )
     waiting = list(range(len(tables)))
     attempts = [settings.harder(attempt) for attempt in range(settings.retries + 1)]
-    if settings.method == "auto":
+    # With its error a law has too many coordinates to be sampled by importance.
+    weighing = settings.method == "auto" and model.error is None
+    if weighing:
         attempts.insert(0, settings)
     for attempt, tried in enumerate(attempts):
         last = attempt == len(attempts) - 1
-        by_weights = settings.method == "auto" and attempt == 0
+        by_weights = weighing and attempt == 0
         if by_weights and settings.chains * settings.draws <= settings.limits.ess:
             continue  # so few draws would not be worth what is asked, whatever the weights
         again = []
@@ -88,7 +91,7 @@ def _attempt(
     Whole groups are placed on devices, rather than one program spread over all of them, so that no
     device waits for another.
     """
-    shapes = {i: (padded(tables[i]), "loss_se" in tables[i].columns) for i in waiting}
+    shapes = {i: shape_of(model, tables[i]) for i in waiting}
     groups: list[tuple[list[int], bool]] = []  # and whether it is the first of its shape
     for shape in sorted(set(shapes.values())):
         members = [i for i in waiting if shapes[i] == shape]
@@ -104,14 +107,16 @@ def _attempt(
         try:
             here = functools.partial(placed, device, settings.precision)
             with here():
-                group = Group(model, [tables[i] for i in members], settings, attempt)
+                group = group_of(model, [tables[i] for i in members], settings, attempt)
                 group.stopped = stopped
                 if first and attempt == 0:
                     with ThreadPoolExecutor(1) as beside:
                         ready = beside.submit(here()(group.compile_ahead), by_weights)
                         jax.block_until_ready(group.white)
                         ready.result()
-                return members, group.by_importance() if by_weights else group.by_nuts()
+                if by_weights and isinstance(group, Group):
+                    return members, group.by_importance()
+                return members, group.by_nuts()
         finally:
             free.put(device)
 

@@ -75,26 +75,26 @@ def sample_chains(
     Where `stopped` is set, by another thread, the chains end with an InterruptedError.
     """
     steps = _Phases(model, data, generators, chains, acceptance, np.dtype(precision), stopped)
-    position = np.stack([g.standard_normal((chains, model.dim)) for g in generators])
+    position = np.stack([g.standard_normal((chains, white.dim)) for g in generators])
     reshaped = np.zeros(len(generators), bool)
     begin = np.full(position.shape[:2], np.log(FIRST_STEP))
     for length in (warmup, 2 * warmup):
         made, _ = steps.run(white, position, begin, length, length)
-        kept = made[:, :, int(WINDOW_SKIP * length) :, : model.dim]
+        kept = made[:, :, int(WINDOW_SKIP * length) :, : white.dim]
         white, position, changed = _reshape(white, kept)
         reshaped |= changed
     made, log_step = steps.run(white, position, begin, warmup, warmup)
     log_step = _pooled(log_step)
-    made, _ = steps.run(white, made[:, :, -1, : model.dim], log_step, 0, draws)
+    made, _ = steps.run(white, made[:, :, -1, : white.dim], log_step, 0, draws)
     return SampledChains(white, made, log_step, reshaped, steps.leapfrogs, steps.steps)
 
 
 def compile_ahead(model: Model, data: Data, white: Whitening, chains: int) -> None:
     """Compile the programs of `sample_chains`, by sampling no transitions."""
-    fits, dim = white.mode.shape
+    fits = len(white.mode)
     generators = [np.random.default_rng(0)] * fits
     steps = _Phases(model, data, generators, chains, 1.0, white.mode.dtype, threading.Event())
-    start = np.zeros((fits, chains, dim))
+    start = np.zeros((fits, chains, white.dim))
     steps.run(white, start, start[..., 0], 0, 0)
 
 
@@ -167,7 +167,7 @@ class _Phases:
         self, white: Whitening, state: nuts.Chain, words: NDArray[Any], adapt: int, stop: int
     ) -> tuple[Floats, Floats, int]:
         """As `run`, of chains that share a program, and how many turns they took."""
-        made = np.zeros((*words.shape[:2], stop, white.mode.shape[1] + nuts.Row.count), self.real)
+        made = np.zeros((*words.shape[:2], stop, white.dim + nuts.Row.count), self.real)
         count, taken = np.zeros(words.shape[:2], np.int64), 0
         keys = jax.random.wrap_key_data(jnp.asarray(words), impl=RANDOM)
         stops = np.int32(adapt), np.int32(stop), self.aim
@@ -201,6 +201,9 @@ def _pooled(log_step: Floats) -> Floats:
 def _reshape(white: Whitening, draws: Floats) -> tuple[Whitening, Floats, NDArray[np.bool_]]:
     """Replace the Laplace shape by the pooled sample covariance where it proves wrong.
 
+    With a law's error it is kept: most of so many directions are standard normal from the first,
+    and the others widen with the error's scale.
+
     Parameters
     ----------
     white : Whitening
@@ -216,6 +219,8 @@ def _reshape(white: Whitening, draws: Floats) -> tuple[Whitening, Floats, NDArra
     """
     draws = np.asarray(draws, np.float64)
     fits, dim = draws.shape[0], draws.shape[-1]
+    if white.funnel is not None:
+        return white, draws[:, :, -1], np.zeros(fits, bool)
     flat = draws.reshape(fits, -1, dim)
     mean = flat.mean(axis=1)
     offset = flat - mean[:, None]

@@ -51,9 +51,9 @@ def verdict_on(
     rounded = exact(values, sites)
     diagnosis = draws.diagnosis
     if rounded:  # nothing is left to be resolved
-        diagnosis = Diagnosis.of_weights(math.inf, len(model.sites), len(draws.step_size))
+        diagnosis = Diagnosis.of_weights(math.inf, len(model.judged), len(draws.step_size))
     elif not np.all(diagnosis.stuck == 0):
-        return judge(diagnosis, model.sites, limits, {}, _about_runs(model, runs))
+        return judge(diagnosis, model.judged, limits, {}, _about_runs(model, runs))
     with np.errstate(invalid="ignore", divide="ignore"):
         widths = {
             name: float(np.log(values[name]).std() / width)
@@ -63,11 +63,11 @@ def verdict_on(
     remarks = _digits(model, draws)
     if not remarks:
         found = Residuals.of(model, runs, law, noise)
-        said = about_residuals(found, on_log=model.noise.on_log, carried="tau" in values)
+        said = about_residuals(found, on_log=model.noise.on_log, carried=model.error is not None)
         for note, doubtful in said:
             (doubts if doubtful else remarks).append(note)
     doubts += about_priors(model, values, float(runs.used()["L"].min()))
-    return judge(diagnosis, model.sites, limits, widths, doubts, remarks)
+    return judge(diagnosis, model.judged, limits, widths, doubts, remarks)
 
 
 def _about_runs(model: Model, runs: Runs) -> list[Note]:

@@ -107,7 +107,7 @@ def checked(settings: Settings) -> Settings:
     if not isinstance(settings.limits, Limits):
         raise InputError(
             f"limits must be Limits, not {type(settings.limits).__name__}",
-            remedy="write limits=Limits(rhat=1.02).",
+            remedy="make them with Limits.",
         )
     numbers: dict[str, Any] = {
         name: whole(name, getattr(settings, name), *bounds) for name, bounds in BOUNDS.items()

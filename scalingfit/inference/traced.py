@@ -35,6 +35,7 @@ from jax import Array, export
 
 from scalingfit._errors import InputError
 from scalingfit._files import distrust, write
+from scalingfit.inference.conditional import Conditional, Funnel
 from scalingfit.inference.formula import formula
 from scalingfit.inference.importance import Proposal
 from scalingfit.inference.mode import Whitening
@@ -56,7 +57,7 @@ SETTINGS = (
     "jax_threefry_partitionable",
 )
 
-for container in (Chain, Data, Proposal, Whitening):
+for container in (Chain, Conditional, Data, Funnel, Proposal, Whitening):
     export.register_pytree_node_serialization(
         container,
         serialized_name=f"{container.__module__}.{container.__name__}",
@@ -194,10 +195,13 @@ def _lowered(model: Model, errors: bool, x64: bool) -> str:
     The precision is JAX's setting; it is an argument so that what is remembered differs by it.
     """
 
-    def density(place: Array, data: Data) -> Any:
-        return model.log_density(place, data), model.constrain(place, data.centre)
+    def density(place: Array, data: Data, conditional: Conditional | None) -> Any:
+        return (
+            model.log_density(place, data, conditional),
+            model.constrain(place[: model.dim], data.centre),
+        )
 
-    number, rows, place = (np.zeros(shape) for shape in ((), 2, model.dim))
+    number, rows, features = np.zeros(()), np.zeros(2), np.zeros((2, 2))
     inputs = model.law.inputs()
     data = Data(
         log_inputs=dict.fromkeys(inputs, rows),
@@ -205,8 +209,11 @@ def _lowered(model: Model, errors: bool, x64: bool) -> str:
         weight=rows,
         loss_se=rows if errors else None,
         centre=dict.fromkeys(inputs, number),
+        features=None if model.error is None else features,
     )
-    text: str = jax.jit(density).lower(place, data).as_text()
+    conditional = None if model.error is None else Conditional(rows, features, rows, features)
+    place = np.zeros(model.dim + (0 if conditional is None else 2))
+    text: str = jax.jit(density).lower(place, data, conditional).as_text()
     return text
 
 

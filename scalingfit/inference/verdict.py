@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from scalingfit._messages import from_record, to_record
 from scalingfit.inference.diagnostics import Diagnosis, Limits
-from scalingfit.result import Note, Result, Table
+from scalingfit.result import Json, Note, Result, Table
 
 __all__ = ["Verdict", "exact", "judge"]
 
@@ -46,10 +46,11 @@ class Verdict(Result):
     notes: tuple[Note, ...] = ()
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Self:
+    def of(cls, record: Mapping[str, Json]) -> Self:
         """The verdict of a saved fit, from its `record`."""
-        notes = [{**note, "text": from_record(note["text"])} for note in record["notes"]]
-        return cls(record["status"], tuple(Note(**note) for note in notes))
+        given: Any = record
+        notes = [{**note, "text": from_record(note["text"])} for note in given["notes"]]
+        return cls(given["status"], tuple(Note(**note) for note in notes))
 
     @property
     def record(self) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -13,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._text import quantity
-from scalingfit.allocation import Counting, cost, forecast, terms
+from scalingfit.allocation import Counting, Rule, cost, forecast, terms
 from scalingfit.allocation import frontier as solve
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
@@ -33,7 +35,10 @@ def frontier(
     C: ArrayLike | None = None,
     *,
     figure: FigureBase | None = None,
-    **options: Any,
+    counting: Rule = "6ND",
+    max_params: float | None = None,
+    inference_tokens: float | None = None,
+    **extras: ArrayLike,
 ) -> FigureBase:
     """Draw the optimal size of the model against the budget, over the runs and lines of equal loss.
 
@@ -45,9 +50,10 @@ def frontier(
         Budgets to mark; by default the figure reaches 100 times beyond the runs.
     figure : matplotlib figure, optional
         Where to draw.
-    **options
-        As for `scalingfit.frontier`: counting, max_params and so on; single values.
+    counting, max_params, inference_tokens, **extras
+        As for `scalingfit.frontier`; single values.
     """
+    options = _options(counting, max_params, inference_tokens, extras)
     figure = style.blank(figure, 7.2, 5.2, posterior.title)
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
@@ -84,15 +90,19 @@ def loss(
     C: ArrayLike | None = None,
     *,
     figure: FigureBase | None = None,
-    **options: Any,
+    counting: Rule = "6ND",
+    max_params: float | None = None,
+    inference_tokens: float | None = None,
+    **extras: ArrayLike,
 ) -> FigureBase:
     """Draw the least loss that each budget buys, with the runs.
 
     Parameters
     ----------
-    posterior, C, figure, **options
+    posterior, C, figure, counting, max_params, inference_tokens, **extras
         As for `frontier`.
     """
+    options = _options(counting, max_params, inference_tokens, extras)
     figure = style.blank(figure, 7.2, 5.2, posterior.title)
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
@@ -128,6 +138,17 @@ def _budgets(
     return spent, np.geomspace(every.min() / 2, 2 * every.max(), BUDGETS)
 
 
+def _options(
+    counting: Rule,
+    max_params: float | None,
+    inference_tokens: float | None,
+    extras: Mapping[str, ArrayLike],
+) -> dict[str, Any]:
+    """What a frontier is asked beside its budgets."""
+    limits = {"max_params": max_params, "inference_tokens": inference_tokens}
+    return {"counting": counting, **limits, **extras}
+
+
 def _rule(options: dict[str, Any]) -> Counting:
     """The rule by which the frontier counts a budget."""
     stated = terms(options.get("counting", "6ND"), inference_tokens=options.get("inference_tokens"))
@@ -157,9 +178,8 @@ def _equal_loss(axes: Axes, posterior: Posterior, options: dict[str, Any]) -> No
     mesh_C, mesh_N = np.meshgrid(C, N)
     with jax.enable_x64(True):
         D = np.asarray(rule.tokens(mesh_N, mesh_C), np.float64)
-    thin = jax.tree.map(
-        lambda leaf: np.ravel(leaf)[:: max(1, np.size(leaf) // DRAWS)], posterior.law
-    )
+    draws = math.prod(posterior.law.shape)
+    thin = posterior.law_with_error.take(np.arange(0, draws, max(1, draws // DRAWS)))
     inside = D > 1
     heights = np.full(D.shape, np.nan)
     at = forecast(thin, N=mesh_N[inside], D=D[inside])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from numpy.typing import ArrayLike
 
-from scalingfit.allocation import Decision, decide, percent
+from scalingfit.allocation import Costs, Decision, Planned, Risk, Rule, decide, percent
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 
@@ -28,10 +29,16 @@ FLOOR = 1e-4
 def valley(
     posterior: Posterior,
     C: ArrayLike,
-    plans: Any = (),
+    plans: Planned | Sequence[Planned] = (),
     *,
     figure: FigureBase | None = None,
-    **options: Any,
+    risk: Risk = "mean",
+    level: float = 0.9,
+    counting: Rule = "6ND",
+    max_params: float | None = None,
+    inference_tokens: float | None = None,
+    costs: Costs | None = None,
+    **extras: ArrayLike,
 ) -> FigureBase:
     """Draw what models of each size overspend at a budget, with plans on it.
 
@@ -45,21 +52,26 @@ def valley(
         As for `scalingfit.decide`; those with tokens of their own are not drawn.
     figure : matplotlib figure, optional
         Where to draw.
-    **options
+    risk, level, counting, max_params, inference_tokens, costs, **extras
         As for `scalingfit.decide`.
     """
-    found = decide(posterior, C, plans, **options)
+    options: dict[str, Any] = {
+        "counting": counting,
+        "max_params": max_params,
+        "inference_tokens": inference_tokens,
+        "costs": costs,
+        **extras,
+    }
+    found = decide(posterior, C, plans, risk=risk, level=level, **options)
     budgets = list(dict.fromkeys(found.C[row] for row in _of(found, found.best)))
     figure = style.blank(figure, 1.6 + 5.4 * len(budgets), 4.8, posterior.title)
-    law = jax.tree.map(
-        lambda leaf: np.ravel(leaf)[:: max(1, np.size(leaf) // DRAWS)], posterior.law
-    )
+    draws = math.prod(posterior.law.shape)
+    law = posterior.law_with_error.take(np.arange(0, draws, max(1, draws // DRAWS)))
     panels = figure.subplots(1, len(budgets), squeeze=False)[0]
     for axes, budget in zip(panels, budgets, strict=True):
         rows = np.flatnonzero(budget == found.C)
         N = np.geomspace(found.N[rows].min() / SPAN, found.N[rows].max() * SPAN, SIZES)
-        sizes = {name: value for name, value in options.items() if name not in ("risk", "level")}
-        _slopes(axes, decide(law, budget, N, **sizes))
+        _slopes(axes, decide(law, budget, [*N], **options))
         _marks(axes, found, rows)
         style.log_axis(axes, "x")
         style.tidy(axes, f"Compute overspent at {budget:.3g} FLOP".replace("e+", "e"))

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._arguments import numbers
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Call, Message
 from scalingfit._text import flop, listed, quantity
 from scalingfit.runs._values import NOT_INPUTS, FloatArray, group_key
 
@@ -61,7 +62,11 @@ class Budgets:
             return cls(inputs[0], columns[inputs[0]], named)
         raise InputError(
             f"the size of these runs is unclear: their inputs are {listed(inputs)}",
-            remedy="read the table with a compute column: read(..., C='flops').",
+            remedy=Message(
+                "read the table with a compute column: ",
+                Call("read", (Argument("C", "flops", "column"),)),
+                ".",
+            ),
         )
 
     @property

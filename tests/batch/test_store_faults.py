@@ -247,7 +247,7 @@ def test_what_the_disk_does_not_take_is_still_answered(
             made = refit(tables, tmp_path)
     assert made.fitted == tuple(tables)
     (message,) = texts(made)
-    assert "in memory alone" in message
+    assert "are not stored" in message
     assert os.strerror(kind) in message
     assert "What to do" in message
     assert len(chunks(tmp_path)) == 1

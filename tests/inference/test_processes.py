@@ -67,7 +67,6 @@ class Endless:
     """Groups that are at work until the test is over."""
 
     begun, over = threading.Event(), threading.Event()
-    stopped = threading.Event()
 
     def __init__(self, *_: Any) -> None:
         pass
@@ -83,8 +82,10 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Endless]]:
     monkeypatch.setattr(sampler, "Group", Endless)
     for event in (Endless.begun, Endless.over):
         event.clear()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
     yield Endless
     Endless.over.set()
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.fault("fit", "an interrupt (Ctrl-C) while programs compile or run", "served at once")

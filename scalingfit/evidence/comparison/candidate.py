@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from scalingfit.evidence.comparison.leave_out import LeaveOut
 from scalingfit.evidence.forecasts import ScoredForecasts
-from scalingfit.evidence.hypotheses import Evidence
-from scalingfit.inference import Posterior
+from scalingfit.inference import Evidence, Posterior
 
 __all__ = ["Candidate", "is_better"]
 

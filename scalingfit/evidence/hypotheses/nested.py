@@ -120,6 +120,11 @@ class NestedFamily(Result):
         return f"In the family of both laws it is open how the terms combine: mostly they {place}."
 
     @property
+    def details(self) -> Mapping[str, object]:
+        """All parameters of the family's fit."""
+        return {"family": self.posterior.summary()}
+
+    @property
     def arrays(self) -> Mapping[str, Axes]:
         """Draws of E and q."""
         return {name: Axes(("chain", "draw"), getattr(self, name)) for name in ("E", "q")}

@@ -18,9 +18,9 @@ import numpyro.distributions as dist
 from scalingfit.catalog import law as find_law
 from scalingfit.catalog import noise as find_noise
 from scalingfit.evidence.candidates import doubts, fit_each, unweighted
-from scalingfit.evidence.hypotheses.bridge import Evidence, evidence
+from scalingfit.evidence.hypotheses.marginal_likelihood import evidence
 from scalingfit.evidence.hypotheses.nested import NestedFamily
-from scalingfit.inference import Posterior, Prior, Sampling, build, settings_of
+from scalingfit.inference import Evidence, Posterior, Prior, Sampling, build, settings_of
 from scalingfit.noise import Noise
 from scalingfit.result import Axes, Column, Note, Result, Table
 from scalingfit.runs import Runs
@@ -102,9 +102,9 @@ class NestedTest(Result):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """The Bayes factor."""
+        """The Bayes factor, and all parameters of the family's fit."""
         factor = dataclasses.asdict(self.log_bayes_factor)
-        return {"log_bayes_factor_chinchilla_kaplan": factor}
+        return {**self.family.details, "log_bayes_factor_chinchilla_kaplan": factor}
 
     @property
     def arrays(self) -> Mapping[str, Axes]:

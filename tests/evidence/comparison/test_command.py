@@ -205,7 +205,7 @@ def test_laws_of_one_input_forecast_along_it_together(
     found: Any = SimpleNamespace(
         posteriors=fits,
         runs=Runs.from_columns({"X": X, "L": 0.5 + 20 * X**-0.3}),
-        forecast=lambda **asked: asked,
+        forecast=lambda *, counting, seed, **asked: asked,
     )
     assert evidence_commands._stacked(found, None, counting("6ND")) == expected
 

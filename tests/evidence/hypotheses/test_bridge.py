@@ -9,8 +9,7 @@ from scipy.stats import multivariate_normal
 
 from scalingfit.declare import dist
 from scalingfit.evidence import evidence
-from scalingfit.evidence.hypotheses.bridge import bridge
-from scalingfit.inference import Settings, build, log_density, posterior_of, sample
+from scalingfit.inference import Settings, bridge, build, log_density, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 

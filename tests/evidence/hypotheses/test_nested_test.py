@@ -16,14 +16,13 @@ from scalingfit import law
 from scalingfit._errors import InputError
 from scalingfit.evidence import (
     Comparison,
-    Evidence,
     NestedFamily,
     NestedTest,
     evidence,
     nested_test,
 )
 from scalingfit.evidence.hypotheses.nested_test import STRONG
-from scalingfit.inference import Settings, build, posterior_of, sample
+from scalingfit.inference import Evidence, Settings, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.result import Interval
 from scalingfit.runs import Runs

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from scalingfit.inference import Posterior, coordinates, ess, log_density
+from scalingfit.inference.diagnostics import ess
 
-__all__ = ["Evidence", "bridge", "evidence"]
+__all__ = ["Bridge", "Evidence", "bridge"]
 
 Floats = NDArray[np.float64]
 
@@ -32,24 +32,59 @@ class Evidence:
     error: float
 
 
-def evidence(posterior: Posterior, seed: int = 0) -> Evidence:
-    """The log marginal likelihood of the runs under the posterior's law, noise and priors.
+@dataclasses.dataclass(frozen=True)
+class Bridge:
+    """Draws of a density, and places proposed by a normal distribution that half of them shape.
 
-    Parameters
+    The other half is weighed against the proposal: draws that had shaped it would look too likely
+    under it.
+
+    Attributes
     ----------
-    posterior : Posterior
-    seed : int
-        Of the proposal's draws.
-
-    Returns
-    -------
-    Evidence
-        The runs' losses as they are (not their logarithms) are what is given a density, so that
-        laws and noise models compare.
+    weighed : array, shape (chain, draw, dim)
+        The other half.
+    proposed : array, shape (chain * draw, dim)
     """
-    model, runs = posterior.model, posterior.runs
-    draws = coordinates(model, runs, posterior.sampled)
-    return bridge(log_density(model, runs), draws, seed)
+
+    weighed: Floats
+    proposed: Floats
+    centre: Floats
+    factor: Floats
+
+    @classmethod
+    def between(cls, draws: Floats, rng: np.random.Generator) -> Bridge:
+        """From draws, (chain, draw, dim), to a proposal of their mean and covariance."""
+        fitted, weighed = np.split(draws, [draws.shape[1] // 2], axis=1)
+        dim = draws.shape[-1]
+        flat = fitted.reshape(-1, dim)
+        centre = flat.mean(axis=0)
+        factor = np.linalg.cholesky(np.atleast_2d(np.cov(flat, rowvar=False)))
+        white = rng.standard_normal((weighed[..., 0].size, dim))
+        return cls(weighed, centre + white @ factor.T, centre, factor)
+
+    def evidence(self, at_weighed: Floats, at_proposed: Floats) -> Evidence:
+        """The log of the integral of the density.
+
+        Parameters
+        ----------
+        at_weighed, at_proposed : array, shape (chain * draw,)
+            Log density there, without its constant.
+        """
+        dim = self.weighed.shape[-1]
+        ratios = (
+            self._log_ratio(self.weighed.reshape(-1, dim), at_weighed),
+            self._log_ratio(self.proposed, at_proposed),
+        )
+        constant = _fixed_point(*ratios)
+        at_draws, at_proposal = (ratio - constant for ratio in ratios)
+        error = _error(at_draws, at_proposal, self.weighed.shape[:2])
+        return Evidence(log=float(constant), error=error)
+
+    def _log_ratio(self, points: Floats, density: Floats) -> Floats:
+        offset = np.linalg.solve(self.factor, (points - self.centre).T)
+        proposal = -0.5 * np.sum(offset**2, axis=0) - 0.5 * len(self.centre) * np.log(2 * np.pi)
+        found = density - (proposal - np.sum(np.log(np.diag(self.factor))))
+        return np.where(np.isnan(found), -np.inf, found)
 
 
 def bridge(density: Callable[[Floats], Floats], draws: Floats, seed: int = 0) -> Evidence:
@@ -60,32 +95,11 @@ def bridge(density: Callable[[Floats], Floats], draws: Floats, seed: int = 0) ->
     density : callable
         Log density without its constant, ``(point, dim) -> (point,)``, over all of R^dim.
     draws : array, shape (chain, draw, dim)
-        One half shapes the proposal, the other half is compared with it: draws that had shaped it
-        would look too likely under it.
     seed : int
     """
-    fitted, compared = draws[:, ::2], draws[:, 1::2]
-    dim = draws.shape[-1]
-    flat = fitted.reshape(-1, dim)
-    centre = flat.mean(axis=0)
-    factor = np.linalg.cholesky(np.atleast_2d(np.cov(flat, rowvar=False)))
-    kept = compared.reshape(-1, dim)
-    white = np.random.default_rng(seed).standard_normal((len(kept), dim))
-    proposed = centre + white @ factor.T
-
-    def log_ratio(points: Floats) -> Floats:
-        offset = np.linalg.solve(factor, (points - centre).T)
-        log_proposal = -0.5 * np.sum(offset**2, axis=0) - 0.5 * dim * np.log(2 * np.pi)
-        log_proposal -= np.sum(np.log(np.diag(factor)))
-        found = density(points) - log_proposal
-        return np.where(np.isnan(found), -np.inf, found)
-
-    at_draws, at_proposal = log_ratio(kept), log_ratio(proposed)
-    log_constant = _fixed_point(at_draws, at_proposal)
-    return Evidence(
-        log=float(log_constant),
-        error=_error(at_draws - log_constant, at_proposal - log_constant, compared.shape[:2]),
-    )
+    between = Bridge.between(draws, np.random.default_rng(seed))
+    weighed = between.weighed.reshape(-1, draws.shape[-1])
+    return between.evidence(density(weighed), density(between.proposed))
 
 
 def _fixed_point(at_draws: Floats, at_proposal: Floats) -> float:

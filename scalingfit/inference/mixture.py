@@ -1,0 +1,242 @@
+"""Fits of a law that may be exact or not: draws with an error and without, by their evidences.
+
+The prior of the error's scale has a point mass at zero, so the posterior is a mixture of two: of
+the exact law and of the law with an error, in proportion to their marginal likelihoods.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import threading
+from collections.abc import Sequence
+from typing import Any, override
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit, logsumexp
+
+from scalingfit.inference.bridge import Evidence
+from scalingfit.inference.build import without_error
+from scalingfit.inference.diagnostics import Diagnosis, diagnose
+from scalingfit.inference.group import Draws, Group
+from scalingfit.inference.mode import Whitening
+from scalingfit.inference.model import Model
+from scalingfit.inference.programs import landmarks_of
+from scalingfit.inference.schedule import SampledChains, compile_ahead
+from scalingfit.inference.settings import Settings
+from scalingfit.runs import Runs
+
+__all__ = ["Mixture", "group_of"]
+
+NEGLIGIBLE = 30.0
+"""Nats by which the exact law is behind, by its Laplace approximation, where it is left out; such
+an approximation is some nats off, and one draw in 4000 is eight nats."""
+
+RARE = 0.01
+"""Share of the draws below which a part of the mixture need not have converged."""
+
+ACCEPTANCE = 0.7
+"""Of laws with an error: in many dimensions a higher one doubles the leapfrogs for little."""
+
+Floats = NDArray[np.float64]
+
+
+def group_of(
+    model: Model, tables: Sequence[Runs], settings: Settings, attempt: int
+) -> Group | Mixture:
+    """The fits of one program."""
+    kind = Group if model.error is None else Mixture
+    return kind(model, tables, settings, attempt)
+
+
+class _ErrorGroup(Group):
+    """As its base, of a law with an error: its mode is sought from that of the exact law.
+
+    An error may have several modes, so further attempts also draw more and keep a part.
+    """
+
+    def __init__(self, model: Model, settings: Settings, exact: Group) -> None:
+        self.exact, self.thin = exact, 4**exact.attempt
+        acceptance = 1 - (1 - ACCEPTANCE) / 2**exact.attempt
+        more = dataclasses.replace(
+            settings, acceptance=acceptance, draws=self.thin * settings.draws
+        )
+        super().__init__(model, exact.tables[: exact.count], more, exact.attempt)
+
+    @functools.cached_property
+    @override
+    def white(self) -> Whitening:
+        """Coordinates in which each posterior is close to a standard normal."""
+        found: Whitening = self.programs.whiten_error(self.exact.white.mode, self.data)
+        return found
+
+    @override
+    def compile_ahead(self, by_weights: bool) -> None:
+        """Compile, beside another thread that whitens, what comes next."""
+        real = np.dtype(self.settings.precision)
+        fits, dim = len(self.generators), self.model.dim
+        nowhere = Whitening.nowhere(fits, dim, real, self.data.features)
+        compile_ahead(self.model, self.data, nowhere, self.settings.chains)
+
+    @functools.cached_property
+    @override
+    def chains(self) -> SampledChains:
+        """What the chains of NUTS leave behind, thinned."""
+        found = super().chains
+        return dataclasses.replace(found, rows=found.rows[:, :, self.thin - 1 :: self.thin])
+
+    @override
+    def by_nuts(self) -> list[Draws]:
+        """Sample by NUTS, the law's error with its parameters."""
+        made = self.chains
+        rows = made.rows[..., : made.white.dim]
+        coefficients = self.programs.values(made.white, rows, self.data)["law_error"]
+        return [
+            self._with_errors(fit, draws, np.asarray(coefficients[fit], np.float64))
+            for fit, draws in enumerate(super().by_nuts())
+        ]
+
+    def _with_errors(self, fit: int, draws: Draws, coefficients: Floats) -> Draws:
+        known = landmarks_of(self.model, self.tables[fit].used())
+        errors = coefficients[..., : len(known.own)] @ known.own.T
+        series = [*draws.values.values(), *np.moveaxis(errors, -1, 0)]
+        diagnosis = diagnose(np.stack(series), draws.energy, draws.diverging)
+        return dataclasses.replace(
+            draws,
+            errors=errors,
+            landmarks=known.places,
+            diagnosis=diagnosis.gathered(len(draws.values)),
+        )
+
+
+class Mixture:
+    """The tables of one program, each fitted with the law's error and without."""
+
+    def __init__(
+        self, model: Model, tables: Sequence[Runs], settings: Settings, attempt: int
+    ) -> None:
+        assert model.error is not None  # see `group_of`
+        self.prior = model.error.exact
+        self.exact = Group(without_error(model), tables, settings, attempt)
+        self.error = _ErrorGroup(model, settings, self.exact)
+
+    @property
+    def stopped(self) -> threading.Event:
+        """Another thread may set it to end the chains."""
+        return self.exact.stopped
+
+    @stopped.setter
+    def stopped(self, event: threading.Event) -> None:
+        self.exact.stopped = self.error.stopped = event
+
+    @property
+    def white(self) -> tuple[Whitening, Whitening]:
+        """Coordinates of the exact law's posteriors, and of those with an error."""
+        return self.exact.white, self.error.white
+
+    def compile_ahead(self, by_weights: bool) -> None:
+        """Compile, beside another thread that whitens, what comes next."""
+        self.error.compile_ahead(by_weights)
+
+    def by_nuts(self) -> list[Draws]:
+        """Sample by NUTS, both with the error and without, and mix the draws.
+
+        Where the exact law is far behind, it is not sampled.
+        """
+        error, alone = self._sampled(self.error), self._behind() > NEGLIGIBLE
+        exact = error if np.all(alone) else self._sampled(self.exact)
+        generators = [generator.spawn(1)[0] for generator in self.error.generators]
+        return [
+            dataclasses.replace(draws, record=draws.record | {"exact": 0.0})
+            if certain
+            else _mixed(other, draws, self.prior, generator)
+            for other, draws, certain, generator in zip(
+                exact, error, alone, generators, strict=False
+            )
+        ]
+
+    def _sampled(self, group: Group) -> list[Draws]:
+        pairs = zip(group.by_nuts(), group.evidence(), strict=True)
+        return [dataclasses.replace(draws, evidence=evidence) for draws, evidence in pairs]
+
+    def _behind(self) -> Floats:
+        """By how many nats each exact law is behind, by Laplace's approximation."""
+        exact, error = (
+            np.asarray(white.log_density, np.float64)
+            + np.linalg.slogdet(np.asarray(white.factor, np.float64))[1]
+            + 0.5 * white.dim * np.log(2 * np.pi)
+            for white in self.white
+        )
+        behind: Floats = error - exact - logit(self.prior)
+        return behind[: self.exact.count]
+
+
+def _with_evidence(fits: Sequence[Draws], evidence: Sequence[Evidence]) -> list[Draws]:
+    pairs = zip(fits, evidence, strict=True)
+    return [dataclasses.replace(draws, evidence=found) for draws, found in pairs]
+
+
+def _mixed(exact: Draws, error: Draws, prior: float, rng: np.random.Generator) -> Draws:
+    """Draws of the mixture: in every chain the same number of each part, at random places.
+
+    Chains keep their order, so that diagnostics see how each part moves.
+    """
+    assert exact.evidence is not None
+    assert error.evidence is not None
+    assert error.errors is not None
+    logs = np.add(np.log([prior, 1 - prior]), [exact.evidence.log, error.evidence.log])
+    shares = np.exp(logs - logsumexp(logs))
+    chains, draws = error.energy.shape
+    count = 0 if np.isnan(shares[0]) else round(shares[0] * draws)
+    chosen = rng.permuted(np.tile(np.arange(draws) < count, (chains, 1)), axis=1)
+
+    def mix(name: str) -> Any:
+        return np.where(chosen, getattr(exact, name), getattr(error, name))
+
+    mixed = dataclasses.replace(
+        error,
+        values={
+            name: np.where(chosen, exact.values.get(name, 0.0), values)
+            for name, values in error.values.items()
+        },
+        log_density=mix("log_density"),
+        energy=mix("energy"),
+        acceptance=mix("acceptance"),
+        leapfrogs=mix("leapfrogs"),
+        diverging=mix("diverging"),
+        errors=np.where(chosen[..., None], 0.0, error.errors),
+        evidence=Evidence(
+            log=float(logsumexp(logs)),
+            error=float(np.hypot(*shares * [exact.evidence.error, error.evidence.error])),
+        ),
+        record=error.record | {"exact": float(shares[0])},
+    )
+    parts = zip(shares, (exact.diagnosis, error.diagnosis), strict=True)
+    used = [diagnosis for share, diagnosis in parts if not share <= RARE]
+    return dataclasses.replace(mixed, diagnosis=_diagnosed(mixed, used))
+
+
+def _diagnosed(mixed: Draws, parts: Sequence[Diagnosis]) -> Diagnosis:
+    """Of the mixture, and of its parts where that is worse: mixing hides what ails them."""
+    assert mixed.errors is not None
+    series = np.stack([*mixed.values.values(), *np.moveaxis(mixed.errors, -1, 0)])
+    sites, size = len(mixed.values), float(mixed.energy.size)
+    found = diagnose(series, mixed.energy, mixed.diverging)
+    still = np.ptp(series, axis=(1, 2)) == 0  # an error that no draw has
+    found = dataclasses.replace(
+        found,
+        rhat=np.where(still, 1.0, found.rhat),
+        ess_bulk=np.where(still, size, found.ess_bulk),
+        ess_tail=np.where(still, size, found.ess_tail),
+    ).gathered(sites)
+    rhat = found.rhat.copy()
+    for part in parts:  # the exact law's has fewer parameters, the first ones
+        own = len(part.rhat)
+        rhat[:own] = np.maximum(rhat[:own], part.rhat)
+    return dataclasses.replace(
+        found,
+        rhat=rhat,
+        e_bfmi=np.stack([part.e_bfmi for part in parts]).min(axis=0),
+        stuck=np.stack([part.stuck for part in parts]).max(axis=0),
+    )
