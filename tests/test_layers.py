@@ -27,7 +27,7 @@ ROOMS = (
     "allocation",
     "inference",
     "evidence",
-    "design",
+    "experiments",
     "batch",
     "report",
     "cli",

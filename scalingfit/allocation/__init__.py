@@ -5,7 +5,7 @@ from scalingfit.allocation.cheapest import Cheapest, cheapest
 from scalingfit.allocation.choose import Choice, choose
 from scalingfit.allocation.costs import ACCELERATORS, Accelerator, Costs, flop
 from scalingfit.allocation.decide import decide
-from scalingfit.allocation.decision import Decision, percent
+from scalingfit.allocation.decision import Decision, percent, spent
 from scalingfit.allocation.embedding import (
     CHINCHILLA_OMEGA,
     NonEmbedding,
@@ -13,13 +13,13 @@ from scalingfit.allocation.embedding import (
     non_embedding,
     with_embedding,
 )
-from scalingfit.allocation.extras import splits
+from scalingfit.allocation.extras import extras_of, splits
 from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
 from scalingfit.allocation.multiplier import Multiplier, multiplier
-from scalingfit.allocation.plans import Planned
-from scalingfit.allocation.question import Asked, Fit, cost, subject
+from scalingfit.allocation.plans import Plan, Plans
+from scalingfit.allocation.question import Asked, Fit, Subject, cost, subject
 from scalingfit.allocation.returns import BudgetReturns, returns
 from scalingfit.allocation.shapes import (
     AspectRatio,
@@ -28,8 +28,9 @@ from scalingfit.allocation.shapes import (
     attention_flops,
     exact_flops,
 )
-from scalingfit.allocation.terms import Rule, counting, terms
-from scalingfit.allocation.worth import Risk
+from scalingfit.allocation.solver import Optimum
+from scalingfit.allocation.terms import Rule, Terms, counting, terms
+from scalingfit.allocation.worth import Risk, Spending, best_size, require_finite, worth
 
 __all__ = [
     "ACCELERATORS",
@@ -53,20 +54,27 @@ __all__ = [
     "ListedShapes",
     "Multiplier",
     "NonEmbedding",
-    "Planned",
+    "Optimum",
+    "Plan",
+    "Plans",
     "Risk",
     "Rule",
     "Shape",
     "SixND",
+    "Spending",
+    "Subject",
+    "Terms",
     "WithEmbedding",
     "WithInference",
     "attention_flops",
+    "best_size",
     "cheapest",
     "choose",
     "cost",
     "counting",
     "decide",
     "exact_flops",
+    "extras_of",
     "flop",
     "forecast",
     "frontier",
@@ -74,9 +82,12 @@ __all__ = [
     "non_embedding",
     "percent",
     "quantiles_of",
+    "require_finite",
     "returns",
+    "spent",
     "splits",
     "subject",
     "terms",
     "with_embedding",
+    "worth",
 ]

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import ClassVar, final
+from typing import ClassVar, NamedTuple, final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._arguments import numbers
 from scalingfit._errors import InputError
 from scalingfit._text import engineering
 from scalingfit.allocation.answer import Answer, FloatArray, in_draws, share
+from scalingfit.allocation.costs import Costs, priced
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import Asked, cost, reach, subject
+from scalingfit.allocation.question import Asked, subject
 from scalingfit.allocation.roots import crossing
 from scalingfit.allocation.search import (
     EDGE,
@@ -32,11 +33,11 @@ from scalingfit.allocation.search import (
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
 from scalingfit.allocation.window import ends_of_window
-from scalingfit.allocation.worth import Budgets, equal_budget
+from scalingfit.allocation.worth import Spending, equal_budget
 from scalingfit.declare import Law
 from scalingfit.result import Note
 
-__all__ = ["Cheapest", "cheapest"]
+__all__ = ["Cheapest", "cheapest", "least_cost"]
 
 LOWEST, HIGHEST = 1e-16, 1e18
 """The cost is searched between these multiples of that of 1e9 parameters on 1e12 tokens."""
@@ -63,12 +64,13 @@ def cheapest(
     counting: Rule = "6ND",
     max_params: float | None = None,
     inference_tokens: float | None = None,
+    costs: Costs | None = None,
     **extras: ArrayLike,
 ) -> Cheapest:
     """Find the least cost, of training or of training and serving, that reaches a loss.
 
-    With `inference_tokens` this is the question of Sardana et al. 2024, "Beyond
-    Chinchilla-Optimal", arXiv 2401.00448, equation 1: a smaller model trained for longer is
+    With `inference_tokens` the cost is that of both. This is the question of Sardana et al. 2024,
+    "Beyond Chinchilla-Optimal", arXiv 2401.00448, equation 1: a smaller model trained for longer is
     cheaper to serve.
 
     Parameters
@@ -77,7 +79,7 @@ def cheapest(
         What ``fit`` returned, or a law with values such as a published point.
     L : float or array, shape (target,)
         Losses to reach.
-    counting, max_params, inference_tokens, **extras
+    counting, max_params, inference_tokens, costs, **extras
         As in `frontier`.
 
     Returns
@@ -94,32 +96,64 @@ def cheapest(
     others = extras_of(asked.law, extras, len(targets))
     stated = terms(counting, max_params, inference_tokens)
     require_room(asked.law, others, "max_params", stated.max_params)
-    exact = asked.law.exact
-    with jax.enable_x64(True):
-        found = _solve(exact, targets, stated.rule, stated.max_params, others)
-        C, N, D, binds = (np.asarray(values) for values in found)
-    at_ends: list[Note] = []
-    if exact is not asked.law:
-        optimum, C = _with_error(
-            asked.law, targets, C, Budgets(C, stated.rule, others, stated.max_params)
-        )
-        N, D, binds = optimum.N, optimum.D, optimum.highest
-        at_ends = ends_of_window("L", targets, optimum.beyond)
-    N = np.where(np.isinf(N), N, np.minimum(N, stated.max_params))  # rounding aside
+    rule = stated.life or stated.rule
+    found = least_cost(asked.law, targets, rule, stated.max_params, others)
+    C, N, D = found.C, found.N, found.D
     N_middle, D_middle = (np.median(v.reshape(-1, v.shape[-1]), axis=0) for v in (N, D))
-    middle = {"C": cost(stated.training, N_middle, D_middle), "N": N_middle, "D": D_middle}
+    middle = {"N": N_middle, "D": D_middle}
     return Cheapest(
         asked={"L": targets, **others},
-        draws={"C": C, "N": N, "D": D, "tokens_per_param": _ratio(D, N)},
+        draws={"C": C, **priced(costs, C), "N": N, "D": D, "tokens_per_param": _ratio(D, N)},
         notes=(
             *stated.caveats(asked, N_middle),
             *_unreached(targets, C, stated),
-            *in_draws("limit", "L", targets, binds, stated.binding),
-            *at_ends,
-            *reach("losses", middle, asked.counted(stated.training)).notes,
+            *in_draws("limit", "L", targets, found.binds, stated.binding),
+            *ends_of_window("L", targets, found.beyond),
+            *stated.reach("losses", middle, asked).notes,
         ),
-        provenance=stated.record(asked, extras),
+        provenance=stated.record(asked, extras) | {"counting": rule.describe()},
     )
+
+
+class LeastCost(NamedTuple):
+    """What a loss costs at least; arrays of shape ``leaves.shape + (row,)``.
+
+    C, N and D are infinite where no budget reaches the loss; ``binds`` marks optima at the largest
+    model allowed, ``beyond`` those at an end of the window that is searched.
+    """
+
+    C: FloatArray
+    N: FloatArray
+    D: FloatArray
+    binds: NDArray[np.bool_]
+    beyond: NDArray[np.bool_]
+
+
+def least_cost(
+    law: Law,
+    L: FloatArray,
+    rule: Counting,
+    max_params: float,
+    extras: Mapping[str, FloatArray],
+) -> LeastCost:
+    """The least cost that reaches a loss, and the run that does.
+
+    Parameters
+    ----------
+    law : Law
+    L : array, shape (row,) or ``leaves.shape + (row,)``
+    rule : Counting
+    max_params : float
+    extras : mapping of str to array, shape (row,)
+    """
+    with jax.enable_x64(True):
+        found = _solve(law.exact, L, rule, max_params, dict(extras))
+        C, N, D, binds = (np.asarray(values) for values in found)
+    beyond = np.zeros(C.shape, bool)
+    if law.exact is not law:
+        C, optimum = _with_error(law, L, C, Spending(C, rule, extras, max_params))
+        N, D, binds, beyond = optimum.N, optimum.D, optimum.highest, optimum.beyond
+    return LeastCost(C, np.where(np.isinf(N), N, np.minimum(N, max_params)), D, binds, beyond)
 
 
 @jax.jit
@@ -139,7 +173,8 @@ def _solve(
         # A budget that cannot even pay for serving reaches no loss at all.
         return jnp.where(jnp.isnan(least), -jnp.inf, L - least)
 
-    shape = jnp.broadcast_shapes(*(jnp.shape(leaf) for leaf in jax.tree.leaves(law))) + L.shape
+    draws = jnp.broadcast_shapes(*(jnp.shape(leaf) for leaf in jax.tree.leaves(law)))
+    shape = (*draws, L.shape[-1])
     usual = jnp.asarray(rule.flops(1e9, 1e12), jnp.float64)
     low, high = (jnp.full(shape, jnp.log(usual * times)) for times in (LOWEST, HIGHEST))
     log_c = crossing(short, low, high)
@@ -151,16 +186,16 @@ def _solve(
 
 
 def _with_error(
-    law: Law, L: FloatArray, exact: FloatArray, budgets: Budgets
-) -> tuple[Optimum, FloatArray]:
+    law: Law, L: FloatArray, exact: FloatArray, budgets: Spending
+) -> tuple[FloatArray, Optimum]:
     """The cost, and the optimum there, from what the losses cost by the law without its error.
 
     Where the error makes the least loss rise with the budget, the cost is the nearest that has it.
     """
     finite = np.where(np.isfinite(exact), exact, np.nan)
-    usual = np.nanmedian(finite.reshape(-1, len(L)), axis=0)
+    usual = np.nanmedian(finite.reshape(-1, finite.shape[-1]), axis=0)
     centre = np.where(np.isnan(usual), np.nanmax(usual), usual)
-    rows = np.arange(len(L))
+    rows = np.arange(len(usual))
     about = budgets._replace(C=centre)
     least = about.solve(law).L
     wanted = np.broadcast_to(L, least.shape)
@@ -170,7 +205,7 @@ def _with_error(
     found = about.at(rows, np.exp(np.where(reached, log_c, np.log(centre)))).solve(law)
     infinite = {name: np.where(reached, getattr(found, name), np.inf) for name in ("N", "D")}
     flags = {name: reached & getattr(found, name) for name in ("highest", "beyond")}
-    return found._replace(**infinite, **flags), np.where(reached, np.exp(log_c), np.inf)
+    return np.where(reached, np.exp(log_c), np.inf), found._replace(**infinite, **flags)
 
 
 def _ratio(D: FloatArray, N: FloatArray) -> FloatArray:

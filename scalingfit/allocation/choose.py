@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, cast, final, override
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._arguments import numbers
 from scalingfit._errors import InputError
 from scalingfit._text import engineering, quantity
 from scalingfit.allocation.answer import Answer, FloatArray, share
+from scalingfit.allocation.costs import Costs, flop, priced
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import Asked, cost, reach, subject
+from scalingfit.allocation.question import Asked, cost, subject
 from scalingfit.allocation.search import budget_loss
 from scalingfit.allocation.shapes import ListedShapes, Shape
 from scalingfit.allocation.solver import solve
@@ -31,7 +32,8 @@ class Choice(Answer):
     """Models compared at budgets, one row for each pair, models within budgets.
 
     ``asked`` has C, N and D, the tokens that C leaves to N, and of shapes also their width and
-    depth. ``draws`` has the loss L; ``regret``, how far it lies above the best model of the list in
+    depth, and where tokens are served the FLOP of serving them and of both (total). ``draws`` has
+    the loss L; ``regret``, how far it lies above the best model of the list in
     that draw; ``penalty``, how far above the optimum over every N up to `max_params`; ``best``, 1
     where the model is the best of the list and 0 elsewhere; and ``nearest``, likewise where log N
     is nearest to that optimum's.
@@ -56,12 +58,13 @@ class Choice(Answer):
 
 def choose(
     posterior: Asked,
-    C: ArrayLike,
+    C: ArrayLike | str | Sequence[str],
     models: ArrayLike | Shape | Iterable[float | Shape],
     *,
     counting: Rule | None = None,
     max_params: float | None = None,
     inference_tokens: float | None = None,
+    costs: Costs | None = None,
     **extras: ArrayLike,
 ) -> Choice:
     """Compare models that can be built, each trained on all the tokens that the budget leaves it.
@@ -73,8 +76,8 @@ def choose(
     ----------
     posterior : Posterior or Law
         What ``fit`` returned, or a law with values such as a published point.
-    C : float or array, shape (budget,)
-        Budgets in FLOP, as `counting` counts them.
+    C : float, str or a sequence of these, shape (budget,)
+        Budgets, as in `frontier`.
     models : array, Shape or iterable, shape (model,)
         Sizes N that can be built, or shapes, whose N is `Shape.parameters`.
     counting
@@ -82,22 +85,21 @@ def choose(
         ``ListedShapes.of(models)``.
     max_params
         The largest model allowed; larger ones are left out, and the answer says so.
-    inference_tokens, **extras
+    inference_tokens, costs, **extras
         As in `frontier`.
 
     Returns
     -------
     Choice
-        ``budget * model`` rows.
+        A row for each budget and each model that it can train; the others are named.
 
     Raises
     ------
     InputError
-        As in `frontier`; a budget leaves no token to one of the models; or max_params leaves none
-        of them.
+        As in `frontier`; or no budget leaves a token to any model, or max_params none of them.
     """
     asked = subject(posterior)
-    budgets = numbers("C", C)
+    budgets = flop("C", C, costs)
     sizes, shapes = _buildable(models)
     known = _about(shapes)
     if counting is None:
@@ -116,26 +118,34 @@ def choose(
         law = asked.law.expand(1)
         D = np.asarray(rule.tokens(N, spent), np.float64)
         loss = np.asarray(budget_loss(law, rule, repeated, jnp.log(N), jnp.log(spent)))
-    _require_trainable(loss, spent, N, D)
-    trained = {"C": cost(stated.training, N, D), "N": N, "D": D}
+    fits = (D >= 1) & np.isfinite(loss).reshape(-1, len(N)).all(axis=0)
+    left_out += _short(spent[~fits], N[~fits], none=not fits.any())
+    by_budget = np.where(fits, loss, np.inf).reshape(*loss.shape[:-1], len(budgets), len(sizes))
     optimum = solve(asked.law, budgets, rule, extras=others, max_params=stated.max_params)
-    by_budget = loss.reshape(*loss.shape[:-1], len(budgets), len(sizes))
     distance = np.abs(np.log(sizes) - np.log(optimum.N)[..., None])
+    distance = np.where(fits.reshape(len(budgets), len(sizes)), distance, np.inf)
+    best, nearest = _least(by_budget), _least(distance)
+    with np.errstate(invalid="ignore"):  # at a budget for which every model is too large
+        regret = by_budget - by_budget.min(axis=-1, keepdims=True)
     draws = {
         "L": by_budget,
-        "regret": by_budget - by_budget.min(axis=-1, keepdims=True),
+        "regret": regret,
         "penalty": np.maximum(by_budget - optimum.L[..., None], 0.0),  # rounding aside
-        "best": _least(by_budget),
-        "nearest": _least(distance),
+        "best": best,
+        "nearest": nearest,
     }
+    if stated.life is not None:
+        serving = np.asarray(stated.life.serving(N), np.float64)
+        about |= {"serving": serving, "total": cost(stated.life, N, D)}
+    shown = {"C": spent, **priced(costs, spent), "N": N, **about, "D": D, **repeated}
     return Choice(
-        asked={"C": spent, "N": N, **about, "D": D, **repeated},
-        draws={name: values.reshape(loss.shape) for name, values in draws.items()},
+        asked={name: values[fits] for name, values in shown.items()},
+        draws={name: values.reshape(loss.shape)[..., fits] for name, values in draws.items()},
         notes=(
             *left_out,
-            *stated.caveats(asked, N),
-            *_disagreements(budgets, sizes, draws["best"], draws["nearest"]),
-            *reach("models", trained, asked.counted(stated.training)).notes,
+            *stated.caveats(asked, N[fits]),
+            *_disagreements(budgets, sizes, best, nearest, fits),
+            *stated.reach("models", {"N": N[fits], "D": D[fits]}, asked).notes,
         ),
         provenance=stated.record(asked, extras),
     )
@@ -187,7 +197,7 @@ def _least(values: FloatArray) -> FloatArray:
 
 
 def _disagreements(
-    C: FloatArray, N: FloatArray, best: FloatArray, nearest: FloatArray
+    C: FloatArray, N: FloatArray, best: FloatArray, nearest: FloatArray, fits: NDArray[np.bool_]
 ) -> list[Note]:
     """Say where the model that is mostly the best is not the one that is mostly the nearest."""
     shape = (-1, len(C), len(N))
@@ -199,17 +209,20 @@ def _disagreements(
             "has the lower loss",
             f"C {quantity('C', budget)}",
         )
-        for budget, first, near in zip(C, *most, strict=True)
-        if first != near
+        for budget, first, near, any_fits in zip(
+            C, *most, fits.reshape(len(C), len(N)).any(axis=1), strict=True
+        )
+        if first != near and any_fits
     ]
 
 
-def _require_trainable(loss: FloatArray, C: FloatArray, N: FloatArray, D: FloatArray) -> None:
-    finite = np.isfinite(loss).reshape(-1, len(C)).all(axis=0)
-    lost = np.flatnonzero(~(D >= 1) | ~finite)
-    if len(lost):
-        raise InputError(
-            "a budget does not suffice to train a model on a single token",
-            [f"N = {engineering(N[row])} at C = {quantity('C', C[row])}" for row in lost],
-            remedy="ask for a larger budget or leave the model out.",
-        )
+def _short(C: FloatArray, N: FloatArray, *, none: bool) -> list[Note]:
+    """Say which models a budget does not train on a single token."""
+    lost = [
+        f"N = {engineering(size)} at C = {quantity('C', budget)}"
+        for budget, size in zip(C, N, strict=True)
+    ]
+    what = "a budget does not suffice to train a model on a single token"
+    if none:
+        raise InputError(what, lost, remedy="ask for a larger budget, or for smaller models.")
+    return [Note("left_out", f"left out, for {what}", where) for where in lost]

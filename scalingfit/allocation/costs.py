@@ -15,7 +15,7 @@ from scalingfit._messages import PYTHON, Argument, Call, Message, OnlyIn
 from scalingfit._text import engineering
 from scalingfit.allocation.answer import FloatArray
 
-__all__ = ["ACCELERATORS", "Accelerator", "Costs", "flop"]
+__all__ = ["ACCELERATORS", "Accelerator", "Costs", "flop", "priced"]
 
 HOUR = 3600.0
 
@@ -161,6 +161,14 @@ class Costs:
         """FLOP in an amount of "h" (accelerator-hours) or "$"."""
         hours = amount / self._priced() if unit == "$" else amount
         return hours * self.rate * HOUR
+
+
+def priced(costs: Costs | None, C: FloatArray) -> dict[str, FloatArray]:
+    """C FLOP as hours and as dollars, as far as their costs are known."""
+    if costs is None:
+        return {}
+    dollars = {} if costs.price is None else {"dollars": costs.money(C)}
+    return {"hours": costs.hours(C), **dollars}
 
 
 PF_DAY = 1e15 * 24 * HOUR

@@ -16,12 +16,12 @@ from scalingfit.allocation.answer import FloatArray, share
 from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.decision import Decision
 from scalingfit.allocation.extras import extras_of
-from scalingfit.allocation.plans import Plan, Planned, plans_of
-from scalingfit.allocation.question import Asked, Subject, cost, reach, subject
+from scalingfit.allocation.plans import Plan, Plans, plans_of
+from scalingfit.allocation.question import Asked, Subject, cost, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
 from scalingfit.allocation.window import ends_of_window
-from scalingfit.allocation.worth import Budgets, Risk, best_size, require_finite, worth
+from scalingfit.allocation.worth import Risk, Spending, best_size, require_finite, worth
 from scalingfit.result import Note
 
 __all__ = ["decide", "first_order"]
@@ -33,13 +33,12 @@ BINS, FEWEST = 40, 400
 def decide(
     posterior: Asked,
     C: ArrayLike | str | Sequence[str],
-    plans: Planned | Sequence[Planned] = (),
+    plans: Plans = (),
     *,
     risk: Risk = "mean",
     level: float = 0.9,
     counting: Rule = "6ND",
     max_params: float | None = None,
-    inference_tokens: float | None = None,
     costs: Costs | None = None,
     **extras: ArrayLike,
 ) -> Decision:
@@ -65,7 +64,7 @@ def decide(
         the mean of what lies beyond that quantile.
     level : float
         Between 0 and 1.
-    counting, max_params, inference_tokens, **extras
+    counting, max_params, **extras
         As in `frontier`.
     costs : Costs, optional
         What compute costs; answers then come in hours and dollars too.
@@ -80,7 +79,7 @@ def decide(
         As in `frontier`; or a plan that cannot be read.
     """
     asked = subject(posterior)
-    stated = terms(counting, max_params, inference_tokens)
+    stated = terms(counting, max_params)
     if not 0.0 < level < 1.0:
         raise InputError(
             f"level={level} is no share between 0 and 1",
@@ -114,7 +113,7 @@ def decide(
             *stated.caveats(asked, N),
             *_edges(asked_C, wanted),
             *ends_of_window("C", asked_C, wanted.beyond),
-            *_beyond(asked, stated, N, D),
+            *stated.reach("plans", {"N": N, "D": D}, asked).notes,
         ],
         provenance=stated.record(asked, extras),
     )
@@ -126,7 +125,7 @@ type Row = tuple[int, str, float]
 
 def _rows(
     asked: Subject, C: FloatArray, plans: Sequence[Plan], stated: Terms, extras: Mapping[str, Any]
-) -> tuple[Budgets, list[Row], list[Note]]:
+) -> tuple[Spending, list[Row], list[Note]]:
     """The budgets, those of plans with tokens of their own last, and the plans that they afford."""
     own = [plan for plan in plans if plan.tokens is not None]
     sizes = np.array([plan.size(C[:1], stated.rule)[0] for plan in own])
@@ -140,7 +139,7 @@ def _rows(
         )
     spent = np.concatenate([C, cost(stated.rule, sizes, tokens)]) if own else C
     wide = {name: np.resize(values, len(spent)) for name, values in others.items()}
-    budgets = Budgets(spent, stated.rule, wide, stated.max_params)
+    budgets = Spending(spent, stated.rule, wide, stated.max_params)
     rows = [(len(C) + at, plan.name, float(sizes[at])) for at, plan in enumerate(own)]
     free = [plan for plan in plans if plan.tokens is None]
     rows += [
@@ -219,12 +218,3 @@ def _edges(C: FloatArray, optimum: Optimum) -> list[Note]:
         for budget, part in zip(C, share(flags), strict=True)
         if part > 0
     ]
-
-
-def _beyond(asked: Subject, stated: Terms, N: FloatArray, D: FloatArray) -> list[Note]:
-    """Which plans lie far from the runs, in tokens per parameter too."""
-    runs = asked.counted(stated.training)
-    places = {"C": cost(stated.training, N, D), "N": N, "D": D}
-    if {"N", "D"} <= set(runs):
-        places["D/N"], runs = D / N, {**runs, "D/N": runs["D"] / runs["N"]}
-    return [*reach("plans", places, runs).notes]

@@ -13,7 +13,7 @@ from scalingfit.allocation.answer import FloatArray, intervals, quantiles_of
 from scalingfit.allocation.costs import Costs
 from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 
-__all__ = ["Decision", "intervals", "percent"]
+__all__ = ["Decision", "percent", "spent"]
 
 NEAR = (0.01, 0.05)
 """Plans within these shares of the best compute are as good as it, and nearly so."""

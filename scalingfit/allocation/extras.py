@@ -54,6 +54,8 @@ def extras_of(law: Law, given: Mapping[str, ArrayLike], count: int) -> dict[str,
             remedy="leave one of them out, or forecast the loss.",
         )
     options = ["counting", "max_params", "inference_tokens"]
+    if taken := [name for name in options if name in given]:
+        raise InputError(f"{taken[0]} is not asked for here", remedy="leave it out.")
     unknown_inputs(given, [*needed, *parts, *options], takes)
     critical = hasattr(law, "critical_loss")
     if critical and isinstance(given.get("batch"), str) and given["batch"] == CRITICAL:

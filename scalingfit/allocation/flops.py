@@ -132,13 +132,17 @@ class WithInference(Counting):
     def sized(self) -> str:
         return self.training.sized
 
+    def serving(self, N: Number) -> Number:
+        """FLOP to serve all the tokens."""
+        return self.training.flops(N, self.served) / 3.0
+
     @override
     def flops(self, N: Number, D: Number) -> Number:
-        return self.training.flops(N, D) + self.training.flops(N, self.served) / 3.0
+        return self.training.flops(N, D) + self.serving(N)
 
     @override
     def tokens(self, N: Number, C: Number) -> Number:
-        return self.training.tokens(N, C - self.training.flops(N, self.served) / 3.0)
+        return self.training.tokens(N, C - self.serving(N))
 
     @override
     def describe(self) -> str:

@@ -16,6 +16,7 @@ from scalingfit._arguments import numbers, unknown_inputs
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message, joined
 from scalingfit.allocation.answer import Answer, FloatArray
+from scalingfit.allocation.costs import Costs, priced
 from scalingfit.allocation.flops import Counting, SixND
 from scalingfit.allocation.question import Asked, Subject, answered, by_fit, cost, reach, subject
 from scalingfit.allocation.terms import Rule, terms
@@ -65,6 +66,7 @@ def forecast(
     *,
     counting: Rule = "6ND",
     seed: int = 0,
+    costs: Costs | None = None,
     **inputs: ArrayLike,
 ) -> Forecast:
     """Forecast the loss at points given by the law's inputs.
@@ -77,6 +79,8 @@ def forecast(
         The rule that completes D from N and C, or C from N and D, where the law needs it.
     seed : int
         Seed of the new runs' noise.
+    costs : Costs, optional
+        What compute costs; runs of N parameters and D tokens are then priced.
     **inputs : float or array
         The law's inputs by name; scalars and arrays are broadcast against each other.
 
@@ -103,9 +107,10 @@ def forecast(
             draws["new_run"] = np.asarray(_new_run(asked.law.exact, asked.noise, logs, mean, key))
 
     def answer(asked: Subject, draws: dict[str, FloatArray]) -> Forecast:
-        far = reach("points", _places(points, stated.training), asked.counted(stated.training))
+        places = _places(points, stated.training)
+        far = reach("points", places, asked.counted(stated.training))
         return Forecast(
-            asked=points,
+            asked=points | priced(costs, places["C"]) if "C" in places else points,
             draws=draws,
             notes=(
                 *derived,

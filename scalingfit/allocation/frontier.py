@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+from collections.abc import Sequence
 from typing import Any, ClassVar, final, override
 
 import jax
@@ -9,21 +12,25 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scalingfit._arguments import numbers
 from scalingfit._errors import InputError
-from scalingfit._text import quantity
-from scalingfit.allocation.answer import Answer, FloatArray, in_draws, share
+from scalingfit._text import interval, quantity
+from scalingfit.allocation.answer import Answer, FloatArray, in_draws, intervals, share
+from scalingfit.allocation.cheapest import least_cost
+from scalingfit.allocation.costs import Costs, flop, priced
 from scalingfit.allocation.extras import extras_of
-from scalingfit.allocation.flops import Counting
+from scalingfit.allocation.flops import Counting, WithInference
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import Asked, Subject, answered, by_fit, cost, reach, subject
+from scalingfit.allocation.question import Asked, Subject, answered, by_fit, cost, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
 from scalingfit.allocation.window import ends_of_window
-from scalingfit.allocation.worth import Budgets
-from scalingfit.result import Note
+from scalingfit.allocation.worth import Spending
+from scalingfit.declare import Law
+from scalingfit.result import Column, Note
 
 __all__ = ["Frontier", "frontier"]
+
+IN_FLOP = frozenset({"training", "serving", "total", "total_lean"})
 
 NEGLIGIBLE = 1e-3
 """Of the loss: no run's noise lets one see less."""
@@ -35,7 +42,10 @@ class Frontier(Answer):
 
     ``asked`` has C; ``draws`` has N, D, tokens_per_param, L and the local exponents a and b, with
     U also epochs, with batch also S, and with a size in parts also those. At the critical batch
-    size it also has batch and S, and their local exponents batch_exponent and S_exponent. N is that
+    size it also has batch and S, and their local exponents batch_exponent and S_exponent. Where
+    tokens are served it also has the FLOP of training, serving and both (total); and beside a
+    training budget N_lean, D_lean and total_lean, those of the run that reaches the same loss at
+    the least cost of both, and saved, the share of the total that it saves. N is that
     of the fit; a is the exponent of the N that the counting rule counts, as a study that counts by
     that rule would report it: they differ under "6ND-non-embedding" and "6ND-with-embedding" alone.
     """
@@ -44,7 +54,7 @@ class Frontier(Answer):
     name: ClassVar[str] = "budgets"
     row: ClassVar[str] = "budget"
     label: ClassVar[str] = "C"
-    hidden: ClassVar[frozenset[str]] = frozenset({"b"})
+    hidden: ClassVar[frozenset[str]] = frozenset({"b", "D_lean", "total_lean"})
 
     @property
     @override
@@ -52,6 +62,30 @@ class Frontier(Answer):
         """The title, the count, and which N the exponent ``a`` is of, where it is not the fit's."""
         sized = self.provenance.get("a_of", "N")
         return super().heading + ("" if sized == "N" else f"; a is the exponent of {sized}")
+
+    @property
+    @override
+    def conclusion(self) -> str:
+        if "saved" not in self.draws:
+            return ""
+        middle = {
+            name: self.quantiles(name, (0.5,))[0] for name in ("N_lean", "D_lean", "saved", "L")
+        }
+        return "\n".join(
+            f"C {quantity('C', C)}: {quantity('N', N)} parameters on {quantity('D', D)} tokens "
+            f"reach the same loss and cost {100 * saved:.3g} % less over the model's life."
+            for C, N, D, saved in zip(
+                self.C, middle["N_lean"], middle["D_lean"], middle["saved"], strict=True
+            )
+        )
+
+    @override
+    def column(self, name: str) -> Column:
+        found = super().column(name)
+        if name in IN_FLOP:
+            shown = [interval("C", *ends) for ends in intervals(self.draws[name])]
+            return dataclasses.replace(found, shown=shown, heading=f"{name} [FLOP]")
+        return found
 
     @property
     def C(self) -> FloatArray:
@@ -91,11 +125,12 @@ class Frontier(Answer):
 
 def frontier(
     posterior: Asked,
-    C: ArrayLike,
+    C: ArrayLike | str | Sequence[str],
     *,
     counting: Rule = "6ND",
     max_params: float | None = None,
     inference_tokens: float | None = None,
+    costs: Costs | None = None,
     **extras: ArrayLike,
 ) -> Frontier:
     """Split budgets between parameters and tokens so that the loss is least, draw by draw.
@@ -104,15 +139,19 @@ def frontier(
     ----------
     posterior : Posterior or Law
         What ``fit`` returned, or a law with values such as a published point.
-    C : float or array, shape (budget,)
-        Budgets in FLOP, as `counting` counts them.
+    C : float, str or a sequence of these, shape (budget,)
+        Budgets in FLOP, as `counting` counts them; or, with `costs`, as "5000h" and "$2M".
     counting : str, Counting or callable
         What a run costs: a name, a rule, or a function (N, D) -> C.
     max_params : float, optional
         Largest model allowed, for instance by memory.
     inference_tokens : float, optional
-        Tokens the model will serve; the budget then pays for training and serving together
-        (Sardana et al. 2024, arXiv 2401.00448), a served token costing a third of a trained one.
+        Tokens that the model will serve, each at a third of what a trained one costs (Sardana et
+        al. 2024, arXiv 2401.00448). The budget is that of training; what serving adds is told, and
+        what a smaller model that reaches the same loss would save. A budget that pays for both is
+        counted so: ``counting=WithInference(SixND(), 2e12)``.
+    costs : Costs, optional
+        What compute costs.
     **extras : float or array, shape (budget,)
         The law's other inputs, such as unique tokens U. A law of steps S needs the batch size in
         tokens, ``batch``. Under Kaplan's law a smaller batch always saves compute and costs steps:
@@ -132,11 +171,11 @@ def frontier(
         small to train anything.
     """
     asked = subject(posterior)
-    budgets = numbers("C", C)
+    budgets = flop("C", C, costs)
     others = extras_of(asked.law, extras, len(budgets))
     stated = terms(counting, max_params, inference_tokens)
     require_room(asked.law, others, "max_params", stated.max_params)
-    spent = Budgets(budgets, stated.rule, others, stated.max_params)
+    spent = Spending(budgets, stated.rule, others, stated.max_params)
     found = by_fit(asked, spent.solve)
     _require_feasible(found, budgets, stated.rule)
     ratio = found.D / found.N
@@ -146,15 +185,17 @@ def frontier(
         draws["epochs"] = found.D / others["U"]
     if "batch" in others:
         draws["S"] = found.D / others["batch"]
+    if stated.life is not None:
+        draws |= by_fit(asked, functools.partial(_over_life, spent, stated.training, stated.life))
     if extras.get("batch") is not None and "batch" not in others:
         draws |= _at_critical_batch(asked.law, found)
 
     def answer(asked: Subject, made: tuple[Optimum, dict[str, FloatArray]]) -> Frontier:
         found, draws = made
-        middle = _middle(found, stated.training)
-        far = reach("budgets", middle, asked.counted(stated.training))
+        middle = _middle(found)
+        far = stated.reach("budgets", middle, asked)
         return Frontier(
-            asked={"C": budgets, **others},
+            asked={"C": budgets, **priced(costs, budgets), **others},
             draws=draws,
             notes=(
                 *stated.caveats(asked, middle["N"]),
@@ -168,6 +209,25 @@ def frontier(
         )
 
     return answered(asked, (found, draws), answer)
+
+
+def _over_life(
+    spent: Spending, training: Counting, life: WithInference, law: Law
+) -> dict[str, FloatArray]:
+    """What training and serving cost, and the cheapest run that reaches the same loss."""
+    found = spent.solve(law)
+    trained, total = cost(training, found.N, found.D), cost(life, found.N, found.D)
+    if spent.rule is life:  # whose optimum is the cheapest run already
+        return {"training": trained, "serving": total - trained, "total": total}
+    least = least_cost(law, found.L, life, spent.max_params, spent.extras)
+    return {
+        "serving": total - trained,
+        "total": total,
+        "N_lean": least.N,
+        "D_lean": least.D,
+        "total_lean": least.C,
+        "saved": 1.0 - least.C / total,
+    }
 
 
 def _at_critical_batch(law: Any, found: Optimum) -> dict[str, FloatArray]:
@@ -228,8 +288,7 @@ def _saturated(found: Optimum, budgets: FloatArray, repeated: bool) -> list[Note
     return in_draws("saturated", "C", budgets, flat, little)
 
 
-def _middle(found: Optimum, training: Counting) -> dict[str, FloatArray]:
-    """The median optimum and what its training costs."""
-    middle = {**found.parts, "N": found.N, "D": found.D}
-    middle = {name: np.median(v.reshape(-1, v.shape[-1]), axis=0) for name, v in middle.items()}
-    return {"C": cost(training, middle["N"], middle["D"]), **middle}
+def _middle(found: Optimum) -> dict[str, FloatArray]:
+    """The median optimum."""
+    every = {**found.parts, "N": found.N, "D": found.D}
+    return {name: np.median(v.reshape(-1, v.shape[-1]), axis=0) for name, v in every.items()}

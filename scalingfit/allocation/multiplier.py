@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scalingfit._text import quantity
-from scalingfit.allocation.answer import FloatArray, share
+from scalingfit.allocation.answer import FloatArray, intervals, share
 from scalingfit.allocation.costs import Costs, flop
-from scalingfit.allocation.decision import intervals
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.question import Asked, Subject, subject
 from scalingfit.allocation.terms import Rule, terms
-from scalingfit.allocation.worth import Budgets, equal_budget, require_finite
+from scalingfit.allocation.worth import Spending, equal_budget, require_finite
 from scalingfit.declare import Law
 from scalingfit.result import Axes, Column, Note, Result, Table
 
@@ -125,7 +124,6 @@ def multiplier(
     *,
     counting: Rule = "6ND",
     max_params: float | None = None,
-    inference_tokens: float | None = None,
     costs: Costs | None = None,
     **extras: ArrayLike,
 ) -> Multiplier:
@@ -142,7 +140,7 @@ def multiplier(
         The two recipes; their draws are independent, and are paired in order.
     C : float, str or a sequence of these, shape (budget,)
         Budgets of `posterior`, as in `decide`.
-    counting, max_params, inference_tokens, costs, **extras
+    counting, max_params, costs, **extras
         As in `decide`, for both.
 
     Returns
@@ -155,11 +153,11 @@ def multiplier(
         As in `frontier`.
     """
     recipe, other = subject(posterior), subject(reference)
-    stated = terms(counting, max_params, inference_tokens)
+    stated = terms(counting, max_params)
     budget = flop("C", C, costs)
     laws = _paired(recipe.law, other.law)
     terms_of = [
-        Budgets(budget, stated.rule, extras_of(law, extras, len(budget)), stated.max_params)
+        Spending(budget, stated.rule, extras_of(law, extras, len(budget)), stated.max_params)
         for law in laws
     ]
     found = [budgets.solve(law) for law, budgets in zip(laws, terms_of, strict=True)]
@@ -184,12 +182,12 @@ def multiplier(
 
 def _paired(*laws: Law) -> list[Law]:
     """The draws of each law in one axis, as many as the fewest; single points are repeated."""
-    counts = [math.prod(law.shape) for law in laws]
-    fewest = min((count for count in counts if count > 1), default=0)
-    if fewest == 0:
+    counts = [math.prod(law.shape) for law in laws if law.shape]
+    if not counts:
         return list(laws)
-    each = (np.resize(np.arange(min(count, fewest)), fewest) for count in counts)
-    return [law.take(places) for law, places in zip(laws, each, strict=True)]
+    fewest = min(counts)
+    places = (np.resize(np.arange(min(math.prod(law.shape), fewest)), fewest) for law in laws)
+    return [law.take(at) for law, at in zip(laws, places, strict=True)]
 
 
 def _floors(recipes: Mapping[str, Subject]) -> dict[str, tuple[bool, FloatArray]]:

@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,8 +26,13 @@ from scalingfit.allocation.shapes import Shape
 from scalingfit.allocation.solver import solve
 from scalingfit.catalog import laws
 from scalingfit.declare import Law
+from scalingfit.runs import Runs
 
-__all__ = ["Plan", "Planned", "plans_of"]
+__all__ = ["Plan", "Plans", "plans_of"]
+
+type Written = float | str | Shape | tuple[float, float]
+type Plans = Written | Iterable[Written | Plan]
+"""Plans as they are written; see `plans_of`."""
 
 Rule = Callable[[FloatArray, Counting], FloatArray]
 """The size of a model for budgets, (budget,), under a counting rule."""
@@ -60,11 +64,7 @@ class Plan:
     total: bool | None = None
 
 
-type Planned = float | str | Shape | Plan | tuple[float, float]
-"""A plan as a caller writes it; see `plans_of`."""
-
-
-def plans_of(given: Any, runs: Any = None) -> list[Plan]:
+def plans_of(given: Plans, runs: Runs | None = None) -> list[Plan]:
     """Read one plan or several.
 
     Parameters
@@ -84,8 +84,8 @@ def plans_of(given: Any, runs: Any = None) -> list[Plan]:
         A plan that is none of these.
     """
     pair = isinstance(given, tuple) and len(given) == 2 and not isinstance(given[0], str)
-    single = isinstance(given, str | Shape) or np.ndim(given) == 0 or pair
-    listed: Iterable[Any] = [given] if single and given != () else given
+    single = pair or isinstance(given, str | Shape) or not isinstance(given, Iterable)
+    listed: Iterable[object] = [given] if single else given  # type: ignore[assignment]
     found: dict[str, Plan] = {}
     for one in listed:
         plan = _plan(one, runs)
@@ -93,7 +93,7 @@ def plans_of(given: Any, runs: Any = None) -> list[Plan]:
     return list(found.values())
 
 
-def _plan(given: Any, runs: Any) -> Plan:
+def _plan(given: object, runs: Runs | None) -> Plan:
     if isinstance(given, Plan):
         return given
     if isinstance(given, Shape):
@@ -139,17 +139,16 @@ def _pair(N: float, D: float) -> Plan:
     return dataclasses.replace(_sized(N), name=f"{engineering(N)}:{engineering(D)}", tokens=D)
 
 
-def _run(row: int, runs: Any) -> Plan:
+def _run(row: int, runs: Runs | None) -> Plan:
     """A run of the table by its row."""
-    numbers = np.array([]) if runs is None else runs.row_numbers
-    at = np.flatnonzero(numbers == row)
-    if len(at) == 0:
-        some = f": rows {numbers.min()} to {numbers.max()}" if len(numbers) else ""
+    if runs is None or row not in runs.row_numbers:
+        some = "" if runs is None else f": rows {min(runs.row_numbers)} to {max(runs.row_numbers)}"
         raise InputError(
             f"there is no run {row} in the table of the fit{some}",
             remedy="name a run by its row there, or write its size and tokens, such as 70B:1.4T.",
         )
-    N, D = (float(runs[symbol][at[0]]) for symbol in ("N", "D"))
+    at = int(np.flatnonzero(runs.row_numbers == row)[0])
+    N, D = (float(runs[symbol][at]) for symbol in ("N", "D"))
     return dataclasses.replace(_pair(N, D), name=f"run {row}")
 
 

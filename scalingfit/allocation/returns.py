@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike
 
 from scalingfit._arguments import numbers
 from scalingfit._text import interval
-from scalingfit.allocation.answer import FloatArray
+from scalingfit.allocation.answer import FloatArray, intervals
 from scalingfit.allocation.costs import Costs, flop
-from scalingfit.allocation.decision import intervals, spent
+from scalingfit.allocation.decision import spent
 from scalingfit.allocation.extras import extras_of
-from scalingfit.allocation.question import Asked, cost, reach, subject
+from scalingfit.allocation.question import Asked, subject
 from scalingfit.allocation.terms import Rule, terms
-from scalingfit.allocation.worth import Budgets, require_finite
+from scalingfit.allocation.worth import Spending, require_finite
 from scalingfit.result import Axes, Column, Note, Result, Table
 
 __all__ = ["BudgetReturns", "returns"]
@@ -102,7 +102,6 @@ def returns(
     times: ArrayLike = (1.0, 2.0, 10.0),
     counting: Rule = "6ND",
     max_params: float | None = None,
-    inference_tokens: float | None = None,
     costs: Costs | None = None,
     **extras: ArrayLike,
 ) -> BudgetReturns:
@@ -116,7 +115,7 @@ def returns(
         Budgets, as in `decide`.
     times : float or array
         Multiples of each budget that are answered too.
-    counting, max_params, inference_tokens, costs, **extras
+    counting, max_params, costs, **extras
         As in `decide`; inputs have one value each.
 
     Returns
@@ -130,21 +129,17 @@ def returns(
         As in `frontier`.
     """
     asked = subject(posterior)
-    stated = terms(counting, max_params, inference_tokens)
+    stated = terms(counting, max_params)
     multiples = np.outer(flop("C", C, costs), numbers("times", times))
-    budget = np.array(
-        list(dict.fromkeys(float(f"{one:.12g}") for one in np.sort(multiples.ravel())))
-    )
+    budget = np.unique([float(f"{one:.12g}") for one in multiples.ravel()])  # rounding aside
     others = extras_of(asked.law, extras, len(budget))
-    budgets = Budgets(budget, stated.rule, others, stated.max_params)
+    budgets = Spending(budget, stated.rule, others, stated.max_params)
     now, twice = budgets.solve(asked.law), budgets._replace(C=2 * budget).solve(asked.law)
     require_finite(now, budgets)
     middle = {
         name: np.median(values.reshape(-1, len(budget)), axis=0)
         for name, values in (("N", now.N), ("D", now.D))
     }
-    places = {"C": cost(stated.training, middle["N"], middle["D"]), **middle}
-    far = reach("budgets", places, asked.counted(stated.training))
     with np.errstate(divide="ignore"):
         price = np.where(now.slope < 0, -budget / now.slope, np.inf)
     return BudgetReturns(
@@ -155,7 +150,7 @@ def returns(
         costs=costs,
         remarks=[
             *stated.caveats(asked, middle["N"]),
-            *far.notes,
+            *stated.reach("budgets", middle, asked).notes,
         ],
         provenance=stated.record(asked, extras),
     )

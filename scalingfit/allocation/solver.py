@@ -75,8 +75,7 @@ def solve(
     law : Law
         Leaves of any one shape, float64.
     C : array, shape (budget,)
-        Budgets in FLOP, as `rule` counts them; ``leaves.shape + (budget,)`` where every draw has
-        its own.
+        Budgets in FLOP, as `rule` counts them.
     rule : Counting
         The counting rule.
     extras : mapping of str to array, shape (budget,)
@@ -89,13 +88,12 @@ def solve(
     Optimum
         NumPy arrays of shape ``leaves.shape + (budget,)``; NaN where no split is feasible.
     """
-    count = C.shape[-1]
+    count = len(C)
     # Powers of two: another number of budgets then rarely means another compilation.
     width = (0, (1 << (count - 1).bit_length()) - count)
     padded = {name: np.pad(values, width, mode="edge") for name, values in (extras or {}).items()}
-    budgets = np.pad(C, [*[(0, 0)] * (C.ndim - 1), width], mode="edge")
     with jax.enable_x64(True):
-        traced = _solve(law, budgets, rule, padded, float(max_params))
+        traced = _solve(law, np.pad(C, width, mode="edge"), rule, padded, float(max_params))
         found: Optimum = jax.tree.map(lambda values: np.asarray(values)[..., :count], traced)
     # The search runs over log N, whose exponential may round above the limit.
     return found._replace(N=np.minimum(found.N, max_params))

@@ -19,10 +19,10 @@ from scalingfit._arrays import Number
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message, OnlyIn, Text
 from scalingfit._text import engineering
-from scalingfit.allocation.answer import FloatArray
+from scalingfit.allocation.answer import FloatArray, Reach
 from scalingfit.allocation.embedding import NonEmbedding, WithEmbedding
 from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
-from scalingfit.allocation.question import Subject
+from scalingfit.allocation.question import Subject, cost, reach
 from scalingfit.result import Note
 
 __all__ = ["Rule", "Terms", "counting", "terms"]
@@ -40,13 +40,17 @@ class Terms:
     training : Counting
         The rule for the training run alone.
     rule : Counting
-        The rule for all that the budget pays for: training, and serving where that was asked.
+        The rule for all that the budget pays for: training, or, where that was counted so, training
+        and serving.
+    life : WithInference or None
+        The rule for training and serving, where the tokens to serve are known.
     max_params : float
         The largest model allowed; infinite where there is no limit.
     """
 
     training: Counting
     rule: Counting
+    life: WithInference | None
     max_params: float
 
     @property
@@ -77,6 +81,26 @@ class Terms:
             )
         return self.rule.caveats(N)
 
+    def reach(self, rows: str, places: Mapping[str, FloatArray], asked: Subject) -> Reach:
+        """Say how far models of N parameters and D tokens lie beyond the runs.
+
+        Parameters
+        ----------
+        rows : str
+            What they are, in the plural.
+        places : mapping of str to array, shape (row,)
+            N, D and what else the runs may have.
+        asked : Subject
+        """
+        runs, N, D = asked.counted(self.training), places["N"], places["D"]
+        # Of a budget that pays for more than training, that part is not what was asked for.
+        trained = {"C": cost(self.training, N, D)} if self.rule is self.training else {}
+        with np.errstate(invalid="ignore"):  # where no budget reaches a loss
+            known = {**trained, **places, "D/N": D / N}
+        if {"N", "D"} <= set(runs):
+            runs["D/N"] = runs["D"] / runs["N"]
+        return reach(rows, known, runs)
+
     def record(self, asked: Subject, extras: Mapping[str, ArrayLike]) -> dict[str, object]:
         """The JSON-able record of an answer to `asked` under these terms."""
         words = {name: given for name, given in extras.items() if isinstance(given, str)}
@@ -85,6 +109,7 @@ class Terms:
             "law": type(asked.law).name,
             "counting": self.rule.describe(),
             "max_params": self.max_params if np.isfinite(self.max_params) else None,
+            "inference_tokens": None if self.life is None else self.life.served,
             "posterior": dict(asked.provenance),
         }
 
@@ -102,16 +127,17 @@ def terms(
     """
     paid = counting(rule)
     training = _of_training(paid)
+    life = paid if isinstance(paid, WithInference) else None
     if inference_tokens is not None:
-        if paid is not training:
+        if life is not None:
             raise InputError(
                 "the counting rule and inference_tokens both state the tokens to serve",
                 [f"counted as {paid.describe()}", f"inference_tokens: {inference_tokens}"],
                 remedy="leave inference_tokens out, or count by the rule within WithInference.",
             )
-        paid = WithInference(training, number("inference_tokens", inference_tokens))
+        life = WithInference(training, number("inference_tokens", inference_tokens))
     largest = np.inf if max_params is None else number("max_params", max_params)
-    return Terms(training, paid, largest)
+    return Terms(training, paid, life, largest)
 
 
 RULES: dict[str, type[Counting]] = {cls.name: cls for cls in (SixND, NonEmbedding, WithEmbedding)}
@@ -207,12 +233,12 @@ def _require_cost(function: Callable[[Number, Number], Number]) -> None:
             f"{str(error).splitlines()[0] if str(error) else ''}",
             remedy="write it with operators and jax.numpy, elementwise over arrays N and D.",
         ) from error
-    for name, cost in costs.items():
-        if cost.shape != middle.shape or not (np.all(cost > 0) and np.all(np.diff(cost) > 0)):
+    for name, found in costs.items():
+        if found.shape != middle.shape or not (np.all(found > 0) and np.all(np.diff(found) > 0)):
             other = "D" if name == "N" else "N"
             where = ", ".join(f"{value:g}" for value in along[name])
             raise InputError(
                 f"the counting function must be positive and rise with {name}",
-                [f"at {other}=1e9, {name}={where} it gives {cost.tolist()}"],
+                [f"at {other}=1e9, {name}={where} it gives {found.tolist()}"],
                 remedy="return the FLOP of training N parameters on D tokens.",
             )

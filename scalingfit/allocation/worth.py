@@ -24,19 +24,20 @@ from scalingfit.allocation.search import budget_loss
 from scalingfit.allocation.solver import Optimum, solve
 from scalingfit.declare import Law
 
-__all__ = ["Budgets", "Risk", "Worth", "best_size", "equal_budget", "require_finite", "worth"]
+__all__ = ["Risk", "Spending", "Worth", "best_size", "equal_budget", "require_finite", "worth"]
 
 Risk = Literal["mean", "quantile", "cvar"]
 """What of the regret over the draws a plan is to make least."""
 
-NODES, REACH = 16, 14.0
-"""Budgets to either side of one, and how far they reach in log C: a factor of a million."""
+NODES, REACH, POLISH = 24, 14.0, 2
+"""Budgets to one side of one, how far they reach in log C (a factor of a million), and how many
+steps of Newton's follow their interpolation."""
 
 SIZES, ZOOMS = 48, 4
 """Sizes of a scan for the best plan, and how often it is made again about the best of them."""
 
 
-class Budgets(NamedTuple):
+class Spending(NamedTuple):
     """Budgets, and the terms on which they are spent.
 
     ``C`` has shape (budget,), ``extras`` are the law's other inputs, likewise.
@@ -47,7 +48,7 @@ class Budgets(NamedTuple):
     extras: Mapping[str, FloatArray]
     max_params: float
 
-    def at(self, rows: Any, C: FloatArray | None = None) -> Budgets:
+    def at(self, rows: Any, C: FloatArray | None = None) -> Spending:
         """Some of the budgets, or other amounts of compute in their place."""
         extras = {name: values[rows] for name, values in self.extras.items()}
         return self._replace(C=self.C[rows] if C is None else C, extras=extras)
@@ -69,14 +70,14 @@ class Worth(NamedTuple):
     overspend: FloatArray
 
 
-def worth(law: Law, N: FloatArray, budgets: Budgets, place: Any, optimum: Optimum) -> Worth:
+def worth(law: Law, N: FloatArray, budgets: Spending, place: Any, optimum: Optimum) -> Worth:
     """Judge plans, in every draw, against the optimum for their compute.
 
     Parameters
     ----------
     law : Law
     N : array, shape (plan,)
-    budgets : Budgets
+    budgets : Spending
     place : array of int, shape (plan,)
         The budget that each plan spends.
     optimum : Optimum
@@ -91,7 +92,7 @@ def worth(law: Law, N: FloatArray, budgets: Budgets, place: Any, optimum: Optimu
 
 
 def equal_budget(
-    law: Law, L: FloatArray, budgets: Budgets, place: Any, *, more: bool = False
+    law: Law, L: FloatArray, budgets: Spending, place: Any, *, more: bool = False
 ) -> FloatArray:
     """Log of the compute at which the optimum has a loss: the nearest below each budget.
 
@@ -100,7 +101,7 @@ def equal_budget(
     law : Law
     L : array, shape ``leaves.shape + (row,)``
         Losses, not below the least that the budget buys.
-    budgets : Budgets
+    budgets : Spending
     place : array of int, shape (row,)
         The budget that each row belongs to.
     more : bool
@@ -112,32 +113,43 @@ def equal_budget(
     array
         Like `L`; where nothing within a factor of a million has the loss, minus or plus infinity.
     """
-    # The optimal loss at budgets from each one on, close together near it.
+    # The optimum at budgets from each one on, close together near it.
     direction = 1.0 if more else -1.0
     steps = direction * REACH * np.linspace(0.0, 1.0, NODES) ** 2
     count = len(budgets.C)
     C = (budgets.C[:, None] * np.exp(steps)).ravel()
-    curve = budgets.at(np.repeat(np.arange(count), NODES), C).solve(law)
-    heights, slopes = (
-        values.reshape(*values.shape[:-1], count, NODES)[..., place, :]
-        for values in (curve.L, curve.slope)
-    )
-    # The first piece on whose far side the loss has been passed; interpolated inversely.
-    passed = (heights < L[..., None]) if more else (heights > L[..., None])
-    piece = np.argmax(passed[..., 1:], axis=-1)[..., None]
-    found = np.any(passed[..., 1:], axis=-1)
-    y0, y1 = (np.take_along_axis(heights, piece + k, -1)[..., 0] for k in (0, 1))
-    s0, s1 = (np.take_along_axis(slopes, piece + k, -1)[..., 0] for k in (0, 1))
-    x0, x1 = (steps[piece[..., 0] + k] for k in (0, 1))
-    guess = _inverse_hermite(L, (y0, y1), (x0, x1), (s0, s1))
-    # One step of Newton's, whose error is the square of the interpolation's.
-    rows = np.log(budgets.C[place])
-    there = budgets.at(place, np.exp(rows + guess)).solve(law)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        better = guess - (there.L - L) / there.slope
-    better = np.where(np.isfinite(better), better, guess)
-    log_c = rows + np.clip(better, np.minimum(x0, x1), np.maximum(x0, x1))
-    return np.where(found, log_c, direction * np.inf)
+    found = budgets.at(np.repeat(np.arange(count), NODES), C).solve(law)
+
+    def curve(values: FloatArray) -> FloatArray:
+        return np.asarray(values.reshape(*values.shape[:-1], count, NODES)[..., place, :])
+
+    heights = curve(found.L)
+    # The first piece on whose far side the loss has been passed.
+    beyond = (heights < L[..., None]) if more else (heights > L[..., None])
+    piece = np.argmax(beyond[..., 1:], axis=-1)
+
+    def ends(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        at_ends = (np.take_along_axis(values, piece[..., None] + k, -1)[..., 0] for k in (0, 1))
+        near, far = at_ends
+        return near, far
+
+    (x0, x1), slopes = (steps[piece], steps[piece + 1]), ends(curve(found.slope))
+    sizes = ends(np.log(curve(found.N)))
+    step = _inverse_hermite(L, ends(heights), (x0, x1), slopes)
+    # Newton's steps: the least loss is that at the interpolated optimum, but for the square of how
+    # far that is off; where two optima compete, it is that at the better one.
+    rows = budgets.at(place)
+    for _ in range(POLISH):
+        share = (step - x0) / (x1 - x0)
+        log_n = np.stack([sizes[0] + share * (sizes[1] - sizes[0]), *sizes])
+        slope = (1.0 - share) * slopes[0] + share * slopes[1]
+        with jax.enable_x64(True):
+            losses = _loss(law, log_n, np.log(rows.C) + step, rows.rule, dict(rows.extras))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            better = step - (np.asarray(losses).min(axis=0) - L) / slope
+        inside = np.clip(better, np.minimum(x0, x1), np.maximum(x0, x1))
+        step = np.where(np.isfinite(better), inside, step)
+    return np.where(np.any(beyond[..., 1:], axis=-1), np.log(rows.C) + step, direction * np.inf)
 
 
 def _inverse_hermite(
@@ -160,7 +172,7 @@ def _inverse_hermite(
     return np.where(inside, cubic, x0 + t * (x1 - x0))
 
 
-def require_finite(optimum: Optimum, budgets: Budgets) -> None:
+def require_finite(optimum: Optimum, budgets: Spending) -> None:
     """Refuse budgets that in some draws buy nothing finite."""
     lost = share(~np.isfinite(optimum.L))
     if np.any(lost):
@@ -176,7 +188,7 @@ def require_finite(optimum: Optimum, budgets: Budgets) -> None:
 
 
 def best_size(
-    law: Law, budgets: Budgets, optimum: Optimum, risk: Risk = "mean", level: float = 0.9
+    law: Law, budgets: Spending, optimum: Optimum, risk: Risk = "mean", level: float = 0.9
 ) -> FloatArray:
     """The N at each budget whose regret over the draws is least, to a part in 1e5.
 
@@ -185,7 +197,7 @@ def best_size(
     Parameters
     ----------
     law : Law
-    budgets : Budgets
+    budgets : Spending
     optimum : Optimum
         At the budgets.
     risk : {"mean", "quantile", "cvar"}

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
 from scalingfit._text import listed
-from scalingfit.allocation import Answer, Forecast, Frontier, Rule, forecast, frontier
+from scalingfit.allocation import Answer, Costs, Forecast, Frontier, Rule, forecast, frontier
 from scalingfit.batch.answers import FEW, Answers, listed_of
 from scalingfit.declare import Law
 from scalingfit.inference import QUANTILES, Posterior, Verdict
@@ -160,20 +160,26 @@ class Refits(Result):
         counting: Rule = "6ND",
         max_params: float | None = None,
         inference_tokens: float | None = None,
+        costs: Costs | None = None,
         **extras: ArrayLike,
     ) -> Answers[Frontier]:
         """Split budgets for every draw of every fit; see `scalingfit.allocation.frontier`."""
         found = frontier(
             self._pooled(), C, counting=counting, max_params=max_params,
-            inference_tokens=inference_tokens, **extras,
+            inference_tokens=inference_tokens, costs=costs, **extras,
         )  # fmt: skip
         return Answers(self._cautioned(found))
 
     def forecast(
-        self, *, counting: Rule = "6ND", seed: int = 0, **inputs: ArrayLike
+        self,
+        *,
+        counting: Rule = "6ND",
+        seed: int = 0,
+        costs: Costs | None = None,
+        **inputs: ArrayLike,
     ) -> Answers[Forecast]:
         """Forecast losses by every draw of every fit; see `scalingfit.allocation.forecast`."""
-        found = forecast(self._pooled(), counting=counting, seed=seed, **inputs)
+        found = forecast(self._pooled(), counting=counting, seed=seed, costs=costs, **inputs)
         return Answers(self._cautioned(found))
 
     def spread(self) -> dict[str, dict[str, Interval]]:

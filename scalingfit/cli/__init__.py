@@ -28,6 +28,7 @@ from scalingfit.cli.decisions import decide, multiplier, returns
 from scalingfit.cli.demo import demo
 from scalingfit.cli.doctor import doctor
 from scalingfit.cli.evidence import backtest, calibrate, compare
+from scalingfit.cli.experiments import design, plan
 from scalingfit.cli.fits import fit
 from scalingfit.cli.laws import laws
 from scalingfit.cli.questions import cheapest, forecast, frontier
@@ -46,6 +47,8 @@ COMMANDS: tuple[Callable[..., Reply], ...] = (
     decide,
     returns,
     multiplier,
+    design,
+    plan,
     refit,
     compare,
     backtest,

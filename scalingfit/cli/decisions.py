@@ -57,7 +57,12 @@ def decide(
         Draw what each size overspends into this file (.png, .pdf or .svg).
     """
     post = loaded_fit(fit)
-    options = {**terms.options(), "risk": risk, "level": level, "costs": hardware.costs()}
+    options = {
+        **terms.options(demand=False),
+        "risk": risk,
+        "level": level,
+        "costs": hardware.costs(),
+    }
     budgets = names(compute)
     with drawing(plot) as save:
         found = sf.decide(post, budgets, plan, **options)
@@ -96,7 +101,7 @@ def returns(
         Multiples of each that are answered too.
     """
     post = loaded_fit(fit)
-    multiples, options = numbers("--times", times), terms.options()
+    multiples, options = numbers("--times", times), terms.options(demand=False)
     found = sf.returns(post, names(compute), times=multiples, costs=hardware.costs(), **options)
     return Reply(found.as_json(), [found], warned=extrapolates(found) or not post.verdict.ok)
 
@@ -127,7 +132,7 @@ def multiplier(
         Budgets of the first, with commas between them.
     """
     post, other = loaded_fit(fit), loaded_fit(reference)
-    costs, options = hardware.costs(), terms.options()
+    costs, options = hardware.costs(), terms.options(demand=False)
     found = sf.multiplier(post, other, names(compute), costs=costs, **options)
     sound = post.verdict.ok and other.verdict.ok and not extrapolates(found)
     return Reply(found.as_json(), [found], warned=not sound)

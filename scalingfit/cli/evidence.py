@@ -318,6 +318,6 @@ def _stacked(found: Comparison, budgets: list[float] | None, counting: Counting)
             return found.frontier(within_and_beyond(spent), counting=counting)
         case [(name,)]:
             return found.forecast(
-                counting=counting, seed=0, **{name: within_and_beyond(columns[name])}
+                counting=counting, seed=0, costs=None, **{name: within_and_beyond(columns[name])}
             )
     return None

@@ -11,16 +11,17 @@ from cyclopts import Parameter
 import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit._text import listed
+from scalingfit.cli._hardware import UNKNOWN, Hardware
 from scalingfit.cli._picture import drawing
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import Repeated
-from scalingfit.cli._values import counted, number_if_given, numbers, numbers_if_given
+from scalingfit.cli._values import counted, names, number_if_given, numbers, numbers_if_given
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from scalingfit.allocation import Forecast
+    from scalingfit.allocation import Counting, Forecast
     from scalingfit.inference import Posterior
     from scalingfit.result import Result
 
@@ -42,7 +43,9 @@ class Terms:
     max_params
         The largest model allowed.
     inference_tokens
-        Tokens the model will serve; the budget then pays for training and serving.
+        Tokens the model will serve: what that adds to the budget of training is told.
+    lifetime
+        The budget pays for training and for serving these tokens.
     input
         A further input of the law, one number or one a row of the answer: `--input U=1e11`. A law
         of batch sizes also takes `--input batch=critical`.
@@ -52,17 +55,41 @@ class Terms:
     omega: str | None = None
     max_params: str | None = None
     inference_tokens: str | None = None
+    lifetime: Annotated[bool, Parameter(negative="")] = False
     input: Repeated = ()
 
-    def options(self) -> dict[str, Any]:
-        """The same as keywords of the library."""
+    def options(self, *, demand: bool = True) -> dict[str, Any]:
+        """The same as keywords of the library.
+
+        Parameters
+        ----------
+        demand
+            Whether tokens to serve may stand beside a budget of training.
+        """
+        served = number_if_given("--inference-tokens", self.inference_tokens)
+        rule = self._rule(served, demand=demand)
         given = {
             "max_params": number_if_given("--max-params", self.max_params),
-            "inference_tokens": number_if_given("--inference-tokens", self.inference_tokens),
+            "inference_tokens": None if self.lifetime else served,
         }
         stated = {name: value for name, value in given.items() if value is not None}
-        rule = counted(self.counting, self.omega)
         return {"counting": rule, **_inputs(self.input), **stated}
+
+    def _rule(self, served: float | None, *, demand: bool) -> Counting:
+        from scalingfit.allocation import WithInference
+
+        rule = counted(self.counting, self.omega)
+        if self.lifetime and served is None:
+            raise InputError(
+                "--lifetime does not say how many tokens the model will serve",
+                remedy="write --lifetime --inference-tokens 2T, or whatever number it is.",
+            )
+        if served is not None and not (self.lifetime or demand):
+            raise InputError(
+                "the tokens to serve count here only where the budget pays for serving them",
+                remedy="write --lifetime too, or leave --inference-tokens out.",
+            )
+        return WithInference(rule, served) if self.lifetime and served is not None else rule
 
 
 AS_USUAL = Terms()
@@ -75,6 +102,7 @@ def frontier(
     compute: Annotated[str, Parameter(alias="-C")],
     models: str | None = None,
     terms: Terms = AS_USUAL,
+    hardware: Hardware = UNKNOWN,
     plot: Path | None = None,
 ) -> Reply:
     """Split budgets between parameters and tokens, with intervals.
@@ -90,14 +118,14 @@ def frontier(
     fit
         A file that `scalingfit fit -o` wrote.
     compute
-        Budgets in FLOP, with commas between them.
+        Budgets with commas between them: FLOP, or with --hardware hours (5000h) or dollars ($2M).
     models
         Sizes that can be built, with commas between them, to compare at each budget.
     plot
         Draw the frontier into this file (.png, .pdf or .svg).
     """
     post = loaded_fit(fit)
-    budgets, options = numbers("--compute", compute), terms.options()
+    budgets, options = names(compute), terms.options() | {"costs": hardware.costs()}
     sizes = numbers_if_given("--models", models)
     with drawing(plot) as save:
         found = post.frontier(budgets, **options)
@@ -123,6 +151,7 @@ def forecast(
     compute: str | None = None,
     input: Repeated = (),
     discrepancy: str | None = None,
+    hardware: Hardware = UNKNOWN,
 ) -> Reply:
     """Forecast the loss of runs that have not been made.
 
@@ -140,7 +169,8 @@ def forecast(
     tokens
         Training tokens D, likewise.
     compute
-        Training compute C in FLOP; the missing one of N, D and C follows from C = 6 N D.
+        Training compute C in FLOP, or with --hardware in hours or dollars; the missing one of N, D
+        and C follows from C = 6 N D.
     input
         A further input of the law: `--input U=1e11`.
     discrepancy
@@ -148,15 +178,20 @@ def forecast(
         run, such as the 0.01 that `scalingfit backtest` may find for these runs and this law.
     """
     post, rate = loaded_fit(fit), number_if_given("--discrepancy", discrepancy)
-    given = {"N": ("--params", params), "D": ("--tokens", tokens), "C": ("--compute", compute)}
+    costs = hardware.costs()
+    given = {"N": ("--params", params), "D": ("--tokens", tokens)}
     inputs = {
         symbol: numbers(option, text)
         for symbol, (option, text) in given.items()
         if text is not None
     }
+    if compute is not None:
+        from scalingfit.allocation import flop
+
+        inputs["C"] = flop("C", names(compute), costs).tolist()
     asked = inputs | _inputs(input, inputs)
     found = (
-        post.forecast(counting="6ND", seed=0, **asked)
+        post.forecast(counting="6ND", seed=0, costs=costs, **asked)
         if rate is None
         else _widened(post, rate, asked)
     )
@@ -169,6 +204,7 @@ def cheapest(
     *,
     loss: str,
     terms: Terms = AS_USUAL,
+    hardware: Hardware = UNKNOWN,
 ) -> Reply:
     """Find the least compute that reaches a loss, and how to split it.
 
@@ -185,7 +221,7 @@ def cheapest(
         Losses to reach, with commas between them.
     """
     post = loaded_fit(fit)
-    found = post.cheapest(numbers("--loss", loss), **terms.options())
+    found = post.cheapest(numbers("--loss", loss), costs=hardware.costs(), **terms.options())
     return Reply(found, [found], warned=extrapolates(found) or not post.verdict.ok)
 
 

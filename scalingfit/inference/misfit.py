@@ -51,6 +51,8 @@ def about_residuals(
     carried : bool
         Whether the law has an error in the posterior, so that intervals hold its misfit.
     """
+    if found.freedom < 1:  # as many parameters as runs: nothing is left over
+        return
     if _says_nothing(found):
         yield _nothing(), True
     elif not carried and (gap := beyond_repeats(found)) is not None:

@@ -13,12 +13,17 @@ from numpy.typing import ArrayLike
 from scalingfit.allocation import (
     Cheapest,
     Choice,
+    Costs,
+    Decision,
     Forecast,
     Frontier,
+    Plans,
+    Risk,
     Rule,
     Shape,
     cheapest,
     choose,
+    decide,
     forecast,
     frontier,
 )
@@ -139,11 +144,12 @@ class Posterior(Fitted, Result):
 
     def frontier(
         self,
-        C: ArrayLike,
+        C: ArrayLike | str | Sequence[str],
         *,
         counting: Rule = "6ND",
         max_params: float | None = None,
         inference_tokens: float | None = None,
+        costs: Costs | None = None,
         **extras: ArrayLike,
     ) -> Frontier:
         """Split budgets between parameters and tokens; see `scalingfit.allocation.frontier`."""
@@ -153,17 +159,19 @@ class Posterior(Fitted, Result):
             counting=counting,
             max_params=max_params,
             inference_tokens=inference_tokens,
+            costs=costs,
             **extras,
         )
 
     def choose(
         self,
-        C: ArrayLike,
+        C: ArrayLike | str | Sequence[str],
         models: ArrayLike | Shape | Iterable[float | Shape],
         *,
         counting: Rule | None = None,
         max_params: float | None = None,
         inference_tokens: float | None = None,
+        costs: Costs | None = None,
         **extras: ArrayLike,
     ) -> Choice:
         """Compare models that can be built; see `scalingfit.allocation.choose`."""
@@ -174,6 +182,32 @@ class Posterior(Fitted, Result):
             counting=counting,
             max_params=max_params,
             inference_tokens=inference_tokens,
+            costs=costs,
+            **extras,
+        )
+
+    def decide(
+        self,
+        C: ArrayLike | str | Sequence[str],
+        plans: Plans = (),
+        *,
+        risk: Risk = "mean",
+        level: float = 0.9,
+        counting: Rule = "6ND",
+        max_params: float | None = None,
+        costs: Costs | None = None,
+        **extras: ArrayLike,
+    ) -> Decision:
+        """Compare plans by what being wrong costs; see `scalingfit.allocation.decide`."""
+        return decide(
+            self,
+            C,
+            plans,
+            risk=risk,
+            level=level,
+            counting=counting,
+            max_params=max_params,
+            costs=costs,
             **extras,
         )
 
@@ -184,6 +218,7 @@ class Posterior(Fitted, Result):
         counting: Rule = "6ND",
         max_params: float | None = None,
         inference_tokens: float | None = None,
+        costs: Costs | None = None,
         **extras: ArrayLike,
     ) -> Cheapest:
         """Find the least cost that reaches a loss; see `scalingfit.allocation.cheapest`."""
@@ -193,12 +228,20 @@ class Posterior(Fitted, Result):
             counting=counting,
             max_params=max_params,
             inference_tokens=inference_tokens,
+            costs=costs,
             **extras,
         )
 
-    def forecast(self, *, counting: Rule = "6ND", seed: int = 0, **inputs: ArrayLike) -> Forecast:
+    def forecast(
+        self,
+        *,
+        counting: Rule = "6ND",
+        seed: int = 0,
+        costs: Costs | None = None,
+        **inputs: ArrayLike,
+    ) -> Forecast:
         """Forecast losses at chosen inputs; see `scalingfit.allocation.forecast`."""
-        return forecast(self, counting=counting, seed=seed, **inputs)
+        return forecast(self, counting=counting, seed=seed, costs=costs, **inputs)
 
     def hypothesis(
         self,

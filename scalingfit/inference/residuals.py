@@ -129,7 +129,7 @@ class Residuals:
     @property
     def most(self) -> int:
         """How many columns may be asked about: a third of the freedom."""
-        return self.freedom // 3
+        return max(self.freedom, 0) // 3
 
     def spread(self) -> float:
         """A standard deviation that a few outliers do not move, in units of the scatter."""

@@ -79,7 +79,25 @@ def _about_runs(model: Model, runs: Runs) -> list[Note]:
         if finding.code not in TESTED and ANSWERED.get(finding.code) not in inputs
     ]
     design = runs.design_warnings() if {"N", "D"} <= inputs else []
-    return [*found, *(Note("design", text) for text in design)]
+    return [*found, *(Note("design", text) for text in design), *_thin(model, runs)]
+
+
+def _thin(model: Model, runs: Runs) -> list[Note]:
+    """Say where the runs are hardly more than the law's parameters, so that the priors speak too.
+
+    Two runs more tell something of the scatter.
+    """
+    rows, free = int(np.count_nonzero(runs.weight)), model.free
+    if rows >= free + 2:
+        return []
+    return [
+        Note(
+            "few runs",
+            f"{rows} run{'s' if rows > 1 else ''} for the {free} free parameters of "
+            f"{model.law.name}: the intervals are as wide as the priors leave them, and depend on "
+            f"these; add runs (at least {free + 2}), or state as priors what is known",
+        )
+    ]
 
 
 def _digits(model: Model, draws: Draws) -> list[Note]:

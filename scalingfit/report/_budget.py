@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._text import quantity
-from scalingfit.allocation import Counting, Rule, cost, forecast, terms
+from scalingfit.allocation import Counting, Frontier, Rule, cost, forecast, terms
 from scalingfit.allocation import frontier as solve
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
@@ -58,6 +58,7 @@ def frontier(
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
     found = solve(posterior, grid, **options)
+    grid = _trained(found, options)
     N = posterior.runs["N"]
     style.band(axes, grid, found.quantiles("N", style.BAND), style.BLUE, "optimal N")
     points = axes.scatter(
@@ -67,7 +68,14 @@ def frontier(
         asked = solve(posterior, C, **options)
         middle = np.median(asked.N.reshape(-1, len(asked)), axis=0)
         axes.plot(
-            asked.C, middle, "D", color=style.ORANGE, ms=7, mec="white", label="asked", zorder=5
+            _trained(asked, options),
+            middle,
+            "D",
+            color=style.ORANGE,
+            ms=7,
+            mec="white",
+            label="asked",
+            zorder=5,
         )
     low, _, _, _, high = found.quantiles("N", style.BAND)
     axes.set_xlim(grid[0], grid[-1])
@@ -78,7 +86,7 @@ def frontier(
     style.log_axis(axes, "x", flop=True)
     style.log_axis(axes, "y")
     style.tidy(axes, _title("Where the budget goes", options))
-    axes.set(xlabel=_name_of(options), ylabel="parameters N")
+    axes.set(xlabel="training compute C [FLOP]", ylabel="parameters N")
     axes.legend(loc="lower right", fontsize=9, framealpha=0.9, edgecolor="none")
     bar = figure.colorbar(points, ax=axes, label="loss of the run [nats]", pad=0.015, aspect=32)
     bar.outline.set_visible(False)
@@ -107,6 +115,7 @@ def loss(
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
     found = solve(posterior, grid, **options)
+    grid = _trained(found, options)
     style.band(axes, grid, found.quantiles("L", style.BAND), style.BLUE, "law at the best split")
     N, D = (np.median(v.reshape(-1, len(grid)), axis=0) for v in (found.N, found.D))
     if {"N", "D"} == set(type(posterior.law).inputs()):
@@ -121,7 +130,7 @@ def loss(
     _mark_reach(axes, float(spent.max()))
     style.log_axis(axes, "x", flop=True)
     style.tidy(axes, _title("What it buys", options))
-    axes.set(xlabel=_name_of(options), ylabel="loss L [nats]")
+    axes.set(xlabel="training compute C [FLOP]", ylabel="loss L [nats]")
     axes.legend(
         loc="upper right", bbox_to_anchor=(1, 0.94), fontsize=9, framealpha=0.9, edgecolor="none"
     )
@@ -131,8 +140,8 @@ def loss(
 def _budgets(
     posterior: Posterior, C: ArrayLike | None, options: dict[str, Any]
 ) -> tuple[Floats, Floats]:
-    """What the runs cost by the counting rule, and the budgets that a figure spans."""
-    spent = cost(_rule(options), posterior.runs["N"], posterior.runs["D"])
+    """What training the runs cost by the counting rule, and the budgets that a figure spans."""
+    spent = cost(_training(options), posterior.runs["N"], posterior.runs["D"])
     asked = np.array([BEYOND * spent.max()]) if C is None else np.atleast_1d(np.asarray(C, float))
     every = np.concatenate([spent, asked])
     return spent, np.geomspace(every.min() / 2, 2 * every.max(), BUDGETS)
@@ -149,10 +158,19 @@ def _options(
     return {"counting": counting, **limits, **extras}
 
 
-def _rule(options: dict[str, Any]) -> Counting:
-    """The rule by which the frontier counts a budget."""
-    stated = terms(options.get("counting", "6ND"), inference_tokens=options.get("inference_tokens"))
-    return stated.rule
+def _training(options: dict[str, Any]) -> Counting:
+    """The rule by which training is counted, whatever else a budget pays for."""
+    return terms(options.get("counting", "6ND")).training
+
+
+def _trained(found: Frontier, options: dict[str, Any]) -> Floats:
+    """What training the median optimum at each budget costs: what runs can be compared with."""
+    N, D = (np.median(v.reshape(-1, len(found)), axis=0) for v in (found.N, found.D))
+    return (
+        found.C
+        if _training(options).describe() == found.provenance["counting"]
+        else cost(_training(options), N, D)
+    )
 
 
 def _title(title: str, options: dict[str, Any]) -> str:
@@ -165,14 +183,9 @@ def _title(title: str, options: dict[str, Any]) -> str:
     return ", ".join(stated)
 
 
-def _name_of(options: dict[str, Any]) -> str:
-    what = "training" if options.get("inference_tokens") is None else "training and serving"
-    return f"{what} compute C [FLOP]"
-
-
 def _equal_loss(axes: Axes, posterior: Posterior, options: dict[str, Any]) -> None:
     """Lines of equal loss, by the median over some of the draws."""
-    rule = _rule(options)
+    rule = _training(options)
     C = np.geomspace(*axes.get_xlim(), MESH)
     N = np.geomspace(*axes.get_ylim(), MESH)
     mesh_C, mesh_N = np.meshgrid(C, N)

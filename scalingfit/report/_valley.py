@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from numpy.typing import ArrayLike
 
-from scalingfit.allocation import Costs, Decision, Planned, Risk, Rule, decide, percent
+from scalingfit.allocation import Costs, Decision, Plans, Risk, Rule, decide, percent, subject
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 
@@ -29,7 +28,7 @@ FLOOR = 1e-4
 def valley(
     posterior: Posterior,
     C: ArrayLike,
-    plans: Planned | Sequence[Planned] = (),
+    plans: Plans = (),
     *,
     figure: FigureBase | None = None,
     risk: Risk = "mean",
@@ -65,8 +64,9 @@ def valley(
     found = decide(posterior, C, plans, risk=risk, level=level, **options)
     budgets = list(dict.fromkeys(found.C[row] for row in _of(found, found.best)))
     figure = style.blank(figure, 1.6 + 5.4 * len(budgets), 4.8, posterior.title)
-    draws = math.prod(posterior.law.shape)
-    law = posterior.law_with_error.take(np.arange(0, draws, max(1, draws // DRAWS)))
+    law = subject(posterior).law
+    draws = math.prod(law.shape)
+    law = law.take(np.arange(0, draws, max(1, draws // DRAWS)))
     panels = figure.subplots(1, len(budgets), squeeze=False)[0]
     for axes, budget in zip(panels, budgets, strict=True):
         rows = np.flatnonzero(budget == found.C)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import jax
 import numpy as np
 import pytest
 from scipy.optimize import brentq, minimize_scalar
@@ -12,6 +13,7 @@ import scalingfit.allocation.solver as solver
 from scalingfit._errors import InputError
 from scalingfit.allocation import (
     Costs,
+    NonEmbedding,
     Shape,
     SixND,
     WithInference,
@@ -19,7 +21,7 @@ from scalingfit.allocation import (
     exact_flops,
 )
 from scalingfit.allocation.decide import BINS, first_order
-from scalingfit.allocation.worth import Budgets, best_size, equal_budget, worth
+from scalingfit.allocation.worth import Spending, best_size, equal_budget, worth
 from scalingfit.catalog import law
 from scalingfit.runs import Runs
 
@@ -125,6 +127,28 @@ def test_regret_is_brute_force_for_a_law_without_closed_form() -> None:
     assert found.overspend[1] == pytest.approx(np.exp(np.log(C) - equal), rel=1e-6)
 
 
+def test_overspend_is_brute_force_where_the_exponent_drifts() -> None:
+    # Counted without embeddings, N* is no power of the budget.
+    rule, C, N = NonEmbedding(), 1e20, 3e8
+    E, alpha, beta, A, B = (float(value) for value in POINT.values().values())
+
+    def loss(log_n, log_c):
+        D = np.exp(log_c) / float(rule.per_token(np.exp(log_n)))
+        return E + A * np.exp(-alpha * log_n) + B * D**-beta
+
+    def least(log_c):
+        options = {"xatol": 1e-11}
+        return minimize_scalar(
+            loss, bounds=(14, 30), args=(log_c,), method="bounded", options=options
+        ).fun
+
+    with jax.enable_x64(True):
+        found = decide(POINT, C, N, counting=rule)
+        L = loss(np.log(N), np.log(C))
+        equal = brentq(lambda log_c: least(log_c) - L, np.log(C) - 9, np.log(C), xtol=1e-13)
+    assert found.overspend[1] == pytest.approx(np.exp(np.log(C) - equal), rel=1e-6)
+
+
 def test_nested_overspend_is_steeper_by_one_over_q() -> None:
     nested = law("nested")(E=1.2, q=0.5, A=30.0, B=60.0, alpha=0.25, beta=0.3)
     best = solver.solve(nested, BUDGETS[:1], SixND())
@@ -135,7 +159,7 @@ def test_nested_overspend_is_steeper_by_one_over_q() -> None:
 
 def test_equal_budgets_are_found_on_both_sides_and_missed_where_there_is_none() -> None:
     point = golden()
-    budgets = Budgets(BUDGETS, SixND(), {}, np.inf)
+    budgets = Spending(BUDGETS, SixND(), {}, np.inf)
     for more, factor in ((False, 1e-5), (False, 0.3), (True, 7.0), (True, 1e5)):
         asked = solver.solve(point, BUDGETS * factor, SixND()).L
         found = equal_budget(point, asked, budgets, np.arange(2), more=more)
@@ -165,7 +189,7 @@ def golden_n_star() -> float:
 
 def test_the_best_plan_makes_its_risk_least() -> None:
     draws = scattered(0.5, 400)
-    budgets = Budgets(BUDGETS[:1], SixND(), {}, np.inf)
+    budgets = Spending(BUDGETS[:1], SixND(), {}, np.inf)
     optimum = budgets.solve(draws)
 
     def of(N):
@@ -235,8 +259,8 @@ def test_money_and_hours_follow_the_waste(posterior) -> None:
 
 
 def test_serving_counts_where_the_budget_pays_for_it(posterior) -> None:
-    whole = decide(posterior, 1e24, "30B", inference_tokens=5e12)
     rule = WithInference(SixND(), 5e12)
+    whole = decide(posterior, 1e24, "30B", counting=rule)
     assert pytest.approx(rule.tokens(whole.N, 1e24)) == whole.D
     assert whole.N[0] < decide(posterior, 1e24).N[0]
 

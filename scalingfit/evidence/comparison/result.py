@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit.allocation import Answer, Forecast, Rule, cost, subject, terms
+from scalingfit.allocation import Answer, Costs, Forecast, Rule, cost, subject, terms
 from scalingfit.evidence.comparison.candidate import Candidate
 from scalingfit.evidence.comparison.conclusion import conclude, far_from_priors, over_confident
 from scalingfit.evidence.comparison.exponents import RULES, Exponents, exponents_by_law
@@ -213,7 +213,14 @@ class Comparison(Result):
         }
         return Table("cuts", "cut", columns, limit=0)
 
-    def forecast(self, *, counting: Rule = "6ND", seed: int = 0, **inputs: ArrayLike) -> Stacked:
+    def forecast(
+        self,
+        *,
+        counting: Rule = "6ND",
+        seed: int = 0,
+        costs: Costs | None = None,
+        **inputs: ArrayLike,
+    ) -> Stacked:
         """Forecast losses, averaged over the laws; see `scalingfit.allocation.forecast`.
 
         Those of a law in `over_confident` are widened by the discrepancy that its own forecasts of
@@ -224,7 +231,7 @@ class Comparison(Result):
             return distance_of(found.asked, fit.runs)
 
         def ask(fit: Posterior) -> Forecast:
-            return fit.forecast(counting=counting, seed=seed, **inputs)
+            return fit.forecast(counting=counting, seed=seed, costs=costs, **inputs)
 
         return self._stacked(ask, distance)
 
@@ -235,6 +242,7 @@ class Comparison(Result):
         counting: Rule = "6ND",
         max_params: float | None = None,
         inference_tokens: float | None = None,
+        costs: Costs | None = None,
         **extras: ArrayLike,
     ) -> Stacked:
         """Split budgets, averaged over the laws; see `scalingfit.allocation.frontier`.
@@ -250,6 +258,7 @@ class Comparison(Result):
                 counting=counting,
                 max_params=max_params,
                 inference_tokens=inference_tokens,
+                costs=costs,
                 **extras,
             )
             return found

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message, OnlyIn
-from scalingfit.allocation import Answer, Forecast, Rule, forecast
+from scalingfit.allocation import Answer, Costs, Forecast, Rule, forecast
 from scalingfit.evidence.forecasts.held_out import RATES, Forecasts, beyond
 from scalingfit.inference import Posterior
 from scalingfit.result import Note
@@ -68,7 +68,13 @@ class Discrepancy:
         return self.rate * beyond(distance)
 
     def forecast(
-        self, posterior: Posterior, *, counting: Rule = "6ND", seed: int = 0, **inputs: ArrayLike
+        self,
+        posterior: Posterior,
+        *,
+        counting: Rule = "6ND",
+        seed: int = 0,
+        costs: Costs | None = None,
+        **inputs: ArrayLike,
     ) -> Forecast:
         """Forecast losses with it; arguments as of `scalingfit.allocation.forecast`.
 
@@ -77,7 +83,7 @@ class Discrepancy:
         InputError
             Also where the points do not tell how much larger they are than the runs.
         """
-        plain = forecast(posterior, counting=counting, seed=seed, **inputs)
+        plain = forecast(posterior, counting=counting, seed=seed, costs=costs, **inputs)
         distance = distance_of(plain.asked, posterior.runs)
         if distance is None:
             name = posterior.runs.budgets.measure

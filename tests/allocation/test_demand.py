@@ -1,0 +1,110 @@
+"""A budget of training beside a demand to serve: what it adds, and what a smaller model saves."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+import scalingfit.allocation.solver as solver
+from scalingfit._errors import InputError
+from scalingfit.allocation import (
+    Costs,
+    SixND,
+    WithInference,
+    cheapest,
+    choose,
+    forecast,
+    frontier,
+)
+from scalingfit.catalog import law
+
+POINT = law("chinchilla").published["besiroglu-2024"].law
+C, SERVED = 1e23, 3e12
+
+
+def test_the_budget_is_that_of_training() -> None:
+    found = frontier(POINT, C, inference_tokens=SERVED)
+    plain = solver.solve(POINT, np.array([C]), SixND())
+    assert pytest.approx(plain.N) == found.N
+    assert found.draws["serving"] == pytest.approx(2 * found.N * SERVED)
+    assert found.draws["total"] == pytest.approx(C + 2 * found.N * SERVED)
+    assert "training" not in found.draws  # which is C
+
+
+def test_the_leaner_run_reaches_the_same_loss_at_the_least_cost_of_both() -> None:
+    found = frontier(POINT, C, inference_tokens=SERVED)
+    E, alpha, beta, A, B = (float(value) for value in POINT.values().values())
+
+    def total(log_n):
+        N = np.exp(log_n)
+        D = (B / (found.L[0] - E - A / N**alpha)) ** (1 / beta)
+        return 6 * N * D + 2 * N * SERVED
+
+    low = np.log((A / (found.L[0] - E)) ** (1 / alpha) * 1.001)
+    best = minimize_scalar(
+        total, bounds=(low, np.log(found.N[0])), method="bounded", options={"xatol": 1e-9}
+    )
+    assert found.draws["N_lean"] == pytest.approx(np.exp(best.x), rel=1e-5)
+    assert found.draws["total_lean"] == pytest.approx(best.fun, rel=1e-9)
+    assert found.draws["saved"] == pytest.approx(1 - best.fun / found.draws["total"], rel=1e-6)
+    assert POINT.loss(found.draws["N_lean"], found.draws["D_lean"]) == pytest.approx(found.L)
+    least = cheapest(POINT, float(found.L[0]), inference_tokens=SERVED)
+    assert least.draws["C"] == pytest.approx(found.draws["total_lean"], rel=1e-9)
+
+
+def test_the_answer_says_what_it_saves(posterior) -> None:
+    found = frontier(posterior, C, inference_tokens=SERVED)
+    share = np.median(found.draws["saved"])
+    assert f"cost {100 * share:.3g} % less over the model's life" in str(found)
+    assert "serving [FLOP]" in str(found)
+    assert frontier(posterior, C).conclusion == ""
+
+
+def test_a_budget_of_both_is_another_count(posterior) -> None:
+    both = frontier(posterior, C, counting=WithInference(SixND(), SERVED))
+    assert both.draws["training"] + both.draws["serving"] == pytest.approx(C)
+    assert both.draws["total"] == pytest.approx(C)
+    assert "saved" not in both.draws
+
+
+def test_messages_name_what_was_typed(posterior) -> None:
+    both = frontier(posterior, C, counting=WithInference(SixND(), SERVED))
+    (far,) = (str(note.text) for note in both.notes if note.code == "beyond_runs")
+    assert "C " not in far
+    assert far.startswith("D 1.07T is")
+    beside = frontier(posterior, C, inference_tokens=SERVED)
+    assert "C 1e23 is" in str(beside.notes)
+
+
+def test_tokens_per_parameter_far_beyond_the_runs_are_said(posterior) -> None:
+    lean = cheapest(posterior, 2.4, inference_tokens=1e15)
+    assert "D/N " in str(lean.notes)
+
+
+def test_models_that_can_be_built_show_what_serving_them_costs(posterior) -> None:
+    found = choose(posterior, C, [1e9, 1e10], inference_tokens=SERVED)
+    assert found.asked["D"] == pytest.approx(C / 6 / found.asked["N"])
+    assert found.asked["serving"] == pytest.approx(2 * found.asked["N"] * SERVED)
+    assert found.asked["total"] == pytest.approx(C + found.asked["serving"])
+
+
+def test_budgets_may_be_dollars(posterior) -> None:
+    costs = Costs.of("h100", mfu=0.4, price=2.0)
+    found = frontier(posterior, "$1M", costs=costs)
+    assert costs.money(found.C) == pytest.approx(1e6)
+    with pytest.raises(InputError, match="the hardware is not known"):
+        frontier(posterior, "$1M")
+
+
+def test_every_answer_comes_in_hours_and_dollars(posterior) -> None:
+    costs = Costs.of("h100", mfu=0.4, price=2.0)
+    C = np.array([1e22, 1e23])
+    dollars = costs.money(C)
+    assert frontier(posterior, C, costs=costs).asked["dollars"] == pytest.approx(dollars)
+    assert choose(posterior, C, 1e9, costs=costs).asked["dollars"] == pytest.approx(dollars)
+    least = cheapest(posterior, 2.2, costs=costs).draws
+    assert least["dollars"] == pytest.approx(costs.money(least["C"]))
+    run = forecast(posterior, N=1e9, D=2e10, costs=costs)
+    assert run.asked["dollars"] == pytest.approx(costs.money(np.array([6 * 1e9 * 2e10])))
+    hours = frontier(posterior, C, costs=Costs.of("h100", mfu=0.4)).asked
+    assert "dollars" not in hours
+    assert hours["hours"] == pytest.approx(C / (989.4e12 * 0.4 * 3600))

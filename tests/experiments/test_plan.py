@@ -1,0 +1,106 @@
+"""A first experiment: what it costs, and whether it tells what it says it would."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+import scalingfit as sf
+from scalingfit._errors import InputError
+from scalingfit.allocation import AspectRatio, SixND, Spending, decide, frontier
+from scalingfit.experiments import plan
+from scalingfit.experiments.first_runs import _Aims, _truths
+from tests.experiments.conftest import POINT, posterior_of
+
+
+def _spending(budget: float) -> Spending:
+    return Spending(np.array([budget]), SixND(), {}, np.inf)
+
+
+@pytest.fixture(scope="module")
+def planned():
+    return plan(1e21, target=[1e23, 1e24], about="besiroglu-2024", sigma=0.003, exact=True)
+
+
+def test_a_grid_costs_its_budget_and_has_profiles(planned) -> None:
+    assert planned.cost == pytest.approx(1e21, rel=1e-6)
+    _, sizes = np.unique(np.round(np.log(planned.runs.cost), 6), return_counts=True)
+    assert len(sizes) >= 2
+    assert np.all(sizes >= 5)
+
+
+def test_it_tells_what_it_says(planned) -> None:
+    """The posterior of such runs, made by other code, is as wide as was promised."""
+    made = planned.runs.inputs
+    runs = sf.Runs.from_columns({**made, "L": np.full(len(planned.runs), 3.0)})
+    # Student's t of many degrees of freedom is the normal noise that the plan supposes.
+    post = posterior_of(runs, sigma=0.003, nu=1e6)
+    found = frontier(post, [1e23, 1e24])
+    assert planned.log_sd[0] == pytest.approx(np.log(found.N).std(axis=(0, 1)), rel=0.1)
+    assert planned.exponent_sd[0] == pytest.approx(found.a.std(axis=(0, 1)), rel=0.1)
+    overspend = decide(post, [1e23, 1e24]).overspend.mean(axis=(0, 1)) - 1
+    assert planned.overspend[0] == pytest.approx(overspend, rel=0.2)
+
+
+def test_more_compute_and_less_noise_tell_more() -> None:
+    small = plan(1e20, target=1e24, about="besiroglu-2024")
+    large = plan(1e22, target=1e24, about="besiroglu-2024")
+    quiet = plan(1e20, target=1e24, about="besiroglu-2024", sigma=0.003)
+    exact = plan(1e20, target=1e24, about="besiroglu-2024", exact=True)
+
+    def waste(found) -> float:
+        return float(found.overspend.mean())
+
+    assert waste(large) < waste(small)
+    assert waste(quiet) < waste(small)
+    assert waste(exact) < waste(small)
+
+
+def test_a_law_with_an_error_is_checked_nearer_the_target() -> None:
+    doubtful, exact = (
+        plan(1e20, target=1e24, about="besiroglu-2024", exact=exact) for exact in (False, True)
+    )
+    assert doubtful.runs.cost.min() > exact.runs.cost.min()
+
+
+def test_the_optimum_moves_as_the_slope_of_the_error_says() -> None:
+    """Against the minimum of a law times the exponential of a small, known error."""
+    budget, size = 1e23, 1e-4
+    aims = _Aims.of(_truths(sf.law("chinchilla"), "besiroglu-2024")[0], _spending(budget))
+    best = frontier(POINT.law, budget)
+
+    def loss(log_n):
+        log_d = np.log(budget / 6) - log_n
+        wave = np.sin(log_n / np.log(10) + 2 * log_d / np.log(10))
+        law = POINT.law
+        return (law.E + law.A * np.exp(-law.alpha * log_n) + law.B * np.exp(-law.beta * log_d)) * (
+            np.exp(size * wave)
+        )
+
+    near = np.log(best.N[0])
+    options = {"xatol": 1e-10}
+    moved = minimize_scalar(loss, bounds=(near - 1, near + 1), method="bounded", options=options)
+    along = aims.along[0, 0]
+    place = aims.place[0, 0]
+    slope = np.cos(place[0] + 2 * place[1]) * (along[0] + 2 * along[1])
+    assert moved.x - near == pytest.approx(-size * slope / aims.stiffness[0, 0], rel=0.02)
+
+
+def test_laws_of_the_prior_may_be_true() -> None:
+    found = plan(1e21, target=1e23)
+    assert found.log_sd.shape[0] > 1
+    assert "its prior" in str(found)
+
+
+def test_shapes_come_with_it(tmp_path) -> None:
+    family = AspectRatio(aspect=64.0, context=2048.0, vocabulary=32000.0)
+    found = plan(1e21, target=1e23, about="hoffmann-2022", shapes=family, batch_tokens=2**18)
+    found.save(tmp_path / "grid.csv")
+    header = (tmp_path / "grid.csv").read_text().splitlines()[0]
+    assert header == "N,D,C,width,depth,batch,steps"
+
+
+def test_what_cannot_be_planned_is_refused() -> None:
+    with pytest.raises(InputError, match=r'about="hoffmann-2022"'):
+        plan(1e21, target=1e23, about="hofmann-2022")
+    with pytest.raises(InputError, match="needs a law of both"):
+        plan(1e21, target=1e23, law="kaplan_size")
