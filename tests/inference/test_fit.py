@@ -473,12 +473,12 @@ def test_few_runs_are_answered_by_the_priors_too(simulated: Callable[..., Runs],
     fit = sf.fit(simulated(rows), draws=500)
     plural = "s" if rows > 1 else ""
     assert any(
-        message.startswith(f"{rows} run{plural} for the 5 free parameters of chinchilla")
-        for message in fit.verdict.messages
+        str(note).startswith(f"{rows} run{plural} for the 5 free parameters of chinchilla")
+        for note in fit.verdict.notes
     )
     assert not fit.verdict.ok
     enough = sf.fit(simulated(12), draws=500)
-    assert not any("free parameters" in message for message in enough.verdict.messages)
+    assert not any("free parameters" in str(note) for note in enough.verdict.notes)
     far = {"N": 1e11, "D": 2e12}
     wide, narrow = (np.std(np.log(each.forecast(**far).mean)) for each in (fit, enough))
     assert wide > narrow
