@@ -121,11 +121,11 @@ def design(
     if asked.noise is None:
         raise InputError(
             "a law by itself leaves nothing to learn",
-            remedy="design from a posterior, or plan a first experiment with plan().",
+            remedy="design from a posterior, or plan a first experiment.",
         )
     if aim not in ("size", "loss"):
         raise InputError(
-            f"aim={aim!r} is neither the size to train nor the loss to expect",
+            f"the aim {aim!r} is neither the size to train nor the loss to expect",
             remedy=Message("write ", Argument("aim", "size"), " or ", Argument("aim", "loss"), "."),
         )
     stated, count = terms(counting, max_params), whole("batch", batch, 1)

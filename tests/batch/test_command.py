@@ -86,8 +86,8 @@ def test_people_see_counts_and_spreads(table: str, capsys: pytest.CaptureFixture
     printed = capsys.readouterr().out
     assert "3 fits:" in printed
     assert ", 2 by none." in printed
-    rows = [line.split()[0] for line in printed.splitlines() if line.count("[") == 6]
-    assert rows == ["a", "b"]
+    rows = [line.split()[0] for line in printed.splitlines() if line.startswith(("a ", "b "))]
+    assert rows == ["a", "b"] * (len(rows) // 2) != []  # wide tables go on below
     assert "across fits" in printed
     assert "! c: refused: none of the 3 runs has weight" in printed
 

@@ -95,7 +95,7 @@ def test_tables_of_several_lengths_run_side_by_side(
             return [self.rows]
 
     monkeypatch.setattr(sampler, "workplaces", lambda: places)
-    monkeypatch.setattr(sampler, "Group", Pretended)
+    monkeypatch.setattr(sampler, "group_of", Pretended)
     tables = [simulated(rows, seed=rows) for rows in (12, 20, 50)]
     attempt = sampler._attempt(MODEL, tables, [0, 1, 2], FAST, 0, by_weights=False)
     assert sorted((members, made) for members, made in attempt) == [

@@ -22,7 +22,7 @@ from scalingfit.evidence.forecasts.horizons import horizons
 from scalingfit.inference.build import build
 from scalingfit.inference.fit import posterior_of
 from scalingfit.inference.sampler import sample
-from scalingfit.noise import Normal
+from scalingfit.noise import At, Normal
 from scalingfit.report import evidence_plots
 from scalingfit.runs import Runs
 from tests.evidence.conftest import PNG, over_confident
@@ -205,7 +205,7 @@ def test_laws_of_one_input_forecast_along_it_together(
     found: Any = SimpleNamespace(
         posteriors=fits,
         runs=Runs.from_columns({"X": X, "L": 0.5 + 20 * X**-0.3}),
-        forecast=lambda *, counting, seed, **asked: asked,
+        forecast=lambda *, counting, seed, costs, **asked: asked,
     )
     assert evidence_commands._stacked(found, None, counting("6ND")) == expected
 
@@ -224,7 +224,7 @@ def without_a_split(scale: str, laws: list[str]) -> Any:
     cuts = horizons(runs, 5)
     places = HeldOutRuns.together([task.held_out for task in Task.each(None, 0, runs, cuts)])
     means = np.broadcast_to(places.observed, (100, len(places.observed)))
-    future = score(LawForecasts(places, means, Normal(sigma=np.full(means.shape, 0.1)), None), 0)
+    future = score(LawForecasts(places, Normal(sigma=np.full(means.shape, 0.1)), At(means)), 0)
     fits = {name: SimpleNamespace(model=build(law(name), Normal)) for name in laws}
     candidates = {name: SimpleNamespace(posterior=fit, future=future) for name, fit in fits.items()}
     return SimpleNamespace(runs=runs, cuts=cuts, candidates=candidates, posteriors=fits)

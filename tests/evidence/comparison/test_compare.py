@@ -17,7 +17,7 @@ from scipy.stats import binom, lognorm
 
 from scalingfit import law
 from scalingfit._errors import InputError
-from scalingfit.allocation import Forecast
+from scalingfit.allocation import Forecast, SixND, WithInference
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.evidence import NINETY, Comparison, ScoredForecasts, Stacked, candidates, compare
 from scalingfit.evidence.comparison.candidate import is_better
@@ -218,7 +218,7 @@ def test_a_stack_is_widened_by_what_its_laws_missed(comparison: Comparison) -> N
     inside = wrong.frontier([comparison.runs.C.max() / 10])
     assert "beyond the runs expect more error" in str(inside)
     assert "widened" not in str(inside)
-    served = {"inference_tokens": 1e16}
+    served: Any = {"counting": WithInference(SixND(), 1e16)}
     plain, wide = (each.frontier([1e25], **served) for each in (comparison, wrong))
     before, after = (each.each["chinchilla"].draws for each in (plain, wide))
     trained = np.median(np.log10(6 * before["N"] * before["D"] / comparison.runs.C.max()))
