@@ -93,6 +93,11 @@ def typed(rng: random.Random) -> list[str]:
     return [command, *words]
 
 
+@pytest.fixture(autouse=True)
+def refusals_speak_both_languages() -> None:
+    """Refusals quote what was typed, and here that is in any language."""
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a table and a fit, and no sampler."""

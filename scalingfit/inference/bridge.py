@@ -58,12 +58,15 @@ class Bridge:
         dim = draws.shape[-1]
         flat = fitted.reshape(-1, dim)
         centre = flat.mean(axis=0)
-        factor = np.linalg.cholesky(np.atleast_2d(np.cov(flat, rowvar=False)))
+        try:
+            factor = np.linalg.cholesky(np.atleast_2d(np.cov(flat, rowvar=False)))
+        except np.linalg.LinAlgError:  # draws of a fit that failed, such as of chains that stand
+            factor = np.full((dim, dim), np.nan)
         white = rng.standard_normal((weighed[..., 0].size, dim))
         return cls(weighed, centre + white @ factor.T, centre, factor)
 
     def evidence(self, at_weighed: Floats, at_proposed: Floats) -> Evidence:
-        """The log of the integral of the density.
+        """The log of the integral of the density; NaN where the draws are those of no density.
 
         Parameters
         ----------
@@ -76,6 +79,8 @@ class Bridge:
             self._log_ratio(self.proposed, at_proposed),
         )
         constant = _fixed_point(*ratios)
+        if not np.isfinite(constant):
+            return Evidence(log=np.nan, error=np.nan)
         at_draws, at_proposal = (ratio - constant for ratio in ratios)
         error = _error(at_draws, at_proposal, self.weighed.shape[:2])
         return Evidence(log=float(constant), error=error)

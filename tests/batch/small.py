@@ -13,6 +13,7 @@ from scalingfit.batch.packing import pack, unpack
 from scalingfit.batch.tasks import Order
 from scalingfit.inference import Draws, Model, Settings, prior_values
 from scalingfit.inference.diagnostics import diagnose
+from scalingfit.inference.programs import landmarks_of
 from scalingfit.runs import Runs
 
 LOOSE = sf.Limits(rhat=10.0, ess=0.0, energy=0.0, divergences=10**6)
@@ -77,6 +78,13 @@ def pretended_draws(model: Model, runs: Runs, settings: Settings) -> Draws:
     shape = settings.chains, settings.draws
     values = {name: rng.choice(prior, shape) for name, prior in prior_values(model).items()}
     energy, calm = rng.standard_normal(shape), np.zeros(shape, bool)
+    series, errors, places = [*values.values()], None, None
+    if model.error is not None:
+        known = landmarks_of(model, runs.used())
+        waves = rng.standard_normal((*shape, known.own.shape[1])) @ known.own.T
+        errors, places = values["tau"][..., None] * waves, known.places
+        series += [*np.moveaxis(errors, -1, 0)]
+    diagnosis = diagnose(np.stack(series), energy, calm)
     return Draws(
         values=values,
         log_density=-energy,
@@ -85,6 +93,8 @@ def pretended_draws(model: Model, runs: Runs, settings: Settings) -> Draws:
         leapfrogs=np.full(shape, 7),
         diverging=calm,
         step_size=np.full(shape[0], 0.5),
-        diagnosis=diagnose(np.stack(list(values.values())), energy, calm),
+        diagnosis=diagnosis if errors is None else diagnosis.gathered(len(values)),
+        errors=errors,
+        landmarks=places,
         record={"attempts": 1, "method": "none"},
     )

@@ -113,3 +113,11 @@ def test_float64_stays_inside(two_parameters) -> None:
     log_density(model, runs)(np.zeros((1, 2)))
     assert jnp.ones(1).dtype == jnp.float32
     assert not jax.config.jax_enable_x64
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_draws_of_a_fit_that_failed_have_no_evidence(value: float) -> None:
+    """Chains that stand, or left for infinity: the fits beside it go on."""
+    found = bridge(lambda points: -0.5 * np.sum(points**2, axis=1), np.full((4, 100, 3), value))
+    assert np.isnan(found.log)
+    assert np.isnan(found.error)
