@@ -2,6 +2,7 @@
 # file and loads each name on first use. A new name is a line here.
 
 from scalingfit import allocation as allocation
+from scalingfit import experiments as experiments
 from scalingfit.allocation import Costs as Costs
 from scalingfit.allocation import Shape as Shape
 from scalingfit.allocation import cheapest as cheapest

@@ -18,8 +18,8 @@ from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
 from scalingfit.allocation.multiplier import Multiplier, multiplier
-from scalingfit.allocation.plans import Plan, Plans
-from scalingfit.allocation.question import Asked, Subject, cost, subject
+from scalingfit.allocation.plans import Plan, Planned
+from scalingfit.allocation.question import Asked, Fit, Subject, cost, subject
 from scalingfit.allocation.returns import BudgetReturns, returns
 from scalingfit.allocation.shapes import (
     AspectRatio,
@@ -47,6 +47,7 @@ __all__ = [
     "Counting",
     "Custom",
     "Decision",
+    "Fit",
     "FloatArray",
     "Forecast",
     "Frontier",
@@ -55,7 +56,7 @@ __all__ = [
     "NonEmbedding",
     "Optimum",
     "Plan",
-    "Plans",
+    "Planned",
     "Risk",
     "Rule",
     "Shape",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, Self, final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self, cast, final
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from scalingfit._arguments import measured, nearest, number, numbers
 from scalingfit._errors import InputError
@@ -173,7 +174,9 @@ def priced(costs: Costs | None, C: FloatArray) -> dict[str, FloatArray]:
 PF_DAY = 1e15 * 24 * HOUR
 
 
-def flop(name: str, given: Any, costs: Costs | None = None) -> FloatArray:
+def flop(
+    name: str, given: ArrayLike | str | Sequence[str], costs: Costs | None = None
+) -> FloatArray:
     """Compute in FLOP: numbers, or texts such as "1e24", "5000h", "$2M" and "10PFd".
 
     Parameters
@@ -194,7 +197,8 @@ def flop(name: str, given: Any, costs: Costs | None = None) -> FloatArray:
     InputError
         A text that is no amount, or an amount of hours or dollars without costs.
     """
-    listed = [given] if isinstance(given, str) or np.ndim(given) == 0 else list(given)
+    single = isinstance(given, str) or np.ndim(given) == 0
+    listed: list[object] = [given] if single else [*cast(Iterable[object], given)]
     return numbers(name, [_in_flop(name, one, costs) for one in listed])
 
 

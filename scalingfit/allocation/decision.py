@@ -55,7 +55,7 @@ class Decision(Result):
     risk: str
     costs: Costs | None
     remarks: Sequence[Note]
-    provenance: Mapping[str, Any]
+    provenance: Mapping[str, object]
 
     @property
     def wasted(self) -> FloatArray:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from types import ModuleType
-from typing import Any, ClassVar, final, override
+from typing import ClassVar, final, override
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from scalingfit._arrays import Number
 from scalingfit.allocation.flops import PerToken
 
 __all__ = ["NonEmbedding", "WithEmbedding", "non_embedding", "with_embedding"]
@@ -44,7 +45,7 @@ class NonEmbedding(PerToken):
     omega: float = CHINCHILLA_OMEGA
 
     @override
-    def size(self, N: Any) -> Any:
+    def size(self, N: Number) -> Number:
         return non_embedding(N, self.omega)
 
     @property
@@ -53,7 +54,7 @@ class NonEmbedding(PerToken):
         return "N_E"
 
     @override
-    def per_token(self, N: Any) -> Any:
+    def per_token(self, N: Number) -> Number:
         return 6.0 * self.size(N)
 
     @override
@@ -66,7 +67,7 @@ class NonEmbedding(PerToken):
         return True
 
     @override
-    def caveats(self, N: Any) -> tuple[str, ...]:
+    def caveats(self, N: Number) -> tuple[str, ...]:
         return _beyond_chinchillas(self.omega, N)
 
 
@@ -83,7 +84,7 @@ class WithEmbedding(PerToken):
     omega: float = CHINCHILLA_OMEGA
 
     @override
-    def size(self, N: Any) -> Any:
+    def size(self, N: Number) -> Number:
         return with_embedding(N, self.omega)
 
     @property
@@ -92,7 +93,7 @@ class WithEmbedding(PerToken):
         return "the sum"
 
     @override
-    def per_token(self, N: Any) -> Any:
+    def per_token(self, N: Number) -> Number:
         return 6.0 * self.size(N)
 
     @override
@@ -105,11 +106,11 @@ class WithEmbedding(PerToken):
         return False
 
     @override
-    def caveats(self, N: Any) -> tuple[str, ...]:
+    def caveats(self, N: Number) -> tuple[str, ...]:
         return _beyond_chinchillas(self.omega, self.size(N))
 
 
-def non_embedding(N: Any, omega: float = CHINCHILLA_OMEGA) -> Any:
+def non_embedding(N: Number, omega: float = CHINCHILLA_OMEGA) -> Number:
     """Non-embedding parameters N_E of N total ones: the root of N = N_E + omega N_E^(1/3).
 
     Pearce & Song 2024, arXiv 2406.12907. In u = N_E^(1/3) it is a cubic with a single real root.
@@ -128,10 +129,11 @@ def non_embedding(N: Any, omega: float = CHINCHILLA_OMEGA) -> Any:
     """
     xp = _numpy_of(N, omega)
     third = omega / 3.0
-    return (2.0 * xp.sqrt(third) * xp.sinh(xp.arcsinh(N / (2.0 * third**1.5)) / 3.0)) ** 3
+    root: Number = 2.0 * xp.sqrt(third) * xp.sinh(xp.arcsinh(N / (2.0 * third**1.5)) / 3.0)
+    return root**3
 
 
-def with_embedding(N: Any, omega: float = CHINCHILLA_OMEGA) -> Any:
+def with_embedding(N: Number, omega: float = CHINCHILLA_OMEGA) -> Number:
     """Total parameters of N non-embedding ones: N + omega N^(1/3).
 
     Pearce & Song 2024, arXiv 2406.12907.
@@ -148,10 +150,11 @@ def with_embedding(N: Any, omega: float = CHINCHILLA_OMEGA) -> Any:
     float or array
         Total parameters, of the shape of N.
     """
-    return N + omega * _numpy_of(N, omega).cbrt(N)
+    total: Number = N + omega * _numpy_of(N, omega).cbrt(N)
+    return total
 
 
-def _beyond_chinchillas(omega: float, total: Any) -> tuple[str, ...]:
+def _beyond_chinchillas(omega: float, total: Number) -> tuple[str, ...]:
     """Say where the default relation serves models unlike those that it was fitted to."""
     below = CHINCHILLA_SMALLEST / float(np.min(total))
     if omega != CHINCHILLA_OMEGA or below <= FAR:
@@ -164,6 +167,6 @@ def _beyond_chinchillas(omega: float, total: Any) -> tuple[str, ...]:
     )
 
 
-def _numpy_of(*values: Any) -> ModuleType:
+def _numpy_of(*values: object) -> ModuleType:
     """The namespace for these values: NumPy keeps float64 where no JAX array is involved."""
     return jnp if any(isinstance(value, jax.Array) for value in values) else np

@@ -12,10 +12,12 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, final, override
+from typing import ClassVar, final, override
 
 import jax
 import jax.numpy as jnp
+
+from scalingfit._arrays import Number
 
 __all__ = [
     "Counting",
@@ -33,11 +35,11 @@ class Counting(abc.ABC):
     name: ClassVar[str]
 
     @abc.abstractmethod
-    def flops(self, N: Any, D: Any) -> Any:
+    def flops(self, N: Number, D: Number) -> Number:
         """FLOP of a run with N parameters and D tokens."""
 
     @abc.abstractmethod
-    def tokens(self, N: Any, C: Any) -> Any:
+    def tokens(self, N: Number, C: Number) -> Number:
         """Tokens that a budget of C FLOP leaves to N parameters; not positive where it is short."""
 
     @abc.abstractmethod
@@ -49,11 +51,11 @@ class Counting(abc.ABC):
         """Whether the fit's N must count the embeddings; None where either N will do."""
         return None
 
-    def caveats(self, N: Any) -> tuple[str, ...]:
+    def caveats(self, N: Number) -> tuple[str, ...]:
         """What to know before the rule is used for models of N parameters, shape ``(row,)``."""
         return ()
 
-    def size(self, N: Any) -> Any:
+    def size(self, N: Number) -> Number:
         """The parameters that the rule counts, of which exponents in C speak; mostly N itself."""
         return N
 
@@ -67,15 +69,15 @@ class PerToken(Counting):
     """Base of the rules under which every token costs the same."""
 
     @abc.abstractmethod
-    def per_token(self, N: Any) -> Any:
+    def per_token(self, N: Number) -> Number:
         """FLOP to train N parameters on one token, forward and backward."""
 
     @override
-    def flops(self, N: Any, D: Any) -> Any:
+    def flops(self, N: Number, D: Number) -> Number:
         return self.per_token(N) * D
 
     @override
-    def tokens(self, N: Any, C: Any) -> Any:
+    def tokens(self, N: Number, C: Number) -> Number:
         return C / self.per_token(N)
 
 
@@ -92,7 +94,7 @@ class SixND(PerToken):
     name: ClassVar[str] = "6ND"
 
     @override
-    def per_token(self, N: Any) -> Any:
+    def per_token(self, N: Number) -> Number:
         return 6.0 * N
 
     @override
@@ -122,7 +124,7 @@ class WithInference(Counting):
     served: float
 
     @override
-    def size(self, N: Any) -> Any:
+    def size(self, N: Number) -> Number:
         return self.training.size(N)
 
     @property
@@ -130,16 +132,16 @@ class WithInference(Counting):
     def sized(self) -> str:
         return self.training.sized
 
-    def serving(self, N: Any) -> Any:
+    def serving(self, N: Number) -> Number:
         """FLOP to serve all the tokens."""
         return self.training.flops(N, self.served) / 3.0
 
     @override
-    def flops(self, N: Any, D: Any) -> Any:
+    def flops(self, N: Number, D: Number) -> Number:
         return self.training.flops(N, D) + self.serving(N)
 
     @override
-    def tokens(self, N: Any, C: Any) -> Any:
+    def tokens(self, N: Number, C: Number) -> Number:
         return self.training.tokens(N, C - self.serving(N))
 
     @override
@@ -152,7 +154,7 @@ class WithInference(Counting):
         return self.training.total
 
     @override
-    def caveats(self, N: Any) -> tuple[str, ...]:
+    def caveats(self, N: Number) -> tuple[str, ...]:
         return self.training.caveats(N)
 
 
@@ -169,18 +171,18 @@ class Custom(Counting):
     """
 
     name: ClassVar[str] = "custom"
-    function: Callable[[Any, Any], Any] = dataclasses.field(metadata={"static": True})
+    function: Callable[[Number, Number], Number] = dataclasses.field(metadata={"static": True})
 
     # Bisection over log D: tokens from 1 to 1e40, to the last bit of a float64.
     LARGEST_LOG_D: ClassVar[float] = 92.0
     HALVINGS: ClassVar[int] = 60
 
     @override
-    def flops(self, N: Any, D: Any) -> Any:
+    def flops(self, N: Number, D: Number) -> Number:
         return self.function(N, D)
 
     @override
-    def tokens(self, N: Any, C: Any) -> Any:
+    def tokens(self, N: Number, C: Number) -> Number:
         N, C = jnp.broadcast_arrays(jnp.asarray(N), jnp.asarray(C))
 
         def halve(_: int, bracket: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
@@ -205,7 +207,7 @@ class Custom(Counting):
         return f"C = {named(self.function)} of N and D"
 
 
-def named(function: Callable[..., Any]) -> str:
+def named(function: Callable[..., object]) -> str:
     """A function of the user's by its name and the place where it is written."""
     while isinstance(function, functools.partial):
         function = function.func

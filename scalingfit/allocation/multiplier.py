@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, final, override
+from typing import final, override
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -47,7 +47,7 @@ class Multiplier(Result):
     reference: FloatArray
     factor: FloatArray
     floors: Mapping[str, tuple[bool, FloatArray]]
-    provenance: Mapping[str, Any]
+    provenance: Mapping[str, object]
 
     @property
     def missing(self) -> FloatArray:

@@ -28,11 +28,7 @@ from scalingfit.catalog import laws
 from scalingfit.declare import Law
 from scalingfit.runs import Runs
 
-__all__ = ["Plan", "Plans", "plans_of"]
-
-type Written = float | str | Shape | tuple[float, float]
-type Plans = Written | Iterable[Written | Plan]
-"""Plans as they are written; see `plans_of`."""
+__all__ = ["Plan", "Planned", "plans_of"]
 
 Rule = Callable[[FloatArray, Counting], FloatArray]
 """The size of a model for budgets, (budget,), under a counting rule."""
@@ -64,7 +60,11 @@ class Plan:
     total: bool | None = None
 
 
-def plans_of(given: Plans, runs: Runs | None = None) -> list[Plan]:
+type Planned = float | str | Shape | Plan | tuple[float, float]
+"""A plan as a caller writes it; see `plans_of`."""
+
+
+def plans_of(given: Planned | Iterable[Planned], runs: Runs | None = None) -> list[Plan]:
     """Read one plan or several.
 
     Parameters

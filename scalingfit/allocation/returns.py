@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, final, override
+from typing import final, override
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -53,7 +53,7 @@ class BudgetReturns(Result):
     price: FloatArray
     costs: Costs | None
     remarks: Sequence[Note]
-    provenance: Mapping[str, Any]
+    provenance: Mapping[str, object]
 
     @property
     @override

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Self, final, override
+from typing import ClassVar, Self, final, override
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+from numpy.typing import NDArray
 
+from scalingfit._arrays import Number
 from scalingfit._errors import InputError
 from scalingfit._text import engineering
 from scalingfit.allocation.embedding import non_embedding
@@ -39,21 +42,21 @@ class Shape:
         Width of the feed-forward layers over `width`.
     """
 
-    width: Any
-    depth: Any
-    heads: Any
-    context: Any
-    vocabulary: Any
-    feedforward: Any = 4.0
+    width: Number
+    depth: Number
+    heads: Number
+    context: Number
+    vocabulary: Number
+    feedforward: Number = 4.0
 
     @property
-    def parameters(self) -> Any:
+    def parameters(self) -> Number:
         """Parameters: attention, feed-forward and one embedding; norms and biases left out."""
         layer = (4.0 + 2.0 * self.feedforward) * self.width**2
         return self.depth * layer + self.vocabulary * self.width
 
 
-def exact_flops(shape: Shape) -> Any:
+def exact_flops(shape: Shape) -> Number:
     """Training FLOP per token, every matrix product counted.
 
     Hoffmann et al. 2022, arXiv 2203.15556, appendix F: embedding and head, and in each layer
@@ -77,7 +80,7 @@ def exact_flops(shape: Shape) -> Any:
     return 3.0 * (4.0 * shape.vocabulary * width + shape.depth * layer)
 
 
-def attention_flops(shape: Shape) -> Any:
+def attention_flops(shape: Shape) -> Number:
     """Training FLOP per token as 6 N plus causal attention, 6 context width depth.
 
     Porian et al. 2024, "Resolving Discrepancies in Compute-Optimal Scaling of Language Models",
@@ -96,7 +99,7 @@ def attention_flops(shape: Shape) -> Any:
     return 6.0 * shape.parameters + 6.0 * shape.context * shape.width * shape.depth
 
 
-Count = Callable[[Shape], Any]
+Count = Callable[[Shape], Number]
 
 KNOWN = {exact_flops: "every matrix product", attention_flops: "6 N plus causal attention"}
 
@@ -135,7 +138,7 @@ class AspectRatio(PerToken):
     head_width: float = 128.0
     count: Count = dataclasses.field(default=exact_flops, metadata={"static": True})
 
-    def shape(self, N: Any) -> Shape:
+    def shape(self, N: Number) -> Shape:
         """The shape of N parameters: 12 width^3 / aspect + vocabulary width = N."""
         # In units of 12 width^3 / aspect this is the embedding relation of `non_embedding`.
         omega = self.vocabulary * (self.aspect / 12.0) ** (1.0 / 3.0)
@@ -144,7 +147,7 @@ class AspectRatio(PerToken):
         return Shape(width, depth, heads, self.context, self.vocabulary)
 
     @override
-    def per_token(self, N: Any) -> Any:
+    def per_token(self, N: Number) -> Number:
         return self.count(self.shape(N))
 
     @override
@@ -179,8 +182,8 @@ class ListedShapes(PerToken):
     """
 
     name: ClassVar[str] = "listed-shapes"
-    log_n: Any
-    ratio: Any
+    log_n: NDArray[np.float64] | Array
+    ratio: NDArray[np.float64] | Array
     count: Count = dataclasses.field(default=exact_flops, metadata={"static": True})
 
     @classmethod
@@ -202,7 +205,7 @@ class ListedShapes(PerToken):
         return cls(np.log(N), cost / (6.0 * N), count)
 
     @override
-    def per_token(self, N: Any) -> Any:
+    def per_token(self, N: Number) -> Number:
         return 6.0 * N * jnp.interp(jnp.log(N), self.log_n, self.ratio)
 
     @override
@@ -219,7 +222,7 @@ class ListedShapes(PerToken):
         return True
 
     @override
-    def caveats(self, N: Any) -> tuple[str, ...]:
+    def caveats(self, N: Number) -> tuple[str, ...]:
         log_n = np.log(np.asarray(N, np.float64))
         inside = np.clip(log_n, self.log_n[0] - 1e-9, self.log_n[-1] + 1e-9)  # but for rounding
         beyond = int(np.sum(np.isfinite(log_n) & (log_n != inside)))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scalingfit._arguments import number
+from scalingfit._arrays import Number
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message, OnlyIn, Text
 from scalingfit._text import engineering
@@ -26,7 +27,7 @@ from scalingfit.result import Note
 
 __all__ = ["Rule", "Terms", "counting", "terms"]
 
-Rule = str | Counting | Callable[[Any, Any], Any]
+Rule = str | Counting | Callable[[Number, Number], Number]
 """How FLOP are counted: a name, a rule, or a function (N, D) -> C."""
 
 
@@ -219,7 +220,7 @@ def _require_positive(rule: Counting) -> None:
             )
 
 
-def _require_cost(function: Callable[[Any, Any], Any]) -> None:
+def _require_cost(function: Callable[[Number, Number], Number]) -> None:
     middle = np.full(4, 1e9)
     along = {"N": np.array([1e8, 1e9, 1e10, 1e12]), "D": np.array([1e3, 1e9, 1e12, 1e15])}
     places = {"N": (along["N"], middle), "D": (middle, along["D"])}

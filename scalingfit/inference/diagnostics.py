@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import ndtri
 
-from scalingfit.result import Note, Result, Table
+from scalingfit.result import Json, Note, Result, Table
 
 __all__ = [
     "Diagnosis",
@@ -79,9 +79,10 @@ class Verdict(Result):
     notes: tuple[Note, ...] = ()
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Self:
+    def of(cls, record: Mapping[str, Json]) -> Self:
         """The verdict of a saved fit, from what ``dataclasses.asdict`` made of it."""
-        return cls(record["status"], tuple(Note(**note) for note in record["notes"]))
+        given: Any = record
+        return cls(given["status"], tuple(Note(**note) for note in given["notes"]))
 
     @property
     def ok(self) -> bool:
@@ -136,7 +137,7 @@ class Diagnosis:
             **{item.name: getattr(self, item.name)[fit] for item in dataclasses.fields(self)}
         )
 
-    def as_lists(self) -> dict[str, Any]:
+    def as_lists(self) -> dict[str, object]:
         """The arrays by name, as JSON can hold them."""
         fields = dataclasses.fields(self)
         return {field.name: np.asarray(getattr(self, field.name)).tolist() for field in fields}

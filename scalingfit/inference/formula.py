@@ -20,7 +20,7 @@ from scalingfit.noise import At, Noise
 __all__ = ["declaration", "exactly", "formula"]
 
 
-def exactly(prior: Prior | None) -> Any:
+def exactly(prior: Prior | None) -> object:
     """A prior with all its numbers; unlike a description, it leaves nothing out."""
     if not isinstance(prior, Distribution):
         return repr(prior)
@@ -36,7 +36,7 @@ def exactly(prior: Prior | None) -> Any:
     return [type(prior).__name__, str(structure), numbers]
 
 
-def declaration(cls: type[Law] | type[Noise]) -> list[Any]:
+def declaration(cls: type[Law] | type[Noise]) -> list[object]:
     """The parameters and the formula, so that an edited law is another law."""
     parameters = {
         name: [exactly(declared.prior), repr(dataclasses.replace(declared, prior=None, about=""))]

@@ -150,7 +150,7 @@ class Model(Coordinates):
         return shared, places, conditional.rotation @ coefficients
 
     def complete_arrays(
-        self, values: Mapping[str, Any], centre: Mapping[str, Leaf] | None = None
+        self, values: Mapping[str, Leaf | float], centre: Mapping[str, Leaf] | None = None
     ) -> tuple[Law, Noise]:
         """The law and the noise, float64 NumPy: sampled parameters with pinned and tied ones.
 

@@ -17,7 +17,7 @@ from scalingfit.allocation import (
     Decision,
     Forecast,
     Frontier,
-    Plans,
+    Planned,
     Risk,
     Rule,
     Shape,
@@ -189,7 +189,7 @@ class Posterior(Fitted, Result):
     def decide(
         self,
         C: ArrayLike | str | Sequence[str],
-        plans: Plans = (),
+        plans: Planned | Sequence[Planned] = (),
         *,
         risk: Risk = "mean",
         level: float = 0.9,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -14,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._text import quantity
-from scalingfit.allocation import Counting, Frontier, cost, forecast, terms
+from scalingfit.allocation import Counting, Frontier, Rule, cost, forecast, terms
 from scalingfit.allocation import frontier as solve
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
@@ -34,7 +35,10 @@ def frontier(
     C: ArrayLike | None = None,
     *,
     figure: FigureBase | None = None,
-    **options: Any,
+    counting: Rule = "6ND",
+    max_params: float | None = None,
+    inference_tokens: float | None = None,
+    **extras: ArrayLike,
 ) -> FigureBase:
     """Draw the optimal size of the model against the budget, over the runs and lines of equal loss.
 
@@ -46,9 +50,10 @@ def frontier(
         Budgets to mark; by default the figure reaches 100 times beyond the runs.
     figure : matplotlib figure, optional
         Where to draw.
-    **options
-        As for `scalingfit.frontier`: counting, max_params and so on; single values.
+    counting, max_params, inference_tokens, **extras
+        As for `scalingfit.frontier`; single values.
     """
+    options = _options(counting, max_params, inference_tokens, extras)
     figure = style.blank(figure, 7.2, 5.2, posterior.title)
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
@@ -93,15 +98,19 @@ def loss(
     C: ArrayLike | None = None,
     *,
     figure: FigureBase | None = None,
-    **options: Any,
+    counting: Rule = "6ND",
+    max_params: float | None = None,
+    inference_tokens: float | None = None,
+    **extras: ArrayLike,
 ) -> FigureBase:
     """Draw the least loss that each budget buys, with the runs.
 
     Parameters
     ----------
-    posterior, C, figure, **options
+    posterior, C, figure, counting, max_params, inference_tokens, **extras
         As for `frontier`.
     """
+    options = _options(counting, max_params, inference_tokens, extras)
     figure = style.blank(figure, 7.2, 5.2, posterior.title)
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
@@ -138,19 +147,29 @@ def _budgets(
     return spent, np.geomspace(every.min() / 2, 2 * every.max(), BUDGETS)
 
 
+def _options(
+    counting: Rule,
+    max_params: float | None,
+    inference_tokens: float | None,
+    extras: Mapping[str, ArrayLike],
+) -> dict[str, Any]:
+    """What a frontier is asked beside its budgets."""
+    limits = {"max_params": max_params, "inference_tokens": inference_tokens}
+    return {"counting": counting, **limits, **extras}
+
+
 def _training(options: dict[str, Any]) -> Counting:
     """The rule by which training is counted, whatever else a budget pays for."""
-    return terms(options.get("counting", "6ND")).training
+    return terms(options["counting"]).training
 
 
 def _trained(found: Frontier, options: dict[str, Any]) -> Floats:
     """What training the median optimum at each budget costs: what runs can be compared with."""
+    training = _training(options)
+    if training.describe() == found.provenance["counting"]:
+        return found.C
     N, D = (np.median(v.reshape(-1, len(found)), axis=0) for v in (found.N, found.D))
-    return (
-        found.C
-        if _training(options).describe() == found.provenance["counting"]
-        else cost(_training(options), N, D)
-    )
+    return cost(training, N, D)
 
 
 def _title(title: str, options: dict[str, Any]) -> str:

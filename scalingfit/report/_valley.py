@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from numpy.typing import ArrayLike
 
-from scalingfit.allocation import Decision, decide, percent, subject
+from scalingfit.allocation import Costs, Decision, Planned, Risk, Rule, decide, percent, subject
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 
@@ -27,11 +28,16 @@ FLOOR = 1e-4
 
 def valley(
     posterior: Posterior,
-    C: ArrayLike,
-    plans: Any = (),
+    C: ArrayLike | str | Sequence[str],
+    plans: Planned | Sequence[Planned] = (),
     *,
     figure: FigureBase | None = None,
-    **options: Any,
+    risk: Risk = "mean",
+    level: float = 0.9,
+    counting: Rule = "6ND",
+    max_params: float | None = None,
+    costs: Costs | None = None,
+    **extras: ArrayLike,
 ) -> FigureBase:
     """Draw what models of each size overspend at a budget, with plans on it.
 
@@ -45,10 +51,16 @@ def valley(
         As for `scalingfit.decide`; those with tokens of their own are not drawn.
     figure : matplotlib figure, optional
         Where to draw.
-    **options
+    risk, level, counting, max_params, costs, **extras
         As for `scalingfit.decide`.
     """
-    found = decide(posterior, C, plans, **options)
+    options: dict[str, Any] = {
+        "counting": counting,
+        "max_params": max_params,
+        "costs": costs,
+        **extras,
+    }
+    found = decide(posterior, C, plans, risk=risk, level=level, **options)
     budgets = list(dict.fromkeys(found.C[row] for row in _of(found, found.best)))
     figure = style.blank(figure, 1.6 + 5.4 * len(budgets), 4.8, posterior.title)
     law = subject(posterior).law
@@ -58,8 +70,7 @@ def valley(
     for axes, budget in zip(panels, budgets, strict=True):
         rows = np.flatnonzero(budget == found.C)
         N = np.geomspace(found.N[rows].min() / SPAN, found.N[rows].max() * SPAN, SIZES)
-        sizes = {name: value for name, value in options.items() if name not in ("risk", "level")}
-        _slopes(axes, decide(law, budget, N, **sizes))
+        _slopes(axes, decide(law, budget, [*N], **options))
         _marks(axes, found, rows)
         style.log_axis(axes, "x")
         style.tidy(axes, f"Compute overspent at {budget:.3g} FLOP".replace("e+", "e"))
