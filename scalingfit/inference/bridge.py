@@ -54,7 +54,7 @@ class Bridge:
     @classmethod
     def between(cls, draws: Floats, rng: np.random.Generator) -> Bridge:
         """From draws, (chain, draw, dim), to a proposal of their mean and covariance."""
-        fitted, weighed = draws[:, ::2], draws[:, 1::2]
+        fitted, weighed = np.split(draws, [draws.shape[1] // 2], axis=1)
         dim = draws.shape[-1]
         flat = fitted.reshape(-1, dim)
         centre = flat.mean(axis=0)

@@ -203,7 +203,8 @@ class Group:
         bridges = list(map(Bridge.between, rows[..., :dim], spawned))
         proposed = self._full(np.stack([bridge.proposed for bridge in bridges]))
         heights = np.asarray(self.programs.heights(proposed, (self.data, made.white)), np.float64)
-        at_draws = rows[:, :, 1::2, nuts.Row.log_density].reshape(self.count, -1)
+        half = bridges[0].weighed.shape[1]
+        at_draws = rows[:, :, -half:, nuts.Row.log_density].reshape(self.count, -1)
         volumes = np.linalg.slogdet(np.asarray(made.white.factor, np.float64))[1]
         found = map(Bridge.evidence, bridges, at_draws, heights)
         return [
