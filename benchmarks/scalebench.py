@@ -15,6 +15,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -134,7 +135,7 @@ def main() -> None:
     for name in asked.tables:
         for trial in _trials(name, asked.seeds):
             if _key(trial) not in done:
-                done[_key(trial)] = row = trial | run(**trial)
+                done[_key(trial)] = row = trial | run(**cast(Any, trial))
                 DONE.parent.mkdir(exist_ok=True)
                 with DONE.open("a") as file:
                     file.write(json.dumps(row) + "\n")
@@ -167,7 +168,8 @@ def run(table: str, method: str, share: float, seed: int) -> dict[str, float]:
     )
     post = _fit(runs.take(chosen), task)
     targets = runs.take(held)
-    found = post.forecast(**{name: targets[name] for name in type(subject(post).law).inputs()})
+    asked: Any = {name: targets[name] for name in type(subject(post).law).inputs()}
+    found = post.forecast(**asked)
     predicted = np.median(found.mean.reshape(-1, len(held)), axis=0)
     misses = np.sum((targets.L - predicted) ** 2) / np.sum((targets.L - targets.L.mean()) ** 2)
     scores = {"runs": len(chosen), "r2": float(np.clip(1 - misses, -1, 1))}

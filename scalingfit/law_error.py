@@ -57,7 +57,7 @@ LEFT_OUT = 1e-4
 MOST_LANDMARKS = 128
 """Beyond which the error between them is left out, however large."""
 
-FREQUENCIES = 64
+FREQUENCIES = 128
 """Of the random functions that continue the error beyond its landmarks."""
 
 

@@ -545,7 +545,6 @@ def spoiled(**changes: Any) -> pd.DataFrame:
 
 BAD_TABLES = {
     "one row": (frame().head(1), ["1 of 1 rows are usable", "add runs"]),
-    "few rows": (frame().head(6), ["6 runs are too few", "at least 7", "--prior alpha=0.34"]),
     "two columns for N": (
         frame().assign(n_params=1e9),
         ["could be N: params, n_params", "--column N=params"],

@@ -18,7 +18,7 @@ from scalingfit.allocation.flops import Counting, Custom, SixND, WithInference
 from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
 from scalingfit.allocation.multiplier import Multiplier, multiplier
-from scalingfit.allocation.plans import Plan, Planned
+from scalingfit.allocation.plans import Plan, Plans
 from scalingfit.allocation.question import Asked, Fit, Subject, cost, subject
 from scalingfit.allocation.returns import BudgetReturns, returns
 from scalingfit.allocation.shapes import (
@@ -56,7 +56,7 @@ __all__ = [
     "NonEmbedding",
     "Optimum",
     "Plan",
-    "Planned",
+    "Plans",
     "Risk",
     "Rule",
     "Shape",

@@ -16,7 +16,7 @@ from scalingfit.allocation.answer import FloatArray, share
 from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.decision import Decision
 from scalingfit.allocation.extras import extras_of
-from scalingfit.allocation.plans import Plan, Planned, plans_of
+from scalingfit.allocation.plans import Plan, Plans, plans_of
 from scalingfit.allocation.question import Asked, Subject, cost, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
@@ -33,7 +33,7 @@ BINS, FEWEST = 40, 400
 def decide(
     posterior: Asked,
     C: ArrayLike | str | Sequence[str],
-    plans: Planned | Sequence[Planned] = (),
+    plans: Plans = (),
     *,
     risk: Risk = "mean",
     level: float = 0.9,

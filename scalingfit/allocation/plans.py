@@ -28,7 +28,11 @@ from scalingfit.catalog import laws
 from scalingfit.declare import Law
 from scalingfit.runs import Runs
 
-__all__ = ["Plan", "Planned", "plans_of"]
+__all__ = ["Plan", "Plans", "plans_of"]
+
+type Written = float | str | Shape | tuple[float, float]
+type Plans = Written | Iterable[Written | Plan]
+"""Plans as they are written; see `plans_of`."""
 
 Rule = Callable[[FloatArray, Counting], FloatArray]
 """The size of a model for budgets, (budget,), under a counting rule."""
@@ -60,11 +64,7 @@ class Plan:
     total: bool | None = None
 
 
-type Planned = float | str | Shape | Plan | tuple[float, float]
-"""A plan as a caller writes it; see `plans_of`."""
-
-
-def plans_of(given: Planned | Iterable[Planned], runs: Runs | None = None) -> list[Plan]:
+def plans_of(given: Plans, runs: Runs | None = None) -> list[Plan]:
     """Read one plan or several.
 
     Parameters

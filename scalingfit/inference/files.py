@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from numpyro.distributions import Distribution
 
 from scalingfit._files import write
-from scalingfit.declare import describe
+from scalingfit.declare import Law, describe
 from scalingfit.inference.fitted import Fitted
 from scalingfit.inference.formula import formula
 from scalingfit.inference.model import Prior
 from scalingfit.inference.netcdf import packed
 from scalingfit.inference.programs import prior_values
+from scalingfit.noise import Noise
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -103,6 +104,7 @@ def _attributes(posterior: Fitted) -> dict[str, str]:
         "law": model.law.name,
         "noise": model.noise.name,
         "formulas": [formula(model.law), formula(model.noise)],
+        "classes": {"law": _written(model.law), "noise": _written(model.noise)},
         "priors": priors,
         "law_error": None if model.error is None else dataclasses.asdict(model.error),
         "runs": posterior.runs.provenance,
@@ -119,6 +121,11 @@ def _attributes(posterior: Fitted) -> dict[str, str]:
         "provenance": dict(posterior.provenance),
     }
     return {"scalingfit": json.dumps(record, default=str)}
+
+
+def _written(cls: type[Law] | type[Noise]) -> str:
+    """Where a class is written, as an entry point states it."""
+    return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def _storable(values: NDArray[Any]) -> NDArray[Any]:

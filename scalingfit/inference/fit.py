@@ -20,6 +20,7 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message
 from scalingfit.catalog import law as find_law
 from scalingfit.catalog import noise as find_noise
+from scalingfit.catalog import noises
 from scalingfit.declare import Law
 from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Limits, Verdict, judge
@@ -34,7 +35,7 @@ from scalingfit.noise import Noise
 from scalingfit.result import Note
 from scalingfit.runs import Runs
 
-__all__ = ["check", "fit", "posterior_of", "prior_predictive", "require_rows"]
+__all__ = ["check", "fit", "posterior_of", "prior_predictive"]
 
 
 def fit(
@@ -164,44 +165,19 @@ def check(model: Model, runs: Runs) -> None:
     runs.input(model.law.inputs(), model.law.name)
     if not model.sites:
         raise InputError(f"every parameter of {model.law.name} and its noise is pinned: no fit")
-    require_rows(model, runs, spare=2)
+    if not np.any(runs.weight):
+        raise InputError(
+            f"none of the {len(runs)} runs has weight: there is nothing to fit",
+            remedy="give those that are to count a weight above zero.",
+        )
     if model.noise.on_log and not np.all(runs["L"] > 0):
+        twin = f"{model.noise.name}_level"
         raise InputError(
             f"{model.noise.name} noise acts on log loss, but some losses are not positive",
-            remedy=Message("use ", Argument("noise", f"{model.noise.name}_level"), "."),
-        )
-
-
-def require_rows(model: Model, runs: Runs, spare: int = 0) -> None:
-    """Refuse fewer runs that count than the law has free parameters, and some to spare.
-
-    Raises
-    ------
-    InputError
-    """
-    free = model.free
-    rows = int(np.count_nonzero(runs.weight))
-    if rows < free + spare:
-        have = (
-            f"{rows} of {len(runs)} runs have weight, and" if rows < len(runs) else f"{rows} runs"
-        )
-        raise InputError(
-            f"{have} are too few for {model.law.name}, which has {free} free parameters",
             remedy=Message(
-                f"add runs (at least {free + spare}), or pin parameters: ",
-                _pin(model),
-                ".",
+                "use ", Argument("noise", twin if twin in noises() else "student_t_level"), "."
             ),
         )
-
-
-def _pin(model: Model) -> Argument:
-    """A parameter that may be pinned, an exponent where there is one, at a published value."""
-    exponents = {declared.power for declared in model.law.parameters().values()}
-    free = [site for site in model.sites if site in model.law.parameters()]
-    name = next((site for site in free if site in exponents), free[0])
-    values = [point.values[name] for point in model.law.published.values()]
-    return Argument(name, values[0] if values else ..., "prior")
 
 
 def posterior_of(model: Model, runs: Runs, draws: Draws, settings: Settings) -> Posterior:
@@ -226,7 +202,11 @@ def _verdict(model: Model, runs: Runs, draws: Draws, limits: Limits) -> Verdict:
         }
     splits = {"N", "D"} <= set(model.law.inputs())
     warnings = runs.design_warnings() if splits else []
-    design = [*(Note("design", text) for text in warnings), *_misfit(model, runs, draws)]
+    design = [
+        *(Note("design", text) for text in warnings),
+        *_thin(model, runs),
+        *_misfit(model, runs, draws),
+    ]
     return judge(draws.diagnosis, model.judged, limits, widths, design)
 
 
@@ -240,6 +220,24 @@ def _prior_widths(model: Model) -> dict[str, np.float64]:
         for name, values in drawn.items()
         if np.all(values > 0)
     }
+
+
+def _thin(model: Model, runs: Runs) -> list[Note]:
+    """Say where the runs are hardly more than the law's parameters, so that the priors speak too.
+
+    Two runs more tell something of the scatter.
+    """
+    rows, free = int(np.count_nonzero(runs.weight)), model.free
+    if rows >= free + 2:
+        return []
+    return [
+        Note(
+            "few runs",
+            f"{rows} run{'s' if rows > 1 else ''} for the {free} free parameters of "
+            f"{model.law.name}: the intervals are as wide as the priors leave them, and depend on "
+            f"these; add runs (at least {free + 2}), or state as priors what is known",
+        )
+    ]
 
 
 def _misfit(model: Model, runs: Runs, draws: Draws) -> list[Note]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,13 +89,33 @@ def load(
     with _refusing(shown):
         texts = {str(name): str(text) for name, text in attributes["priors"].items()}
         given = {name: _read_prior(text, name, priors) for name, text in texts.items()}
-        chosen = law or find_law(attributes["law"]), noise or find_noise(attributes["noise"])
+        law = law or _found(shown, attributes, "law", find_law)
+        noise = noise or _found(shown, attributes, "noise", find_noise)
         error = attributes["law_error"]
-        model = build(*chosen, given, None if error is None else LawError(**error))
+        model = build(law, noise, given, None if error is None else LawError(**error))
         _require_formulas(shown, model, attributes)
         restored = _restore(tree, attributes, model)
         _require_sound(restored)
     return restored
+
+
+def _found[Kind](
+    shown: str, attributes: Mapping[str, Any], kind: str, find: Callable[[str], Kind]
+) -> Kind:
+    """The class of the law or the noise model by its name, or how to give it."""
+    name = attributes[kind]
+    try:
+        return find(name)
+    except InputError as error:
+        module, _, cls = attributes["classes"][kind].rpartition(":")
+        raise InputError(
+            f"{shown} was fitted with somebody's own {kind}, {name!r}, which is not known here",
+            [f"it was the class {cls} of {module}"],
+            remedy=Message(
+                OnlyIn("python", (f"import that class: load(..., {kind}={cls}); or ",)),
+                f"install a package that offers it as an entry point of scalingfit.{kind}s.",
+            ),
+        ) from error
 
 
 def _is_file(path: str | os.PathLike[str]) -> bool:

@@ -33,7 +33,6 @@ from scalingfit.allocation import QUANTILES
 from scalingfit.catalog import law as find_law
 from scalingfit.declare import Law
 from scalingfit.inference.build import build
-from scalingfit.inference.fit import require_rows
 from scalingfit.inference.mode import climb, climb_each
 from scalingfit.inference.model import Data, Leaf, Model, Prior, mean_loss
 from scalingfit.inference.over_runs import sum_over_runs
@@ -192,7 +191,7 @@ def point(
         )
     if not model.sites:
         raise InputError(f"every parameter of {model.law.name} is pinned: nothing to estimate")
-    require_rows(model, runs)
+    _require_rows(model, runs)
     with jax.enable_x64(True):
         data = pack(model, runs, len(runs), "float64")
         pool = {name: jnp.asarray(value[:starts]) for name, value in prior_values(model).items()}
@@ -205,6 +204,32 @@ def point(
     estimate, _ = model.complete_arrays(values)
     estimate = type(estimate)(**{name: float(value) for name, value in estimate.values().items()})
     return PointEstimate(estimate, float(objective), float(agreeing), *resampled)
+
+
+def _require_rows(model: Model, runs: Runs) -> None:
+    """Refuse fewer runs that count than there are parameters: without priors nothing is left."""
+    rows, free = int(np.count_nonzero(runs.weight)), model.free
+    if rows >= free:
+        return
+    have = f"{rows} of {len(runs)} runs have weight, and" if rows < len(runs) else f"{rows} runs"
+    raise InputError(
+        f"{have} are too few for a point estimate of {model.law.name}, which has {free} free "
+        "parameters",
+        remedy=Message(
+            f"add runs (at least {free}), pin parameters, such as ",
+            _pin(model),
+            ", or fit, which has priors.",
+        ),
+    )
+
+
+def _pin(model: Model) -> Argument:
+    """A parameter that may be pinned, an exponent where there is one, at a published value."""
+    exponents = {declared.power for declared in model.law.parameters().values()}
+    free = [site for site in model.sites if site in model.law.parameters()]
+    name = next((site for site in free if site in exponents), free[0])
+    values = [point.values[name] for point in model.law.published.values()]
+    return Argument(name, values[0] if values else ..., "prior")
 
 
 def _bootstrap(

@@ -17,7 +17,7 @@ from scalingfit.allocation import (
     Decision,
     Forecast,
     Frontier,
-    Planned,
+    Plans,
     Risk,
     Rule,
     Shape,
@@ -189,7 +189,7 @@ class Posterior(Fitted, Result):
     def decide(
         self,
         C: ArrayLike | str | Sequence[str],
-        plans: Planned | Sequence[Planned] = (),
+        plans: Plans = (),
         *,
         risk: Risk = "mean",
         level: float = 0.9,

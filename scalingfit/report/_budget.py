@@ -160,16 +160,17 @@ def _options(
 
 def _training(options: dict[str, Any]) -> Counting:
     """The rule by which training is counted, whatever else a budget pays for."""
-    return terms(options["counting"]).training
+    return terms(options.get("counting", "6ND")).training
 
 
 def _trained(found: Frontier, options: dict[str, Any]) -> Floats:
     """What training the median optimum at each budget costs: what runs can be compared with."""
-    training = _training(options)
-    if training.describe() == found.provenance["counting"]:
-        return found.C
     N, D = (np.median(v.reshape(-1, len(found)), axis=0) for v in (found.N, found.D))
-    return cost(training, N, D)
+    return (
+        found.C
+        if _training(options).describe() == found.provenance["counting"]
+        else cost(_training(options), N, D)
+    )
 
 
 def _title(title: str, options: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from numpy.typing import ArrayLike
 
-from scalingfit.allocation import Costs, Decision, Planned, Risk, Rule, decide, percent, subject
+from scalingfit.allocation import Costs, Decision, Plans, Risk, Rule, decide, percent, subject
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 
@@ -28,14 +27,15 @@ FLOOR = 1e-4
 
 def valley(
     posterior: Posterior,
-    C: ArrayLike | str | Sequence[str],
-    plans: Planned | Sequence[Planned] = (),
+    C: ArrayLike,
+    plans: Plans = (),
     *,
     figure: FigureBase | None = None,
     risk: Risk = "mean",
     level: float = 0.9,
     counting: Rule = "6ND",
     max_params: float | None = None,
+    inference_tokens: float | None = None,
     costs: Costs | None = None,
     **extras: ArrayLike,
 ) -> FigureBase:
@@ -51,12 +51,13 @@ def valley(
         As for `scalingfit.decide`; those with tokens of their own are not drawn.
     figure : matplotlib figure, optional
         Where to draw.
-    risk, level, counting, max_params, costs, **extras
+    risk, level, counting, max_params, inference_tokens, costs, **extras
         As for `scalingfit.decide`.
     """
     options: dict[str, Any] = {
         "counting": counting,
         "max_params": max_params,
+        "inference_tokens": inference_tokens,
         "costs": costs,
         **extras,
     }

@@ -18,10 +18,11 @@ QUICK = ("--noises", "normal", "--draws", "100")
 
 @pytest.fixture
 def table(tmp_path: Path) -> str:
-    """Thirty runs of two families, and three runs of a third."""
+    """Thirty runs of two families, and three of a third, which have no weight."""
     runs = simulated(33, seed=0)
     frame = pd.DataFrame({"params": runs.N, "tokens": runs.D, "loss": runs.L})
     frame["family"] = np.repeat(["a", "b", "c"], [15, 15, 3])
+    frame["weight"] = np.where(frame["family"] == "c", 0.0, 1.0)
     frame.to_csv(tmp_path / "runs.csv", index=False)
     return str(tmp_path / "runs.csv")
 
@@ -37,13 +38,13 @@ def asked(table: str, capsys: pytest.CaptureFixture[str]) -> Any:
     return run
 
 
-def test_groups_are_fitted_and_the_small_one_is_refused(asked: Any) -> None:
+def test_groups_are_fitted_and_the_one_without_weight_is_refused(asked: Any) -> None:
     code, data = asked("--by", "family")
     assert code == 1
     assert data["counts"]["refused"] == 1
     assert [fit["fit"] for fit in data["fits"]] == ["a", "b", "c"]
     assert data["fits"][2]["status"] == "refused"
-    assert data["fits"][2]["why"].startswith("3 runs are too few")
+    assert data["fits"][2]["why"].startswith("none of the 3 runs has weight")
     assert all(row["across"]["q95"] > 0 for row in data["spread"])
 
 
@@ -88,7 +89,7 @@ def test_people_see_counts_and_spreads(table: str, capsys: pytest.CaptureFixture
     rows = [line.split()[0] for line in printed.splitlines() if line.count("[") == 6]
     assert rows == ["a", "b"]
     assert "across fits" in printed
-    assert "! c: refused: 3 runs are too few for chinchilla" in printed
+    assert "! c: refused: none of the 3 runs has weight" in printed
 
 
 def test_an_unknown_column_gets_advice_that_can_be_typed(asked: Any) -> None:

@@ -16,37 +16,43 @@ from tests.batch.small import QUICK, same_bits, simulated
 pytestmark = pytest.mark.usefixtures("pretended")
 
 
+def weightless(rows: int) -> Runs:
+    """A table of which nothing counts."""
+    return simulated(rows, seed=0).with_weight(np.zeros(rows))
+
+
 @pytest.fixture
 def refits(tables: dict[str, Runs]) -> Refits:
-    return sf.refit({**tables, "tiny": simulated(5, seed=0)}, **QUICK)
+    return sf.refit({**tables, "empty": weightless(5)}, **QUICK)
 
 
 def test_a_table_that_cannot_be_fitted_stops_nothing(refits: Refits) -> None:
     assert len(refits) == 13
     assert len(refits.fitted) == 12
-    assert refits.statuses["tiny"].startswith("refused: 5 runs are too few for chinchilla")
+    assert refits.statuses["empty"].startswith("refused: none of the 5 runs has weight")
     assert not refits.ok
     assert sum(refits.counts.values()) == 13
     assert refits.counts["refused"] == 1
-    assert "5 runs are too few" in str(refits)
-    with pytest.raises(ValueError, match="no posterior of 'tiny'; refused: 5 runs are too few"):
-        refits["tiny"]
+    assert "none of the 5 runs has weight" in str(refits)
+    with pytest.raises(ValueError, match="no posterior of 'empty'; refused: none of the 5 runs"):
+        refits["empty"]
     with pytest.raises(ValueError, match="no fit 'nothing'"):
         refits["nothing"]
 
 
-def test_a_bootstrap_of_a_small_table_says_what_its_spread_leaves_out() -> None:
-    refits = sf.refit(sf.designs.bootstraps(simulated(9, seed=0), 12), **QUICK)
-    refused = refits.counts["refused"]
+def test_fits_that_were_refused_are_left_out_of_the_spread_in_words() -> None:
+    resamples = sf.designs.bootstraps(simulated(9, seed=0), 12)
+    refits = sf.refit({**resamples, 12: weightless(9)}, **QUICK)
+    assert refits.counts["refused"] == 1
     (note,) = refits.caveats
     assert note.code == "refused"
-    assert str(note.text).startswith(f"{refused} of 12 fits were refused: what is said of all fits")
-    assert "of 9 runs have weight, and are too few" in next(iter(refits.unfitted.values()))
+    assert str(note.text).startswith("1 of 13 fits were refused: what is said of all fits")
+    assert "none of the 9 runs has weight" in next(iter(refits.unfitted.values()))
 
 
 def test_where_nothing_can_be_fitted_the_reason_is_raised() -> None:
-    with pytest.raises(ValueError, match=r"none of the 2 tables.*5 runs are too few"):
-        sf.refit([simulated(5, seed=0), simulated(4, seed=0)], **QUICK)
+    with pytest.raises(ValueError, match=r"none of the 2 tables.*none of the 5 runs"):
+        sf.refit([weightless(5), weightless(4)], **QUICK)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +187,8 @@ def test_every_table_has_a_row(refits: Refits) -> None:
     frame = refits.to_pandas().set_index("fit")
     assert list(frame.index) == list(refits.labels)
     assert frame.loc["table 3", "rows"] == 23
-    assert frame.loc["tiny", "status"] == "refused"
-    assert frame.loc["tiny", "why"].startswith("5 runs are too few")
+    assert frame.loc["empty", "status"] == "refused"
+    assert frame.loc["empty", "why"].startswith("none of the 5 runs")
     assert frame.loc["table 3", "alpha_mean"] == refits["table 3"].summary()["alpha"]["mean"]
 
 
@@ -220,7 +226,7 @@ def test_where_no_fit_was_made_there_are_no_draws() -> None:
 
 
 def test_several_laws_make_a_product(tables: dict[str, Runs]) -> None:
-    some = dict(list(tables.items())[:3]) | {"tiny": simulated(5, seed=0)}
+    some = dict(list(tables.items())[:3]) | {"empty": weightless(5)}
     priors = {"chinchilla": {"beta": "alpha"}}
     refits = sf.refit(some, ["chinchilla", "kaplan"], priors=priors, **QUICK)
     assert len(refits) == 8

@@ -146,7 +146,7 @@ def test_an_unknown_law_is_given_when_loading(
         InputError, match=r"(?s)cannot hold the prior of sigma.*load\(\.\.\., priors="
     ):
         sf.load(tmp_path / "line.nc", law=Line)
-    with pytest.raises(InputError, match="unknown law 'line'"):
+    with pytest.raises(InputError, match="somebody's own law, 'line', which is not known"):
         sf.load(tmp_path / "line.nc", priors={"sigma": MIXTURE})
     with pytest.raises(InputError, match=r"the prior of sigma was Exponential\(rate=100.0\) th"):
         sf.load(tmp_path / "line.nc", law=Line, priors={"sigma": dist.Exponential(100.0)})
@@ -161,8 +161,8 @@ class Doubled(Normal):
     on_log = True
     sigma: Array = parameter(dist.LogNormal(-4.0, 1.0), "half of the scatter")
 
-    def about(self, centre: Any, spread: Any) -> Any:
-        return dist.Normal(centre, 2 * spread)
+    def about(self, centre: Any, scale: Any, variance: Any) -> Any:
+        return super().about(centre, 2 * scale, variance)
 
 
 def test_a_noise_model_of_ones_own_is_given_when_loading(
@@ -170,8 +170,12 @@ def test_a_noise_model_of_ones_own_is_given_when_loading(
 ) -> None:
     fitted = sf.fit(simulated(12), **{**QUICK, "noise": Doubled})
     fitted.save(tmp_path / "fit.nc")
-    with pytest.raises(InputError, match="unknown noise model 'doubled'"):
+    with pytest.raises(InputError, match=r"somebody's own noise, 'doubled'") as refused:
         sf.load(tmp_path / "fit.nc")
+    told = str(refused.value)
+    assert f"it was the class Doubled of {Doubled.__module__}" in told
+    assert "import that class: load(..., noise=Doubled)" in told
+    assert "an entry point of scalingfit.noises" in told
     loaded = sf.load(tmp_path / "fit.nc", noise=Doubled)
     np.testing.assert_array_equal(loaded.log_likelihood(), fitted.log_likelihood())
 

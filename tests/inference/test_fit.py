@@ -447,7 +447,6 @@ def test_what_cannot_be_fitted_is_refused(simulated: Callable[..., Runs]) -> Non
     runs = simulated(12)
     every = {"E": 1.8, "A": 400, "B": 400, "alpha": 0.3, "beta": 0.3, "sigma": 0.01}
     for arguments, message in (
-        ({"runs": simulated(6)}, "6 runs are too few for chinchilla, which has 5 free parameters"),
         ({"runs": dict(runs.columns)}, "fit takes runs, not dict"),
         ({"law": "chinchila"}, "unknown law 'chinchila'; did you mean chinchilla"),
         ({"noise": "cauchy"}, "unknown noise model 'cauchy'"),
@@ -462,19 +461,46 @@ def test_what_cannot_be_fitted_is_refused(simulated: Callable[..., Runs]) -> Non
         ({"precision": "float16"}, "precision 'float16' is neither"),
         ({"noise": "normal", "priors": every}, "is pinned"),
         (
-            {"runs": runs.with_weight(np.r_[np.ones(6), np.zeros(6)])},
-            "6 of 12 runs have weight, and are too",
+            {"runs": runs.with_weight(np.zeros(12))},
+            "none of the 12 runs has weight",
         ),
     ):
         with pytest.raises(InputError, match=message):
             sf.fit(**{"runs": runs, **arguments})
 
 
+@pytest.mark.parametrize("rows", [1, 2, 5, 6])
+def test_few_runs_are_answered_by_the_priors_too(simulated: Callable[..., Runs], rows: int) -> None:
+    """The fewer, the wider, down to the prior of the loss; and the verdict says so."""
+    fit = sf.fit(simulated(rows), draws=500)
+    plural = "s" if rows > 1 else ""
+    assert any(
+        message.startswith(f"{rows} run{plural} for the 5 free parameters of chinchilla")
+        for message in fit.verdict.messages
+    )
+    assert not fit.verdict.ok
+    enough = sf.fit(simulated(12), draws=500)
+    assert not any("free parameters" in message for message in enough.verdict.messages)
+    far = {"N": 1e11, "D": 2e12}
+    wide, narrow = (np.std(np.log(each.forecast(**far).mean)) for each in (fit, enough))
+    assert wide > narrow
+
+
+@pytest.mark.parametrize("name", ["error_in_n", "scatter_with_design"])
+def test_negative_losses_need_noise_on_the_level_whatever_the_noise(
+    simulated: Callable[..., Runs], name: str
+) -> None:
+    runs = simulated(12)
+    shifted = Runs.from_columns({**runs.columns, "L": runs.L - 2.6}, allow_negative_loss=True)
+    with pytest.raises(InputError, match='use noise="student_t_level"'):
+        sf.fit(shifted, noise=name)
+
+
 def test_negative_losses_need_noise_on_the_level(simulated: Callable[..., Runs]) -> None:
     runs = simulated(12)
     columns = {**runs.columns, "L": runs.L - 2.6}
     shifted = Runs.from_columns(columns, allow_negative_loss=True)
-    with pytest.raises(InputError, match="use noise='student_t_level'"):
+    with pytest.raises(InputError, match='use noise="student_t_level"'):
         sf.fit(shifted)
 
 
