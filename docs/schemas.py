@@ -17,6 +17,8 @@ COMMANDS = {
     "cheapest": "cheapest fit.nc --loss 1.4",
     "decide": "decide fit.nc --compute 1e13 --plan 100K",
     "returns": "returns fit.nc --compute 1e13",
+    "design": "design fit.nc --budget 2e12 --target 1e14 --aim size --batch 4",
+    "plan": "plan --budget 1e20 --target 1e23 --about hoffmann-2022",
 }
 
 INTERVAL = {

@@ -33,6 +33,8 @@ from scalingfit.evidence import backtest as backtest
 from scalingfit.evidence import calibrate as calibrate
 from scalingfit.evidence import compare as compare
 from scalingfit.evidence import reconcile as reconcile
+from scalingfit.experiments import Design as Design
+from scalingfit.experiments import Experiment as Experiment
 from scalingfit.experiments import design as design
 from scalingfit.experiments import plan as plan
 from scalingfit.inference import Hypothesis as Hypothesis

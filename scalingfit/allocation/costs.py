@@ -111,7 +111,7 @@ class Costs:
         share = number("mfu", mfu)
         if share > 1:
             raise InputError(
-                f"mfu={share:g} is more than the whole of the peak",
+                f"a utilisation (mfu) of {share:g} is more than the whole of the peak",
                 remedy=Message("write a share, such as ", Argument("mfu", 0.4), "."),
             )
         paid = None if price is None else number("price", price)

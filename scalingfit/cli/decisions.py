@@ -71,7 +71,7 @@ def decide(
         found,
         *([f"drawn in {plot}"] if plot is not None and drawn else []),
     ]
-    return Reply(found.as_json(), shown, warned=not (post.verdict.ok and drawn))
+    return Reply(found, shown, warned=not (post.verdict.ok and drawn))
 
 
 def returns(
@@ -102,7 +102,7 @@ def returns(
     post = loaded_fit(fit)
     multiples, options = numbers("--times", times), terms.options(demand=False)
     found = sf.returns(post, names(compute), times=multiples, costs=hardware.costs(), **options)
-    return Reply(found.as_json(), [found], warned=not post.verdict.ok)
+    return Reply(found, [found], warned=not post.verdict.ok)
 
 
 def multiplier(
@@ -134,4 +134,4 @@ def multiplier(
     costs, options = hardware.costs(), terms.options(demand=False)
     found = sf.multiplier(post, other, names(compute), costs=costs, **options)
     ok = post.verdict.ok and other.verdict.ok
-    return Reply(found.as_json(), [found], warned=not ok)
+    return Reply(found, [found], warned=not ok)

@@ -16,6 +16,8 @@ from scalingfit.cli.questions import AS_USUAL, Terms, loaded_fit
 
 if TYPE_CHECKING:
     from scalingfit.allocation import AspectRatio
+    from scalingfit.experiments import Design, Experiment
+    from scalingfit.result import Result
 
 __all__ = ["design", "plan"]
 
@@ -173,9 +175,9 @@ def plan(
     return _reply(found, output, warned=False)
 
 
-def _reply(found: Any, output: Path | None, *, warned: bool) -> Reply:
-    shown = [found]
+def _reply(found: Design | Experiment, output: Path | None, *, warned: bool) -> Reply:
+    shown: list[Result | str] = [found]
     if output is not None:
         found.save(output)
         shown.append(f"written to {output}")
-    return Reply(found.as_json(), shown, warned=warned)
+    return Reply(found, shown, warned=warned)
