@@ -232,7 +232,7 @@ def _thin(model: Model, runs: Runs) -> list[Note]:
         return []
     return [
         Note(
-            "few runs",
+            "few_runs",
             f"{rows} run{'s' if rows > 1 else ''} for the {free} free parameters of "
             f"{model.law.name}: the intervals are as wide as the priors leave them, and depend on "
             f"these; add runs (at least {free + 2}), or state as priors what is known",

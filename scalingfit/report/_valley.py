@@ -35,7 +35,6 @@ def valley(
     level: float = 0.9,
     counting: Rule = "6ND",
     max_params: float | None = None,
-    inference_tokens: float | None = None,
     costs: Costs | None = None,
     **extras: ArrayLike,
 ) -> FigureBase:
@@ -51,13 +50,12 @@ def valley(
         As for `scalingfit.decide`; those with tokens of their own are not drawn.
     figure : matplotlib figure, optional
         Where to draw.
-    risk, level, counting, max_params, inference_tokens, costs, **extras
+    risk, level, counting, max_params, costs, **extras
         As for `scalingfit.decide`.
     """
     options: dict[str, Any] = {
         "counting": counting,
         "max_params": max_params,
-        "inference_tokens": inference_tokens,
         "costs": costs,
         **extras,
     }

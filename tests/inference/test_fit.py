@@ -537,5 +537,5 @@ def test_runs_without_weight_do_not_count_as_repeated_runs() -> None:
 def test_a_prior_too_narrow_for_floats_is_no_error(simulated: Callable[..., Runs]) -> None:
     model = build(sf.law("chinchilla"), Normal, {"alpha": dist.LogNormal(0.0, 1e-17)})
     settings, runs = Settings(chains=2, draws=10), simulated(20)
-    ((_, draws),) = pretend(model, [runs], settings)
+    [[(_, draws)]] = pretend(model, [runs], settings)
     assert posterior_of(model, runs, draws, settings).verdict.status == "not converged"

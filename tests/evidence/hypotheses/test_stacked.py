@@ -35,12 +35,14 @@ def test_laws_are_averaged_by_weight_and_those_that_cannot_answer_are_named() ->
         (0.3 * each["chinchilla"].probability + 0.5 * each["kaplan"].probability) / 0.8
     )
     assert set(found.refused) == {"broken"}  # though it has a parameter a
-    title, _, *lines, why, share, stacked = str(found).splitlines()
+    title, _, *lines, why, share, far, farther, stacked = str(found).splitlines()
     assert title == f"P({statement}) by law"
     assert [line.split()[0] for line in lines] == ["chinchilla", "kaplan"]
     assert stacked.endswith("averaged by weight (chinchilla 0.375, kaplan 0.625)")
     assert why.startswith("! broken: does not answer: it splits no budget")
     assert share == "! the laws that answer hold 0.8 of the stacking weight"
+    assert far.startswith("! chinchilla: D/N") and far.endswith("an extrapolation")
+    assert farther.startswith("! kaplan: D/N") and farther.endswith("an extrapolation")
     said = json.loads(json.dumps(found.as_json()))
     assert said["probability"] == found.probability
     assert {row["candidate"]: row["C"] for row in said["hypothesis"]}["kaplan"] == 1e21
