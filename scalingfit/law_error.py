@@ -34,6 +34,7 @@ from numpyro.distributions import Distribution
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import ndtri
 
+from scalingfit._arrays import Number, Numbers
 from scalingfit.declare import Law, Parameter, expanded
 
 __all__ = [
@@ -186,11 +187,11 @@ class ErrorDraws:
         Whether the error is added to the law rather than to its logarithm.
     """
 
-    landmarks: Any
-    weights: Any
-    frequencies: Any
-    amplitudes: Any
-    runs: Any
+    landmarks: Numbers
+    weights: Numbers
+    frequencies: Numbers
+    amplitudes: Numbers
+    runs: Numbers
     additive: bool
 
     @classmethod
@@ -243,7 +244,7 @@ class ErrorDraws:
         weights, amplitudes = expanded((self.weights, self.amplitudes), axes)
         return dataclasses.replace(self, weights=weights, amplitudes=amplitudes)
 
-    def take(self, places: Any) -> ErrorDraws:
+    def take(self, places: NDArray[np.intp]) -> ErrorDraws:
         """Some of the draws, by their places among all of them, in one axis."""
         weights, amplitudes = (
             np.reshape(each, (*each.shape[:2], -1))[..., places]
@@ -251,7 +252,7 @@ class ErrorDraws:
         )
         return dataclasses.replace(self, weights=weights, amplitudes=amplitudes)
 
-    def at(self, *inputs: Any) -> Array:
+    def at(self, *inputs: Number) -> Array:
         """The error of every draw, at inputs that broadcast against the draws."""
         places = [jnp.log10(value) for value in inputs]
 
@@ -267,7 +268,7 @@ class ErrorDraws:
         )
 
 
-def _weighted_sum(function: Callable[[Array], Array], items: Any, weights: Any) -> Array:
+def _weighted_sum(function: Callable[[Array], Array], items: Numbers, weights: Numbers) -> Array:
     """The sum over items of what a function gives of each, times its weights.
 
     Parameters

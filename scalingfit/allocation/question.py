@@ -114,8 +114,9 @@ def subject(asked: Asked) -> Subject:
                 ".",
             ),
         )
-    column = asked.runs.provenance.get("columns", {}).get("N", {}).get("column", "")
-    named = [bool(WITHOUT_EMBEDDING.search(str(name))) for name in (column, *asked.runs.labels)]
+    origin = asked.runs.provenance.get("columns", {}).get("N")
+    column = "" if origin is None else origin["column"]
+    named = [bool(WITHOUT_EMBEDDING.search(name)) for name in (column, *asked.runs.labels)]
     # A table that also has a count without embeddings has them in its N.
     total = False if named[0] else True if any(named) else None
     fits = {label: subject(fit) for label, fit in getattr(asked, "fits", {}).items()}

@@ -7,7 +7,6 @@ import functools
 import importlib.metadata
 import platform
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +23,7 @@ from scalingfit.catalog import noises
 from scalingfit.declare import Law
 from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Limits, Verdict, judge
+from scalingfit.inference.fitted import Provenance
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Data, Model, Prior
 from scalingfit.inference.posterior import Posterior
@@ -271,7 +271,7 @@ def _misfit(model: Model, runs: Runs, draws: Draws) -> list[Note]:
     return [Note("misfit", text)]
 
 
-def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> dict[str, Any]:
+def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> Provenance:
     device = jax.devices()[0]
     return {
         "versions": {"scalingfit": __version__, "python": platform.python_version(), **_versions()},
