@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from scalingfit._messages import from_record, to_record
 from scalingfit.inference.diagnostics import Diagnosis, Limits
-from scalingfit.result import Json, Note, Result, Table
+from scalingfit.result import Json, Note, Result, Table, jsonable
 
 __all__ = ["Verdict", "exact", "judge"]
 
@@ -53,13 +53,13 @@ class Verdict(Result):
         return cls(given["status"], tuple(Note(**note) for note in notes))
 
     @property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Json]:
         """The verdict in JSON's own types; `of` reads it."""
         notes = [
             {"code": note.code, "text": to_record(note.text), "of": note.of, "share": note.share}
             for note in self.notes
         ]
-        return {"status": self.status, "notes": notes}
+        return {"status": self.status, "notes": jsonable(notes)}
 
     @property
     def ok(self) -> bool:
