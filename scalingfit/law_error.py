@@ -43,6 +43,7 @@ __all__ = [
     "ErrorDraws",
     "Landmarks",
     "LawError",
+    "covariance",
     "landmarks",
     "law_with_error",
 ]
@@ -113,6 +114,12 @@ def _by_length(squared: Any, xp: ModuleType) -> Any:
     return total
 
 
+def covariance(x: Floats, y: Floats) -> Floats:
+    """``K`` between places (..., x, input) and (..., y, input), decimal logarithms: (..., x, y)."""
+    apart = ((x[..., :, None, :] - y[..., None, :, :]) ** 2).sum(axis=-1)
+    return np.asarray(_by_length(apart, np))
+
+
 @dataclasses.dataclass(frozen=True)
 class Landmarks:
     """Designs, few of many, whose errors tell those of all the others.
@@ -149,8 +156,7 @@ def landmarks(places: Floats) -> Landmarks:
         pivot = int(np.argmax(open_variance))
         if open_variance[pivot] < LEFT_OUT:
             break
-        covariance = _by_length(((places - places[pivot]) ** 2).sum(axis=1), np)
-        left = covariance - factor @ factor[pivot]
+        left = covariance(places, places[[pivot]])[:, 0] - factor @ factor[pivot]
         factor[:, number] = left / np.sqrt(open_variance[pivot])
         open_variance -= factor[:, number] ** 2
         chosen.append(pivot)
@@ -226,8 +232,8 @@ class ErrorDraws:
         phase = frequencies @ landmarks.T
         waves = np.stack([np.cos(phase), np.sin(phase)], axis=1)
         left = np.moveaxis(errors, -1, 0) - np.tensordot(waves, amplitudes, ((0, 1), (0, 1)))
-        apart = ((landmarks[:, None] - landmarks) ** 2).sum(axis=-1)
-        weights = cho_solve(cho_factor(_by_length(apart, np)), left.reshape(len(left), -1))
+        between = cho_factor(covariance(landmarks, landmarks))
+        weights = cho_solve(between, left.reshape(len(left), -1))
         # Few sizes, so few compiled programs.
         spare = [(0, -len(landmarks) % 16), (0, 0)]
         return cls(

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from numpyro.distributions import Distribution
 
 from scalingfit.declare import Law, loss_of_logs
-from scalingfit.inference.diagnostics import Verdict
 from scalingfit.inference.group import Draws, Record
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import bucket, pack, places_of
+from scalingfit.inference.verdict import Verdict
 from scalingfit.law_error import ErrorDraws, law_with_error
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
