@@ -22,6 +22,7 @@ from scalingfit.catalog import noises
 from scalingfit.declare import Law
 from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Limits
+from scalingfit.inference.fitted import Provenance
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Data, Model, Prior
 from scalingfit.inference.posterior import Posterior
