@@ -22,11 +22,11 @@ import pooch
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message, OnlyIn
 from scalingfit._text import listed
-from scalingfit.runs._provenance import Dataset, Info, Provenance
-from scalingfit.runs._published import PUBLISHED, Options, Published, ReadOption
-from scalingfit.runs._raw import typed
-from scalingfit.runs._sources import load_source
+from scalingfit.runs.files import load_source
+from scalingfit.runs.provenance import Dataset, Info, Provenance
+from scalingfit.runs.published import PUBLISHED, Options, Published, ReadOption
 from scalingfit.runs.read import read
+from scalingfit.runs.rows import typed
 from scalingfit.runs.table import Runs
 
 FOLDER_VARIABLE = "SCALINGFIT_DATA"

@@ -15,13 +15,19 @@ from scalingfit._arguments import nearest
 from scalingfit._errors import InputError
 from scalingfit._messages import PYTHON, Argument, Call, Face, Message, OnlyIn, Text
 from scalingfit._text import listed
-from scalingfit.runs._describe import describe, design_warnings
-from scalingfit.runs._finding import Finding
-from scalingfit.runs._findings import compute_ratio, findings
-from scalingfit.runs._picture import picture
-from scalingfit.runs._provenance import Provenance
-from scalingfit.runs._row_findings import group_labels, run_label
-from scalingfit.runs._values import (
+from scalingfit.runs.budgets import Budgets
+from scalingfit.runs.findings import (
+    Finding,
+    compute_ratio,
+    describe,
+    design_warnings,
+    findings,
+    group_labels,
+    picture,
+    run_label,
+)
+from scalingfit.runs.provenance import Provenance
+from scalingfit.runs.values import (
     NOT_INPUTS,
     FloatArray,
     Label,
@@ -31,7 +37,6 @@ from scalingfit.runs._values import (
     require_loss_and_input,
     require_range,
 )
-from scalingfit.runs.budgets import Budgets
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scalingfit._messages import Argument, Call, Message
-from scalingfit.runs._values import FloatArray, Label
+from scalingfit.runs.values import FloatArray, Label
 
 FEWEST = 3
 """Rows that a group needs to be one, and settings that a sweep needs."""

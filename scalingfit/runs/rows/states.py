@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalingfit.runs._cells import MISSING
-from scalingfit.runs._names import normal
-from scalingfit.runs._values import words
+from scalingfit.runs.cells import MISSING
+from scalingfit.runs.columns import normal
+from scalingfit.runs.values import words
 
 FINISHED = words("done finished finish completed complete success successful succeeded ok passed")
 UNFINISHED = words(

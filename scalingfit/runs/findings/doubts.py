@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from scalingfit._messages import Argument, Message
-from scalingfit.runs._finding import FEWEST, Columns, Finding, Labels
-from scalingfit.runs._provenance import Provenance
-from scalingfit.runs._row_findings import about_rows
-from scalingfit.runs._values import FloatArray
+from scalingfit.runs.findings.finding import FEWEST, Columns, Finding, Labels
+from scalingfit.runs.findings.rows import about_rows
+from scalingfit.runs.provenance import Provenance
+from scalingfit.runs.values import FloatArray
 
 HIGHEST = 12.0
 """Nats. A cross-entropy above it would be worse than guessing among e^12 = 160,000 tokens."""

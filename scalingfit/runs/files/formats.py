@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scalingfit._errors import InputError
 from scalingfit._messages import Call, Message, OnlyIn
 from scalingfit._text import listed
-from scalingfit.runs._delimited import MOST_CELLS, delimited, markdown
+from scalingfit.runs.files.delimited import MOST_CELLS, delimited, markdown
 
 MOST_BYTES = 200_000_000
 """Bytes that a file may have, after it is unpacked."""
@@ -265,7 +265,7 @@ def _any(row: tuple[object, ...]) -> bool:
 
 
 def _sheet(rows: list[tuple[object, ...]], name: str) -> Content:
-    from scalingfit.runs._delimited import refuse_repeated
+    from scalingfit.runs.files.delimited import refuse_repeated
 
     numbered = [(number, row) for number, row in enumerate(rows, start=1) if _any(row)]
     width = max(place for _, row in numbered for place, cell in enumerate(row) if cell is not None)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalingfit._text import quantity
-from scalingfit.runs._values import FloatArray, Label, group_key
+from scalingfit.runs.values import FloatArray, Label, group_key
 
 WIDTH, HEIGHT = 56, 14
 """Characters across, and lines down."""

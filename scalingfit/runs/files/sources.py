@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message
 from scalingfit._text import listed
-from scalingfit.runs._delimited import refuse_repeated
-from scalingfit.runs._files import load_file
-from scalingfit.runs._logs import Log, find_log, run_names
-from scalingfit.runs._records import to_frame, unpacked
+from scalingfit.runs.files.delimited import refuse_repeated
+from scalingfit.runs.files.formats import load_file
+from scalingfit.runs.files.logs import Log, find_log, run_names
+from scalingfit.runs.files.records import to_frame, unpacked
 
 LONGEST_NAME = 300
 """Characters that a header may have."""

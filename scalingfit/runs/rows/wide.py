@@ -9,9 +9,9 @@ import pandas as pd
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message
 from scalingfit._text import listed
-from scalingfit.runs._cells import Marks, is_missing, to_numbers
-from scalingfit.runs._names import symbol_of
-from scalingfit.runs._sources import Source
+from scalingfit.runs.cells import Marks, is_missing, to_numbers
+from scalingfit.runs.columns import symbol_of
+from scalingfit.runs.files import Source
 
 FEWEST = 3
 """Headers that are numbers, from which a table is taken for a wide one."""

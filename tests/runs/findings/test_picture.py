@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from scalingfit.runs import Runs
-from scalingfit.runs._picture import HEIGHT, WIDTH, picture
+from scalingfit.runs.findings.picture import HEIGHT, WIDTH, picture
 
 LOGS = npst.arrays(np.float64, st.integers(2, 9), elements=st.floats(0, 20))
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from scalingfit._messages import Argument, Call, Message
 from scalingfit._text import listed
-from scalingfit.runs._finding import FEWEST, Columns, Finding, Labels, where
-from scalingfit.runs._names import RUN_NAMES, normal
-from scalingfit.runs._rows import STEPS, SWEPT
-from scalingfit.runs._values import Label, group_key, words
+from scalingfit.runs.columns import RUN_NAMES, normal
+from scalingfit.runs.findings.finding import FEWEST, Columns, Finding, Labels, where
+from scalingfit.runs.rows import STEPS, SWEPT
+from scalingfit.runs.values import Label, group_key, words
 
 MOST_GROUPS = 20
 """Values of a label beyond which it names runs rather than groups of them."""

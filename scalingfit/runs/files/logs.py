@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from scalingfit.runs._cells import is_missing
+from scalingfit.runs.cells import is_missing
 
 _CHART = re.compile(r"(.+) - (.+?)(__MIN|__MAX)?")
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message, OnlyIn
-from scalingfit.runs._cells import PF_DAY
-from scalingfit.runs._columns import Column, column
-from scalingfit.runs._names import logarithms
-from scalingfit.runs._values import FloatArray
+from scalingfit.runs.cells import PF_DAY
+from scalingfit.runs.columns.names import logarithms
+from scalingfit.runs.columns.symbols import Column, column
+from scalingfit.runs.values import FloatArray
 
 TOKENS_PER_PARAMETER = (1e-4, 1e8)
 SMALLEST_MODEL, USUAL_MODEL = 1e3, 1e9

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
-from scalingfit.runs._values import FloatArray
+from scalingfit.runs.values import FloatArray
 
 MISSING = frozenset(
     {"", "-", "--", "—", "–", "?", "na", "n/a", "#n/a", "nan", "<na>", "null", "none", "nil", "tbd"}

@@ -7,10 +7,10 @@ import numpy as np
 
 from scalingfit._messages import PYTHON, Face
 from scalingfit._text import listed
-from scalingfit.runs._finding import Finding, Labels
-from scalingfit.runs._findings import HIGHEST, compute_ratio
-from scalingfit.runs._provenance import Dropped, Origin, Provenance
-from scalingfit.runs._values import FloatArray
+from scalingfit.runs.findings.doubts import HIGHEST, compute_ratio
+from scalingfit.runs.findings.finding import Finding, Labels
+from scalingfit.runs.provenance import Dropped, Origin, Provenance
+from scalingfit.runs.values import FloatArray
 
 CORRELATED = 0.995
 """|corr(log N, log D)| beyond which one exponent cannot be told from the other."""

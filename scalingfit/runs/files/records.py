@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
 from scalingfit._text import listed
-from scalingfit.runs._delimited import refuse_repeated
-from scalingfit.runs._names import normal, symbol_of
+from scalingfit.runs.columns import normal, symbol_of
+from scalingfit.runs.files.delimited import refuse_repeated
 
 DEEPEST = 20
 """Levels that records may be nested."""

@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message
-from scalingfit.runs._cells import Numbers, shown
-from scalingfit.runs._columns import Column
-from scalingfit.runs._names import RUN_NAMES, normal
-from scalingfit.runs._sources import Source
-from scalingfit.runs._states import unfinished
-from scalingfit.runs._units import other_unit, require_units
-from scalingfit.runs._values import FloatArray, out_of_range
+from scalingfit.runs.cells import Numbers, shown
+from scalingfit.runs.columns import RUN_NAMES, Column, normal, other_unit, require_units
+from scalingfit.runs.files import Source
+from scalingfit.runs.rows.states import unfinished
+from scalingfit.runs.values import FloatArray, out_of_range
 
 COMPUTE_FACTOR = 30.0
 """C may differ from 6 N D by what is counted (attention, embeddings), not by more than this."""

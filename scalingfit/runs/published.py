@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from scalingfit.runs._columns import ColumnSpec
+from scalingfit.runs.columns import ColumnSpec
 
 type ReadOption = ColumnSpec | Iterable[str] | bool | None
 """The value of an argument of `read`."""

@@ -4,8 +4,7 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 
-from scalingfit.runs import _loss
-from scalingfit.runs._cells import PF_DAY, SI, UNITS
+from scalingfit.runs.cells import PF_DAY, SI, UNITS, loss_units
 
 SPELLINGS: Mapping[str, tuple[frozenset[str], ...]] = {
     symbol: tuple(frozenset(tier.split()) for tier in tiers)
@@ -178,5 +177,5 @@ def quoted(name: str) -> str:
 
 def measures(names: Sequence[str]) -> dict[str, str]:
     """Columns whose header names a unit in which no loss falls, such as ``{"val_ppl": "ppl"}``."""
-    found = {name: _loss.in_header(name) for name in names}
+    found = {name: loss_units.in_header(name) for name in names}
     return {name: unit for name, unit in found.items() if unit in ("ppl", "accuracy")}

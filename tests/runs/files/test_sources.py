@@ -10,7 +10,7 @@ import pytest
 from scalingfit import cli
 from scalingfit._errors import InputError
 from scalingfit.runs import read
-from scalingfit.runs._formulas import LONGEST, parse_formula
+from scalingfit.runs.columns.formulas import LONGEST, parse_formula
 
 N, D, L = [1e8, 2e8, 4e8], [2e9, 4e9, 9e9], [3.4, 3.1, 2.8]
 RECORDS = [{"params": n, "tokens": d, "loss": x} for n, d, x in zip(N, D, L, strict=True)]
@@ -98,7 +98,7 @@ def test_semicolons_with_decimal_commas(tmp_path):
 
 
 def test_excel_without_openpyxl_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr("scalingfit.runs._files.find_spec", lambda name: None)
+    monkeypatch.setattr("scalingfit.runs.files.formats.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"scalingfit\[excel\]"):
         read(written(tmp_path / "runs.xlsx", "PK"))
 
@@ -127,8 +127,8 @@ def test_what_is_larger_than_a_table_of_runs_is_refused(tmp_path, monkeypatch, n
         case _:
             frame.to_csv(path, index=False)
     assert len(read(path, bad_rows="drop")) == 3
-    monkeypatch.setattr("scalingfit.runs._files.MOST_BYTES", 20_000)
-    monkeypatch.setattr("scalingfit.runs._files.MOST_CELLS", 1000)
+    monkeypatch.setattr("scalingfit.runs.files.formats.MOST_BYTES", 20_000)
+    monkeypatch.setattr("scalingfit.runs.files.formats.MOST_CELLS", 1000)
     with pytest.raises(InputError, match="holds more than"):
         read(path, bad_rows="drop")
 

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message
 from scalingfit._text import listed
-from scalingfit.runs._formulas import COMPARISONS, Condition, parse_condition, parse_formula
-from scalingfit.runs._names import normal
-from scalingfit.runs._values import FloatArray, words
+from scalingfit.runs.columns import COMPARISONS, Condition, normal, parse_condition, parse_formula
+from scalingfit.runs.values import FloatArray, words
 
 STEPS = ("step", "steps", "global_step", "iteration", "iter", "current_steps", "trainer_step")
 """Columns that tell how far a run has come, as headers are compared."""

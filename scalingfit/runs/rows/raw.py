@@ -10,15 +10,32 @@ import pandas as pd
 from scalingfit._errors import InputError
 from scalingfit._messages import Call, Message
 from scalingfit._text import listed
-from scalingfit.runs import _loss
-from scalingfit.runs._cells import Numbers, floats, is_missing, to_numbers
-from scalingfit.runs._checks import Measured
-from scalingfit.runs._columns import Column, ColumnSpec, choose_columns, column, not_found
-from scalingfit.runs._marks import Decimals, find_marks
-from scalingfit.runs._names import FURTHER, RUN_NAMES, SPELLINGS, header_unit, measures, normal
-from scalingfit.runs._sources import Source
-from scalingfit.runs._values import NOT_INPUTS, FloatArray
-from scalingfit.runs._wide import FEWEST, melted, refuse_wide, wide_columns
+from scalingfit.runs.cells import (
+    Decimals,
+    Numbers,
+    find_marks,
+    floats,
+    is_missing,
+    loss_units,
+    to_numbers,
+)
+from scalingfit.runs.columns import (
+    FURTHER,
+    RUN_NAMES,
+    SPELLINGS,
+    Column,
+    ColumnSpec,
+    choose_columns,
+    column,
+    header_unit,
+    measures,
+    normal,
+    not_found,
+)
+from scalingfit.runs.files import Source
+from scalingfit.runs.rows.checks import Measured
+from scalingfit.runs.rows.wide import FEWEST, melted, refuse_wide, wide_columns
+from scalingfit.runs.values import NOT_INPUTS, FloatArray
 
 SMALLEST_BUDGET = 1e9
 """FLOP. A column called a budget that stays below it numbers the budgets."""
@@ -184,11 +201,11 @@ class Raw:
             )
         if found.unit is None:
             return values
-        given = _loss.UNITS[found.unit]
+        given = loss_units.UNITS[found.unit]
         if not given.given:
             return values
         if found.unit == "accuracy" and top > 1:
-            given = _loss.UNITS["% accuracy"]
+            given = loss_units.UNITS["% accuracy"]
             unit = "% accuracy"
         else:
             unit = found.unit

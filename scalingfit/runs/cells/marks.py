@@ -10,7 +10,7 @@ from typing import Literal
 
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message
-from scalingfit.runs._cells import LONGEST, Marks, digits, shown
+from scalingfit.runs.cells.numbers import LONGEST, Marks, digits, shown
 
 type Decimals = Literal[".", ","]
 

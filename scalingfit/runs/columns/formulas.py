@@ -17,7 +17,7 @@ from scalingfit._arguments import nearest
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message
 from scalingfit._text import listed
-from scalingfit.runs._values import FloatArray
+from scalingfit.runs.values import FloatArray
 
 LONGEST = 300
 """Characters that a formula may have."""

@@ -8,6 +8,19 @@ from numpy.typing import ArrayLike, NDArray
 from scalingfit._errors import InputError
 from scalingfit._text import listed
 
+__all__ = [
+    "NOT_INPUTS",
+    "FloatArray",
+    "Label",
+    "as_floats",
+    "as_labels",
+    "group_key",
+    "out_of_range",
+    "require_loss_and_input",
+    "require_range",
+    "words",
+]
+
 FloatArray = NDArray[np.float64]
 
 type Label = NDArray[np.generic]

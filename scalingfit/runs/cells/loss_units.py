@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scalingfit.runs._values import FloatArray
+from scalingfit.runs.values import FloatArray
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ from scalingfit._arguments import nearest
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message
 from scalingfit._text import listed
-from scalingfit.runs import _loss
-from scalingfit.runs._cells import UNITS
-from scalingfit.runs._formulas import Formula, parse_formula
-from scalingfit.runs._names import (
+from scalingfit.runs.cells import UNITS, loss_units
+from scalingfit.runs.columns.formulas import Formula, parse_formula
+from scalingfit.runs.columns.names import (
     FURTHER,
     PLAIN,
     SPELLINGS,
@@ -125,7 +124,7 @@ def _several(symbol: str, found: list[str], source: str) -> InputError:
 
 def _column(symbol: str, name: str) -> Column:
     if symbol == "L":
-        return Column(name, unit=_loss.in_header(name))
+        return Column(name, unit=loss_units.in_header(name))
     return Column(name, 1.0 if symbol in ("M", "loss_se", "weight") else header_unit(name)[1])
 
 
@@ -147,12 +146,12 @@ def _asked_for(symbol: str, spec: ColumnSpec, names: Sequence[str], source: str)
         return Column(found.name, float(factor), stated=True, formula=found.formula)
     if unit is None:
         return found
-    stated = _loss.named(unit) if symbol == "L" else None
+    stated = loss_units.named(unit) if symbol == "L" else None
     if symbol == "L" and stated is not None:
         return Column(found.name, formula=found.formula, unit=stated, unit_stated=True)
     scale = UNITS.get(unit.lower(), UNITS.get(unit.lower().removesuffix("s")))
     if symbol == "L" or scale is None:
-        known = _loss.UNITS if symbol == "L" else UNITS
+        known = loss_units.UNITS if symbol == "L" else UNITS
         raise InputError(
             f"{symbol}: {unit!r} is no unit that is known",
             [f"units: {listed(known, limit=20)}"],
@@ -201,7 +200,7 @@ def not_found(
     if symbols == ("L",):
         for name, unit in scores.items():
             becomes = "its logarithm is" if unit == "ppl" else "it rises; 1 minus it is"
-            where.append(f"{name} is {_loss.UNITS[unit].given}: {becomes} a loss")
+            where.append(f"{name} is {loss_units.UNITS[unit].given}: {becomes} a loss")
             arguments = [column("L", f"{name} in {unit}")]
             break
     else:
