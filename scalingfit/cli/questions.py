@@ -36,9 +36,9 @@ class Terms:
     Attributes
     ----------
     counting
-        What a run costs: 6ND, 6ND-non-embedding or 6ND-with-embedding.
+        What a run costs: a name that `scalingfit rules` lists.
     omega
-        Size of the embeddings in the last two: the vocabulary times the cube root of
+        Size of the embeddings, for the rules that count them: the vocabulary times the cube root of
         width / (12 depth). By default 47491, which was fitted to Chinchilla's models.
     max_params
         The largest model allowed.
