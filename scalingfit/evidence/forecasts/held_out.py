@@ -100,8 +100,7 @@ class LawForecasts:
     @property
     def means(self) -> Floats:
         """The law's loss, (draw, run)."""
-        means: Floats = self.at.mean
-        return means
+        return np.asarray(self.at.mean)
 
     @property
     def scores(self) -> Floats:
