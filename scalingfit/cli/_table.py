@@ -99,7 +99,7 @@ def load(source: tuple[str, ...], table: Table) -> Runs:
     options |= {"derive": None} if table.derive == "none" else {}
     options |= _columns(options.pop("column", ()))
     if len(source) == 1 and source[0] in sf.datasets.names() and not Path(source[0]).is_file():
-        return sf.datasets.load(source[0], **options)
+        return sf.datasets.read(source[0], **options)
     if table.view is not None:
         raise InputError(
             f"--view {table.view}: only tables by name have views",

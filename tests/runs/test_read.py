@@ -495,7 +495,7 @@ def test_a_missing_file_names_its_neighbours(write, tmp_path):
     write("ladder_runs.csv", GOOD)
     with pytest.raises(InputError, match=r"no file(.|\n)*ladder_runs.csv"):
         read(tmp_path / "ladder_run.csv")
-    with pytest.raises(InputError, match=r'datasets.load\("ladder"\)'):
+    with pytest.raises(InputError, match=r'datasets.read\("ladder"\)'):
         read(str(tmp_path / "ladder"))
     with pytest.raises(InputError, match="is a folder"):
         read(tmp_path)
