@@ -428,7 +428,7 @@ def test_the_demo_leaves_a_fit_and_figures(
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written[1:])
     # The runs are the part of the shipped table that its README calls near the frontier.
     assert given[0].provenance["dataset"]["name"] == "ladder"
-    assert 20 <= len(given[0]) < len(sf.datasets.load("ladder"))
+    assert 20 <= len(given[0]) < len(sf.datasets.read("ladder"))
 
 
 @pytest.mark.parametrize("sound", [True, False])

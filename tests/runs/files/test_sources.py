@@ -239,7 +239,7 @@ def test_formulas_of_columns():
         "PF-days": [0.1, 0.2, 0.3],
         "eval/loss": L,
     }
-    runs = read(table, D="steps*batch size*seq_len", C="PF-days*8.64e19", counting=None)
+    runs = read(table, D="steps*batch size*seq_len", C="PF-days*8.64e19", derive=None)
     assert runs.D.tolist() == [1e3 * 64 * 512, 2e3 * 64 * 1024, 4e3 * 128 * 1024]
     np.testing.assert_allclose(runs.C, [8.64e18, 1.728e19, 2.592e19])
     powers = read(table, X="2^(10*PF-days)")["X"]
@@ -289,7 +289,7 @@ def test_a_column_of_any_name_goes_before_a_formula():
     ],
 )
 def test_units_in_headers(columns, symbol, factor):
-    runs = read({columns: [1.0, 2.0], "loss": [3.0, 2.0]}, counting=None)
+    runs = read({columns: [1.0, 2.0], "loss": [3.0, 2.0]}, derive=None)
     np.testing.assert_allclose(runs[symbol], [factor, 2 * factor])
     assert "taken from the header" in runs.describe()
 
