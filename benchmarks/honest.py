@@ -46,12 +46,12 @@ LEVELS = (0.5, 0.8, 0.9)
 def further(name: str) -> Callable[[], Runs]:
     """A view that chose nothing of the error's prior or covariance."""
     table, _, view = name.partition(":")
-    return lambda: sf.datasets.load(table, view=view or None)
+    return lambda: sf.datasets.read(table, view=view or None)
 
 
 def unique() -> Runs:
     """Runs that see no token twice."""
-    runs = sf.datasets.load("muennighoff_data_constrained")
+    runs = sf.datasets.read("muennighoff_data_constrained")
     return runs.take(runs["U"] >= runs["D"])
 
 
