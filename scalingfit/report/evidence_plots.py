@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
@@ -36,6 +35,7 @@ from scalingfit.report._style import (
     ORANGE,
     PINK,
     SKY,
+    Canvas,
     blank,
     log_axis,
     tidy,
@@ -50,8 +50,8 @@ Floats = NDArray[np.float64]
 
 
 def comparison(
-    found: Comparison, figure: FigureBase | None = None, *, counting: Rule = "6ND"
-) -> FigureBase:
+    found: Comparison, figure: Canvas | None = None, *, counting: Rule = "6ND"
+) -> Canvas:
     """Each law's frontier over the same runs, and its forecasts of held-out runs.
 
     Parameters
@@ -169,7 +169,7 @@ def _percent(value: float) -> str:
     return "0" if abs(value) < 1e-9 else f"{100 * value:+.3g} %"
 
 
-def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
+def backtest(found: Backtest, figure: Canvas | None = None) -> Canvas:
     """Whether forecasts were right: PIT, coverage, and errors against distance.
 
     Parameters
@@ -237,7 +237,7 @@ def _losses(axes: Axes, scored: ScoredForecasts, distance: Floats) -> Floats:
     return ratio
 
 
-def reconciliation(found: Reconciliation, figure: FigureBase | None = None) -> FigureBase:
+def reconciliation(found: Reconciliation, figure: Canvas | None = None) -> Canvas:
     """The exponent of every stage with its 90 % intervals, beside what was published.
 
     Parameters

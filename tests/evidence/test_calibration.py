@@ -13,10 +13,10 @@ from scalingfit._errors import InputError
 from scalingfit.declare import dist
 from scalingfit.evidence import Calibration, calibrate
 from scalingfit.evidence.calibration import BINS, KEPT
-from scalingfit.inference import Limits
+from scalingfit.inference import Limits, Sampling
 
 X = np.logspace(5, 8, 12)
-QUICK = {"draws": 150, "warmup": 60, "retries": 0, "limits": Limits(ess=50)}
+QUICK: Sampling = {"draws": 150, "warmup": 60, "retries": 0, "limits": Limits(ess=50)}
 # Priors so narrow that the simulated runs are those of a laboratory, and fits are fast.
 PRIORS = {"c": 0.3, "sigma": 0.01, "E": dist.LogNormal(-0.7, 0.3)}
 

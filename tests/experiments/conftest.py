@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scalingfit.catalog import law
-from scalingfit.noise import StudentT
+from scalingfit.catalog import law, noise
 from scalingfit.runs import Runs
 
 POINT = law("chinchilla").published["besiroglu-2024"]
@@ -39,7 +38,7 @@ def posterior_of(runs: Runs, sigma: float = 0.003, nu: float = 8.0, draws: int =
     shape = (4, draws // 4)
     return SimpleNamespace(
         law=type(POINT.law)(**leaves),
-        noise=StudentT(sigma=np.full(shape, sigma), nu=np.full(shape, nu)),
+        noise=noise("student_t")(sigma=np.full(shape, sigma), nu=np.full(shape, nu)),
         runs=runs,
         provenance={"data": "abc"},
     )

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure
 
 from scalingfit._errors import InputError
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 from scalingfit.report import plots
+from scalingfit.report._style import Canvas
 from tests.report import standin
 
 
@@ -23,7 +24,7 @@ def posterior() -> Posterior:
     return standin.posterior()
 
 
-def line(figure: FigureBase, label: str) -> np.ndarray:
+def line(figure: Canvas, label: str) -> np.ndarray:
     """The points of a line by its label, shape (2, point)."""
     (found,) = [
         drawn
@@ -36,10 +37,13 @@ def line(figure: FigureBase, label: str) -> np.ndarray:
 
 def marks(axes: Axes) -> dict[str, float]:
     """Where the vertical lines stand, by their labels; posterior and prior are the first lines."""
-    return {str(found.get_label()): found.get_xdata()[0] for found in axes.get_lines()[2:]}
+    return {
+        str(found.get_label()): float(np.asarray(found.get_xdata())[0])
+        for found in axes.get_lines()[2:]
+    }
 
 
-def drawn(figure: FigureBase) -> None:
+def drawn(figure: Canvas) -> None:
     """Make Matplotlib lay everything out, as saving does."""
     assert isinstance(figure, Figure)
     figure.canvas.draw()
@@ -80,7 +84,9 @@ def test_the_runs_are_where_they_were(posterior: Posterior) -> None:
     axes, *_ = plots.frontier(posterior).axes
     (points,) = [found for found in axes.collections if isinstance(found, PathCollection)]
     runs = posterior.runs.columns
-    np.testing.assert_allclose(points.get_offsets(), np.stack([runs["C"], runs["N"]], axis=1))
+    np.testing.assert_allclose(
+        np.asarray(points.get_offsets()), np.stack([runs["C"], runs["N"]], axis=1)
+    )
     np.testing.assert_array_equal(points.get_array(), runs["L"])
 
 
@@ -95,8 +101,9 @@ def test_lines_of_equal_loss_are_of_equal_loss(posterior: Posterior) -> None:
     law = posterior.model.law.published["besiroglu-2024"].law
     (contours,) = [c for c in axes.collections if hasattr(c, "levels")]
     for level, path in zip(contours.levels, contours.get_paths(), strict=True):
-        if len(path.vertices):
-            C, N = path.vertices.T
+        vertices = np.asarray(path.vertices)
+        if len(vertices):
+            C, N = vertices.T
             # 0.02 of the loss: interpolation in the mesh, and the scatter of 64 draws.
             np.testing.assert_allclose(law.loss(N, C / 6 / N), level, rtol=0.02)
 
@@ -121,10 +128,14 @@ def test_every_parameter_has_a_panel_with_its_published_values(posterior: Poster
     assert marks(panels["E"]) == {"besiroglu-2024": 1.8172}
     marginal, prior = panels["alpha"].get_lines()[:2]
     grid, height = marginal.get_data()
-    assert np.trapezoid(height, grid) == pytest.approx(1, abs=0.03)  # a density
-    density = np.exp(posterior.model.law.parameters()["alpha"].prior.log_prob(grid))
+    assert np.trapezoid(np.asarray(height), np.asarray(grid)) == pytest.approx(
+        1, abs=0.03
+    )  # a density
+    believed = posterior.model.law.parameters()["alpha"].prior
+    assert believed is not None
+    density = np.exp(believed.log_prob(grid))
     # The density at the prior's shoulder from a thousand of its draws.
-    np.testing.assert_allclose(prior.get_ydata(), density, rtol=0.2)
+    np.testing.assert_allclose(np.asarray(prior.get_ydata()), density, rtol=0.2)
 
 
 def test_residuals_are_relative_to_the_law(posterior: Posterior) -> None:

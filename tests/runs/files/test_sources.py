@@ -172,7 +172,7 @@ def test_the_frame_of_a_tracker_with_dictionaries_in_it(text: bool) -> None:
 
 
 def test_a_chart_gives_the_last_value_of_each_run_on_a_word() -> None:
-    chart = {"Step": [1, 2, 3]}
+    chart: dict[str, list[float]] = {"Step": [1, 2, 3]}
     for run, ends in zip("abc", L, strict=True):
         for suffix in ("", "__MIN", "__MAX"):
             chart[f"{run} - val/loss{suffix}"] = [5.0, ends, np.nan]
