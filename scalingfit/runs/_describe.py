@@ -2,15 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scalingfit._messages import PYTHON, Face
 from scalingfit._text import listed
-from scalingfit.runs._finding import Finding
+from scalingfit.runs._finding import Finding, Labels
 from scalingfit.runs._findings import HIGHEST, compute_ratio
+from scalingfit.runs._provenance import Dropped, Origin, Provenance
 from scalingfit.runs._values import FloatArray
 
 CORRELATED = 0.995
@@ -22,8 +21,8 @@ SAME = 0.05
 
 def describe(
     columns: Mapping[str, FloatArray],
-    labels: Mapping[str, NDArray[Any]],
-    provenance: Mapping[str, Any],
+    labels: Labels,
+    provenance: Provenance,
     found: Iterable[Finding] = (),
     face: Face = PYTHON,
 ) -> str:
@@ -113,18 +112,18 @@ def _range(values: FloatArray) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _origin(name: str, origin: Mapping[str, Any]) -> str:
+def _origin(name: str, origin: Origin) -> str:
     factor = "" if origin["factor"] == 1 else f" x {origin['factor']:g}"
     return f"{name} = {origin['column']}{factor}"
 
 
-def _dropped(dropped: list[Mapping[str, Any]]) -> str:
+def _dropped(dropped: list[Dropped]) -> str:
     counts = Counter(_why(row) for row in dropped)
     detail = ", ".join(f"{count} {reason}" for reason, count in counts.items())
     return f"{len(dropped)} row{'s' if len(dropped) != 1 else ''} dropped ({detail})"
 
 
-def _why(row: Mapping[str, Any]) -> str:
+def _why(row: Dropped) -> str:
     if str(row["reason"]).startswith("run is"):
         return f"whose {row['reason']}"
     return f"where {row['column']} {row['reason']}" if row["column"] else str(row["reason"])

@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from numpy.typing import NDArray
 
 from scalingfit._messages import Argument, Call, Message
-from scalingfit.runs._values import FloatArray
+from scalingfit.runs._values import FloatArray, Label
 
 FEWEST = 3
 """Rows that a group needs to be one, and settings that a sweep needs."""
@@ -39,7 +36,7 @@ class Finding:
         return Message(f"{self.text}: ", self.remedy, ".")
 
 
-type Labels = Mapping[str, NDArray[Any]]
+type Labels = Mapping[str, Label]
 type Columns = Mapping[str, FloatArray]
 
 

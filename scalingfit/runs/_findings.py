@@ -1,13 +1,13 @@
 """What is doubtful about a table before anything is fitted: its loss, its rows and its inputs."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from scalingfit._messages import Argument, Message
 from scalingfit.runs._finding import FEWEST, Columns, Finding, Labels
+from scalingfit.runs._provenance import Provenance
 from scalingfit.runs._row_findings import about_rows
 from scalingfit.runs._values import FloatArray
 
@@ -18,7 +18,7 @@ RATIO = 1.1
 """C / (6 N D) within this factor is 6 N D counted in one way or another."""
 
 
-def findings(columns: Columns, labels: Labels, provenance: Mapping[str, Any]) -> Iterator[Finding]:
+def findings(columns: Columns, labels: Labels, provenance: Provenance) -> Iterator[Finding]:
     """What is doubtful, the gravest first."""
     unit = provenance.get("loss_unit")
     yield from _unit(columns, unit)
@@ -105,14 +105,14 @@ def _accuracy() -> Argument:
 # --- what the inputs are -------------------------------------------------------------------------
 
 
-def compute_ratio(columns: Columns, provenance: Mapping[str, Any]) -> FloatArray | None:
+def compute_ratio(columns: Columns, provenance: Provenance) -> FloatArray | None:
     """C / (6 N D), shape ``(run,)``, where all three were given; else None."""
     if not {"N", "D", "C"} <= columns.keys() or set("NDC") & set(provenance.get("derived", {})):
         return None
     return np.asarray(columns["C"] / (6 * columns["N"] * columns["D"]))
 
 
-def _compute_ratio(columns: Columns, provenance: Mapping[str, Any]) -> Iterator[Finding]:
+def _compute_ratio(columns: Columns, provenance: Provenance) -> Iterator[Finding]:
     ratio = compute_ratio(columns, provenance)
     if ratio is None:
         return

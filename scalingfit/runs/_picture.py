@@ -1,13 +1,12 @@
 """The design of a table as text: its runs in the plane of N and D."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scalingfit._text import quantity
-from scalingfit.runs._values import FloatArray, group_key
+from scalingfit.runs._values import FloatArray, Label, group_key
 
 WIDTH, HEIGHT = 56, 14
 """Characters across, and lines down."""
@@ -17,7 +16,7 @@ LETTERS = "abcdefgh"
 
 
 def picture(
-    columns: Mapping[str, FloatArray], groups: tuple[str, NDArray[Any]] | None = None
+    columns: Mapping[str, FloatArray], groups: tuple[str, Label] | None = None
 ) -> str | None:
     """Draw where the runs lie; None where N and D do not both vary.
 
@@ -60,7 +59,7 @@ def _places(logarithms: FloatArray, count: int) -> NDArray[np.int64]:
     return np.rint(share * (count - 1)).astype(np.int64)
 
 
-def _marks(groups: tuple[str, NDArray[Any]] | None, count: int) -> tuple[list[str], list[str]]:
+def _marks(groups: tuple[str, Label] | None, count: int) -> tuple[list[str], list[str]]:
     """The mark of each run, and what the marks mean."""
     if groups is None:
         return ["."] * count, []

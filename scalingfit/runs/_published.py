@@ -6,13 +6,19 @@ Where the source is itself a CSV, `Published.tidy` makes the tidy columns from i
 notebooks are never opened.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from scalingfit.runs._columns import ColumnSpec
+
+type ReadOption = ColumnSpec | Iterable[str] | bool | None
+"""The value of an argument of `read`."""
+
+type Options = Mapping[str, Any]
+"""Arguments of `read`, by name."""
 
 NO_LICENCE = "none stated: fetch it, do not redistribute it"
 GITHUB = "https://raw.githubusercontent.com"
@@ -54,8 +60,8 @@ class Published:
     columns: Mapping[str, ColumnSpec]
     loss: str
     notes: tuple[str, ...] = ()
-    views: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
+    views: Mapping[str, Options] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
     derived: Mapping[str, Callable[[pd.DataFrame], "pd.Series[Any]"]] = field(default_factory=dict)
 

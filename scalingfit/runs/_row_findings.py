@@ -1,8 +1,7 @@
 """What the rows of a table may be beside runs: checkpoints, settings of a sweep, groups, epochs."""
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Hashable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from scalingfit._text import listed
 from scalingfit.runs._finding import FEWEST, Columns, Finding, Labels, where
 from scalingfit.runs._names import RUN_NAMES, normal
 from scalingfit.runs._rows import STEPS, SWEPT
-from scalingfit.runs._values import group_key, words
+from scalingfit.runs._values import Label, group_key, words
 
 MOST_GROUPS = 20
 """Values of a label beyond which it names runs rather than groups of them."""
@@ -58,7 +57,7 @@ def run_label(labels: Labels) -> str | None:
     return None
 
 
-def _named(values: NDArray[Any]) -> list[Any]:
+def _named(values: Label) -> list[Hashable]:
     return [key for key in map(group_key, values.tolist()) if key != "(missing)"]
 
 
@@ -99,7 +98,7 @@ def _unannealed(labels: Labels) -> Iterator[Finding]:
         plain = normal(name)
         numeric = values.dtype.kind in "iufb"
         if numeric and plain in FRACTIONS | FINAL_FLAGS:
-            final, condition = values >= 1 - 1e-9, f"{name}=1"
+            final, condition = values.astype(float) >= 1 - 1e-9, f"{name}=1"
         elif not numeric and len(set(map(str, values))) <= MOST_GROUPS:
             said = np.array([str(value).strip().lower() for value in values])
             final = np.isin(said, [*_FINAL])
@@ -172,7 +171,7 @@ def group_labels(columns: Columns, labels: Labels) -> dict[str, list[str]]:
     return {name: groups[name] for name in named[:3]}
 
 
-def _groups(name: str, values: NDArray[Any], columns: Columns) -> list[str]:
+def _groups(name: str, values: Label, columns: Columns) -> list[str]:
     """The values of a label that are groups of runs; none where it is something else."""
     plain = normal(name)
     if plain in NOT_GROUPS | RUN_NAMES:

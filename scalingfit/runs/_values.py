@@ -1,7 +1,6 @@
 """What a column of a table of runs may hold."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +10,8 @@ from scalingfit._text import listed
 
 FloatArray = NDArray[np.float64]
 
+type Label = NDArray[np.generic]
+"""A grouping column: numbers, or Python objects."""
 NOT_INPUTS = ("L", "loss_se", "weight")
 """Numeric columns that describe the observed loss; every other one is an input of a law."""
 
@@ -31,15 +32,15 @@ def as_floats(name: str, values: ArrayLike) -> FloatArray:
         ) from error
 
 
-def as_labels(values: ArrayLike) -> NDArray[Any]:
+def as_labels(values: ArrayLike) -> Label:
     """Keep numbers as they are, text as Python objects so that missing values stay apart."""
     array = np.asarray(values)
     return array.astype(object) if array.dtype.kind in "USO" else array
 
 
-def group_key(value: Any) -> Any:
+def group_key(value: object) -> Hashable:
     """Turn a label into the key of its group: no value makes "(missing)", a list its text."""
-    if isinstance(value, list | dict | np.ndarray):
+    if not isinstance(value, Hashable):
         return str(value)
     return "(missing)" if value is None or value != value else value
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from scalingfit.runs._findings import falls, rises
 from scalingfit.runs._loss import UNITS
 from scalingfit.runs._marks import Decimals
 from scalingfit.runs._names import RUN_NAMES, normal, quoted
+from scalingfit.runs._provenance import Dropped
 from scalingfit.runs._raw import Raw
 from scalingfit.runs._sources import Source, load_source, not_a_table
 from scalingfit.runs._units import require_units
@@ -289,7 +290,7 @@ def _derive(values: dict[str, FloatArray], table: Raw) -> dict[str, str]:
     return said
 
 
-def _dropped(source: Source, faults: Faults) -> list[dict[str, Any]]:
+def _dropped(source: Source, faults: Faults) -> list[Dropped]:
     return [
         {
             source.row_word: int(source.row_numbers[i]),
