@@ -170,8 +170,8 @@ def _at_runs(
     rows = len(runs)
     with jax.enable_x64(True):
         data = pack(model, runs, bucket(rows), "float64")
-        wide = jax.tree.map(jnp.asarray, (law.expand(1), noise.expand(1)))
-        return np.asarray(function(*wide, data))[..., :rows]
+        law, noise = jax.tree.map(jnp.asarray, (law.expand(1), noise.expand(1)))
+        return np.asarray(function(law, noise, data))[..., :rows]
 
 
 @jax.jit
