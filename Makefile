@@ -45,7 +45,7 @@ release: .venv/installed-dev  ## build sdist and wheel into dist/, and use the w
 SPEED := single batch cold scaling
 
 bench: .venv/installed-dev  ## run every benchmark but sbc; those of speed take the tools that are installed
-	@set -e; for script in $(filter-out sbc,$(basename $(notdir $(wildcard benchmarks/*.py)))) $(addprefix speed.,$(SPEED)); do \
+	@set -e; for script in $(basename $(notdir $(wildcard benchmarks/*.py))) $(addprefix speed.,$(SPEED)); do \
 	  echo "== $$script"; $(BIN)/python -m "benchmarks.$$script"; \
 	done
 
