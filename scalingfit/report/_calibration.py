@@ -33,8 +33,8 @@ def calibration(found: Calibration, figure: FigureBase | None = None) -> FigureB
     panels = left.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, name in zip(panels, names, strict=False):
         distributions(axes, found, [name])
-        share = found.coverage(name, 0.9)
-        axes.set_title(f"{name}: 90 % hold {share:.0%}", loc="left", fontsize=9, color=INK)
+        share = 100 * found.coverage(name, 0.9)
+        axes.set_title(f"{name}: 90 % hold {share:.0f} %", loc="left", fontsize=9, color=INK)
     for axes in panels[len(names) :]:
         axes.axis("off")
     title = f"Ranks of the truth, {found.simulations} tables: inside the band if all is right"
@@ -70,6 +70,8 @@ def _widths(axes: Axes, found: Calibration) -> None:
     axes.set_xscale("log")
     axes.set_yticks(places, names)
     axes.set_ylim(len(names) - 0.5, -0.5)
-    label = "90 % interval over its median: dot, median of tables; bar, 90 % of them"
+    label = (
+        "width of the 90 % interval over its median\n(dot: median of the tables; bar: 90 % of them)"
+    )
     axes.set_xlabel(label, fontsize=8)
     tidy(axes, "What the design leaves open")
