@@ -17,7 +17,7 @@ import math
 import time
 
 import scalingfit as sf
-from benchmarks.sbc.cells import BATCH, ROWS, TIERS, cells
+from benchmarks.sbc.cells import ROWS, SMALL_BATCH, TIERS, cells
 from benchmarks.sbc.kept import NOTHING, keep, written
 from benchmarks.sbc.report import report
 
@@ -38,10 +38,11 @@ def main() -> None:
         and cell.tier == (asked.tier or cell.tier)
         and cell.rows == (asked.rows or cell.rows)
     ]
-    for number, cell in itertools.product(range(math.ceil(asked.tables / BATCH)), wanted):
+    most = math.ceil(asked.tables / SMALL_BATCH)
+    for number, cell in itertools.product(range(most), wanted):
         if time.monotonic() > end:
             break
-        if number == written().get(cell.key, NOTHING)["batches"]:
+        if number == written().get(cell.key, NOTHING)["batches"] < asked.tables / cell.size:
             start = time.monotonic()
             keep(cell, number, cell.batch(number), time.monotonic() - start)
             print(f"{cell.key}: {number + 1}, {time.monotonic() - start:.0f} s", flush=True)

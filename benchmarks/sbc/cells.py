@@ -15,8 +15,10 @@ from scalingfit.evidence import Calibration
 from scalingfit.inference import Sampling
 from scalingfit.law_error import LAW_ERROR
 
-BATCH = 32
+BATCH, SMALL_BATCH = 32, 8
 """Tables that are drawn, and kept, at once."""
+SLOW = {"broken", "broken_twice", "power_m4"}
+"""Laws whose fits take long: of these, and with the law's error, batches are small."""
 FALSE_ALARMS = 0.01
 """Of a cell: a law, a tier and a design."""
 
@@ -60,13 +62,18 @@ class Cell:
         """Its name in the file."""
         return f"{self.law}, {self.tier}, {self.rows}"
 
-    def batch(self, number: int, tables: int = BATCH) -> Calibration:
-        """Some of its tables; equal numbers make equal tables, whatever the tier."""
+    @property
+    def size(self) -> int:
+        """Tables of a batch."""
+        return SMALL_BATCH if self.law in SLOW or self.tier == "fit with error" else BATCH
+
+    def batch(self, number: int, tables: int | None = None) -> Calibration:
+        """Some of its tables; of exact laws, equal numbers make equal ones, whatever the tier."""
         sampling: Sampling = {**TIERS[self.tier], "seed": number}
         return sf.calibrate(
             design(self.law, self.rows),
             self.law,
-            simulations=tables,
+            simulations=tables or self.size,
             law_error=LAW_ERROR if self.tier == "fit with error" else None,
             false_alarms=FALSE_ALARMS,
             **sampling,
