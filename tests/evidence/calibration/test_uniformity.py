@@ -8,7 +8,7 @@ from scipy.stats import binom
 
 from scalingfit.evidence.calibration.uniformity import band, counts_below, p_value
 
-VALUES, COUNT = 4, 6
+VALUES, COUNT = 4, 5
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_p_values_are_exact(every: list[np.ndarray]) -> None:
     # Equal tables of counts have equal p-values, but for rounding.
     found = np.round([p_value(ranks, VALUES) for ranks in every], 9)
     values, times = np.unique(found, return_counts=True)
-    assert len(values) > 10
+    assert len(values) >= 5
     np.testing.assert_allclose(values, np.cumsum(times) / len(every), atol=1e-8)
 
 
