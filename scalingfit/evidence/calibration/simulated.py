@@ -78,7 +78,8 @@ class Simulated:
 
     @classmethod
     def of(cls, model: Model, design: Runs, count: int, seed: int) -> Simulated:
-        """Draw truths from the prior, and runs at the places of the design."""
+        """Draw truths from the prior, and runs at the places of the design, each of weight one."""
+        design = design.without_weight()
         with jax.enable_x64(True):
             drawn = model.prior_draws(jax.random.key(seed), count)
             values = {name: np.asarray(drawn[name], np.float64) for name in model.sites}
@@ -92,10 +93,9 @@ class Simulated:
         losses = replicates(model, design, *one, seed)[0]
         signed = not model.noise.on_log
         sound = np.all(np.isfinite(losses) & (signed | (losses > 0)), axis=1)
-        kept = {name: column for name, column in design.columns.items() if name != "weight"}
         tables = {
             int(number): Runs.from_columns(
-                {**kept, "L": losses[number]}, allow_negative_loss=signed
+                {**design.columns, "L": losses[number]}, allow_negative_loss=signed
             )
             for number in np.flatnonzero(sound)
         }
