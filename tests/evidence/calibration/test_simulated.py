@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom, kstest
 
-from scalingfit import law, noise
 from scalingfit.allocation import SixND, cost
+from scalingfit.catalog import law, noise
 from scalingfit.declare import dist
 from scalingfit.evidence.calibration.simulated import BEYOND, Simulated, _rank, beyond
 from scalingfit.inference import build, landmarks_of
@@ -55,7 +55,8 @@ def test_errors_of_the_law_come_from_their_prior(erring: Simulated) -> None:
     tau = erring.values["tau"]
     least, most = binom.ppf([1e-4, 1 - 1e-4], TABLES, LAW_ERROR.exact)
     assert least <= np.sum(tau == 0) <= most
-    assert kstest(np.log(tau[tau > 0]), "norm", (np.log(0.02), 0.7)).pvalue > 1e-3
+    slab = np.log(tau[tau > 0] / LAW_ERROR.median) / LAW_ERROR.log_sd
+    assert kstest(slab, "norm").pvalue > 1e-3
     found = residuals(erring)
     np.testing.assert_allclose(found[tau == 0], 0, atol=1e-7)
     # Eight runs are landmarks all: their errors, by the factor of their covariance, are normal.
