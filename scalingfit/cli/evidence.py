@@ -76,10 +76,10 @@ def compare(
         Budgets in FLOP, with commas between them, that all laws split together, each by its weight;
         by default one inside the runs, the largest, and 10 and 100 times that.
     counting
-        What a run costs: 6ND, 6ND-non-embedding or 6ND-with-embedding; of --compute and of the
-        exponents in --hypothesis.
+        What a run costs: 6ND, 6ND-non-embedding, 6ND-with-embedding, or table, the runs' own count;
+        of --compute and of the exponents in --hypothesis.
     omega
-        Size of the embeddings in the last two; see `scalingfit frontier --help`.
+        Size of the embeddings in the second and third; see `scalingfit frontier --help`.
     corners
         Also compare Kaplan's law and Chinchilla's as corners of one family, with Bayes factors:
         two fits more. Where the runs lie between the corners is shown anyway if `nested` is among
@@ -318,7 +318,8 @@ def _stacked(found: Comparison, budgets: list[float] | None, counting: Counting)
     several = {tuple(sorted(fit.model.law.inputs())) for fit in found.posteriors.values()}
     match list(several):
         case [("D", "N")] if "C" in columns:
-            spent = subject(next(iter(found.posteriors.values()))).counted(counting)["C"]
+            asked = subject(next(iter(found.posteriors.values())))
+            spent = asked.counted(asked.own(counting))["C"]
             return found.frontier(within_and_beyond(spent), counting=counting)
         case [(name,)]:
             return found.forecast(

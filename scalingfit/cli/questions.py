@@ -35,9 +35,10 @@ class Terms:
     Attributes
     ----------
     counting
-        What a run costs: 6ND, 6ND-non-embedding or 6ND-with-embedding.
+        What a run costs: 6ND, 6ND-non-embedding, 6ND-with-embedding, or table: as the C column of
+        the runs counts it, a smooth function of N times 6 N D.
     omega
-        Size of the embeddings in the last two: the vocabulary times the cube root of
+        Size of the embeddings in the second and third: the vocabulary times the cube root of
         width / (12 depth). By default 47491, which was fitted to Chinchilla's models.
     max_params
         The largest model allowed.

@@ -125,7 +125,8 @@ def _compute_ratio(columns: Columns, provenance: Mapping[str, Any]) -> Iterator[
         "way, or a column is off",
         Message(
             "check how tokens and compute were counted, for instance D = steps x batch x length; "
-            "budgets are spent as 6 N D, unless another counting rule is given"
+            "a fit spends budgets as 6 N D, or in this count with ",
+            Argument("counting", "table"),
         ),
     )
 

@@ -316,6 +316,11 @@ class Runs:
         """The label that names runs, such as run_id, where there are several rows of one."""
         return run_label(self.labels)
 
+    @property
+    def groups(self) -> dict[str, list[str]]:
+        """The labels that seem to be groups of runs, such as optimizer, and the values of each."""
+        return group_labels(self.columns, self.labels)
+
     def describe(self, face: Face = PYTHON) -> str:
         """Write the runs and their ranges, which column came from where, and what is doubtful."""
         return describe(self.columns, self.labels, self.provenance, self.findings, face)
@@ -325,7 +330,7 @@ class Runs:
 
         A point is one run and a digit so many; where there are groups, letters tell them apart.
         """
-        groups = next(iter(group_labels(self.columns, self.labels)), None)
+        groups = next(iter(self.groups), None)
         return picture(self.columns, None if groups is None else (groups, self.labels[groups]))
 
     def to_pandas(self) -> "pd.DataFrame":

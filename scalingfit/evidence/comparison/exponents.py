@@ -16,6 +16,7 @@ from scalingfit.allocation import (
     FloatArray,
     Frontier,
     Rule,
+    TableCount,
     counting,
     counting_rules,
     frontier,
@@ -149,7 +150,7 @@ def exponents_by_law(
     rules : sequence of str, Counting or callable
         What a run costs; by default every rule by name. The exponent is that of the N which
         a rule counts. One for an N that counts the embeddings, where that of the fit does not, or
-        the other way round, is left out, and named.
+        the other way round, is left out, and named; the table's own, where it has none, is not.
     r : float
         What counts as near a published exponent.
 
@@ -176,7 +177,9 @@ def exponents_by_law(
             if None not in (asked.total, rule.total) and asked.total != rule.total:
                 others.append(Note("another_N", f"{rule.name} counts another N than its fit", name))
                 continue
-            budget = float(asked.counted(rule)["C"].max())
+            if isinstance(rule, TableCount) and asked.ratio is None:
+                continue
+            budget = float(asked.counted(asked.own(rule))["C"].max())
             found[name] = frontier(fit, budget, counting=rule)
             caveats += [note.within(f"{name}, {rule.name}") for note in found[name].notes]
         answers: dict[str, Answer] = {**found}

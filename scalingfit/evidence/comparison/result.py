@@ -250,7 +250,7 @@ class Comparison(Result):
         Losses are widened as in `forecast`; where the optimum lies is not, since an error of the
         loss does not tell.
         """
-        rule = terms(counting).training
+        rule = terms(counting, asked=subject(next(iter(self.posteriors.values())))).training
 
         def ask(fit: Posterior) -> Answer:
             found: Answer = fit.frontier(
