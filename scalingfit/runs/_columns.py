@@ -229,5 +229,6 @@ _LIKE: Mapping[str, str] = {
 
 
 def _closest(symbol: str, names: Sequence[str]) -> list[str]:
-    """Columns whose headers are like the common spellings of a symbol."""
-    return [name for name in names if re.search(_LIKE[symbol], normal(name))]
+    """Columns whose headers are like the common spellings of a symbol; those of training last."""
+    found = [name for name in names if re.search(_LIKE[symbol], normal(name))]
+    return sorted(found, key=lambda name: "train" in normal(name).split("_"))

@@ -18,12 +18,17 @@ RATIO = 1.1
 """C / (6 N D) within this factor is 6 N D counted in one way or another."""
 
 
-def findings(columns: Columns, labels: Labels, provenance: Mapping[str, Any]) -> Iterator[Finding]:
-    """What is doubtful, the gravest first."""
+def findings(
+    columns: Columns,
+    labels: Labels,
+    groups: Mapping[str, list[str]],
+    provenance: Mapping[str, Any],
+) -> Iterator[Finding]:
+    """What is doubtful, the gravest first; `groups` are labels with their values."""
     unit = provenance.get("loss_unit")
     yield from _unit(columns, unit)
     yield from _rising(columns)
-    yield from about_rows(columns, labels)
+    yield from about_rows(columns, labels, groups)
     yield from _compute_ratio(columns, provenance)
     yield from _hardly_varies(columns)
 

@@ -11,7 +11,7 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Call, Message
 from scalingfit._text import listed
 from scalingfit.runs import _loss
-from scalingfit.runs._cells import Numbers, floats, is_missing, to_numbers
+from scalingfit.runs._cells import Numbers, floats, is_missing, to_numbers, whole
 from scalingfit.runs._checks import Measured
 from scalingfit.runs._columns import Column, ColumnSpec, choose_columns, column, not_found
 from scalingfit.runs._marks import Decimals, find_marks
@@ -247,14 +247,18 @@ def _typed(cells: "pd.Series[Any]") -> "pd.Series[Any]":
     if cells.dtype != object:
         return cells
     values = cells.tolist()
-    if set(map(type, values)) - {str, NoneType}:
+    numbers = whole(values)
+    if numbers is not None and "".join(values).isdigit():
+        if any(len(cell) > 15 or (cell[0] == "0" and len(cell) > 1) for cell in values):
+            return cells  # names made of digits, of which a number would lose some
+        return pd.Series(numbers.astype(np.int64), index=cells.index)
+    if numbers is None and not set(map(type, values)) - {str, NoneType}:
+        missing = {cell for cell in set(values) if is_missing(cell)}
+        if missing:
+            numbers = floats(["nan" if cell in missing else cell for cell in values])
+    elif numbers is None:
         return cells
-    numbers = floats(["nan" if is_missing(cell) else cell for cell in values])
-    if numbers is None:
-        texts = [None if cell == "" else cell for cell in values]
-        return pd.Series(texts, index=cells.index, dtype=object)
-    if not all(cell is not None and cell.isdigit() for cell in values):
+    if numbers is not None:
         return pd.Series(numbers, index=cells.index)
-    if any(len(cell) > 15 or (cell[0] == "0" and len(cell) > 1) for cell in values):
-        return cells  # names made of digits, of which a number would lose some
-    return pd.Series(numbers.astype(np.int64), index=cells.index)
+    texts = [None if cell == "" else cell for cell in values]
+    return pd.Series(texts, index=cells.index, dtype=object)

@@ -44,6 +44,16 @@ def group_key(value: Any) -> Any:
     return "(missing)" if value is None or value != value else value
 
 
+def group_names(values: NDArray[Any]) -> NDArray[np.object_]:
+    """The texts of the keys of labels, shape ``(run,)``."""
+    cells = values.tolist()
+    try:
+        known = {cell: str(group_key(cell)) for cell in set(cells)}
+        return np.array([known[cell] for cell in cells], dtype=object)
+    except TypeError:  # lists, which have no hash
+        return np.array([str(group_key(cell)) for cell in cells], dtype=object)
+
+
 def require_loss_and_input(columns: Mapping[str, FloatArray]) -> None:
     """Refuse a table without losses, without any input or without runs."""
     if "L" not in columns or all(name in NOT_INPUTS for name in columns):

@@ -309,14 +309,14 @@ class Runs:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What is doubtful about the table itself, the gravest first: what rows and losses are."""
-        return tuple(findings(self.columns, self.labels, self.provenance))
+        return tuple(findings(self.columns, self.labels, self.groups, self.provenance))
 
     @property
     def run_label(self) -> str | None:
         """The label that names runs, such as run_id, where there are several rows of one."""
         return run_label(self.labels)
 
-    @property
+    @cached_property
     def groups(self) -> dict[str, list[str]]:
         """The labels that seem to be groups of runs, such as optimizer, and the values of each."""
         return group_labels(self.columns, self.labels)

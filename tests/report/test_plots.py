@@ -135,7 +135,7 @@ def test_residuals_are_relative_to_the_law(posterior: Posterior) -> None:
     runs = posterior.runs.columns
     expected = 100 * (runs["L"] / law.loss(runs["N"], runs["D"]) - 1)
     labels = [axes.get_xlabel() for axes in figure.axes]
-    assert labels == ["parameters N", "tokens D", "expected loss [nats]"]
+    assert labels == ["parameters N", "tokens D", "expected loss"]
     for axes, values in zip(figure.axes, (runs["N"], runs["D"]), strict=False):
         shown = np.asarray(axes.collections[0].get_offsets())
         np.testing.assert_allclose(shown[:, 0], values)

@@ -125,6 +125,37 @@ def test_common_spellings_are_recognised(names):
     assert not runs.labels
 
 
+TRAINERS = {
+    "nanochat": ("params_total", "tokens_trained", "flops_budget", "val_bpb", 1.0),
+    "Trainer": ("model/num_parameters", "train/num_input_tokens_seen", "train/total_flos",
+                "eval/loss", 1.0),
+    "OLMo": ("num_params", "throughput/total_tokens", "throughput/total_training_Gflops",
+             "eval_loss", 1e9),
+    "OLMo-core": ("num_params", "throughput/total tokens", "throughput/total petaflops",
+                  "eval_loss", 1e15),
+    "levanter": ("parameter_count", "throughput/total_tokens", "throughput/total_gflops",
+                 "eval/paloma/macro_loss", 1e9),
+    "torchtitan": ("num_params", "n_tokens_seen", "flops", "validation_metrics/loss", 1.0),
+    "lingua": ("num_params", "optim/total_tokens", "flops", "val_loss", 1.0),
+    "Megatron": ("num_params", "consumed_tokens", "flops", "lm loss validation", 1.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_headers_of_trainers_are_recognised(trainer):
+    N, D, C, L, unit = TRAINERS[trainer]
+    flops = [6e16, 6e17, 6e18]
+    logged = {N: [1e7, 1e8, 1e9], D: [1e9, 1e9, 1e9], C: [one / unit for one in flops]}
+    runs = read(logged | {L: [4.0, 3.0, 2.5], "train/CE loss": [1.0, 2.0, 3.0]})
+    np.testing.assert_allclose(runs.C, flops)
+    assert set(runs.columns) == {"N", "D", "C", "L"}
+
+
+def test_a_rate_of_compute_is_no_compute():
+    runs = read(FRAME.drop(columns="flops", errors="ignore").assign(**{"throughput/gflops": 1e5}))
+    assert "throughput/gflops" in runs.labels
+
+
 def test_other_counts_of_parameters_and_train_losses_are_not_taken_for_n_and_l():
     frame = FRAME.assign(params_non_embedding=1e6, train_loss=1.0, n=3, c=4, flops_6nd=1.0)
     runs = read(frame)
