@@ -151,7 +151,7 @@ def exponents_by_law(
     rules : sequence of str, Counting or callable
         What a run costs; by default every rule by name. The exponent is that of the N which
         a rule counts. One for an N that counts the embeddings, where that of the fit does not, or
-        the other way round, is left out, and named; the table's own count only where it has another.
+        the other way round, is left out, and named; so is a count of the table that says the same.
     r : float
         What counts as near a published exponent.
 

@@ -124,6 +124,38 @@ def test_budgets_without_a_minimum_inside_are_named_and_take_no_part() -> None:
         isoflop(profiles(runs.take(0.6 * optimum(runs.C) > runs.N), least=3))
 
 
+@pytest.mark.parametrize("count", [3, 4])
+def test_few_sizes_have_minima_in_intervals_as_wide_as_they_must_be(count: int) -> None:
+    inside = []
+    for seed in range(12):
+        found = profiles(
+            surface(0.005, seed, count=count, reach=3, off_centre=1.25), draws=300, seed=seed
+        )
+        low, high = np.quantile(found.log_N, [0.05, 0.95], axis=0)
+        inside.append(
+            np.mean((low <= np.log(optimum(found.C))) & (np.log(optimum(found.C)) <= high))
+        )
+        (note,) = found.notes
+        assert note.code == "few_sizes"
+    # 84 intervals, at least 0.9 each: below 0.8 lies three standard deviations away.
+    assert np.mean(inside) > 0.8
+    columns = found.tables[0].columns
+    assert all(
+        n.median * d.median == pytest.approx(C / 6, rel=0.1)
+        for C, n, d in zip(*(columns[name].values for name in ("C", "N", "D")), strict=True)
+    )
+    assert isoflop(found).interval.low < EXPONENT < isoflop(found).interval.high
+
+
+def test_a_minimum_at_an_end_is_none_in_the_table() -> None:
+    runs = surface(0.001)
+    found = profiles(runs.take((runs.C > 2e18) | (0.6 * optimum(runs.C) > runs.N)), least=3)
+    first, *others = found.as_json()["profiles"]
+    assert first["N"] is first["D"] is first["L"] is None
+    assert not first["used"]
+    assert all(row["N"] and row["used"] for row in others)
+
+
 def test_the_envelope_is_a_line_through_the_best_sizes() -> None:
     runs = surface(0.0, count=33)
     assert np.median(envelope(runs).a) == pytest.approx(EXPONENT, abs=0.01)
@@ -140,7 +172,7 @@ def test_stragglers_make_no_budget() -> None:
     alone = {"N": N, "D": C / 6 / N, "C": C, "L": np.asarray(POINT.loss(N, C / 6 / N))}
     joined = Runs.from_columns({name: np.append(runs[name], alone[name]) for name in runs.columns})
     np.testing.assert_array_equal(envelope(joined).a, envelope(runs).a)
-    with pytest.raises(InputError, match="three budgets with 5 sizes each") as refusal:
+    with pytest.raises(InputError, match="three budgets with 3 sizes each") as refusal:
         envelope(joined, budgets=[1e16, 1e18, 1e25])
     assert "sizes of each budget: 1, 33, 1" in str(refusal.value)
 
