@@ -93,7 +93,7 @@ divided by their largest training value. What differs or could not be checked:
 
 def curves(source: str) -> tuple[Runs, str, str | None]:
     """Its rows, the label that parts the curves, and the label of their domain."""
-    runs = sf.datasets.load(source)
+    runs = sf.datasets.read(source)
     if source != "multipower_lr_curves":
         return runs, "curve_id", "domain" if "domain" in runs.labels else None
     size = np.array([f"{params / 1e6:.0f}M" for params in runs["N"]], object)

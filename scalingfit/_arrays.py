@@ -7,10 +7,13 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-__all__ = ["Number", "numpy_of"]
+__all__ = ["Number", "Numbers", "numpy_of"]
 
 type Number = float | NDArray[np.float64] | Array
 """A number, or an array of them: NumPy's where a user asks, JAX's where a program is traced."""
+
+type Numbers = NDArray[np.float64] | Array
+"""An array of them."""
 
 
 def numpy_of(*values: object) -> ModuleType:

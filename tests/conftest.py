@@ -45,6 +45,6 @@ def data_dir() -> Path:
 
 @pytest.fixture
 def published(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same folder, where `datasets.load` looks for tables too."""
+    """The same folder, where `datasets.read` looks for tables too."""
     monkeypatch.setenv(FOLDER_VARIABLE, str(data_dir))
     return data_dir

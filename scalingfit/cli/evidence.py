@@ -63,7 +63,8 @@ def compare(
     laws
         Names that `scalingfit laws` lists, with commas between them.
     noises
-        Noise models, with commas between them; every law is fitted with each.
+        Noise models that `scalingfit noises` lists, with commas between them; every law is fitted
+        with each.
     leave_out
         Leave out all runs of one value of this column at once; "budget" groups runs of nearly the
         same compute, unless the table has a column of that name. By default each run by itself.
@@ -76,10 +77,10 @@ def compare(
         Budgets in FLOP, with commas between them, that all laws split together, each by its weight;
         by default one inside the runs, the largest, and 10 and 100 times that.
     counting
-        What a run costs: 6ND, 6ND-non-embedding, 6ND-with-embedding, or table, the runs' own count;
-        of --compute and of the exponents in --hypothesis.
+        What a run costs, of --compute and of the exponents in --hypothesis: a name that
+        `scalingfit rules` lists.
     omega
-        Size of the embeddings in the second and third; see `scalingfit frontier --help`.
+        Size of the embeddings, for the rules that count them; see `scalingfit frontier --help`.
     corners
         Also compare Kaplan's law and Chinchilla's as corners of one family, with Bayes factors:
         two fits more. Where the runs lie between the corners is shown anyway if `nested` is among
@@ -161,7 +162,8 @@ def backtest(
     laws
         Names that `scalingfit laws` lists, with commas between them.
     noises
-        Noise models, with commas between them; every law is fitted with each.
+        Noise models that `scalingfit noises` lists, with commas between them; every law is fitted
+        with each.
     cuts
         Largest budgets to fit, in FLOP, with commas between them; a cut that would part a budget
         moves to its end. By default up to four of them.

@@ -67,8 +67,8 @@ def fit(
     law
         A name that `scalingfit laws` lists.
     noise
-        How losses scatter about the law: student_t, normal or laplace, on log loss; with _level
-        appended, on the loss itself. By default the law's own, mostly student_t.
+        How losses scatter about the law: a name that `scalingfit noises` lists. By default the
+        law's own, mostly student_t.
     prior
         Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`. Repeat for
         several.

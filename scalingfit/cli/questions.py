@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 import scalingfit as sf
 from scalingfit._errors import InputError
+from scalingfit._text import listed
 from scalingfit.cli._hardware import UNKNOWN, Hardware
 from scalingfit.cli._picture import drawing
 from scalingfit.cli._reply import Reply, warn
@@ -35,10 +36,9 @@ class Terms:
     Attributes
     ----------
     counting
-        What a run costs: 6ND, 6ND-non-embedding, 6ND-with-embedding, or table: as the C column of
-        the runs counts it, a smooth function of N times 6 N D.
+        What a run costs: a name that `scalingfit rules` lists.
     omega
-        Size of the embeddings in the second and third: the vocabulary times the cube root of
+        Size of the embeddings, for the rules that count them: the vocabulary times the cube root of
         width / (12 depth). By default 47491, which was fitted to Chinchilla's models.
     max_params
         The largest model allowed.
@@ -138,7 +138,8 @@ def frontier(
         shown.append(choice)
     if plot is not None and drawn:
         shown.append(f"drawn in {plot}")
-    return Reply(data, shown, warned=not (post.verdict.ok and drawn))
+    wager = far_beyond(found) or (choice is not None and far_beyond(choice))
+    return Reply(data, shown, warned=wager or not (post.verdict.ok and drawn))
 
 
 def forecast(
@@ -194,7 +195,7 @@ def forecast(
         if rate is None
         else _widened(post, rate, asked)
     )
-    return Reply(found, [found], warned=not post.verdict.ok)
+    return Reply(found, [found], warned=far_beyond(found) or not post.verdict.ok)
 
 
 def cheapest(
@@ -221,7 +222,7 @@ def cheapest(
     """
     post = loaded_fit(fit)
     found = post.cheapest(numbers("--loss", loss), costs=hardware.costs(), **terms.options())
-    return Reply(found, [found], warned=not post.verdict.ok)
+    return Reply(found, [found], warned=far_beyond(found) or not post.verdict.ok)
 
 
 def _widened(post: Posterior, rate: float, asked: Mapping[str, Any]) -> Forecast:
@@ -232,11 +233,17 @@ def _widened(post: Posterior, rate: float, asked: Mapping[str, Any]) -> Forecast
 
 
 def loaded_fit(path: Path) -> Posterior:
-    """Read a fit; where its verdict is not ok, say so."""
+    """Read a fit; where its verdict is not ok, recall it: its notes were said when it was made."""
     post = sf.load(path)
     if not post.verdict.ok:
-        warn(f"{path}\n{post.verdict.text(COMMAND_LINE)}")
+        codes = listed(dict.fromkeys(note.code for note in post.verdict.notes))
+        warn(f"{path} was saved with the verdict {post.verdict.status!r}: {codes}")
     return post
+
+
+def far_beyond(answer: Result) -> bool:
+    """Whether an answer lies so far beyond the runs that it is a warning."""
+    return any(note.code == "far_beyond_runs" for note in answer.notes)
 
 
 def _inputs(texts: tuple[str, ...], given: Collection[str] = ()) -> dict[str, list[float] | str]:

@@ -221,18 +221,18 @@ def test_the_tenth_has_a_run_that_did_not_finish(data_dir):
 )
 def test_a_usual_view_is_one_word_away(data_dir, monkeypatch, name, view, count):
     monkeypatch.setenv(datasets.FOLDER_VARIABLE, str(data_dir))
-    runs = datasets.load(name, view=view)
+    runs = datasets.read(name, view=view)
     assert count is None or len(runs) == count
     assert runs.provenance["kept"]
     with pytest.raises(InputError, match=r"no view 'all'(.|\n)*view="):
-        datasets.load(name, view="all")
+        datasets.read(name, view="all")
 
 
 def test_every_view_leaves_runs_that_are_not_rows_of_one(data_dir, monkeypatch):
     monkeypatch.setenv(datasets.FOLDER_VARIABLE, str(data_dir))
     for name, entry in datasets._BY_NAME.items():
         for view in entry.views:
-            runs = datasets.load(name, view=view)
+            runs = datasets.read(name, view=view)
             assert len(runs) < entry.rows
             assert "unannealed" not in codes(runs)
 
@@ -240,7 +240,7 @@ def test_every_view_leaves_runs_that_are_not_rows_of_one(data_dir, monkeypatch):
 def test_a_published_table_tells_what_is_known_of_it(data_dir, monkeypatch):
     monkeypatch.setenv(datasets.FOLDER_VARIABLE, str(data_dir))
     for name, entry in datasets._BY_NAME.items():
-        said = datasets.load(name).describe()
+        said = datasets.read(name).describe()
         assert all(note in said for note in entry.notes)
         assert f"L in {entry.loss}" in said
         assert all(view in said for view in entry.views)

@@ -8,7 +8,7 @@ import pytest
 
 from scalingfit._errors import InputError
 from scalingfit.runs import datasets
-from scalingfit.runs._published import PUBLISHED
+from scalingfit.runs.published import PUBLISHED
 
 ENTRIES = {entry.name: entry for entry in PUBLISHED}
 
@@ -54,7 +54,7 @@ DROPPED |= {"xlstm_isoflop": 1}
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_local_tables_load_whole_with_every_left_out_row_recorded(local, name):
-    runs = datasets.load(name)
+    runs = datasets.read(name)
     entry = ENTRIES[name]
     assert len(runs) + len(runs.provenance["dropped"]) == entry.rows
     assert len(runs.provenance["dropped"]) == DROPPED.get(name, 0)
@@ -70,13 +70,13 @@ def test_local_tables_load_whole_with_every_left_out_row_recorded(local, name):
 
 def test_dropped_rows_are_the_ones_the_publishers_flag(local):
     raw = pd.read_csv(local / "alabdulmohsin_curves.csv")
-    runs = datasets.load("alabdulmohsin_curves")
+    runs = datasets.read("alabdulmohsin_curves")
     dropped = [row["line"] - 2 for row in runs.provenance["dropped"]]
     np.testing.assert_array_equal(dropped, np.flatnonzero(raw["duplicate_row"] == 1))
 
 
 def test_besiroglus_240_points_are_one_split_away(local):
-    kept = datasets.load("epoch_chinchilla").split("besiroglu_excluded")[0]
+    kept = datasets.read("epoch_chinchilla").split("besiroglu_excluded")[0]
     assert len(kept) == 240
     # Their objective at their published parameters (analyzing-chinchilla, cell 18).
     log_loss = np.logaddexp(
@@ -92,7 +92,7 @@ def test_besiroglus_240_points_are_one_split_away(local):
 
 
 def test_options_replace_the_ones_a_table_comes_with(local):
-    runs = datasets.load("porian_isoflop", N="params_non_embedding", C=None, labels=["experiment"])
+    runs = datasets.read("porian_isoflop", N="params_non_embedding", C=None, labels=["experiment"])
     assert set(runs.labels) == {"experiment"}
     assert runs.provenance["columns"]["N"]["column"] == "params_non_embedding"
 
@@ -116,11 +116,11 @@ def test_a_fetched_source_gives_the_same_runs_as_the_tidy_file(
     monkeypatch.setattr(datasets, "_BY_NAME", {name: known})
 
     assert datasets.info(name)["available"] == "cached"
-    fetched = datasets.load(name)
+    fetched = datasets.read(name)
     assert fetched.provenance["source"] == entry.address
     assert fetched.provenance["sha256"] == digest
     monkeypatch.setenv(datasets.FOLDER_VARIABLE, str(data_dir))
-    local = datasets.load(name)
+    local = datasets.read(name)
     assert fetched.digest == local.digest
     for label in entry.derived.keys() & local.labels.keys():
         np.testing.assert_array_equal(fetched.labels[label], local.labels[label])
@@ -130,7 +130,7 @@ def test_a_file_of_another_content_is_refused(offline, tmp_path, monkeypatch):
     (tmp_path / "epoch_chinchilla.csv").write_text("params,tokens,loss\n1e7,1e9,3\n1e8,1e9,2\n")
     monkeypatch.setenv(datasets.FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(InputError) as caught:
-        datasets.load("epoch_chinchilla")
+        datasets.read("epoch_chinchilla")
     for words in ("not the published table", "expected: 0ad4c17b", 'read(..., N="params"'):
         assert words in str(caught.value)
 
@@ -138,7 +138,7 @@ def test_a_file_of_another_content_is_refused(offline, tmp_path, monkeypatch):
 def test_without_network_the_message_says_how_to_get_the_table(offline):
     assert datasets.info("epoch_chinchilla")["available"] == "fetchable"
     with pytest.raises(InputError) as caught:
-        datasets.load("epoch_chinchilla")
+        datasets.read("epoch_chinchilla")
     entry = ENTRIES["epoch_chinchilla"]
     for words in (entry.address, entry.address_sha256, str(offline), "no network in tests"):
         assert words in str(caught.value)
@@ -147,7 +147,7 @@ def test_without_network_the_message_says_how_to_get_the_table(offline):
 def test_a_source_that_is_no_table_is_never_opened(offline):
     assert datasets.info("porian_isoflop")["available"] == "local only"
     with pytest.raises(InputError) as caught:
-        datasets.load("porian_isoflop")
+        datasets.read("porian_isoflop")
     for words in ("summary_df.pickle.xz", "SCALINGFIT_DATA", 'N="params"', "arXiv:2406.19146"):
         assert words in str(caught.value)
     assert not offline.exists()
@@ -164,7 +164,7 @@ def test_no_entry_opens_a_pickle_or_a_notebook():
 
 def test_unknown_names_are_refused_with_the_closest_ones():
     with pytest.raises(InputError, match="closest: epoch_chinchilla"):
-        datasets.load("chinchilla")
+        datasets.read("chinchilla")
     with pytest.raises(InputError, match="tables: ladder, epoch_chinchilla"):
         datasets.info("???")
 
@@ -181,7 +181,7 @@ def test_the_table_of_tables_has_a_row_for_every_name(offline):
 
 @pytest.mark.skipif(not datasets.LADDER.is_file(), reason="the ladder has not been trained yet")
 def test_the_shipped_table_is_a_design_that_identifies_a_law(offline):
-    runs = datasets.load("ladder")
+    runs = datasets.read("ladder")
     assert runs.inputs == ("N", "D", "C")
     assert "loss_se" in runs.columns
     assert runs.provenance["dropped"] == []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scalingfit._errors import InputError
 from scalingfit.declare import SYMBOLS
 from scalingfit.runs import Runs, read
-from scalingfit.runs._columns import PLAIN, SPELLINGS
+from scalingfit.runs.columns.symbols import PLAIN, SPELLINGS
 
 FRAME = pd.DataFrame(
     {
@@ -98,10 +98,10 @@ def test_a_csv_round_trip_keeps_every_bit(tmp_path_factory, rows, order):
     frame[["params", "tokens"]] *= [1e8, 1e10]
     path = tmp_path_factory.mktemp("csv") / "runs.csv"
     frame[order].to_csv(path, index=False)
-    runs = read(path, counting=None, N=("params", 1), D=("tokens", 1), L="loss in nats")
+    runs = read(path, derive=None, N=("params", 1), D=("tokens", 1), L="loss in nats")
     for symbol, name in {"N": "params", "D": "tokens", "L": "loss"}.items():
         np.testing.assert_array_equal(runs[symbol], frame[name])
-    again = read(frame, N=("params", 1), D=("tokens", 1), L="loss in nats", counting=None)
+    again = read(frame, N=("params", 1), D=("tokens", 1), L="loss in nats", derive=None)
     assert runs.digest == again.digest
 
 
@@ -262,7 +262,7 @@ def test_the_missing_one_of_three_follows_from_six_n_d(missing):
     assert (
         missing
         not in read(
-            {name: values for name, values in full.items() if name != missing}, counting=None
+            {name: values for name, values in full.items() if name != missing}, derive=None
         ).columns
     )
 
@@ -302,7 +302,7 @@ def test_tokens_per_parameter_are_checked_against_two_others(known):
     nothing = {known[0]: every[known[0]] * [1, 1, 0, 1]}  # divides nothing
     with pytest.raises(InputError, match=rf"row 3, {known[0]}: 0\.0 is not positive"):
         read({**table, **nothing, "ratio": D / N}, M="ratio")
-    assert len(read({**table, "ratio": 1e3 * D / N}, M="ratio", counting=None)) == len(FRAME)
+    assert len(read({**table, "ratio": 1e3 * D / N}, M="ratio", derive=None)) == len(FRAME)
 
 
 def test_one_input_is_enough_and_derives_nothing():
@@ -316,9 +316,9 @@ def test_compute_within_a_factor_of_thirty_is_kept_as_given():
     np.testing.assert_array_equal(read(frame).C, frame["flops"])
 
 
-def test_counting_none_does_not_judge_compute():
+def test_derive_none_does_not_judge_compute():
     frame = FRAME.assign(flops=1e9)
-    assert read(frame, counting=None).C.tolist() == [1e9] * 4
+    assert read(frame, derive=None).C.tolist() == [1e9] * 4
 
 
 # --- rows that cannot be used --------------------------------------------------------------------
@@ -480,7 +480,7 @@ BAD_FILES = [
     ("asked.csv", GOOD, {"labels": ["family"]}, ["no column 'family'", "label"]),
     ("asked.csv", GOOD, {"N": ("params", 0)}, ["factor of N is 0"]),
     ("asked.csv", GOOD, {"bad_rows": "ignore"}, ["'ignore'", '"refuse" or "drop"']),
-    ("asked.csv", GOOD, {"counting": "7ND"}, ["'7ND'", '"6ND"']),
+    ("asked.csv", GOOD, {"derive": "7ND"}, ["'7ND'", '"6ND"']),
     ("asked.csv", GOOD, {"l": "loss"}, ["no argument 'l'", "write L"]),
     ("asked.csv", GOOD, {"label": ["run"]}, ["no argument 'label'", "write labels"]),
     ("asked.csv", GOOD, {"U": 3}, ["the column of U is given as 3", "names none"]),
@@ -526,14 +526,14 @@ def test_a_missing_file_names_its_neighbours(write, tmp_path):
     write("ladder_runs.csv", GOOD)
     with pytest.raises(InputError, match=r"no file(.|\n)*ladder_runs.csv"):
         read(tmp_path / "ladder_run.csv")
-    with pytest.raises(InputError, match=r'datasets.load\("ladder"\)'):
+    with pytest.raises(InputError, match=r'datasets.read\("ladder"\)'):
         read(str(tmp_path / "ladder"))
     with pytest.raises(InputError, match="is a folder"):
         read(tmp_path)
 
 
 def test_parquet_without_pyarrow_says_what_to_install(write, monkeypatch):
-    monkeypatch.setattr("scalingfit.runs._files.find_spec", lambda name: None)
+    monkeypatch.setattr("scalingfit.runs.files.formats.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"scalingfit\[parquet\]"):
         read(write("runs.parquet", b"PAR1"))
 

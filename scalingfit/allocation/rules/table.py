@@ -37,7 +37,7 @@ class TableCount(PerToken):
     least squares. Beyond the runs it goes on smoothly and levels off. Without arguments the rule
     waits for the runs of the fit that is asked.
 
-    Attributes
+    Parameters
     ----------
     sizes : array, shape (3,), optional
         The least N of the runs, the greatest, and their geometric mean between them.

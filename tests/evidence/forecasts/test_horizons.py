@@ -26,7 +26,7 @@ def test_default_cuts_keep_budgets_whole(scatter: float) -> None:
 
 def test_cuts_of_the_ladder_fall_between_budgets() -> None:
     """Its steps are whole numbers, so that runs of one budget differ by up to 0.2 %."""
-    runs = datasets.load("ladder")
+    runs = datasets.read("ladder")
     near = runs.take((runs.C > 1.9e11) & (runs.D > 1.5 * runs.N) & (runs.D < 400 * runs.N))
     for table in (runs, near):
         for cut in horizons(table, least=7):
@@ -88,7 +88,7 @@ def test_cuts_are_positive_numbers(cuts: Any) -> None:
 
 def test_a_cut_of_published_runs_keeps_its_budget_whole(published: Path) -> None:
     """Of Chinchilla's 13 runs within 10 % of 1e20, two lie above it."""
-    runs = datasets.load("epoch_chinchilla")
+    runs = datasets.read("epoch_chinchilla")
     of_1e20 = runs.budgets.numbered(BUDGETS) == 4
     (cut,) = horizons(runs, 7, [1e20], budgets=BUDGETS)
     assert cut.train.sum() == np.sum(runs.C <= 1e20) + 2
