@@ -20,7 +20,7 @@ from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
     from scalingfit.allocation import Counting
-    from scalingfit.evidence import Comparison, Stacked, StackedHypothesis
+    from scalingfit.evidence import Answers, Comparison, Stacked, StackedHypothesis
     from scalingfit.result import Result
 
 __all__ = ["backtest", "calibrate", "compare"]
@@ -74,8 +74,8 @@ def compare(
         Budgets in FLOP, with commas between them: fit the runs below, forecast those above; a cut
         that would part a budget moves to its end. By default up to four of them.
     compute
-        Budgets in FLOP, with commas between them, that all laws split together, each by its weight;
-        by default one inside the runs, the largest, and 10 and 100 times that.
+        Budgets in FLOP, with commas between them, that all laws split together, each by its weight,
+        and each by itself; by default one inside the runs, the largest, and 10 and 100 times that.
     counting
         What a run costs, of --compute and of the exponents in --hypothesis: a name that
         `scalingfit rules` lists.
@@ -111,12 +111,14 @@ def compare(
                 budgets=numbers_if_given("--budgets", budgets), **sampling.options(),
             )  # fmt: skip
             stacked = _stacked(found, together, rule)
+            apart = _apart(found, stacked, rule, all_of_them=together is not None)
             at = found.nested_test() if corners else found.family
             slopes = found.exponents(rules=slopes_of) if exponents else None
             answered, refused = _asked(found, hypothesis, rule)
         drawn = save(lambda report: report.evidence_plots.comparison(found, counting=rule))
     parts: dict[str, Result | None] = {
         "stacked": stacked,
+        "answers": apart,
         "corners" if corners else "family": at,
         "exponents": slopes,
     }
@@ -305,6 +307,16 @@ def _asked(
             warn(error.spelled(COMMAND_LINE))
             refused.append(text)
     return answered, refused
+
+
+def _apart(
+    found: Comparison, stacked: Stacked | None, counting: Counting, *, all_of_them: bool
+) -> Answers | None:
+    """What each candidate would answer by itself where they split a budget, the largest or all."""
+    if stacked is None or "tokens_per_param" not in stacked.mixture.draws:
+        return None
+    C = stacked.mixture.asked["C"]
+    return found.answers(C if all_of_them else C[-1:], counting=counting)
 
 
 def _stacked(found: Comparison, budgets: list[float] | None, counting: Counting) -> Stacked | None:

@@ -4,6 +4,7 @@ from scalingfit.evidence.calibration import Calibration, calibrate
 from scalingfit.evidence.candidates import Laws, Noises, candidates
 from scalingfit.evidence.comparison import (
     PLAIN,
+    Answers,
     Candidate,
     Comparison,
     Exponents,
@@ -47,6 +48,7 @@ __all__ = [
     "METHODS",
     "NINETY",
     "PLAIN",
+    "Answers",
     "Backtest",
     "Calibration",
     "Candidate",
