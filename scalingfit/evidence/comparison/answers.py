@@ -1,4 +1,4 @@
-"""What each candidate of a comparison would have you train: the difference that the choice makes."""
+"""What each candidate of a comparison would have you train: what the choice of one changes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Answers(Result):
     @property
     def conclusion(self) -> str:
         """How far apart the answers lie, budget by budget."""
-        return "\n".join(self._said(place) for place in range(len(self.C)))
+        return "\n".join(self._apart(place) for place in range(len(self.C)))
 
     @property
     def details(self) -> Mapping[str, object]:
@@ -106,7 +106,7 @@ class Answers(Result):
     def _interval(self, name: str, key: str, place: int) -> Interval:
         return Interval(*self.each[name].quantiles(key)[:, place].tolist())
 
-    def _said(self, place: int) -> str:
+    def _apart(self, place: int) -> str:
         ratio = {name: self._interval(name, "tokens_per_param", place) for name in self.each}
         least, most = (pick(ratio, key=lambda n: ratio[n].median) for pick in (min, max))
         times = ratio[most].median / ratio[least].median

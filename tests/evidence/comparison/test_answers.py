@@ -47,6 +47,6 @@ def test_a_law_that_splits_nothing_is_named_or_refused(comparison: Comparison) -
     posteriors: Any = {"chinchilla": fit, "power": lone}
     found = answers(posteriors, {"chinchilla": 0.5, "power": 0.5}, C)
     assert [*found.each] == ["chinchilla"]
-    assert [(note.code, note.of) for note in found.notes][0] == ("no_split", "power")
+    assert (found.notes[0].code, found.notes[0].of) == ("no_split", "power")
     with pytest.raises(InputError, match="no law splits a budget"):
         answers({"power": posteriors["power"]}, {"power": 1.0}, C)
