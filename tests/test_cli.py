@@ -343,13 +343,6 @@ def test_forecast(saved: Path, type_in: Callable[..., Done]) -> None:
     )
     (same,) = one_json(by_compute.out)["points"]
     assert same["mean"]["q50"] == pytest.approx(row["mean"]["q50"])
-    (wide,) = one_json(type_in(*words, "--discrepancy", "0.01").out)["points"]
-    assert wide["new_run"]["q95"] > row["new_run"]["q95"]
-    refused = type_in(*words, "--discrepancy", "wide")
-    assert refused.code == 2
-    said = one_json(refused.out)["error"]
-    assert "--discrepancy 'wide' is no number" in said
-    assert "write --discrepancy 0.01" in said
 
 
 def test_cheapest_undoes_the_frontier(saved: Path, type_in: Callable[..., Done]) -> None:

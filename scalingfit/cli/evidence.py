@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import scalingfit as sf
 from scalingfit._errors import InputError
@@ -15,7 +15,7 @@ from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
 from scalingfit.cli._values import counted, names, numbers, numbers_if_given
-from scalingfit.cli.fits import parsed_priors, priors_by_law, within_and_beyond
+from scalingfit.cli.fits import law_error_option, parsed_priors, priors_by_law, within_and_beyond
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def compare(
     exponents: bool = False,
     hypothesis: Repeated = (),
     prior: Repeated = (),
+    law_error: Literal["smooth", "none"] = "smooth",
     plot: Path | None = None,
     table: Table = AS_IT_STANDS,
     sampling: Sampling = AS_USUAL,
@@ -94,6 +95,8 @@ def compare(
     prior
         Replace a prior of one law, `kaplan.alpha_N=LogNormal(-1.5, 0.7)`, or pin a parameter,
         `chinchilla.beta=0.28`. Repeat for several.
+    law_error
+        As of `scalingfit fit`, of every law: smooth, or none for laws that are held to be exact.
     plot
         Draw every law's forecast and frontier into this file (.png, .pdf or .svg).
     """
@@ -108,7 +111,8 @@ def compare(
             found = sf.compare(
                 loaded, names(laws), noises and names(noises), leave_out=leave_out,
                 priors=priors_by_law(prior), cuts=numbers_if_given("--cuts", cuts),
-                budgets=numbers_if_given("--budgets", budgets), **sampling.options(),
+                budgets=numbers_if_given("--budgets", budgets), **law_error_option(law_error),
+                **sampling.options(),
             )  # fmt: skip
             stacked = _stacked(found, together, rule)
             apart = _apart(found, stacked, rule, all_of_them=together is not None)
@@ -143,6 +147,7 @@ def backtest(
     domain: str | None = None,
     stack: bool = False,
     prior: Repeated = (),
+    law_error: Literal["smooth", "none"] = "smooth",
     plot: Path | None = None,
     table: Table = AS_IT_STANDS,
     sampling: Sampling = AS_USUAL,
@@ -182,6 +187,8 @@ def backtest(
     prior
         Replace a prior of one law, `kaplan.alpha_N=LogNormal(-1.5, 0.7)`, or pin a parameter,
         `chinchilla.beta=0.28`. Repeat for several.
+    law_error
+        As of `scalingfit fit`, of every law: smooth, or none for laws that are held to be exact.
     plot
         Draw calibration and forecasts into this file (.png, .pdf or .svg).
     """
@@ -191,7 +198,7 @@ def backtest(
             found = sf.backtest(
                 loaded, names(laws), noises and names(noises), held_out=held_out,
                 cuts=numbers_if_given("--cuts", cuts), by=by, domain=domain, stack=stack,
-                priors=priors_by_law(prior), **sampling.options(),
+                priors=priors_by_law(prior), **law_error_option(law_error), **sampling.options(),
             )  # fmt: skip
         drawn = save(lambda report: report.evidence_plots.backtest(found))
     return Reply(

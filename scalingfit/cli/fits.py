@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from cyclopts import Parameter
 
@@ -102,8 +102,14 @@ def fit(
     return Reply(data, shown, warned=not post.verdict.ok, failed=failed)
 
 
-def law_error_option(named: Literal["smooth", "none"]) -> dict[str, None]:
+class LawErrorOption(TypedDict, total=False):
     """The keyword that holds a law to be exact, where that is asked for."""
+
+    law_error: None
+
+
+def law_error_option(named: Literal["smooth", "none"]) -> LawErrorOption:
+    """The keyword for what was asked for."""
     return {"law_error": None} if named == "none" else {}
 
 

@@ -23,7 +23,7 @@ from scalingfit.law_error import ErrorDraws, law_with_error
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
-__all__ = ["Fitted", "Provenance"]
+__all__ = ["Fitted", "Provenance", "with_error"]
 
 Floats = NDArray[np.float64]
 
@@ -84,17 +84,7 @@ class Fitted:
     @functools.cached_property
     def law_with_error(self) -> Law:
         """The law's draws, each with its error: functions of the inputs."""
-        sampled = self.sampled
-        if sampled.errors is None or sampled.landmarks is None:
-            return self.law
-        error = ErrorDraws.given(
-            sampled.landmarks,
-            sampled.errors,
-            sampled.values["tau"],
-            places_of(self.model.law, self.runs.used()),
-            additive=not self.model.noise.on_log,
-        )
-        return law_with_error(self.law, error)
+        return with_error(self.law, self.model, self.runs, self.sampled)
 
     def log_likelihood(self) -> Floats:
         """Log density of every observed loss, shape (chain, draw, run)."""
@@ -122,6 +112,32 @@ class Fitted:
                 jnp.asarray, (self.law_with_error.expand(1), self.noise.expand(1))
             )
             return np.asarray(function(law, noise, data))[..., :rows]
+
+
+def with_error(law: Law, model: Model, runs: Runs, sampled: Draws) -> Law:
+    """Draws of a law, each with the error that the fit found beside it; the same where it is exact.
+
+    Parameters
+    ----------
+    law : Law
+        Leaves of shape (chain, draw), or (draw,), one chain after the other.
+    model : Model
+    runs : Runs
+        The table that was fitted.
+    sampled : Draws
+        Of that fit.
+    """
+    if sampled.errors is None or sampled.landmarks is None:
+        return law
+    shape = np.shape(jax.tree.leaves(law)[0])
+    error = ErrorDraws.given(
+        sampled.landmarks,
+        sampled.errors.reshape(*shape, -1),
+        sampled.values["tau"].reshape(shape),
+        places_of(model.law, runs.used()),
+        additive=not model.noise.on_log,
+    )
+    return law_with_error(law, error)
 
 
 @jax.jit

@@ -15,8 +15,8 @@ from scalingfit.allocation import counting
 from scalingfit.allocation.question import cost
 from scalingfit.cli import evidence as evidence_commands
 from scalingfit.cli.fits import within_and_beyond
-from scalingfit.evidence import Comparison
-from scalingfit.evidence.forecasts.forecasting import Task, score
+from scalingfit.evidence import Comparison, ScoredForecasts
+from scalingfit.evidence.forecasts.forecasting import Task
 from scalingfit.evidence.forecasts.held_out import HeldOutRuns, LawForecasts
 from scalingfit.evidence.forecasts.horizons import horizons
 from scalingfit.inference.build import build
@@ -67,7 +67,7 @@ def test_over_confident_forecasts_are_a_warning(
     comparison: Comparison, file: str, stand_in, capsys
 ) -> None:
     for right, code in ((True, 0), (False, 1)):
-        found = comparison if right else over_confident(comparison, rate=0.0)
+        found = comparison if right else over_confident(comparison)
         stand_in("compare", dataclasses.replace(found, caveats=()))
         assert cli.run(["compare", file, "--compute", "1e22", "--json"]) == code
         said = json.loads(capsys.readouterr().out)
@@ -224,7 +224,9 @@ def without_a_split(scale: str, laws: list[str]) -> Any:
     cuts = horizons(runs, 5)
     places = HeldOutRuns.together([task.held_out for task in Task.each(None, 0, runs, cuts)])
     means = np.broadcast_to(places.observed, (100, len(places.observed)))
-    future = score(LawForecasts(places, Normal(sigma=np.full(means.shape, 0.1)), At(means)), 0)
+    future = ScoredForecasts.of(
+        LawForecasts(places, Normal(sigma=np.full(means.shape, 0.1)), At(means))
+    )
     fits = {name: SimpleNamespace(model=build(law(name), Normal)) for name in laws}
     candidates = {name: SimpleNamespace(posterior=fit, future=future) for name, fit in fits.items()}
     return SimpleNamespace(runs=runs, cuts=cuts, candidates=candidates, posteriors=fits)
