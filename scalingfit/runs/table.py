@@ -16,6 +16,7 @@ from scalingfit._errors import InputError
 from scalingfit._messages import PYTHON, Argument, Call, Face, Message, OnlyIn, Text
 from scalingfit._text import listed
 from scalingfit.runs.budgets import Budgets
+from scalingfit.runs.columns import closest
 from scalingfit.runs.findings import (
     Finding,
     compute_ratio,
@@ -196,12 +197,19 @@ class Runs:
                     "name what is missing when reading: ",
                     Call(
                         "read",
-                        tuple(Argument(n, "column in your file", "column") for n in missing),
+                        tuple(Argument(n, self._like(n), "column") for n in missing),
                     ),
+                    f"; or fit a law of {listed(self.inputs)}, of those that are listed by ",
+                    Call("laws", other=True),
                     ".",
                 ),
             )
         return {name: columns[name] for name in wanted}
+
+    def _like(self, symbol: str) -> str:
+        """The label that is most like a symbol, or words in its place."""
+        numeric = [name for name, values in self.labels.items() if values.dtype.kind in "iuf"]
+        return next(iter(closest(symbol, numeric)), "column in your file")
 
     @cached_property
     def digest(self) -> str:

@@ -151,6 +151,21 @@ def test_headers_of_trainers_are_recognised(trainer):
     assert set(runs.columns) == {"N", "D", "C", "L"}
 
 
+def test_sizes_in_a_column_of_models_are_parameters():
+    sizes = {"Model": ["30M", "72M", "1.2B"], "tokens": [1e9, 2e9, 3e9], "loss": [4.0, 3.5, 3.0]}
+    runs = read(sizes)
+    assert runs.N.tolist() == [30e6, 72e6, 1.2e9]
+    assert "Model: B, M understood as a power of ten" in runs.describe()
+    for cells in (["30M", "72M", "llama"], [1, 2, 3]):
+        assert "Model" in read(sizes | {"Model": cells}).labels
+
+
+def test_a_column_like_the_missing_one_is_offered():
+    runs = read({"n_params_no_embedding": [1e7, 2e7], "tokens": [1e9, 2e9], "loss": [4.0, 3.0]})
+    with pytest.raises(InputError, match=r'N="n_params_no_embedding"(.|\n)*fit a law of D'):
+        runs.input(["N", "D"])
+
+
 def test_a_rate_of_compute_is_no_compute():
     runs = read(FRAME.drop(columns="flops", errors="ignore").assign(**{"throughput/gflops": 1e5}))
     assert "throughput/gflops" in runs.labels

@@ -15,7 +15,9 @@ SPELLINGS: Mapping[str, tuple[frozenset[str], ...]] = {
             "params_total total_parameters num_total_params n_params_total n_total_params "
             "trainable_params num_trainable_params model_num_parameters "
             "active_params params_active active_parameters num_active_params n_active_params "
-            "n_active activated_params activated_parameters",
+            "n_active activated_params activated_parameters model_num_params model_n_params "
+            "model_parameter_count",
+            "model size scale model_scale",
         ),
         "D": (
             "D tokens n_tokens num_tokens ntokens train_tokens training_tokens total_tokens "

@@ -115,6 +115,9 @@ class Raw:
             values = self.plain(name)
             if symbol == "C" and normal(name) in SPELLINGS["C"][1]:
                 return bool(np.nanmax(values, initial=0) > SMALLEST_BUDGET)
+            if symbol == "N" and normal(name) in SPELLINGS["N"][1]:
+                sized = bool(self.numbers(name).units - {"%"}) or header_unit(name)[1] != 1
+                return sized and bool(np.isfinite(values).all())
             if symbol in FURTHER:
                 return name not in wanted and bool(np.all(values > 0) and np.isfinite(values).all())
             return True
