@@ -115,8 +115,8 @@ def test_budgets_without_a_minimum_inside_are_named_and_take_no_part() -> None:
     assert not found.used[0]
     exponent = isoflop(found)
     assert exponent.budgets == 6
-    (note,) = exponent.notes
-    assert note.code == "minimum_at_edge"
+    few, note = exponent.notes  # the first budget is left with four sizes
+    assert (few.code, note.code) == ("few_sizes", "minimum_at_edge")
     assert note.text.startswith("the minimum may lie at an end of the sizes at C 1e18 (in ")
     assert note.text.endswith("% of the draws): these take no part")
     assert exponent.interval.median == pytest.approx(EXPONENT, abs=0.03)
@@ -139,11 +139,10 @@ def test_few_sizes_have_minima_in_intervals_as_wide_as_they_must_be(count: int) 
         assert note.code == "few_sizes"
     # 84 intervals, at least 0.9 each: below 0.8 lies three standard deviations away.
     assert np.mean(inside) > 0.8
-    columns = found.tables[0].columns
-    assert all(
-        n.median * d.median == pytest.approx(C / 6, rel=0.1)
-        for C, n, d in zip(*(columns[name].values for name in ("C", "N", "D")), strict=True)
-    )
+    rows = [row for row in found.tables[0].records() if row["used"]]
+    for row in rows:
+        assert row["N"]["q50"] * row["D"]["q50"] == pytest.approx(row["C"] / 6, rel=1e-3)
+    assert len(rows) >= 3
     assert isoflop(found).interval.low < EXPONENT < isoflop(found).interval.high
 
 
@@ -172,7 +171,7 @@ def test_stragglers_make_no_budget() -> None:
     alone = {"N": N, "D": C / 6 / N, "C": C, "L": np.asarray(POINT.loss(N, C / 6 / N))}
     joined = Runs.from_columns({name: np.append(runs[name], alone[name]) for name in runs.columns})
     np.testing.assert_array_equal(envelope(joined).a, envelope(runs).a)
-    with pytest.raises(InputError, match="three budgets with 3 sizes each") as refusal:
+    with pytest.raises(InputError, match="three budgets with 5 sizes each") as refusal:
         envelope(joined, budgets=[1e16, 1e18, 1e25])
     assert "sizes of each budget: 1, 33, 1" in str(refusal.value)
 
