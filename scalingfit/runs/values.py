@@ -15,6 +15,7 @@ __all__ = [
     "as_floats",
     "as_labels",
     "group_key",
+    "group_names",
     "out_of_range",
     "require_loss_and_input",
     "require_range",
