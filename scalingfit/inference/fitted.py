@@ -23,7 +23,7 @@ from scalingfit.law_error import ErrorDraws, law_with_error
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
-__all__ = ["Fitted", "Provenance", "functions", "replicates"]
+__all__ = ["Fitted", "Provenance", "functions", "replicates", "with_error"]
 
 Floats = NDArray[np.float64]
 
@@ -84,11 +84,7 @@ class Fitted:
     @functools.cached_property
     def law_with_error(self) -> Law:
         """The law's draws, each with its error: functions of the inputs."""
-        found = self.sampled
-        if found.errors is None or found.landmarks is None:
-            return self.law
-        tau = found.values["tau"]
-        return _with_error(self.model, self.runs, self.law, found.landmarks, found.errors, tau)
+        return with_error(self.law, self.model, self.runs, self.sampled)
 
     def log_likelihood(self) -> Floats:
         """Log density of every observed loss, shape (chain, draw, run)."""
@@ -172,6 +168,26 @@ def _at_runs(
         data = pack(model, runs, bucket(rows), "float64")
         law, noise = jax.tree.map(jnp.asarray, (law.expand(1), noise.expand(1)))
         return np.asarray(function(law, noise, data))[..., :rows]
+
+
+def with_error(law: Law, model: Model, runs: Runs, sampled: Draws) -> Law:
+    """Draws of a law, each with the error that the fit found beside it; the same where it is exact.
+
+    Parameters
+    ----------
+    law : Law
+        Leaves of shape (chain, draw), or (draw,), one chain after the other.
+    model : Model
+    runs : Runs
+        The table that was fitted.
+    sampled : Draws
+        Of that fit.
+    """
+    if sampled.errors is None or sampled.landmarks is None:
+        return law
+    shape = np.shape(jax.tree.leaves(law)[0])
+    errors, tau = sampled.errors.reshape(*shape, -1), sampled.values["tau"].reshape(shape)
+    return _with_error(model, runs, law, sampled.landmarks, errors, tau)
 
 
 @jax.jit

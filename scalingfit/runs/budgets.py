@@ -13,7 +13,7 @@ from scalingfit._arguments import numbers
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message
 from scalingfit._text import flop, listed, quantity
-from scalingfit.runs._values import NOT_INPUTS, FloatArray, Label, group_key
+from scalingfit.runs.values import NOT_INPUTS, FloatArray, Label, group_key
 
 __all__ = ["WITHIN", "Budgets", "clusters", "require_budgets"]
 

@@ -1,7 +1,9 @@
 """Simulation-based calibration finds what is wrong, and lets pass what is right."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,7 +82,13 @@ def test_misuse_is_refused() -> None:
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_calibrate(file: str, stand_in, tmp_path: Path, capsys, right: bool) -> None:
+def test_calibrate(
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    right: bool,
+) -> None:
     found = made_of(np.arange(200) % 100 if right else np.zeros(200, int))
     asked, plot = stand_in("calibrate", found), tmp_path / "calibration.svg"
     options = ["--simulations", "200", "--prior", "beta=0.28", "--plot", str(plot), "--json"]
