@@ -119,7 +119,7 @@ def test_the_picture_marks_what_leaves_its_band() -> None:
     "cell",
     [
         Cell("chinchilla", "refit", 12),
-        Cell("power_m1", "fit", 32),
+        Cell("chinchilla", "fit", 32),
         pytest.param(Cell("nested", "fit", 32), marks=pytest.mark.slow),
         pytest.param(Cell("chinchilla", "fit with error", 32), marks=pytest.mark.slow),
     ],
