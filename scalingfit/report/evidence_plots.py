@@ -1,4 +1,4 @@
-"""Pictures of comparisons, backtests and reconciliations."""
+"""Pictures of comparisons, backtests, calibrations and reconciliations."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from scalingfit.evidence import (
     band,
     coverage,
 )
+from scalingfit.report._calibration import calibration, distributions
 from scalingfit.report._style import (
     AMBER,
     BLUE,
@@ -41,7 +42,7 @@ from scalingfit.report._style import (
     tidy,
 )
 
-__all__ = ["backtest", "comparison", "reconciliation"]
+__all__ = ["backtest", "calibration", "comparison", "distributions", "reconciliation"]
 
 COLORS = (BLUE, ORANGE, GREEN, PINK, INK, SKY, AMBER)
 BINS = 10
