@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from scalingfit import law
-from scalingfit.inference import Limits, Posterior, Sampling, Settings, build, posterior_of, sample
+from scalingfit.inference import Limits, Posterior, Settings, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 
 SETTINGS = Settings(draws=300, retries=0, limits=Limits(ess=100))
-QUICK: Sampling = {"draws": 300, "retries": 0, "limits": Limits(ess=100)}
+QUICK: dict[str, Any] = {"draws": 300, "retries": 0, "limits": Limits(ess=100)}
 EXACT: Any = {**QUICK, "law_error": None}
 BOTH = ["chinchilla", "kaplan"]
 POINTS = {"chinchilla": "besiroglu-2024", "kaplan": "kaplan-2020-table-2"}

@@ -751,7 +751,7 @@ def test_a_counting_rule_is_one_that_can_be_typed(
     done = type_in("frontier", str(saved), "-C", "1e21", "--counting", rule)
     assert done.err.splitlines() == [
         f"error: unknown counting rule {rule!r}",
-        "  by name: 6ND, 6ND-non-embedding, 6ND-with-embedding",
+        "  by name: 6ND, 6ND-non-embedding, 6ND-with-embedding, table",
         "What to do: use 6ND.",
     ]
 

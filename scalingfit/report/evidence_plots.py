@@ -1,4 +1,4 @@
-"""Pictures of comparisons, backtests and reconciliations."""
+"""Pictures of comparisons, backtests, calibrations and reconciliations."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from scalingfit.evidence import (
     band,
     coverage,
 )
+from scalingfit.report._calibration import calibration, distributions
 from scalingfit.report._style import (
     AMBER,
     BLUE,
@@ -41,7 +42,7 @@ from scalingfit.report._style import (
     tidy,
 )
 
-__all__ = ["backtest", "comparison", "reconciliation"]
+__all__ = ["backtest", "calibration", "comparison", "distributions", "reconciliation"]
 
 COLORS = (BLUE, ORANGE, GREEN, PINK, INK, SKY, AMBER)
 BINS = 10
@@ -109,8 +110,9 @@ def _rest(laws: Sized) -> str:
 
 def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str], counted: Counting) -> None:
     """Where each law would spend a budget, as far as a hundred times the largest."""
-    runs = found.runs
-    scale = subject(found.posteriors[splitting[0]]).counted(counted)["C"]
+    runs, asked = found.runs, subject(found.posteriors[splitting[0]])
+    counted = asked.own(counted)
+    scale = asked.counted(counted)["C"]
     C = np.geomspace(scale.min(), 100 * scale.max(), 40)
     axes.scatter(scale, runs["N"], s=10, color=GREY, alpha=0.6, linewidths=0, label="runs")
     for color, name in zip(COLORS, found.posteriors, strict=False):

@@ -15,6 +15,7 @@ __all__ = [
     "as_floats",
     "as_labels",
     "group_key",
+    "group_names",
     "out_of_range",
     "require_loss_and_input",
     "require_range",
@@ -56,6 +57,16 @@ def group_key(value: object) -> Hashable:
     if not isinstance(value, Hashable):
         return str(value)
     return "(missing)" if value is None or value != value else value
+
+
+def group_names(values: Label) -> NDArray[np.object_]:
+    """The texts of the keys of labels, shape ``(run,)``."""
+    cells = values.tolist()
+    try:
+        known = {cell: str(group_key(cell)) for cell in set(cells)}
+        return np.array([known[cell] for cell in cells], dtype=object)
+    except TypeError:  # lists, which have no hash
+        return np.array([str(group_key(cell)) for cell in cells], dtype=object)
 
 
 def require_loss_and_input(columns: Mapping[str, FloatArray]) -> None:

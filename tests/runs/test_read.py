@@ -129,6 +129,52 @@ def test_common_spellings_are_recognised(names: tuple[str, ...]) -> None:
     assert not runs.labels
 
 
+TRAINERS = {
+    "nanochat": ("params_total", "tokens_trained", "flops_budget", "val_bpb", 1.0),
+    "Trainer": ("model/num_parameters", "train/num_input_tokens_seen", "train/total_flos",
+                "eval/loss", 1.0),
+    "OLMo": ("num_params", "throughput/total_tokens", "throughput/total_training_Gflops",
+             "eval_loss", 1e9),
+    "OLMo-core": ("num_params", "throughput/total tokens", "throughput/total petaflops",
+                  "eval_loss", 1e15),
+    "levanter": ("parameter_count", "throughput/total_tokens", "throughput/total_gflops",
+                 "eval/paloma/macro_loss", 1e9),
+    "torchtitan": ("num_params", "n_tokens_seen", "flops", "validation_metrics/loss", 1.0),
+    "lingua": ("num_params", "optim/total_tokens", "flops", "val_loss", 1.0),
+    "Megatron": ("num_params", "consumed_tokens", "flops", "lm loss validation", 1.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_headers_of_trainers_are_recognised(trainer: str) -> None:
+    N, D, C, L, unit = TRAINERS[trainer]
+    flops = [6e16, 6e17, 6e18]
+    logged = {N: [1e7, 1e8, 1e9], D: [1e9, 1e9, 1e9], C: [one / unit for one in flops]}
+    runs = read(logged | {L: [4.0, 3.0, 2.5], "train/CE loss": [1.0, 2.0, 3.0]})
+    np.testing.assert_allclose(runs.C, flops)
+    assert set(runs.columns) == {"N", "D", "C", "L"}
+
+
+def test_sizes_in_a_column_of_models_are_parameters() -> None:
+    sizes = {"Model": ["30M", "72M", "1.2B"], "tokens": [1e9, 2e9, 3e9], "loss": [4.0, 3.5, 3.0]}
+    runs = read(sizes)
+    assert runs.N.tolist() == [30e6, 72e6, 1.2e9]
+    assert "Model: B, M understood as a power of ten" in runs.describe()
+    for cells in (["30M", "72M", "llama"], [1, 2, 3]):
+        assert "Model" in read(sizes | {"Model": cells}).labels
+
+
+def test_a_column_like_the_missing_one_is_offered() -> None:
+    runs = read({"n_params_no_embedding": [1e7, 2e7], "tokens": [1e9, 2e9], "loss": [4.0, 3.0]})
+    with pytest.raises(InputError, match=r'N="n_params_no_embedding"(.|\n)*fit a law of D'):
+        runs.input(["N", "D"])
+
+
+def test_a_rate_of_compute_is_no_compute() -> None:
+    runs = read(FRAME.drop(columns="flops", errors="ignore").assign(**{"throughput/gflops": 1e5}))
+    assert "throughput/gflops" in runs.labels
+
+
 def test_other_counts_of_parameters_and_train_losses_are_not_taken_for_n_and_l() -> None:
     frame = FRAME.assign(params_non_embedding=1e6, train_loss=1.0, n=3, c=4, flops_6nd=1.0)
     runs = read(frame)

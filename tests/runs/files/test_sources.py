@@ -198,6 +198,34 @@ def test_scalars_of_tensorboard_are_the_log_of_one_run(tmp_path: Path) -> None:
         read(path)
 
 
+def test_scalars_of_tensorboard_tell_their_run_and_tag(tmp_path: Path) -> None:
+    def scalar(run: str, tag: str, value: float) -> Path:
+        text = f"Wall time,Step,Value\n1.0,1,9.0\n2.0,2,{value!r}\n"
+        path: Path = written(tmp_path / f"run-{run}-tag-{tag}.csv", text)
+        return path
+
+    paths = [scalar(f"m{i}", "eval_loss", x) for i, x in enumerate(L)]
+    paths += [scalar(f"m{i}", "num_tokens", 1e9 * (i + 1)) for i in range(len(L))]
+    runs = read(paths, last=True)
+    assert runs.labels["run"].tolist() == [f"m{i}" for i in range(len(L))]
+    np.testing.assert_array_equal(runs.L, L)
+    np.testing.assert_array_equal(runs.D, 1e9 * np.arange(1, len(L) + 1))
+
+
+def test_the_bits_per_byte_of_an_evaluation_are_offered_before_perplexities(tmp_path: Path) -> None:
+    metrics = {"word_perplexity,none": 20.0, "bits_per_byte,none": 1.0}
+    evaluated = [
+        {
+            "results": {"wikitext": {k: v / (i + 1) for k, v in metrics.items()}},
+            "config": {"model_num_parameters": n},
+        }
+        for i, n in enumerate(N)
+    ]
+    paths = [written(tmp_path / f"m{i}.json", each) for i, each in enumerate(evaluated)]
+    with pytest.raises(InputError, match=r'L="wikitext\.bits_per_byte"'):
+        read(paths, last=True)
+
+
 def test_evaluations_of_several_models_make_a_table(tmp_path: Path) -> None:
     paths = [
         written(
