@@ -42,7 +42,7 @@ Floats = NDArray[np.float64]
 HEAD = f"""# Designed runs against a grid, really trained
 
 Made by `python -m benchmarks.next_runs`. The runs are byte language models of 1,244 to 1,014,656
-parameters, [the ladder](ladder/README.md)'s: its cells at {PILOT[0]:g} and {PILOT[1]:g} FLOP (the
+parameters, the ladder's (`benchmarks/ladder`): its cells at {PILOT[0]:g} and {PILOT[1]:g} FLOP (the
 pilot) and at {POOL[0]:g} and {POOL[1]:g} (the pool), trained from two or three seeds each. A trial
 draws a seed for every cell, takes the pilot, and makes a second batch of at most {BATCH} runs of
 the pool for {BUDGET:g} FLOP:

@@ -24,7 +24,7 @@ def posterior_of(
     names = list(POINT.values)
     values = np.array([POINT.values[name] for name in names])
 
-    def log_loss(shift):
+    def log_loss(shift: Any) -> Any:
         moved = dict(zip(names, values * np.exp(shift), strict=True))
         point = type(POINT.law)(**moved)
         return np.log(point.E + point.A / runs.N**point.alpha + point.B / runs.D**point.beta)
@@ -57,7 +57,7 @@ def posterior_of(
     )
 
 
-def grid(budgets=(1e19, 1e20, 1e21), sizes: int = 6) -> Runs:
+def grid(budgets: Any = (1e19, 1e20, 1e21), sizes: int = 6) -> Runs:
     """An isoFLOP grid whose losses nobody reads."""
     C = np.repeat(budgets, sizes)
     N = np.concatenate([0.3 * np.sqrt(one / 120) * np.geomspace(1, 10, sizes) for one in budgets])

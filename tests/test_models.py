@@ -20,7 +20,7 @@ import pytest
 from numpy.typing import NDArray
 from numpyro.distributions import constraints
 
-from benchmarks.recovery import around, seed
+from benchmarks.sbc import around, seed
 from scalingfit._positive import Positive, plain
 from scalingfit.catalog import law, laws
 from scalingfit.declare import Law, expanded, log

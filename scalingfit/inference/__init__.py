@@ -1,5 +1,6 @@
 """Runs and a law in, a posterior with a verdict out."""
 
+from scalingfit.inference.against_priors import FAR_OUT, far_in_prior
 from scalingfit.inference.bridge import Evidence, bridge
 from scalingfit.inference.build import build
 from scalingfit.inference.density import (
@@ -10,8 +11,9 @@ from scalingfit.inference.density import (
     new_runs,
     predicted,
 )
-from scalingfit.inference.diagnostics import Diagnosis, Limits, Verdict, ess
+from scalingfit.inference.diagnostics import Diagnosis, Limits, ess
 from scalingfit.inference.fit import check, fit, posterior_of, prior_predictive
+from scalingfit.inference.fitted import functions, replicates
 from scalingfit.inference.formula import declaration, exactly
 from scalingfit.inference.group import Draws
 from scalingfit.inference.hypothesis import OPTIMA, Hypothesis, hypothesis
@@ -20,7 +22,14 @@ from scalingfit.inference.model import Model, Prior
 from scalingfit.inference.point import PointEstimate, point
 from scalingfit.inference.posterior import QUANTILES, Posterior
 from scalingfit.inference.priors import parse_priors
-from scalingfit.inference.programs import centre, group_size, pack, padded, prior_values
+from scalingfit.inference.programs import (
+    centre,
+    group_size,
+    landmarks_of,
+    pack,
+    padded,
+    prior_values,
+)
 from scalingfit.inference.sampler import failures, sample, sampled, workplaces
 from scalingfit.inference.settings import (
     SAMPLING,
@@ -31,8 +40,10 @@ from scalingfit.inference.settings import (
     settings_of,
 )
 from scalingfit.inference.statement import Statement
+from scalingfit.inference.verdict import Verdict
 
 __all__ = [
+    "FAR_OUT",
     "OPTIMA",
     "QUANTILES",
     "SAMPLING",
@@ -60,9 +71,12 @@ __all__ = [
     "ess",
     "exactly",
     "failures",
+    "far_in_prior",
     "fit",
+    "functions",
     "group_size",
     "hypothesis",
+    "landmarks_of",
     "load",
     "log_density",
     "log_likelihood",
@@ -76,6 +90,7 @@ __all__ = [
     "predicted",
     "prior_predictive",
     "prior_values",
+    "replicates",
     "sample",
     "sampled",
     "settings_of",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
@@ -15,17 +15,38 @@ from numpy.typing import NDArray
 from numpyro.distributions import Distribution
 
 from scalingfit.declare import Law, loss_of_logs
-from scalingfit.inference.diagnostics import Verdict
-from scalingfit.inference.group import Draws
+from scalingfit.inference.group import Draws, Record
 from scalingfit.inference.model import Data, Model
-from scalingfit.inference.programs import bucket, pack, places_of
+from scalingfit.inference.programs import bucket, centre, landmarks_of, pack, places_of
+from scalingfit.inference.verdict import Verdict
 from scalingfit.law_error import ErrorDraws, law_with_error
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
-__all__ = ["Fitted"]
+__all__ = ["Fitted", "Provenance", "functions", "replicates", "with_error"]
 
 Floats = NDArray[np.float64]
+
+
+class SamplerRecord(Record, total=False):
+    """How a fit was made, and what its draws took."""
+
+    leapfrogs_per_draw: float
+
+
+class Provenance(TypedDict):
+    """The record of a fit: versions, device, settings, priors, data; JSON-able."""
+
+    versions: dict[str, str]
+    device: str
+    precision: str
+    method: str
+    settings: dict[str, str | float]
+    limits: dict[str, Any]  # of `Limits`
+    sampler: SamplerRecord
+    priors: dict[str, str]
+    law_error: dict[str, float] | None
+    data: dict[str, str | int]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -42,15 +63,14 @@ class Fitted:
         The table that was fitted.
     verdict : Verdict
         Whether the draws can be trusted and what the runs cannot tell.
-    provenance : mapping
-        JSON-able record: versions, device, precision, seed, settings, priors, data.
+    provenance : Provenance
     """
 
     law: Law
     noise: Noise
     runs: Runs
     verdict: Verdict
-    provenance: Mapping[str, Any]
+    provenance: Provenance
     model: Model
     sampled: Draws
 
@@ -64,17 +84,7 @@ class Fitted:
     @functools.cached_property
     def law_with_error(self) -> Law:
         """The law's draws, each with its error: functions of the inputs."""
-        sampled = self.sampled
-        if sampled.errors is None or sampled.landmarks is None:
-            return self.law
-        error = ErrorDraws.given(
-            sampled.landmarks,
-            sampled.errors,
-            sampled.values["tau"],
-            places_of(self.model.law, self.runs.used()),
-            additive=not self.model.noise.on_log,
-        )
-        return law_with_error(self.law, error)
+        return with_error(self.law, self.model, self.runs, self.sampled)
 
     def log_likelihood(self) -> Floats:
         """Log density of every observed loss, shape (chain, draw, run)."""
@@ -90,18 +100,94 @@ class Fitted:
         observed = self.runs["L"]
         return np.log(observed / mean) if self.model.noise.on_log else observed - mean
 
-    def _per_run(self, function: Any) -> Floats:
+    def _per_run(self, function: Callable[[Law, Noise, Data], Array]) -> Floats:
         """A quantity of every draw and run, computed in float64.
 
         Of a padded table, so that tables of nearly one length share a compiled program.
         """
-        rows = len(self.runs)
-        with jax.enable_x64(True):
-            data = pack(self.model, self.runs, bucket(rows), "float64")
-            law, noise = jax.tree.map(
-                jnp.asarray, (self.law_with_error.expand(1), self.noise.expand(1))
-            )
-            return np.asarray(function(law, noise, data))[..., :rows]
+        return _at_runs(function, self.model, self.runs, self.law_with_error, self.noise)
+
+
+def functions(
+    model: Model,
+    runs: Runs,
+    values: Mapping[str, Floats],
+    errors: Floats | None = None,
+    seed: int = 0,
+) -> Law:
+    """Draws of a law as functions of its inputs, each with its error.
+
+    Parameters
+    ----------
+    model : Model
+    runs : Runs
+        Those that the draws are of.
+    values : mapping of str to array, shape (chain, draw)
+        The sampled parameters.
+    errors : array, shape (chain, draw, landmark), or None
+        Of the law, at the landmarks of the runs.
+    seed : int
+        Of how the errors go on beyond these.
+    """
+    law, _ = model.complete_arrays(values)
+    if errors is None:
+        return law
+    known = landmarks_of(model, runs.used()).places
+    return _with_error(model, runs, law, known, errors, values["tau"], seed)
+
+
+def replicates(
+    model: Model, runs: Runs, values: Mapping[str, Floats], errors: Floats | None, seed: int
+) -> Floats:
+    """Losses of new runs at the same places, (chain, draw, run); arguments as of `functions`."""
+    law = functions(model, runs, values, errors, seed)
+    _, noise = model.complete_arrays(values, centre(model, runs))
+    return _at_runs(functools.partial(_replicate, seed=seed), model, runs, law, noise)
+
+
+def _with_error(
+    model: Model,
+    runs: Runs,
+    law: Law,
+    landmarks: Floats,
+    errors: Floats,
+    tau: Floats,
+    seed: int = 0,
+) -> Law:
+    places, additive = places_of(model.law, runs.used()), not model.noise.on_log
+    error = ErrorDraws.given(landmarks, errors, tau, places, additive=additive, seed=seed)
+    return law_with_error(law, error)
+
+
+def _at_runs(
+    function: Callable[[Law, Noise, Data], Array], model: Model, runs: Runs, law: Law, noise: Noise
+) -> Floats:
+    """What a function gives of every draw and run, (chain, draw, run)."""
+    rows = len(runs)
+    with jax.enable_x64(True):
+        data = pack(model, runs, bucket(rows), "float64")
+        law, noise = jax.tree.map(jnp.asarray, (law.expand(1), noise.expand(1)))
+        return np.asarray(function(law, noise, data))[..., :rows]
+
+
+def with_error(law: Law, model: Model, runs: Runs, sampled: Draws) -> Law:
+    """Draws of a law, each with the error that the fit found beside it; the same where it is exact.
+
+    Parameters
+    ----------
+    law : Law
+        Leaves of shape (chain, draw), or (draw,), one chain after the other.
+    model : Model
+    runs : Runs
+        The table that was fitted.
+    sampled : Draws
+        Of that fit.
+    """
+    if sampled.errors is None or sampled.landmarks is None:
+        return law
+    shape = np.shape(jax.tree.leaves(law)[0])
+    errors, tau = sampled.errors.reshape(*shape, -1), sampled.values["tau"].reshape(shape)
+    return _with_error(model, runs, law, sampled.landmarks, errors, tau)
 
 
 @jax.jit

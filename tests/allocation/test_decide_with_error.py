@@ -1,5 +1,7 @@
 """Decisions under a law with an error: each draw is a function, judged by brute force."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -13,17 +15,17 @@ FINE, DECADE = 8001, np.log(10.0)
 
 
 @pytest.fixture(scope="module")
-def posterior():
+def posterior() -> Any:
     return posterior_of(grid(), draws=400, tau=0.01)
 
 
-def losses(law, N, C):
+def losses(law: Any, N: Any, C: float) -> Any:
     """Of every draw, at sizes (size,) and a budget, shape (draw, size)."""
     with jax.enable_x64(True):
         return np.asarray(law.expand(1).loss(N=N, D=C / (6 * N)))
 
 
-def test_regret_and_overspend_are_those_of_brute_force(posterior) -> None:
+def test_regret_and_overspend_are_those_of_brute_force(posterior: Any) -> None:
     C, plan = 1e21, 5e9
     some = np.arange(0, 400, 50)
     law = posterior.law.take(some)
@@ -50,7 +52,7 @@ def test_regret_and_overspend_are_those_of_brute_force(posterior) -> None:
         assert np.all(np.array(between) <= L[within] + 1e-6)
 
 
-def posterior_size(law, C):
+def posterior_size(law: Any, C: float) -> Any:
     """The closed form of Chinchilla's optimum."""
     G = (law.alpha * law.A / (law.beta * law.B)) ** (1 / (law.alpha + law.beta))
     return G * (C / 6) ** (law.beta / (law.alpha + law.beta))
@@ -72,7 +74,7 @@ def test_an_error_of_nothing_changes_nothing() -> None:
     assert other.wasted == pytest.approx(one.wasted, rel=1e-4)
 
 
-def test_what_a_plan_costs_hangs_on_the_error(posterior) -> None:
+def test_what_a_plan_costs_hangs_on_the_error(posterior: Any) -> None:
     found = decide(posterior_of(grid(), draws=2000, tau=0.02), 1e22)
     name, share = found.hinges[0]
     assert name == "error"
@@ -82,7 +84,7 @@ def test_what_a_plan_costs_hangs_on_the_error(posterior) -> None:
     )
 
 
-def test_far_from_the_runs_it_says_what_plans_are_judged_against(posterior) -> None:
+def test_far_from_the_runs_it_says_what_plans_are_judged_against(posterior: Any) -> None:
     near, far = decide(posterior, 1e20, "20tpp"), decide(posterior, 1e26, ["20tpp", 50e9])
     codes = {note.code for note in far.notes}
     assert {"undetermined", "searched", "unsearched"} <= codes
@@ -94,7 +96,7 @@ def test_far_from_the_runs_it_says_what_plans_are_judged_against(posterior) -> N
     assert np.mean(far.regret[..., plan] == 0) == pytest.approx(below[row].share, abs=1e-12)
 
 
-def test_the_price_of_a_loss_is_a_difference_of_frontiers(posterior) -> None:
+def test_the_price_of_a_loss_is_a_difference_of_frontiers(posterior: Any) -> None:
     C, step = 1e21, 1e-3
     found = returns(posterior, C, times=1)
     less, more = (sf.frontier(posterior, C * np.exp(side * step)).L[..., 0] for side in (-1, 1))
@@ -104,12 +106,12 @@ def test_the_price_of_a_loss_is_a_difference_of_frontiers(posterior) -> None:
     assert np.mean(same) > 0.97
 
 
-def test_far_from_the_runs_returns_say_what_they_do_not_know(posterior) -> None:
+def test_far_from_the_runs_returns_say_what_they_do_not_know(posterior: Any) -> None:
     codes = {note.code for note in returns(posterior, 1e26, times=1).notes}
     assert {"undetermined", "no_gain", "beyond_runs"} <= codes
 
 
-def test_any_number_of_draws_serves_tokens(posterior) -> None:
+def test_any_number_of_draws_serves_tokens(posterior: Any) -> None:
     some = posterior.law.take(np.arange(3))
     found = sf.frontier(some, [1e20, 1e21], inference_tokens=1e12).draws
     lean = {"N": found["N_lean"], "D": found["D_lean"]}
@@ -119,7 +121,7 @@ def test_any_number_of_draws_serves_tokens(posterior) -> None:
     assert np.all(found["total_lean"] <= found["total"] * (1 + 1e-6))
 
 
-def test_a_budget_that_hardly_pays_for_serving_is_split(posterior) -> None:
+def test_a_budget_that_hardly_pays_for_serving_is_split(posterior: Any) -> None:
     # Where the largest possible model is nearly the best, nothing is asked of a larger one.
     C, served = 1e18, 1e12
     found = sf.frontier(posterior, C, counting=WithInference(SixND(), served))
