@@ -317,9 +317,9 @@ class Published:
     total: bool | None = None
     of: type[Law] | None = None
 
-    @property
+    @functools.cached_property
     def law(self) -> Law:
-        """The same values as an instance of the law."""
+        """The same values as an instance of the law, by which a question knows the point."""
         assert self.of is not None  # the class that declares the point fills it in
         return self.of(**self.values)
 

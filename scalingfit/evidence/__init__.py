@@ -35,10 +35,12 @@ from scalingfit.evidence.forecasts import (
     coverage,
 )
 from scalingfit.evidence.hypotheses import (
+    Interaction,
     NestedFamily,
     NestedTest,
     StackedHypothesis,
     evidence,
+    interaction,
     nested_test,
 )
 
@@ -54,6 +56,7 @@ __all__ = [
     "Comparison",
     "Exponent",
     "Exponents",
+    "Interaction",
     "Laws",
     "NestedFamily",
     "NestedTest",
@@ -74,6 +77,7 @@ __all__ = [
     "evidence",
     "exponent_without_embeddings",
     "exponents_by_law",
+    "interaction",
     "isoflop",
     "nested_test",
     "profiles",
