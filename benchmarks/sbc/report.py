@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 import scalingfit as sf
-from benchmarks.sbc.cells import FALSE_ALARMS, ROWS, Cell
+from benchmarks.sbc.cells import FALSE_ALARMS, ROWS, Cell, cells
 from benchmarks.sbc.kept import calibrations, written
 from benchmarks.speed.problem import environment, markdown
 from scalingfit.evidence import Calibration, band
@@ -78,6 +78,9 @@ def _covered(found: Calibration) -> NDArray[np.float64]:
 
 
 def introduction(found: dict[Cell, Calibration]) -> str:
+    """What was done, and the verdict on all cells."""
+    missing = [cell.key for cell in cells() if cell not in found]
+    left = f"Not measured yet: {'; '.join(missing)}.\n\n" if missing else ""
     outside = sum(not one.ok for one in found.values())
     chance = int(binom.ppf(0.99, len(found), FALSE_ALARMS))
     sizes = sorted({one.simulations for one in found.values()})
@@ -108,7 +111,7 @@ tables, with its standard error over them. A right coverage of 90 % lies, 95 % o
 
 ![Distribution functions of ranks, less the uniform one](sbc.png)
 
-{environment()}
+{left}{environment()}
 """
 
 

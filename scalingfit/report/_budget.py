@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,7 +27,10 @@ Floats = NDArray[np.float64]
 BEYOND = 100.0
 """How far beyond the runs a figure reaches where no budgets are asked for."""
 
-BUDGETS, MESH, DRAWS = 32, 60, 64
+BUDGETS, MESH = 32, 60
+
+BANDS, LINES = 500, 64
+"""Draws, of many, that are enough for bands and for lines of equal loss."""
 
 
 def frontier(
@@ -58,7 +60,7 @@ def frontier(
     figure = style.blank(figure, 7.2, 5.2, posterior.title)
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
-    found = solve(posterior, grid, **options)
+    found = solve(style.thinned(posterior, BANDS), grid, **options)
     grid = _trained(found, options)
     N = posterior.runs["N"]
     style.band(axes, grid, found.quantiles("N", style.BAND), style.BLUE, "optimal N")
@@ -116,7 +118,7 @@ def loss(
     figure = style.blank(figure, 7.2, 5.2, posterior.title)
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
-    found = solve(posterior, grid, **options)
+    found = solve(style.thinned(posterior, BANDS), grid, **options)
     grid = _trained(found, options)
     style.band(axes, grid, found.quantiles("L", style.BAND), style.BLUE, "law at the best split")
     N, D = (np.median(v.reshape(-1, len(grid)), axis=0) for v in (found.N, found.D))
@@ -195,11 +197,9 @@ def _equal_loss(axes: Axes, posterior: Posterior, options: dict[str, Any]) -> No
     mesh_C, mesh_N = np.meshgrid(C, N)
     with jax.enable_x64(True):
         D = np.asarray(rule.tokens(mesh_N, mesh_C), np.float64)
-    draws = math.prod(posterior.law.shape)
-    thin = posterior.law_with_error.take(np.arange(0, draws, max(1, draws // DRAWS)))
     inside = D > 1
     heights = np.full(D.shape, np.nan)
-    at = forecast(thin, N=mesh_N[inside], D=D[inside])
+    at = forecast(style.thinned(posterior, LINES), N=mesh_N[inside], D=D[inside])
     heights[inside] = np.median(at.mean, axis=0)
     best, worst = float(np.nanmin(heights)), float(posterior.runs["L"].max())
     levels = MaxNLocator(nbins=9, steps=[1, 2, 2.5, 5, 10]).tick_values(best, worst)

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
+from scalingfit.declare import Law
+from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
 
 # Okabe & Ito's palette, made for every kind of colour vision.
@@ -36,6 +38,13 @@ def blank(figure: FigureBase | None, width: float, height: float, caption: str =
     new = Figure(figsize=(width, height), dpi=150, layout="constrained")
     new.supxlabel(caption, x=0.99, ha="right", fontsize=8, color=GREY)
     return new
+
+
+def thinned(posterior: Posterior, most: int) -> Law:
+    """The law of about this many of a posterior's draws: enough for a picture."""
+    law = posterior.law_with_error
+    draws = math.prod(law.shape)
+    return law.take(np.arange(0, draws, max(1, draws // most)))
 
 
 def tidy(axes: Axes, title: str = "") -> None:

@@ -12,7 +12,7 @@ from scalingfit._errors import InputError
 from scalingfit.allocation import AspectRatio, SixND, Spending, decide, frontier
 from scalingfit.experiments import plan
 from scalingfit.experiments.first_runs import _Aims, _truths
-from tests.experiments.conftest import POINT, posterior_of
+from tests.posteriors import POINT, posterior_of
 
 
 def _spending(budget: float) -> Spending:
