@@ -258,6 +258,17 @@ def test_frontier(saved: Path, type_in: Callable[..., Done]) -> None:
     assert "tokens_per_param" in shown.out
 
 
+def test_a_frontier_in_the_count_of_the_table(type_in: Callable[..., Done]) -> None:
+    counted = frame().assign(flops=1.5 * 6 * frame()["params"] * frame()["tokens"])
+    standin.posterior(runs=sf.read(counted)).save("counted.nc")
+
+    def N(budget: str, rule: str) -> dict[str, float]:
+        done = type_in("frontier", "counted.nc", "-C", budget, "--counting", rule, "--json")
+        return one_json(done.out)["budgets"][0]["N"]
+
+    assert N("1.5e22", "table") == pytest.approx(N("1e22", "6ND"), rel=1e-6)
+
+
 def test_frontier_options(saved: Path, type_in: Callable[..., Done]) -> None:
     def N(*options: str) -> float:
         done = type_in("frontier", str(saved), "-C", "1e23", *options, "--json")
@@ -469,6 +480,15 @@ def test_read_says_what_it_understood(type_in: Callable[..., Done]) -> None:
         "48 runs from runs.csv"
         in type_in("read", "runs.csv", "-c", "N=size (M)", "-c", "D=seen*1e9").out
     )
+
+
+def test_read_draws_the_design(type_in: Callable[..., Done]) -> None:
+    frame().to_csv("runs.csv", index=False)
+    done = type_in("read", "runs.csv", "--plot", "design.png")
+    assert done.code == 0
+    assert done.out.endswith("drawn in design.png\n")
+    assert Path("design.png").read_bytes().startswith(b"\x89PNG")
+    assert type_in("read", "runs.csv", "--plot", "design.doc").code == 2
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,8 @@ def test_compare(
     (expected,) = comparison.frontier([1e20]).tables[0].records()
     assert rows[0]["L"] == pytest.approx(expected["L"])
     assert set(said["stacked"]["spread"][0]["L"]) == {"within", "between"}
+    each = said["answers"]["answers"]  # of the largest budget
+    assert [(row["name"], row["C"]) for row in each] == [(n, 3.2e23) for n in comparison.posteriors]
     assert asked["given"][1:] == (["chinchilla", "kaplan"], ["normal"])
     assert asked["cuts"] == [1e20, 6e20]
     assert plot.read_bytes().startswith(PNG)
