@@ -264,7 +264,8 @@ def test_a_frontier_in_the_count_of_the_table(type_in: Callable[..., Done]) -> N
 
     def N(budget: str, rule: str) -> dict[str, float]:
         done = type_in("frontier", "counted.nc", "-C", budget, "--counting", rule, "--json")
-        return one_json(done.out)["budgets"][0]["N"]
+        found: dict[str, float] = one_json(done.out)["budgets"][0]["N"]
+        return found
 
     assert N("1.5e22", "table") == pytest.approx(N("1e22", "6ND"), rel=1e-6)
 
