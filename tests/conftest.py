@@ -4,10 +4,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from scalingfit._errors import InputError
 from tests.faces import callers, foreign
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 FOLDER_VARIABLE = "SCALINGFIT_DATA"
 

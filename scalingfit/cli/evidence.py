@@ -20,7 +20,7 @@ from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
     from scalingfit.allocation import Counting
-    from scalingfit.evidence import Comparison, Stacked, StackedHypothesis
+    from scalingfit.evidence import Answers, Comparison, Stacked, StackedHypothesis
     from scalingfit.result import Result
 
 __all__ = ["backtest", "calibrate", "compare"]
@@ -75,8 +75,8 @@ def compare(
         Budgets in FLOP, with commas between them: fit the runs below, forecast those above; a cut
         that would part a budget moves to its end. By default up to four of them.
     compute
-        Budgets in FLOP, with commas between them, that all laws split together, each by its weight;
-        by default one inside the runs, the largest, and 10 and 100 times that.
+        Budgets in FLOP, with commas between them, that all laws split together, each by its weight,
+        and each by itself; by default one inside the runs, the largest, and 10 and 100 times that.
     counting
         What a run costs, of --compute and of the exponents in --hypothesis: a name that
         `scalingfit rules` lists.
@@ -115,12 +115,14 @@ def compare(
                 **sampling.options(),
             )  # fmt: skip
             stacked = _stacked(found, together, rule)
+            apart = _apart(found, stacked, rule, all_of_them=together is not None)
             at = found.nested_test() if corners else found.family
             slopes = found.exponents(rules=slopes_of) if exponents else None
             answered, refused = _asked(found, hypothesis, rule)
         drawn = save(lambda report: report.evidence_plots.comparison(found, counting=rule))
     parts: dict[str, Result | None] = {
         "stacked": stacked,
+        "answers": apart,
         "corners" if corners else "family": at,
         "exponents": slopes,
     }
@@ -213,17 +215,20 @@ def calibrate(
     law: str = "chinchilla",
     noise: str | None = None,
     prior: Repeated = (),
+    law_error: Literal["smooth", "none"] = "none",
     simulations: int = 200,
+    plot: Path | None = None,
     table: Table = AS_IT_STANDS,
     sampling: Sampling = AS_USUAL,
 ) -> Reply:
     """Simulate runs where yours are, fit them, and see whether intervals cover the truth.
 
-    Only the places of the runs are used, not their losses. Exit code 1 where the law is not
-    calibrated there.
+    Only the places of the runs are used, not their losses. Says of every parameter, and of the
+    best split of ten times the largest budget, whether its intervals hold what they claim, and how
+    wide runs in these places leave them. Exit code 1 where the law is not calibrated there.
 
     ```
-    scalingfit calibrate runs.csv --law chinchilla --simulations 500
+    scalingfit calibrate runs.csv --law chinchilla --simulations 500 --plot calibration.png
     ```
 
     Parameters
@@ -235,16 +240,29 @@ def calibrate(
     prior
         Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`. Repeat for
         several.
+    law_error
+        none: the law is exact, in simulated runs and in fits; smooth: it may be off by a smooth
+        function of its inputs in both, as fits allow by default. A fit then takes many times as
+        long.
     simulations
         How many tables to simulate and fit.
+    plot
+        Draw ranks with their band, and how wide intervals come out, into this file (.png, .pdf or
+        .svg).
     """
-    loaded = load(runs, table)
-    with progress(f"fitting {simulations} simulated tables"):
-        found = sf.calibrate(
-            loaded, law, noise, simulations=simulations, priors=parsed_priors(prior),
-            **sampling.options(),
-        )  # fmt: skip
-    return Reply(found.as_json(COMMAND_LINE), [understood(loaded), found], warned=not found.ok)
+    from scalingfit.law_error import LAW_ERROR
+
+    with drawing(plot) as save:
+        loaded = load(runs, table)
+        with progress(f"fitting {simulations} simulated tables"):
+            found = sf.calibrate(
+                loaded, law, noise, simulations=simulations, priors=parsed_priors(prior),
+                law_error=None if law_error == "none" else LAW_ERROR, **sampling.options(),
+            )  # fmt: skip
+        drawn = save(lambda report: report.evidence_plots.calibration(found))
+    return Reply(
+        found.as_json(COMMAND_LINE), [understood(loaded), found], warned=not (found.ok and drawn)
+    )
 
 
 def _split_by_all(compute: str | None, laws: list[str]) -> list[float] | None:
@@ -314,6 +332,16 @@ def _asked(
     return answered, refused
 
 
+def _apart(
+    found: Comparison, stacked: Stacked | None, counting: Counting, *, all_of_them: bool
+) -> Answers | None:
+    """What each candidate would answer by itself where they split a budget, the largest or all."""
+    if stacked is None or "tokens_per_param" not in stacked.mixture.draws:
+        return None
+    C = stacked.mixture.asked["C"]
+    return found.answers(C if all_of_them else C[-1:], counting=counting)
+
+
 def _stacked(found: Comparison, budgets: list[float] | None, counting: Counting) -> Stacked | None:
     """What the laws say together: how to split budgets, or the loss further along one input.
 
@@ -327,7 +355,8 @@ def _stacked(found: Comparison, budgets: list[float] | None, counting: Counting)
     several = {tuple(sorted(fit.model.law.inputs())) for fit in found.posteriors.values()}
     match list(several):
         case [("D", "N")] if "C" in columns:
-            spent = subject(next(iter(found.posteriors.values()))).counted(counting)["C"]
+            asked = subject(next(iter(found.posteriors.values())))
+            spent = asked.counted(asked.own(counting))["C"]
             return found.frontier(within_and_beyond(spent), counting=counting)
         case [(name,)]:
             return found.forecast(

@@ -1,4 +1,4 @@
-"""Pictures of comparisons, backtests and reconciliations."""
+"""Pictures of comparisons, backtests, calibrations and reconciliations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
@@ -27,6 +26,7 @@ from scalingfit.evidence import (
     band,
     coverage,
 )
+from scalingfit.report._calibration import calibration, distributions
 from scalingfit.report._style import (
     AMBER,
     BLUE,
@@ -36,12 +36,13 @@ from scalingfit.report._style import (
     ORANGE,
     PINK,
     SKY,
+    Canvas,
     blank,
     log_axis,
     tidy,
 )
 
-__all__ = ["backtest", "comparison", "reconciliation"]
+__all__ = ["backtest", "calibration", "comparison", "distributions", "reconciliation"]
 
 COLORS = (BLUE, ORANGE, GREEN, PINK, INK, SKY, AMBER)
 BINS = 10
@@ -50,8 +51,8 @@ Floats = NDArray[np.float64]
 
 
 def comparison(
-    found: Comparison, figure: FigureBase | None = None, *, counting: Rule = "6ND"
-) -> FigureBase:
+    found: Comparison, figure: Canvas | None = None, *, counting: Rule = "6ND"
+) -> Canvas:
     """Each law's frontier over the same runs, and its forecasts of held-out runs.
 
     Parameters
@@ -109,8 +110,9 @@ def _rest(laws: Sized) -> str:
 
 def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str], counted: Counting) -> None:
     """Where each law would spend a budget, as far as a hundred times the largest."""
-    runs = found.runs
-    scale = subject(found.posteriors[splitting[0]]).counted(counted)["C"]
+    runs, asked = found.runs, subject(found.posteriors[splitting[0]])
+    counted = asked.own(counted)
+    scale = asked.counted(counted)["C"]
     C = np.geomspace(scale.min(), 100 * scale.max(), 40)
     axes.scatter(scale, runs["N"], s=10, color=GREY, alpha=0.6, linewidths=0, label="runs")
     for color, name in zip(COLORS, found.posteriors, strict=False):
@@ -169,7 +171,7 @@ def _percent(value: float) -> str:
     return "0" if abs(value) < 1e-9 else f"{100 * value:+.3g} %"
 
 
-def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
+def backtest(found: Backtest, figure: Canvas | None = None) -> Canvas:
     """Whether forecasts were right: PIT, coverage, and errors against distance.
 
     Parameters
@@ -237,7 +239,7 @@ def _losses(axes: Axes, scored: ScoredForecasts, distance: Floats) -> Floats:
     return ratio
 
 
-def reconciliation(found: Reconciliation, figure: FigureBase | None = None) -> FigureBase:
+def reconciliation(found: Reconciliation, figure: Canvas | None = None) -> Canvas:
     """The exponent of every stage with its 90 % intervals, beside what was published.
 
     Parameters

@@ -1,6 +1,8 @@
 import dataclasses
 import hashlib
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,20 +16,20 @@ ENTRIES = {entry.name: entry for entry in PUBLISHED}
 
 
 @pytest.fixture
-def local(data_dir, monkeypatch):
+def local(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv(datasets.FOLDER_VARIABLE, str(data_dir))
     return data_dir
 
 
 @pytest.fixture
-def offline(tmp_path, monkeypatch):
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """No local folder, an empty cache, and no network."""
 
-    def no_network(*arguments, **options):
+    def no_network(*arguments: Any, **options: Any) -> None:
         raise ConnectionError("no network in tests")
 
     monkeypatch.delenv(datasets.FOLDER_VARIABLE, raising=False)
-    monkeypatch.setattr(datasets.pooch, "os_cache", lambda name: tmp_path / "cache")
+    monkeypatch.setattr("scalingfit.runs.datasets.pooch.os_cache", lambda name: tmp_path / "cache")
     monkeypatch.setattr("pooch.core.stream_download", no_network)
     return tmp_path / "cache"
 
@@ -36,7 +38,7 @@ def offline(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_the_registry_agrees_with_the_published_record(data_dir, name):
+def test_the_registry_agrees_with_the_published_record(data_dir: Path, name: str) -> None:
     records = json.loads((data_dir / "datasets.json").read_text())["datasets"]
     record = next(record for record in records if record["name"] == name)
     entry = ENTRIES[name]
@@ -53,7 +55,7 @@ DROPPED |= {"xlstm_isoflop": 1}
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_local_tables_load_whole_with_every_left_out_row_recorded(local, name):
+def test_local_tables_load_whole_with_every_left_out_row_recorded(local: Any, name: str) -> None:
     runs = datasets.read(name)
     entry = ENTRIES[name]
     assert len(runs) + len(runs.provenance["dropped"]) == entry.rows
@@ -68,14 +70,14 @@ def test_local_tables_load_whole_with_every_left_out_row_recorded(local, name):
         np.testing.assert_array_equal(runs[symbol], raw[column] * factor)
 
 
-def test_dropped_rows_are_the_ones_the_publishers_flag(local):
+def test_dropped_rows_are_the_ones_the_publishers_flag(local: Any) -> None:
     raw = pd.read_csv(local / "alabdulmohsin_curves.csv")
     runs = datasets.read("alabdulmohsin_curves")
-    dropped = [row["line"] - 2 for row in runs.provenance["dropped"]]
+    dropped = [int(str(row["line"])) - 2 for row in runs.provenance["dropped"]]
     np.testing.assert_array_equal(dropped, np.flatnonzero(raw["duplicate_row"] == 1))
 
 
-def test_besiroglus_240_points_are_one_split_away(local):
+def test_besiroglus_240_points_are_one_split_away(local: Any) -> None:
     kept = datasets.read("epoch_chinchilla").split("besiroglu_excluded")[0]
     assert len(kept) == 240
     # Their objective at their published parameters (analyzing-chinchilla, cell 18).
@@ -91,7 +93,7 @@ def test_besiroglus_240_points_are_one_split_away(local):
     assert huber.sum() == pytest.approx(0.0010182740346, rel=1e-6)
 
 
-def test_options_replace_the_ones_a_table_comes_with(local):
+def test_options_replace_the_ones_a_table_comes_with(local: Any) -> None:
     runs = datasets.read("porian_isoflop", N="params_non_embedding", C=None, labels=["experiment"])
     assert set(runs.labels) == {"experiment"}
     assert runs.provenance["columns"]["N"]["column"] == "params_non_embedding"
@@ -102,8 +104,8 @@ def test_options_replace_the_ones_a_table_comes_with(local):
 
 @pytest.mark.parametrize("name", [name for name, entry in ENTRIES.items() if entry.fetchable])
 def test_a_fetched_source_gives_the_same_runs_as_the_tidy_file(
-    data_dir, offline, monkeypatch, name
-):
+    data_dir: Path, offline: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     entry = ENTRIES[name]
     # What the source looks like: the tidy columns under their original names, less what is derived.
     source = pd.read_csv(data_dir / entry.file).drop(columns=[*entry.derived])
@@ -126,7 +128,9 @@ def test_a_fetched_source_gives_the_same_runs_as_the_tidy_file(
         np.testing.assert_array_equal(fetched.labels[label], local.labels[label])
 
 
-def test_a_file_of_another_content_is_refused(offline, tmp_path, monkeypatch):
+def test_a_file_of_another_content_is_refused(
+    offline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "epoch_chinchilla.csv").write_text("params,tokens,loss\n1e7,1e9,3\n1e8,1e9,2\n")
     monkeypatch.setenv(datasets.FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(InputError) as caught:
@@ -135,7 +139,7 @@ def test_a_file_of_another_content_is_refused(offline, tmp_path, monkeypatch):
         assert words in str(caught.value)
 
 
-def test_without_network_the_message_says_how_to_get_the_table(offline):
+def test_without_network_the_message_says_how_to_get_the_table(offline: Any) -> None:
     assert datasets.info("epoch_chinchilla")["available"] == "fetchable"
     with pytest.raises(InputError) as caught:
         datasets.read("epoch_chinchilla")
@@ -144,7 +148,7 @@ def test_without_network_the_message_says_how_to_get_the_table(offline):
         assert words in str(caught.value)
 
 
-def test_a_source_that_is_no_table_is_never_opened(offline):
+def test_a_source_that_is_no_table_is_never_opened(offline: Any) -> None:
     assert datasets.info("porian_isoflop")["available"] == "local only"
     with pytest.raises(InputError) as caught:
         datasets.read("porian_isoflop")
@@ -153,7 +157,7 @@ def test_a_source_that_is_no_table_is_never_opened(offline):
     assert not offline.exists()
 
 
-def test_no_entry_opens_a_pickle_or_a_notebook():
+def test_no_entry_opens_a_pickle_or_a_notebook() -> None:
     for entry in PUBLISHED:
         if entry.fetchable:
             assert entry.address.endswith((".csv", ".csv.gz"))
@@ -162,14 +166,14 @@ def test_no_entry_opens_a_pickle_or_a_notebook():
 # --- names ---------------------------------------------------------------------------------------
 
 
-def test_unknown_names_are_refused_with_the_closest_ones():
+def test_unknown_names_are_refused_with_the_closest_ones() -> None:
     with pytest.raises(InputError, match="closest: epoch_chinchilla"):
         datasets.read("chinchilla")
     with pytest.raises(InputError, match="tables: ladder, epoch_chinchilla"):
         datasets.info("???")
 
 
-def test_the_table_of_tables_has_a_row_for_every_name(offline):
+def test_the_table_of_tables_has_a_row_for_every_name(offline: Any) -> None:
     rows = datasets.table()
     assert [row["name"] for row in rows] == datasets.names()
     for row in rows:
@@ -180,7 +184,7 @@ def test_the_table_of_tables_has_a_row_for_every_name(offline):
 
 
 @pytest.mark.skipif(not datasets.LADDER.is_file(), reason="the ladder has not been trained yet")
-def test_the_shipped_table_is_a_design_that_identifies_a_law(offline):
+def test_the_shipped_table_is_a_design_that_identifies_a_law(offline: Any) -> None:
     runs = datasets.read("ladder")
     assert runs.inputs == ("N", "D", "C")
     assert "loss_se" in runs.columns

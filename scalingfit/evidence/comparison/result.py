@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit.allocation import Answer, Costs, Rule
+from scalingfit.evidence.comparison.answers import Answers, answers
 from scalingfit.evidence.comparison.candidate import Candidate
 from scalingfit.evidence.comparison.conclusion import (
     conclude,
@@ -287,6 +288,13 @@ class Comparison(Result):
         return stacked_hypothesis(
             self.posteriors, self.weights, statement, C=C, counting=counting, **extras
         )
+
+    def answers(self, C: ArrayLike, *, counting: Rule = "6ND") -> Answers:
+        """The optimum at budgets under each candidate by itself: what the choice changes.
+
+        See `scalingfit.evidence.comparison.answers`.
+        """
+        return answers(self.posteriors, self.weights, C, counting)
 
     def exponents(self, *, rules: Sequence[Rule] | None = None, r: float = 0.05) -> Exponents:
         """The exponent a of N* ~ C^a under each law and each counting rule.
