@@ -38,6 +38,7 @@ from scalingfit.declare import Law, Parameter, expanded
 
 __all__ = [
     "LAW_ERROR",
+    "LENGTHS",
     "MOST_LANDMARKS",
     "ErrorDraws",
     "Landmarks",

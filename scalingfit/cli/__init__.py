@@ -34,6 +34,7 @@ from scalingfit.cli.laws import laws
 from scalingfit.cli.questions import cheapest, forecast, frontier
 from scalingfit.cli.reconcile import reconcile
 from scalingfit.cli.refits import refit
+from scalingfit.cli.report import report
 from scalingfit.cli.runs import datasets, read
 
 __all__ = ["app", "main", "run", "use_cache"]
@@ -54,6 +55,7 @@ COMMANDS: tuple[Callable[..., Reply], ...] = (
     backtest,
     calibrate,
     reconcile,
+    report,
     laws,
     datasets,
     demo,

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit.cli._hardware import UNKNOWN, Hardware
-from scalingfit.cli._picture import drawing
+from scalingfit.cli._picture import drawing, told
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import Repeated
@@ -135,8 +135,7 @@ def frontier(
     if choice is not None:
         data["choice"] = choice
         shown.append(choice)
-    if plot is not None and drawn:
-        shown.append(f"drawn in {plot}")
+    shown += told(plot, drawn)
     return Reply(data, shown, warned=not (post.verdict.ok and drawn))
 
 
@@ -150,6 +149,7 @@ def forecast(
     input: Repeated = (),
     discrepancy: str | None = None,
     hardware: Hardware = UNKNOWN,
+    plot: Path | None = None,
 ) -> Reply:
     """Forecast the loss of runs that have not been made.
 
@@ -174,6 +174,8 @@ def forecast(
     discrepancy
         Widen the forecasts by a relative error of the law for each factor of ten beyond the largest
         run, such as the 0.01 that `scalingfit backtest` may find for these runs and this law.
+    plot
+        Draw the forecasts into this file (.png, .pdf or .svg).
     """
     post, rate = loaded_fit(fit), number_if_given("--discrepancy", discrepancy)
     costs = hardware.costs()
@@ -188,12 +190,14 @@ def forecast(
 
         inputs["C"] = flop("C", names(compute), costs).tolist()
     asked = inputs | _inputs(input, inputs)
-    found = (
-        post.forecast(counting="6ND", seed=0, costs=costs, **asked)
-        if rate is None
-        else _widened(post, rate, asked)
-    )
-    return Reply(found, [found], warned=not post.verdict.ok)
+    with drawing(plot) as save:
+        found = (
+            post.forecast(counting="6ND", seed=0, costs=costs, **asked)
+            if rate is None
+            else _widened(post, rate, asked)
+        )
+        drawn = save(lambda report: report.picture(found))
+    return Reply(found, [found, *told(plot, drawn)], warned=not (post.verdict.ok and drawn))
 
 
 def cheapest(

@@ -43,7 +43,7 @@ def parameters(posterior: Posterior, *, figure: FigureBase | None = None) -> Fig
         axes.set_axis_off()
     _mark_published(dict(zip(names, panels, strict=False)), posterior)
     _legend(figure, panels, spare=panels[len(names) :])
-    figure.suptitle("What was learnt", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure.suptitle("What was learnt?", x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
 
@@ -61,7 +61,8 @@ def residuals(posterior: Posterior, *, figure: FigureBase | None = None) -> Figu
     missed, L = posterior.residuals(), posterior.runs["L"]
     expected = L / np.exp(missed) if relative else L - missed
     missed = 100 * np.expm1(missed) if relative else missed
-    against = {**inputs, "expected loss [nats]": expected}
+    unit = style.unit_of(posterior.runs)
+    against = {**inputs, f"expected loss{unit}": expected}
     figure = style.blank(figure, 3.0 + 2.4 * len(against) / 2, 3.4, posterior.title)
     panels = figure.subplots(1, len(against), sharey=True, squeeze=False).ravel()
     for axes, (name, values) in zip(panels, against.items(), strict=True):
@@ -72,8 +73,8 @@ def residuals(posterior: Posterior, *, figure: FigureBase | None = None) -> Figu
             axes.set_xscale("log")
             style.log_axis(axes, "x")
         style.tidy(axes)
-    panels[0].set_ylabel("loss above the law [%]" if relative else "loss above the law [nats]")
-    figure.suptitle("What the law misses", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    panels[0].set_ylabel(f"loss above the law{' [%]' if relative else unit}")
+    figure.suptitle("What does the law miss?", x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
 

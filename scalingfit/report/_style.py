@@ -10,6 +10,8 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
+from scalingfit.runs import Runs
+
 # Okabe & Ito's palette, made for every kind of colour vision.
 BLUE, ORANGE, GREEN, PINK, INK, SKY, AMBER, GREY = (
     "#0072B2",
@@ -99,6 +101,18 @@ def power(value: float) -> str:
     factor = value / 10.0**exponent
     head = "" if math.isclose(factor, 1.0, rel_tol=1e-6) else f"{factor:.2g}\\times"
     return f"${head}10^{{{exponent}}}$"
+
+
+def unit_of(runs: Runs) -> str:
+    """The unit of a table's losses as axes name it: `` [nats per byte]``; nothing where unknown."""
+    return f" [{runs.loss_unit}]" if runs.loss_unit else ""
+
+
+def legend_below(axes: Axes, columns: int = 4) -> None:
+    """A legend under the axis, where no data can be."""
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=columns, fontsize=9, frameon=False
+    )
 
 
 def band(
