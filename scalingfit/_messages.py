@@ -14,7 +14,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterable
 from types import EllipsisType
-from typing import Literal, override
+from typing import Any, Literal, override
 
 __all__ = [
     "PYTHON",
@@ -23,9 +23,12 @@ __all__ = [
     "Face",
     "Message",
     "OnlyIn",
+    "Record",
     "Text",
+    "from_record",
     "joined",
     "spelled",
+    "to_record",
 ]
 
 type FaceName = Literal["python", "command line"]
@@ -170,3 +173,50 @@ def _literal(value: object) -> str:
             return f"{value:g}" if float(f"{value:g}") == value else repr(value)
         case _:
             return repr(value)
+
+
+# --- sentences in files ---------------------------------------------------------------------------
+
+type Record = str | list[str | dict[str, Any]]
+
+
+def to_record(text: Text) -> Record:
+    """A sentence in JSON's own types; `from_record` reads it."""
+    return text if isinstance(text, str) else [_part_record(part) for part in text.parts]
+
+
+def from_record(record: Record) -> Text:
+    """The sentence that `to_record` wrote."""
+    return record if isinstance(record, str) else Message(*map(_part_of, record))
+
+
+def _part_record(part: Part) -> str | dict[str, Any]:
+    match part:
+        case str():
+            return part
+        case Argument():
+            fields = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
+            return {key: value for key, value in fields.items() if value is not ...}
+        case Call():
+            arguments = [_part_record(argument) for argument in part.arguments]
+            return {"verb": part.verb, "arguments": arguments, "other": part.other}
+        case OnlyIn():
+            return {"face": part.face, "parts": [_part_record(each) for each in part.parts]}
+
+
+def _part_of(record: str | dict[str, Any]) -> Part:
+    match record:
+        case str():
+            return record
+        case {"verb": verb, "arguments": arguments, "other": other}:
+            return Call(verb, tuple(_argument_of(each) for each in arguments), other)
+        case {"face": face, "parts": parts}:
+            return OnlyIn(face, tuple(map(_part_of, parts)))
+        case _:
+            return _argument_of(record)
+
+
+def _argument_of(record: dict[str, Any]) -> Argument:
+    value = record.get("value", ...)
+    given = tuple(value) if isinstance(value, list) else value
+    return Argument(record["name"], given, record["kind"], record["law"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from scalingfit.evidence.forecasts.result import AVERAGED, SHOWN
-from scalingfit.inference.diagnostics import Status
+from scalingfit.inference.verdict import Status
 
 ROOT = Path(__file__).parents[1]
 DEFINED = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "glossary.md").read_text("utf-8")))

@@ -30,6 +30,9 @@ POINT = 'law("chinchilla").published["besiroglu-2024"].law'
 FAR = 2.0
 """Up to this factor beyond the runs a question still counts as near them."""
 
+WAGER = 100.0
+"""From this factor on an answer is a warning: nobody has seen a law hold over so much more."""
+
 
 class Fit(Protocol):
     """What questions read of a posterior: draws of a law and of its noise, and the runs."""
@@ -114,8 +117,9 @@ def subject(asked: Asked) -> Subject:
                 ".",
             ),
         )
-    column = asked.runs.provenance.get("columns", {}).get("N", {}).get("column", "")
-    named = [bool(WITHOUT_EMBEDDING.search(str(name))) for name in (column, *asked.runs.labels)]
+    origin = asked.runs.provenance.get("columns", {}).get("N")
+    column = "" if origin is None else origin["column"]
+    named = [bool(WITHOUT_EMBEDDING.search(name)) for name in (column, *asked.runs.labels)]
     # A table that also has a count without embeddings has them in its N.
     total = False if named[0] else True if any(named) else None
     fits = {label: subject(fit) for label, fit in getattr(asked, "fits", {}).items()}
@@ -171,7 +175,8 @@ def answered[Found, Kind: Answer](
     if far:
         label, farthest = max(far.items(), key=lambda item: item[1].times)
         count = f"beyond the runs of {len(far)} of {len(fits)} fits; the farthest, {label!r}: "
-        notes.append(Note("beyond_runs", Message(count, farthest.notes[0].text)))
+        note = farthest.notes[0]
+        notes.append(dataclasses.replace(note, text=Message(count, note.text)))
     return dataclasses.replace(whole, fits=fits, notes=notes)
 
 
@@ -213,7 +218,8 @@ def reach(rows: str, places: Mapping[str, FloatArray], runs: Mapping[str, FloatA
     ]
     count = f"{far} of {len(factor)} {rows} lie beyond the runs; the farthest: "
     whole = f"{count if len(factor) > 1 else ''}{'; '.join(said)}: an extrapolation"
-    return Reach(float(factor[row]), (Note("beyond_runs", whole),))
+    code = "far_beyond_runs" if factor[row] > WAGER else "beyond_runs"
+    return Reach(float(factor[row]), (Note(code, whole),))
 
 
 def _factor(values: FloatArray, runs: FloatArray) -> FloatArray:

@@ -50,7 +50,7 @@ def pack(identity: str, fit: Posterior) -> bytes:
     entry = {
         "identity": identity,
         "sites": {name: value.shape for name, value in values.items()},
-        "verdict": dataclasses.asdict(fit.verdict),
+        "verdict": fit.verdict.record,
         "provenance": dict(fit.provenance),
         "record": sampled.record,
         "diagnosis": sampled.diagnosis.as_lists(),

@@ -74,7 +74,8 @@ app = App(
     help_format="markdown",
     help_epilogue="Every command takes `--json`, and then prints one JSON object and nothing else; "
     "`-v` for all notes on an answer; and `-q` for no progress and no warnings on standard error. "
-    "Exit codes: 0 fine, 1 the answer comes with a warning, 2 refused, 3 a defect of scalingfit.",
+    "Exit codes: 0 fine; 1 the answer comes with a warning, such as a verdict that is not ok or an "
+    "answer more than 100 times beyond the runs; 2 refused; 3 a defect of scalingfit.",
     version=__version__,
 )
 app.register_install_completion_command(help="Install completion for your shell.")

@@ -13,7 +13,7 @@ from scalingfit.cli._picture import drawing, told
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._table import Repeated
 from scalingfit.cli._values import names, numbers
-from scalingfit.cli.questions import AS_USUAL, Terms, loaded_fit
+from scalingfit.cli.questions import AS_USUAL, Terms, far_beyond, loaded_fit
 
 __all__ = ["decide", "multiplier", "returns"]
 
@@ -66,7 +66,8 @@ def decide(
     with drawing(plot) as save:
         found = sf.decide(post, budgets, plan, **options)
         drawn = save(lambda report: report.plots.valley(post, budgets, plan, **options))
-    return Reply(found, [found, *told(plot, drawn)], warned=not (post.verdict.ok and drawn))
+    sound = post.verdict.ok and drawn and not far_beyond(found)
+    return Reply(found, [found, *told(plot, drawn)], warned=not sound)
 
 
 def returns(
@@ -97,7 +98,7 @@ def returns(
     post = loaded_fit(fit)
     multiples, options = numbers("--times", times), terms.options(demand=False)
     found = sf.returns(post, names(compute), times=multiples, costs=hardware.costs(), **options)
-    return Reply(found, [found], warned=not post.verdict.ok)
+    return Reply(found, [found], warned=far_beyond(found) or not post.verdict.ok)
 
 
 def multiplier(
@@ -128,5 +129,5 @@ def multiplier(
     post, other = loaded_fit(fit), loaded_fit(reference)
     costs, options = hardware.costs(), terms.options(demand=False)
     found = sf.multiplier(post, other, names(compute), costs=costs, **options)
-    ok = post.verdict.ok and other.verdict.ok
-    return Reply(found, [found], warned=not ok)
+    sound = post.verdict.ok and other.verdict.ok and not far_beyond(found)
+    return Reply(found, [found], warned=not sound)

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 import scalingfit as sf
 from scalingfit._errors import InputError
+from scalingfit._text import listed
 from scalingfit.cli._hardware import UNKNOWN, Hardware
 from scalingfit.cli._picture import drawing, told
 from scalingfit.cli._reply import Reply, warn
@@ -136,7 +137,8 @@ def frontier(
         data["choice"] = choice
         shown.append(choice)
     shown += told(plot, drawn)
-    return Reply(data, shown, warned=not (post.verdict.ok and drawn))
+    wager = far_beyond(found) or (choice is not None and far_beyond(choice))
+    return Reply(data, shown, warned=wager or not (post.verdict.ok and drawn))
 
 
 def forecast(
@@ -197,7 +199,8 @@ def forecast(
             else _widened(post, rate, asked)
         )
         drawn = save(lambda report: report.picture(found))
-    return Reply(found, [found, *told(plot, drawn)], warned=not (post.verdict.ok and drawn))
+    sound = post.verdict.ok and drawn and not far_beyond(found)
+    return Reply(found, [found, *told(plot, drawn)], warned=not sound)
 
 
 def cheapest(
@@ -224,7 +227,7 @@ def cheapest(
     """
     post = loaded_fit(fit)
     found = post.cheapest(numbers("--loss", loss), costs=hardware.costs(), **terms.options())
-    return Reply(found, [found], warned=not post.verdict.ok)
+    return Reply(found, [found], warned=far_beyond(found) or not post.verdict.ok)
 
 
 def _widened(post: Posterior, rate: float, asked: Mapping[str, Any]) -> Forecast:
@@ -235,11 +238,17 @@ def _widened(post: Posterior, rate: float, asked: Mapping[str, Any]) -> Forecast
 
 
 def loaded_fit(path: Path) -> Posterior:
-    """Read a fit; where its verdict is not ok, say so."""
+    """Read a fit; where its verdict is not ok, recall it: its notes were said when it was made."""
     post = sf.load(path)
     if not post.verdict.ok:
-        warn(f"{path}\n{post.verdict.text(COMMAND_LINE)}")
+        codes = listed(dict.fromkeys(note.code for note in post.verdict.notes))
+        warn(f"{path} was saved with the verdict {post.verdict.status!r}: {codes}")
     return post
+
+
+def far_beyond(answer: Result) -> bool:
+    """Whether an answer lies so far beyond the runs that it is a warning."""
+    return any(note.code == "far_beyond_runs" for note in answer.notes)
 
 
 def _inputs(texts: tuple[str, ...], given: Collection[str] = ()) -> dict[str, list[float] | str]:

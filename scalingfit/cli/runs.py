@@ -64,7 +64,7 @@ def datasets(name: str | None = None, /) -> Reply:
     """
     if name is not None:
         return Reply(sf.datasets.info(name), [sf.datasets.describe(name)])
-    infos = sf.datasets.table()
+    infos = [dict[str, object](info) for info in sf.datasets.table()]
     keys = ("name", "rows", "inputs", "available", "title")
     columns = {key: ["" if info[key] is None else str(info[key]) for info in infos] for key in keys}
     return Reply({"datasets": infos}, [Columns.of_texts("datasets", columns)])

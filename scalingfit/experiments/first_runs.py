@@ -20,7 +20,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
-from scipy.stats import norm
 
 from scalingfit._arguments import nearest, number
 from scalingfit._errors import InputError
@@ -43,6 +42,7 @@ from scalingfit.catalog import law as find_law
 from scalingfit.declare import Law
 from scalingfit.experiments.pool import Pool, realised
 from scalingfit.inference import build, prior_values
+from scalingfit.law_error import LAW_ERROR, covariance
 from scalingfit.noise import Normal
 from scalingfit.result import Column, Interval, Result, Table
 
@@ -320,16 +320,16 @@ class _Aims(NamedTuple):
         scale = error[:, None, None]
         push = error[:, None] / self.stiffness
         sides = [self.place + side * STEP * self.along for side in (1.0, -1.0)]
-        slopes = (_covariance(sides[0], runs) - _covariance(sides[1], runs)) / (2 * STEP)
+        slopes = (covariance(sides[0], runs) - covariance(sides[1], runs)) / (2 * STEP)
         bends = (
             sum(
-                one * two * _covariance(sides[i], sides[j])
+                one * two * covariance(sides[i], sides[j])
                 for (i, one), (j, two) in itertools.product(((0, 1.0), (1, -1.0)), repeat=2)
             )
             / (2 * STEP) ** 2
         )
         known = jacobian @ prior @ np.swapaxes(jacobian, 1, 2)
-        known = known + scale**2 * _covariance(runs, runs) + sigma**2 * np.eye(len(runs))
+        known = known + scale**2 * covariance(runs, runs) + sigma**2 * np.eye(len(runs))
         cross = self.slope @ prior @ np.swapaxes(jacobian, 1, 2) - scale * push[..., None] * slopes
         own = self.slope @ prior @ np.swapaxes(self.slope, 1, 2)
         own = own + push[:, :, None] * push[:, None, :] * bends
@@ -342,12 +342,6 @@ class _Aims(NamedTuple):
             np.einsum("ci,tij,cj->tc", one, left, one) for one in (size, exponent)
         )
         return by_size, by_exponent
-
-
-def _covariance(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Of a law's error of scale one, at places (..., x, 2) and (..., y, 2), shape (..., x, y)."""
-    apart = np.sum((x[..., :, None, :] - y[..., None, :, :]) ** 2, axis=-1)
-    return np.asarray(sum(d**2 * np.exp(-apart / (2 * d**2)) for d in (0.5, 1.0, 2.0, 4.0)))
 
 
 def _moved(law: Law, shift: Any) -> Law:
@@ -422,7 +416,8 @@ def _errors(exact: bool) -> FloatArray:
     if exact:
         return np.zeros(TRUTHS)
     shares = (np.arange(TRUTHS // 2) + 0.5) / (TRUTHS // 2)
-    scales = np.exp(np.log(0.02) + 0.7 * norm.ppf(shares))
+    with jax.enable_x64(True):
+        scales = np.asarray(LAW_ERROR.tau(on_log=True).icdf(shares))
     # Neighbours differ much, so that scales are not tied to the order of the laws.
     mixed = scales[np.argsort(np.arange(TRUTHS // 2) * 7 % (TRUTHS // 2))]
     return np.stack([np.zeros_like(mixed), mixed], axis=1).ravel()

@@ -1,5 +1,6 @@
 """Runs and a law in, a posterior with a verdict out."""
 
+from scalingfit.inference.against_priors import FAR_OUT, far_in_prior
 from scalingfit.inference.bridge import Evidence, bridge
 from scalingfit.inference.build import build
 from scalingfit.inference.density import (
@@ -10,7 +11,7 @@ from scalingfit.inference.density import (
     new_runs,
     predicted,
 )
-from scalingfit.inference.diagnostics import Diagnosis, Limits, Verdict, ess
+from scalingfit.inference.diagnostics import Diagnosis, Limits, ess
 from scalingfit.inference.fit import check, fit, posterior_of, prior_predictive
 from scalingfit.inference.formula import declaration, exactly
 from scalingfit.inference.group import Draws
@@ -31,8 +32,10 @@ from scalingfit.inference.settings import (
     settings_of,
 )
 from scalingfit.inference.statement import Statement
+from scalingfit.inference.verdict import Verdict
 
 __all__ = [
+    "FAR_OUT",
     "OPTIMA",
     "QUANTILES",
     "SAMPLING",
@@ -60,6 +63,7 @@ __all__ = [
     "ess",
     "exactly",
     "failures",
+    "far_in_prior",
     "fit",
     "group_size",
     "hypothesis",

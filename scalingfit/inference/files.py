@@ -113,7 +113,7 @@ def _attributes(posterior: Fitted) -> dict[str, str]:
             for name, values in posterior.runs.labels.items()
             if _storable(values) is not values
         },
-        "verdict": dataclasses.asdict(posterior.verdict),
+        "verdict": posterior.verdict.record,
         "record": posterior.sampled.record,
         # Draws of a mixture do not tell how its parts were sampled.
         "diagnosis": None if model.error is None else posterior.sampled.diagnosis.as_lists(),

@@ -7,13 +7,11 @@ import functools
 import importlib.metadata
 import platform
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtri
 
 from scalingfit import __version__
 from scalingfit._errors import InputError
@@ -23,16 +21,17 @@ from scalingfit.catalog import noise as find_noise
 from scalingfit.catalog import noises
 from scalingfit.declare import Law
 from scalingfit.inference.build import build
-from scalingfit.inference.diagnostics import Limits, Verdict, judge
+from scalingfit.inference.diagnostics import Limits
+from scalingfit.inference.fitted import Provenance
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Data, Model, Prior
 from scalingfit.inference.posterior import Posterior
-from scalingfit.inference.programs import centre, prior_values
+from scalingfit.inference.programs import centre
 from scalingfit.inference.sampler import sample
+from scalingfit.inference.scrutiny import verdict_on
 from scalingfit.inference.settings import Settings, checked, default_precision
 from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.noise import Noise
-from scalingfit.result import Note
 from scalingfit.runs import Runs
 
 __all__ = ["check", "fit", "posterior_of", "prior_predictive"]
@@ -187,91 +186,14 @@ def posterior_of(model: Model, runs: Runs, draws: Draws, settings: Settings) -> 
         law=law,
         noise=noise,
         runs=runs,
-        verdict=_verdict(model, runs, draws, settings.limits),
+        verdict=verdict_on(model, runs, draws, law, noise, settings.limits),
         provenance=_provenance(model, runs, draws, settings),
         model=model,
         sampled=draws,
     )
 
 
-def _verdict(model: Model, runs: Runs, draws: Draws, limits: Limits) -> Verdict:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        widths = {
-            name: float(np.log(draws.values[name]).std() / width)
-            for name, width in _prior_widths(model).items()
-        }
-    splits = {"N", "D"} <= set(model.law.inputs())
-    warnings = runs.design_warnings() if splits else []
-    design = [
-        *(Note("design", text) for text in warnings),
-        *_thin(model, runs),
-        *_misfit(model, runs, draws),
-    ]
-    return judge(draws.diagnosis, model.judged, limits, widths, design)
-
-
-@functools.lru_cache(maxsize=256)
-def _prior_widths(model: Model) -> dict[str, np.float64]:
-    """Standard deviations of the logarithms of exponents, by their priors."""
-    exponents = {declared.power for declared in model.law.parameters().values()}
-    drawn = {name: prior_values(model)[name] for name in model.sites if name in exponents}
-    return {
-        name: np.float64(np.log(values).std())
-        for name, values in drawn.items()
-        if np.all(values > 0)
-    }
-
-
-def _thin(model: Model, runs: Runs) -> list[Note]:
-    """Say where the runs are hardly more than the law's parameters, so that the priors speak too.
-
-    Two runs more tell something of the scatter.
-    """
-    rows, free = int(np.count_nonzero(runs.weight)), model.free
-    if rows >= free + 2:
-        return []
-    return [
-        Note(
-            "few_runs",
-            f"{rows} run{'s' if rows > 1 else ''} for the {free} free parameters of "
-            f"{model.law.name}: the intervals are as wide as the priors leave them, and depend on "
-            f"these; add runs (at least {free + 2}), or state as priors what is known",
-        )
-    ]
-
-
-def _misfit(model: Model, runs: Runs, draws: Draws) -> list[Note]:
-    """Say where the law misses the runs by more than repeated runs differ from each other.
-
-    The scatter of runs with equal inputs (pure error) needs no law. Where the fitted scatter is
-    clearly larger, the difference is the law's: a lack-of-fit test (Draper & Smith 1998, section
-    2.1) with a margin of one half, at 5 % on either side.
-    """
-    runs = runs.used()
-    inputs = np.stack(list(runs.input(model.law.inputs()).values()), axis=1)
-    freedom = len(inputs) - len(set(map(tuple, inputs.tolist())))
-    if freedom < 5 or "sigma" not in draws.values:
-        return []
-    _, cell = np.unique(inputs, axis=0, return_inverse=True)
-    observed = np.log(runs["L"]) if model.noise.on_log else runs["L"]
-    mean = np.bincount(cell, observed) / np.bincount(cell)
-    pure = float(np.sqrt(np.sum((observed - mean[cell]) ** 2) / freedom))
-    highest = pure * np.sqrt(freedom / chdtri(freedom, 0.95))
-    if not np.quantile(draws.values["sigma"], 0.05) > 1.5 * highest:
-        return []
-    unit = " %" if model.noise.on_log else ""
-    factor = 100 if model.noise.on_log else 1
-    found = float(np.median(draws.values["sigma"])) * factor
-    text = (
-        f"the law misses the runs by {found:.2g}{unit}, while repeated runs agree to "
-        f"{pure * factor:.2g}{unit}: its form does not hold over the whole table, and its "
-        "intervals leave that out; look at the residuals, compare other laws, or fit the runs "
-        "nearer the frontier"
-    )
-    return [Note("misfit", text)]
-
-
-def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> dict[str, Any]:
+def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> Provenance:
     device = jax.devices()[0]
     return {
         "versions": {"scalingfit": __version__, "python": platform.python_version(), **_versions()},

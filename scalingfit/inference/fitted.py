@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
@@ -15,17 +15,38 @@ from numpy.typing import NDArray
 from numpyro.distributions import Distribution
 
 from scalingfit.declare import Law, loss_of_logs
-from scalingfit.inference.diagnostics import Verdict
-from scalingfit.inference.group import Draws
+from scalingfit.inference.group import Draws, Record
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import bucket, pack, places_of
+from scalingfit.inference.verdict import Verdict
 from scalingfit.law_error import ErrorDraws, law_with_error
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
-__all__ = ["Fitted"]
+__all__ = ["Fitted", "Provenance"]
 
 Floats = NDArray[np.float64]
+
+
+class SamplerRecord(Record, total=False):
+    """How a fit was made, and what its draws took."""
+
+    leapfrogs_per_draw: float
+
+
+class Provenance(TypedDict):
+    """The record of a fit: versions, device, settings, priors, data; JSON-able."""
+
+    versions: dict[str, str]
+    device: str
+    precision: str
+    method: str
+    settings: dict[str, str | float]
+    limits: dict[str, Any]  # of `Limits`
+    sampler: SamplerRecord
+    priors: dict[str, str]
+    law_error: dict[str, float] | None
+    data: dict[str, str | int]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -42,15 +63,14 @@ class Fitted:
         The table that was fitted.
     verdict : Verdict
         Whether the draws can be trusted and what the runs cannot tell.
-    provenance : mapping
-        JSON-able record: versions, device, precision, seed, settings, priors, data.
+    provenance : Provenance
     """
 
     law: Law
     noise: Noise
     runs: Runs
     verdict: Verdict
-    provenance: Mapping[str, Any]
+    provenance: Provenance
     model: Model
     sampled: Draws
 
@@ -90,7 +110,7 @@ class Fitted:
         observed = self.runs["L"]
         return np.log(observed / mean) if self.model.noise.on_log else observed - mean
 
-    def _per_run(self, function: Any) -> Floats:
+    def _per_run(self, function: Callable[[Law, Noise, Data], Array]) -> Floats:
         """A quantity of every draw and run, computed in float64.
 
         Of a padded table, so that tables of nearly one length share a compiled program.

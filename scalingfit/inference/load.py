@@ -20,7 +20,7 @@ from scalingfit.catalog import noise as find_noise
 from scalingfit.declare import Law
 from scalingfit.inference.bridge import Evidence
 from scalingfit.inference.build import build
-from scalingfit.inference.diagnostics import Diagnosis, Limits, Verdict, diagnose
+from scalingfit.inference.diagnostics import Diagnosis, Limits, diagnose
 from scalingfit.inference.files import FORMAT, STATS, prior_text
 from scalingfit.inference.formula import formula
 from scalingfit.inference.group import Draws
@@ -29,6 +29,7 @@ from scalingfit.inference.netcdf import Unsound, unpacked
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.priors import parse_prior
 from scalingfit.inference.programs import centre
+from scalingfit.inference.verdict import Verdict, exact
 from scalingfit.law_error import LawError
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
@@ -154,7 +155,9 @@ def _require_sound(posterior: Posterior) -> None:
         raise Unsound(f"its verdict is {posterior.verdict.status!r}")
     limits = Limits(**posterior.provenance["limits"])
     finite = all(np.isfinite(array).all() for array in posterior.sampled.values.values())
-    if posterior.verdict.ok and not (finite and posterior.sampled.diagnosis.passes(limits)):
+    sampled, sites = posterior.sampled, posterior.model.law.parameters()
+    sound = sampled.diagnosis.passes(limits) or exact(sampled.values, sites)
+    if posterior.verdict.ok and not (finite and sound):
         raise Unsound("its verdict is 'ok', and its draws do not say so")
 
 

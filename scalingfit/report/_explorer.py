@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
 from scalingfit.allocation import Costs, Counting, Rule, WithInference, extras_of, terms
@@ -128,5 +128,5 @@ def _error(error: ErrorDraws | None, inputs: tuple[str, ...]) -> dict[str, objec
     return {"error": stated, "weights": base64.b64encode(weights.astype("<f8").tobytes()).decode()}
 
 
-def _listed(values: NDArray[np.float64]) -> object:
+def _listed(values: ArrayLike) -> object:
     return np.asarray(values).tolist()

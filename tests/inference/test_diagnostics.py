@@ -11,7 +11,8 @@ from arviz_stats.base import array_stats
 from scipy.signal import lfilter
 
 from scalingfit.inference import Diagnosis, Limits, Verdict
-from scalingfit.inference.diagnostics import diagnose, e_bfmi, ess_tail, judge, rhat
+from scalingfit.inference.diagnostics import diagnose, e_bfmi, ess_tail, rhat
+from scalingfit.inference.verdict import judge
 from scalingfit.result import Note
 
 NAMES = ("alpha", "beta")
@@ -220,4 +221,4 @@ def test_a_design_that_limits_the_conclusions_is_reported() -> None:
 
 def test_a_verdict_comes_back_from_its_record() -> None:
     given = verdict({"beta": 0.95}, divergences=np.array(7))
-    assert Verdict.of(json.loads(json.dumps(dataclasses.asdict(given)))) == given
+    assert Verdict.of(json.loads(json.dumps(given.record))) == given

@@ -8,7 +8,7 @@ import pytest
 
 from scalingfit._errors import InputError
 from scalingfit.runs import datasets
-from scalingfit.runs._published import PUBLISHED
+from scalingfit.runs.published import PUBLISHED
 
 ENTRIES = {entry.name: entry for entry in PUBLISHED}
 

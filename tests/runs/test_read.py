@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scalingfit._errors import InputError
 from scalingfit.declare import SYMBOLS
 from scalingfit.runs import Runs, read
-from scalingfit.runs._columns import PLAIN, SPELLINGS
+from scalingfit.runs.columns.symbols import PLAIN, SPELLINGS
 
 FRAME = pd.DataFrame(
     {
@@ -502,7 +502,7 @@ def test_a_missing_file_names_its_neighbours(write, tmp_path):
 
 
 def test_parquet_without_pyarrow_says_what_to_install(write, monkeypatch):
-    monkeypatch.setattr("scalingfit.runs._files.find_spec", lambda name: None)
+    monkeypatch.setattr("scalingfit.runs.files.formats.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"scalingfit\[parquet\]"):
         read(write("runs.parquet", b"PAR1"))
 

@@ -10,7 +10,7 @@ from scalingfit._messages import Argument, Message
 from scalingfit.evidence.comparison.candidate import Candidate
 from scalingfit.evidence.comparison.stacked import NEGLIGIBLE
 from scalingfit.evidence.forecasts import ScoredForecasts, band
-from scalingfit.inference import prior_values
+from scalingfit.inference import FAR_OUT, far_in_prior
 from scalingfit.result import Note
 
 __all__ = ["conclude", "far_from_priors", "over_confident"]
@@ -18,7 +18,6 @@ __all__ = ["conclude", "far_from_priors", "over_confident"]
 type Candidates = Mapping[str, Candidate]  # by name, the best first
 
 HEAVY = 0.1  # weight from which a law's forecasts matter to the stack
-FAR_OUT = 0.01  # of a prior's mass
 
 
 def conclude(candidates: Candidates) -> str:
@@ -102,13 +101,8 @@ def far_from_priors(candidates: Candidates) -> list[Note]:
     notes = []
     for name, each in candidates.items():
         fit = each.posterior
-        law, before = fit.model.law, prior_values(fit.model)
-        below = {
-            site: float(np.mean(before[site] < np.median(fit.draws[site])))
-            for site in fit.model.sites
-            if site in law.parameters()
-        }
-        if far := [site for site, share in below.items() if min(share, 1 - share) < FAR_OUT]:
+        law = fit.model.law
+        if far := far_in_prior(fit.model, fit.sampled.values):
             text = Message(
                 f"the runs pull {' and '.join(far)} to where the prior has less than "
                 f"{FAR_OUT:.0%}: elpd and evidence are those of law and prior together; state "

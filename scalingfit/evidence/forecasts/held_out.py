@@ -122,8 +122,7 @@ class LawForecasts:
     @property
     def means(self) -> Floats:
         """The law's loss, (draw, run)."""
-        means: Floats = self.at.mean
-        return means
+        return np.asarray(self.at.mean)
 
     @functools.cached_property
     def scores(self) -> Floats:

@@ -41,8 +41,10 @@ def test_laws_are_averaged_by_weight_and_those_that_cannot_answer_are_named() ->
     assert stacked.endswith("averaged by weight (chinchilla 0.375, kaplan 0.625)")
     assert why.startswith("! broken: does not answer: it splits no budget")
     assert share == "! the laws that answer hold 0.8 of the stacking weight"
-    assert far.startswith("! chinchilla: D/N") and far.endswith("an extrapolation")
-    assert farther.startswith("! kaplan: D/N") and farther.endswith("an extrapolation")
+    assert far.startswith("! chinchilla: D/N")
+    assert far.endswith("an extrapolation")
+    assert farther.startswith("! kaplan: D/N")
+    assert farther.endswith("an extrapolation")
     said = json.loads(json.dumps(found.as_json()))
     assert said["probability"] == found.probability
     assert {row["candidate"]: row["C"] for row in said["hypothesis"]}["kaplan"] == 1e21

@@ -1,0 +1,204 @@
+"""Where a law does not hold: residuals that are more than scatter, and rows far from the law."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtri, fdtrc
+
+from scalingfit._messages import Argument, Call, Message
+from scalingfit._text import listed
+from scalingfit.inference.residuals import Explained, Residuals
+from scalingfit.result import Note
+
+__all__ = ["about_residuals", "beyond_repeats"]
+
+CHANCE = 0.005
+"""Level of each test: of the smooth part, of the order, and of all labels together; with heavy
+tails and a law that is not linear in its parameters their sum stays below 3 %."""
+
+TREND = 0.01
+"""Level at which losses must vary with the inputs."""
+
+SHARE = 0.2
+"""Of the residual variance. Below it the scatter alone would be less than a tenth smaller
+(sqrt(.8) = .89), so that intervals are about what they claim to be."""
+
+LARGE = 0.02
+"""Error of the law, in log loss, that is large even where intervals carry it. Near the frontier a
+loss 2 % lower takes about half as much compute again."""
+
+FAR = 10.0
+"""Robust standard deviations of a row that is no scatter."""
+
+MOST_CAUSES = 3
+
+type Floats = NDArray[np.float64]
+
+
+def about_residuals(
+    found: Residuals, *, on_log: bool, carried: bool
+) -> Iterator[tuple[Note, bool]]:
+    """What residuals say against the law, the worst first, and whether each is a doubt.
+
+    Parameters
+    ----------
+    found : Residuals
+    on_log : bool
+        Whether they are of log loss.
+    carried : bool
+        Whether the law has an error in the posterior, so that intervals hold its misfit.
+    """
+    if found.freedom < 1:  # as many parameters as runs: nothing is left over
+        return
+    if _says_nothing(found):
+        yield _nothing(), True
+    elif not carried and (gap := beyond_repeats(found)) is not None:
+        yield Note("misfit", _repeats(*gap, on_log)), True
+    else:
+        for cause in causes(found):
+            doubt = not carried or cause.what != "smooth" or cause.of > LARGE
+            yield _note(cause, on_log, carried), doubt
+    if far := outliers(found):
+        yield _outliers(found, far, on_log), True
+
+
+def causes(found: Residuals) -> list[Explained]:
+    """What explains the residuals, each beside what explains more.
+
+    The order of the rows is mostly that of an input, so it is asked about last, beside whatever is
+    smooth in the inputs.
+    """
+    labels = dict(found.groups())
+    asked = {"smooth": found.smooth, **labels}
+    levels = {name: CHANCE / len(labels) for name in labels} | {"smooth": CHANCE}
+    beside = np.empty((len(found.values), 0))
+    named: list[Explained] = []
+    while asked and len(named) < MOST_CAUSES:
+        tried = [found.explained(what, columns, beside) for what, columns in asked.items()]
+        sound = [each for each in tried if each.share > SHARE and each.chance < levels[each.what]]
+        if not sound:
+            break
+        best = max(sound, key=lambda each: each.share)
+        named.append(best)
+        beside = np.hstack([beside, best.columns])
+        del asked[best.what]
+    if not named:
+        last = found.explained("order", found.order, found.smooth)
+        if last.share > SHARE and last.chance < CHANCE:
+            named.append(last)
+    return named
+
+
+def beyond_repeats(found: Residuals) -> tuple[float, float] | None:
+    """The misses of the law and of repeated runs, where the first are clearly larger.
+
+    The scatter of runs with equal inputs (pure error) needs no law: a lack-of-fit test (Draper &
+    Smith 1998, section 2.1) with a margin of one half, at 5 % on either side.
+    """
+    inputs = np.stack([*found.inputs.values()], axis=1)
+    _, cell = np.unique(inputs, axis=0, return_inverse=True)
+    freedom = len(inputs) - cell.max() - 1
+    if freedom < 5:
+        return None
+    values = found.values
+    mean = np.bincount(cell, values) / np.bincount(cell)
+    pure = np.sqrt(np.sum((values - mean[cell]) ** 2) / freedom)
+    left = max(found.freedom, 1)
+    law = np.sqrt(np.sum((values - values.mean()) ** 2) / left)
+    lowest = law * np.sqrt(left / chdtri(left, 0.05))
+    highest = pure * np.sqrt(freedom / chdtri(freedom, 0.95))
+    if not lowest > 1.5 * highest:
+        return None
+    return float(law * found.scale), float(pure * found.scale)
+
+
+def outliers(found: Residuals) -> list[int]:
+    """Rows that lie farther from the law than scatter does, the farthest first."""
+    distance = np.abs(found.values - np.median(found.values)) / found.spread()
+    return [int(row) for row in np.argsort(-distance) if distance[row] > FAR]
+
+
+def _says_nothing(found: Residuals) -> bool:
+    """Whether the law explains no more of the losses than chance lets it."""
+    observed = found.runs["L"]
+    logs = np.log(observed) if np.all(observed > 0) else observed
+    whole = float(np.sum((logs - logs.mean()) ** 2))
+    left = float(np.sum((found.values - found.values.mean()) ** 2)) * found.scale**2
+    more, freedom = found.taken.shape[1] - 1, found.freedom
+    if more < 1 or freedom < 1 or left <= 0:  # the prior alone holds the law
+        return left > whole
+    return bool(fdtrc(more, freedom, max(whole - left, 0.0) / more / (left / freedom)) > TREND)
+
+
+def _nothing() -> Note:
+    return Note(
+        "no_trend",
+        "the losses vary with the inputs no more than scatter does by chance, so what is said of "
+        "the law is its prior: check that L and the inputs are the columns meant, or add runs over "
+        "a wider range",
+    )
+
+
+def _repeats(law: float, pure: float, on_log: bool) -> str:
+    return (
+        f"the law misses the runs by {_size(law, on_log)}, while repeated runs agree to "
+        f"{_size(pure, on_log)}: its form does not hold over the whole table, and its intervals "
+        "leave that out; look at the residuals, compare other laws, or fit the runs nearer the "
+        "frontier"
+    )
+
+
+def _note(cause: Explained, on_log: bool, carried: bool) -> Note:
+    size = f"{_size(cause.of, on_log)} of {_size(cause.total, on_log)}"
+    match cause.what:
+        case "smooth" if carried:
+            return Note(
+                "misfit",
+                f"the law is off by {_size(cause.of, on_log)} over the runs, which its error and "
+                "all intervals carry: other laws may do better; compare them",
+            )
+        case "smooth":
+            return Note(
+                "misfit",
+                f"the residuals run with the inputs ({size}): the form of the law does not hold "
+                "over the whole table, and its intervals leave that out; compare other laws, or "
+                "fit the runs nearer the frontier",
+            )
+        case "order":
+            return Note(
+                "order",
+                f"the residuals run with the order of the rows ({size}): something changed from "
+                "run to run that the table does not say; find it, and fit the parts apart",
+            )
+        case label:
+            return Note(
+                "label_explains",
+                Message(
+                    f"residuals differ by {label} ({size}), which one fit pools: fit one of its "
+                    "values, ",
+                    Call("read", (Argument("where", f"{label}=..."),)),
+                    ", or each, ",
+                    Call("refit", (Argument("by", label),), other=True),
+                ),
+            )
+
+
+def _outliers(found: Residuals, rows: list[int], on_log: bool) -> Note:
+    numbers = found.runs.row_numbers
+    said = [
+        f"{numbers[row]} ({_size(abs(found.values[row] * found.scale), on_log)})" for row in rows
+    ]
+    one = len(rows) == 1
+    return Note(
+        "outliers",
+        f"{'row' if one else 'rows'} {listed(said, 5)} {'lies' if one else 'lie'} more than "
+        f"{FAR:.0f} times the scatter from the law: check "
+        f"{'its' if one else 'their'} numbers, or leave {'it' if one else 'them'} out",
+    )
+
+
+def _size(size: float, on_log: bool) -> str:
+    return f"{100 * size:.2g} %" if on_log else f"{size:.2g}"

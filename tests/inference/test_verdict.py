@@ -1,0 +1,246 @@
+"""What a fit is called, on tables whose faults are known."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import scalingfit as sf
+from scalingfit._messages import Argument, Call, Message, OnlyIn, from_record, to_record
+from scalingfit.inference import Posterior, Verdict, far_in_prior
+from scalingfit.inference.misfit import FAR, about_residuals, beyond_repeats, causes, outliers
+from scalingfit.inference.residuals import Residuals, added
+from scalingfit.runs import Runs
+
+CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
+
+TRUTH: dict[str, float] = {"E": 1.8, "A": 480.0, "B": 2000.0, "alpha": 0.35, "beta": 0.36}
+
+
+def grid(scatter: float = 0.003, seed: int = 0) -> dict[str, Any]:
+    """Losses of a law over 6 sizes and 6 numbers of tokens."""
+    rng = np.random.default_rng(seed)
+    N = np.tile(np.geomspace(5e7, 5e9, 6), 6)
+    D = np.repeat(np.geomspace(1e9, 2e11, 6), 6)
+    L = sf.law("chinchilla")(**TRUTH).loss(N, D) * np.exp(scatter * rng.standard_normal(36))
+    return {"N": N, "D": D, "L": np.asarray(L)}
+
+
+def fit(columns: dict[str, Any], labels: dict[str, Any] | None = None, **more: Any) -> Posterior:
+    """An exact law, so that what it misses is left in the residuals."""
+    return sf.fit(Runs.from_columns(columns, labels=labels), law_error=None, **more)
+
+
+def codes(posterior: Posterior) -> list[str]:
+    return [note.code for note in posterior.verdict.notes]
+
+
+# --- the test behind it --------------------------------------------------------------------------
+
+
+def test_columns_that_mean_nothing_have_uniform_chances() -> None:
+    rng = np.random.default_rng(0)
+    base = np.stack([np.ones(30), rng.standard_normal(30)], axis=1)
+    found = [
+        added(rng.standard_normal(30) + base @ [3, 5], base, rng.standard_normal((30, 3)))[1]
+        for _ in range(2000)
+    ]
+    assert stats.kstest(found, "uniform").pvalue > 1e-3
+
+
+def test_the_share_is_that_of_the_textbook() -> None:
+    rng = np.random.default_rng(1)
+    values, column = rng.standard_normal(40), rng.standard_normal(40)
+    share, chance, of, total = added(values, np.ones((40, 1)), column[:, None])
+    line = stats.linregress(column, values)
+    assert chance == pytest.approx(line.pvalue)
+    assert share == pytest.approx(1 - (1 - line.rvalue**2) * 39 / 38)
+    assert total == pytest.approx(values.std(ddof=1))
+    assert of == pytest.approx(total * np.sqrt(max(share, 0)))
+
+
+# --- residuals -----------------------------------------------------------------------------------
+
+
+def residuals(values: np.ndarray, labels: dict[str, Any] | None = None) -> Residuals:
+    """Those of a law that takes up the level alone, on a grid; the scatter is 1 %."""
+    columns = grid()
+    count = len(values)
+    taken = np.full((count, 1), count**-0.5)
+    runs = Runs.from_columns(columns, labels=labels)
+    return Residuals(values, 0.01, taken, runs, {name: columns[name] for name in "ND"})
+
+
+def said(found: Residuals, *, carried: bool = False) -> dict[str, tuple[str, bool]]:
+    every = about_residuals(found, on_log=True, carried=carried)
+    return {note.code: (str(note), doubt) for note, doubt in every}
+
+
+def test_a_smooth_part_is_found_and_measured() -> None:
+    columns = grid()
+    N, D = (np.log(columns[name]) for name in "ND")
+    slope = (N - N.mean()) * (D - D.mean())
+    scatter = np.random.default_rng(0).standard_normal(36)
+    (cause,) = causes(residuals(scatter + 2 * slope / slope.std()))
+    assert cause.what == "smooth"
+    assert cause.of == pytest.approx(0.02, rel=0.2)  # scales of 1 %
+    assert cause.total == pytest.approx(0.01 * np.sqrt(5), rel=0.25)
+    assert causes(residuals(scatter)) == []
+
+
+def test_a_misfit_that_intervals_carry_is_a_doubt_only_where_it_is_large() -> None:
+    columns = grid()
+    curve = np.log(columns["N"])
+    curve = (curve - curve.mean()) ** 2
+    curve = (curve - curve.mean()) / curve.std()
+    scatter = np.random.default_rng(0).standard_normal(36)
+    assert said(residuals(scatter + 1.2 * curve))["misfit"][1]
+    text, doubt = said(residuals(scatter + 1.2 * curve), carried=True)["misfit"]
+    assert "all intervals carry" in text
+    assert not doubt
+    assert said(residuals(scatter + 4 * curve), carried=True)["misfit"][1]
+
+
+def test_rows_far_from_the_law_are_named() -> None:
+    values = np.random.default_rng(0).standard_normal(36)
+    assert outliers(residuals(values)) == []
+    values[[7, 20]] = [40.0, -60.0]
+    assert outliers(residuals(values)) == [20, 7]
+    text, _ = said(residuals(values))["outliers"]
+    number = residuals(values).runs.row_numbers
+    assert f"rows {number[20]} (60 %), {number[7]} (40 %) lie more than {FAR:.0f} times" in text
+
+
+def test_the_order_of_the_rows_counts_beside_what_is_smooth_in_the_inputs() -> None:
+    order = np.random.default_rng(3).permutation(36)
+    columns = {name: values[order] for name, values in grid().items()}
+    drift = np.linspace(-3, 3, 36) + np.random.default_rng(0).standard_normal(36)
+    runs = Runs.from_columns(columns)
+    taken = np.full((36, 1), 1 / 6)
+    found = Residuals(drift, 0.01, taken, runs, {name: columns[name] for name in "ND"})
+    assert [cause.what for cause in causes(found)] == ["order"]
+
+
+def test_repeated_runs_say_what_scatter_is() -> None:
+    rng = np.random.default_rng(0)
+    columns = {"N": np.tile(np.geomspace(1e8, 8e8, 4), 8), "D": np.full(32, 2e10)}
+    level = np.tile([1.0, -1.0, 1.0, -1.0], 8)
+    runs = Runs.from_columns({**columns, "L": np.full(32, 3.0)})
+    taken = np.full((32, 1), 32**-0.5)
+
+    def found(size: float) -> Residuals:
+        values = size * level + 0.1 * rng.standard_normal(32)
+        return Residuals(values, 0.01, taken, runs, {name: columns[name] for name in "ND"})
+
+    gap = beyond_repeats(found(1.0))
+    assert gap == pytest.approx((0.01, 0.001), rel=0.3)
+    assert beyond_repeats(found(0.0)) is None
+
+
+# --- fits ----------------------------------------------------------------------------------------
+
+
+def test_a_table_of_the_law_is_ok() -> None:
+    labels = {"optimizer": np.tile(["adamw", "muon", "lion"], 12)}
+    assert fit(grid(), labels).verdict.ok
+
+
+def test_recipes_that_differ_are_not_pooled_in_silence() -> None:
+    columns = grid()
+    recipe = np.random.default_rng(5).permutation(np.repeat([0, 1, 2], 12))
+    columns["L"] = columns["L"] * (1 + 0.02 * recipe)
+    posterior = fit(columns, {"optimizer": np.array(["adamw", "muon", "lion"])[recipe]})
+    assert posterior.verdict.status == "warned"
+    assert codes(posterior) == ["label_explains"]
+    assert "residuals differ by optimizer" in str(posterior.verdict)
+    again = Verdict.of(json.loads(json.dumps(posterior.verdict.record)))
+    assert again == posterior.verdict
+
+
+def test_another_law_than_the_right_one_is_a_misfit() -> None:
+    columns = grid()
+    N, D = columns["N"], columns["D"]
+    columns["L"] = columns["L"] * (1 + 0.01 * np.log(N / 5e8) * np.log(D / 1.4e10))
+    posterior = fit(columns)
+    assert posterior.verdict.status == "warned"
+    assert "misfit" in codes(posterior)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_eight_rows_of_noise_are_never_ok(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    N, D = (np.exp(rng.uniform(np.log(low), np.log(100 * low), 8)) for low in (1e8, 2e9))
+    posterior = fit({"N": N, "D": D, "L": 3 + 0.05 * rng.standard_normal(8)})
+    assert not posterior.verdict.ok
+    assert "no_trend" in codes(posterior)
+
+
+@pytest.mark.parametrize("digits", [4, 8])
+def test_nearly_exact_tables_are_ok_and_said_to_be(digits: int) -> None:
+    columns = grid(scatter=0)
+    posterior = fit({**columns, "L": columns["L"].round(digits)})
+    assert posterior.verdict.ok
+    assert codes(posterior) == ["digits"]
+
+
+@pytest.mark.slow
+def test_exact_tables_are_ok_and_can_be_loaded(tmp_path: Path) -> None:
+    posterior = fit(grid(scatter=0))
+    assert posterior.verdict.ok
+    assert codes(posterior) == ["digits"]
+    for name, value in TRUTH.items():
+        assert np.median(posterior.draws[name]) == pytest.approx(value, rel=1e-6)
+    posterior.save(tmp_path / "fit.nc")
+    assert sf.load(tmp_path / "fit.nc").verdict == posterior.verdict
+
+
+def test_a_parameter_far_out_in_its_prior_is_named() -> None:
+    columns = grid()
+    posterior = fit({**columns, "L": 20 * columns["L"]})  # no nats
+    assert "E" in far_in_prior(posterior.model, posterior.sampled.values)
+    assert "prior_conflict" in codes(posterior)
+    assert not posterior.verdict.ok
+
+
+def test_a_sentence_comes_back_from_its_record() -> None:
+    text = Message(
+        "a ",
+        Argument("L", ("x", 2.0), "column"),
+        Argument("E", ..., "prior"),
+        Call("read", (Argument("where", "a=b"),), other=True),
+        OnlyIn("python", ("p", Argument("q", True))),
+    )
+    assert from_record(json.loads(json.dumps(to_record(text)))) == text
+    assert from_record(to_record("plain")) == "plain"
+
+
+# --- tables that went wrong ----------------------------------------------------------------------
+
+WRONG: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "checkpoints_as_runs.csv": ({}, {"rows_of_one_run"}),
+    "negative_floor.csv": ({"law": "power"}, set()),
+    "moe_counted_flops.csv": ({}, {"compute_ratio"}),
+    "tokens_wrong_batch.csv": ({}, {"compute_ratio", "misfit"}),
+    "three_optimizers.csv": ({}, {"label_explains"}),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_tables_that_went_wrong_are_never_ok(name: str) -> None:
+    if not (CASES / name).is_file():
+        pytest.skip("no cases here")
+    arguments, expected = WRONG[name]
+    posterior = sf.fit(sf.read(CASES / name), law_error=None, **arguments)
+    assert not posterior.verdict.ok
+    assert expected <= {*codes(posterior)}
+
+
+def test_each_optimizer_alone_is_ok() -> None:
+    path = CASES / "three_optimizers.csv"
+    if not path.is_file():
+        pytest.skip("no cases here")
+    for part in sf.read(path).split("optimizer").values():
+        assert sf.fit(part, law_error=None).verdict.status in ("ok", "unidentified")
