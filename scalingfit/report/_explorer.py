@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -33,7 +35,7 @@ class Explorer:
     data : mapping
         JSON-able: draws of the parameters and of the law's error, and the law's other inputs.
     formulas : mapping of str to str
-        JavaScript functions: ``law``, ``tokens`` and ``flops``.
+        JavaScript functions: ``law``, ``along``, ``tokens`` and ``flops``.
     """
 
     data: Mapping[str, object]
@@ -79,7 +81,8 @@ def explorer(
         "most": stated.max_params if math.isfinite(stated.max_params) else None,
         **_error(error, inputs),
     }
-    return Explorer(data, {"law": _law(law.exact), **_counted(rule)})
+    formulas = {"law": _law(law.exact), "along": _along(law.exact, rule, [*others])}
+    return Explorer(data, {**formulas, **_counted(rule)})
 
 
 def some_of(posterior: Posterior) -> Law:
@@ -97,6 +100,24 @@ def _law(law: Law) -> str:
         return cls(**dict(zip(names, parameters, strict=True))).loss(*inputs)
 
     return javascript(loss, ([0.0] * len(names), [0.0] * len(cls.inputs())))
+
+
+def _along(law: Law, rule: Counting, others: list[str]) -> str:
+    """The loss along a budget, and its slope in log N."""
+    cls, names = type(law), [*law.values()]
+
+    def along(parameters: list[Any], x: Any, C: Any, served: Any, extras: list[Any]) -> Any:
+        exact = cls(**dict(zip(names, parameters, strict=True)))
+
+        def loss(x: Any) -> Any:
+            N = jnp.exp(x)
+            D = WithInference(rule, served).tokens(N, C)
+            known = {"N": N, "D": D, **dict(zip(others, extras, strict=True))}
+            return exact.loss(**{name: known[name] for name in cls.inputs()})
+
+        return jax.jvp(loss, (x,), (jnp.ones_like(x),))
+
+    return javascript(along, ([0.0] * len(names), 0.0, 0.0, 0.0, [0.0] * len(others)))
 
 
 def _counted(rule: Counting) -> dict[str, str]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+from matplotlib.transforms import offset_copy
 from numpy.typing import NDArray
 
 from scalingfit.report import _style as style
@@ -47,12 +49,22 @@ def across(
         The question.
     """
     order = np.argsort(x, kind="stable")
-    for (label, values), color in zip(draws.items(), COLORS, strict=False):
+    figure = ax.get_figure(root=True)
+    for place, ((label, values), color) in enumerate(zip(draws.items(), COLORS, strict=False)):
         low, lower, middle, upper, high = ends_of(values)[:, order]
-        ax.plot(x[order], middle, color=color, lw=1, alpha=0.5)
-        ax.vlines(x[order], low, high, color=color, lw=1.2, label=f"{label}: 90 %")
-        ax.vlines(x[order], lower, upper, color=color, lw=4, label="50 %")
-        ax.plot(x[order], middle, "o", color=color, mec="white", ms=7, label="median")
+        # Side by side, so that none hides another.
+        aside = place - (len(draws) - 1) / 2
+        beside = offset_copy(ax.transData, fig=figure, x=8 * aside, units="points")
+        ax.plot(x[order], middle, color=color, lw=1, alpha=0.5, transform=beside)
+        ax.vlines(
+            x[order], low, high, color=color, lw=1.2, label=f"{label}: 90 %", transform=beside
+        )
+        ax.vlines(x[order], lower, upper, color=color, lw=4, label="50 %", transform=beside)
+        ax.plot(
+            x[order], middle, "o", color=color, mec="white", ms=7, label="median", transform=beside
+        )
+        ax.update_datalim(np.stack([np.tile(x[order], 2), np.concatenate([low, high])], axis=1))
+    ax.margins(0.08)
     for which, symbol in zip("xy", symbols, strict=True):
         _scale(ax, which, symbol)
     style.tidy(ax, title)
@@ -88,6 +100,7 @@ def listed(
     ax.set_ylim(len(names) - 0.5, -0.5)
     if log:
         ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     style.tidy(ax, title)
     ax.set_xlabel(label)
     _legend(ax)

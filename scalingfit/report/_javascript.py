@@ -22,6 +22,7 @@ OPERATIONS = {
     "abs": "Math.abs({0})",
     "acosh": "Math.acosh({0})",
     "add": "({0} + {1})",
+    "add_any": "({0} + {1})",
     "and": "({0} && {1})",
     "asinh": "Math.asinh({0})",
     "atanh": "Math.atanh({0})",
@@ -75,14 +76,15 @@ def javascript(function: Callable[..., Any], example: Sequence[Any]) -> str:
     Parameters
     ----------
     function : callable
-        Of pytrees of numbers, traceable by JAX; it gives one number.
+        Of pytrees of numbers, traceable by JAX; it gives a number, or several.
     example : sequence of pytrees
         Arguments like those it will be given, of which only the structure matters.
 
     Returns
     -------
     str
-        ``(x) => {...}``, where ``x`` is an array of the leaves of all arguments, in their order.
+        ``(x) => {...}``, where ``x`` is an array of the leaves of all arguments, in their order;
+        several numbers come as an array.
 
     Raises
     ------
@@ -94,9 +96,10 @@ def javascript(function: Callable[..., Any], example: Sequence[Any]) -> str:
         traced = jax.make_jaxpr(function)(*jax.tree.map(lambda _: number, tuple(example)))
     names, lines = map("v{}".format, itertools.count()), list[str]()
     arguments = [f"x[{place}]" for place in range(len(traced.jaxpr.invars))]
-    (result,) = _body(traced.jaxpr, traced.consts, arguments, names, lines)
+    results = _body(traced.jaxpr, traced.consts, arguments, names, lines)
+    given = results[0] if len(results) == 1 else f"[{', '.join(results)}]"
     return "\n".join(
-        ["(x) => {", *(f"  const {line};" for line in lines), f"  return {result};", "}"]
+        ["(x) => {", *(f"  const {line};" for line in lines), f"  return {given};", "}"]
     )
 
 

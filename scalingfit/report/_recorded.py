@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, override
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Message, OnlyIn
 from scalingfit.result import SCHEMA, Column, Interval, Note, Result, Table
 
 __all__ = ["Recorded", "recorded"]
@@ -80,7 +81,10 @@ def recorded(path: str | os.PathLike[str]) -> Recorded:
     if not isinstance(answer, dict) or answer.get("schema") != SCHEMA or "error" in answer:
         raise InputError(
             f"{named} holds no answer of scalingfit",
-            remedy="write one: scalingfit compare runs.csv --json > compare.json.",
+            remedy=Message(
+                OnlyIn("python", ("give the result itself.",)),
+                OnlyIn("command line", ("keep one: scalingfit compare runs.csv --json > FILE.",)),
+            ),
         )
     return Recorded(named.stem, answer)
 

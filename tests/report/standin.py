@@ -44,12 +44,13 @@ def posterior(
     centres = {**sf.law(law).published[point].values, "sigma": 0.005, "nu": 5.0, "tau": 0.02}
     values = {
         name: centres[name] * np.exp(0.01 * rng.standard_normal((CHAINS, LENGTH)))
-        for name in (*model.sites, *(() if exact else ("tau",)))
+        for name in model.sites
     }
     if not sound:
         values["alpha"] *= np.exp(0.05 * np.arange(CHAINS))[:, None]
     places = None if exact else landmarks(places_of(model.law, runs)).places
     errors = None if places is None else 0.005 * rng.standard_normal((CHAINS, LENGTH, len(places)))
+    judged = [*values.values(), *([] if errors is None else [errors[..., 0]])]
     energy = rng.standard_normal((CHAINS, LENGTH))
     quiet = np.zeros((CHAINS, LENGTH), dtype=bool)
     draws = Draws(
@@ -60,7 +61,7 @@ def posterior(
         leapfrogs=np.full((CHAINS, LENGTH), 7),
         diverging=quiet,
         step_size=np.full(CHAINS, math.pi / 4),
-        diagnosis=diagnose(np.stack([*values.values()]), energy, quiet),
+        diagnosis=diagnose(np.stack(judged), energy, quiet),
         record={"method": "nuts", "exact": float(exact)},
         errors=errors,
         landmarks=places,

@@ -19,20 +19,21 @@ function quantiles(values) {
 /* What the draws of a law say.
 
    data: parameters (an array a draw), inputs (their names, in the law's order), extras (values of
-   the other inputs), most (the largest N allowed, or null), error (see below, or null); and the
-   functions law(x), tokens(x) and flops(x), of x = [parameters..., inputs...], [N, C, tokens served]
-   and [N, D, tokens served]. */
+   the other inputs), most (the largest N allowed, or null), error (see below, or null); and
+   functions of arrays of numbers: law of the parameters and inputs; along, the loss and its slope
+   in log N, of the parameters, log N, the budget, the tokens to serve and the extras; tokens of N,
+   the budget and the tokens to serve; flops of N, D and these. */
 function solver(data) {
   const POINTS = 128;
   const LARGEST_LOG_N = 92;
   const DECADE = Math.log(10);
-  const GOLDEN = 0.5 * (Math.sqrt(5) - 1);
   const NODES = Array.from({ length: 6 }, (_, k) => Math.cos((Math.PI * (k + 0.5)) / 6));
   const draws = data.parameters.length;
   const count = data.parameters[0].length;
-  const rows = data.parameters.map((values) =>
-    Float64Array.from([...values, ...data.inputs.map(() => 0)]),
-  );
+  const room = (length) =>
+    data.parameters.map((values) => Float64Array.from([...values, ...Array(length).fill(0)]));
+  const rows = room(data.inputs.length);
+  const spots = room(3 + Object.keys(data.extras).length);
 
   function inputs(N, D) {
     return data.inputs.map((name) => (name === "N" ? N : name === "D" ? D : data.extras[name]));
@@ -95,26 +96,19 @@ function solver(data) {
     return low;
   }
 
-  /* Where a function of one basin is least, by golden section. */
-  function lowest(value, low, high) {
-    let left = high - GOLDEN * (high - low);
-    let right = low + GOLDEN * (high - low);
-    let [atLeft, atRight] = [value(left), value(right)];
-    while (high - low > 1e-7) {
-      if (atLeft <= atRight) {
-        [high, right, atRight] = [right, left, atLeft];
-        left = high - GOLDEN * (high - low);
-        atLeft = value(left);
-      } else {
-        [low, left, atLeft] = [left, right, atRight];
-        right = low + GOLDEN * (high - low);
-        atRight = value(right);
-      }
-    }
-    return 0.5 * (low + high);
+  /* Where a slope turns from falling to rising: unlike the least value, it is told to rounding. */
+  function lowest(slope, low, high) {
+    return lastTrue((x) => slope(x) < 0, low, high);
   }
 
-  function along(C, served) {
+  /* The loss of one draw along a budget, and its slope in log N, without the error. */
+  function along(draw, x, C, served) {
+    const spot = spots[draw];
+    [x, C, served, ...Object.values(data.extras)].forEach((value, k) => (spot[count + k] = value));
+    return data.along(spot);
+  }
+
+  function placed(C, served) {
     return (x) => {
       const N = Math.exp(x);
       return inputs(N, data.tokens([N, C, served]));
@@ -146,13 +140,13 @@ function solver(data) {
 
   /* Log N of the optimum of every draw of the law without its error. */
   function exactOptimum(C, served, [first, last]) {
-    const place = along(C, served);
+    const place = placed(C, served);
     const value = (x) => {
       const values = place(x);
       return rows.map((_, draw) => exact(draw, values));
     };
     return Array.from(scan(value, first, last), (k, draw) =>
-      lowest((x) => exact(draw, place(x)), ...bracket(k, first, last)),
+      lowest((x) => along(draw, x, C, served)[1], ...bracket(k, first, last)),
     );
   }
 
@@ -176,7 +170,7 @@ function solver(data) {
      a polynomial through Chebyshev's nodes. */
   function optimum(C, served, [first, last]) {
     const [bottom, top] = window(C, served, first, last);
-    const place = along(C, served);
+    const place = placed(C, served);
     const value = (x) => {
       const values = place(x);
       const off = errors(values);
@@ -188,24 +182,29 @@ function solver(data) {
       const [middle, half] = [0.5 * (low + high), 0.5 * (high - low)];
       if (!pieces.has(k)) pieces.set(k, NODES.map((node) => errors(place(middle + half * node))));
       const off = pieces.get(k).map((found) => found[draw]);
-      return lowest(
-        (x) => withError(exact(draw, place(x)), interpolated(off, (x - middle) / half)),
-        low,
-        high,
-      );
+      const slope = (x) => {
+        const [loss, rise] = along(draw, x, C, served);
+        const [, steep] = interpolated(off, (x - middle) / half);
+        return rise + (data.error.additive ? steep / half : (loss * steep) / half);
+      };
+      return lowest(slope, low, high);
     });
   }
 
+  /* A polynomial through values at the nodes, and its slope: Newton's divided differences. */
   function interpolated(values, t) {
-    let sum = 0;
-    for (let i = 0; i < NODES.length; i++) {
-      let term = values[i];
-      for (let j = 0; j < NODES.length; j++) {
-        if (j !== i) term *= (t - NODES[j]) / (NODES[i] - NODES[j]);
+    const parts = [...values];
+    for (let order = 1; order < NODES.length; order++) {
+      for (let k = NODES.length - 1; k >= order; k--) {
+        parts[k] = (parts[k] - parts[k - 1]) / (NODES[k] - NODES[k - order]);
       }
-      sum += term;
     }
-    return sum;
+    let [sum, slope] = [0, 0];
+    for (let k = NODES.length - 1; k >= 0; k--) {
+      slope = slope * (t - NODES[k]) + sum;
+      sum = sum * (t - NODES[k]) + parts[k];
+    }
+    return [sum, slope];
   }
 
   /* N, D and the loss of the best split of a budget, for every draw; null where it is too small. */
