@@ -16,6 +16,7 @@ from matplotlib.figure import Figure, FigureBase
 from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
+from scalingfit._messages import Argument, Message
 from scalingfit._text import listed as words
 from scalingfit._text import quantity
 from scalingfit.allocation import (
@@ -75,7 +76,7 @@ def plot(result: Result, **options: Any) -> Axes | Panels:
     raise InputError(
         f"there is no picture of a {type(result).__name__}",
         [f"there are pictures of {words(kinds, limit=len(kinds))}"],
-        remedy="print it, or draw the columns of its to_pandas().",
+        remedy="print it, or draw the columns of its data frame.",
     )
 
 
@@ -89,7 +90,7 @@ def _(
         raise InputError(
             f"the answer has no {shown}",
             [f"it has {words(result.draws)}"],
-            remedy=f"write y={next(iter(result.draws))!r}.",
+            remedy=Message("write ", Argument("y", next(iter(result.draws))), "."),
         )
     name, x = _asked(result)
     across(ax, x, {shown: result.draws[shown]}, (name, shown), TITLES.get(shown, shown))
@@ -160,7 +161,7 @@ def _(
         raise InputError(
             f"the fits have no parameter {shown}",
             [f"they have {words(draws)}"],
-            remedy=f"write parameter={next(iter(draws))!r}.",
+            remedy=Message("write ", Argument("parameter", next(iter(draws))), "."),
         )
     names = [str(label) for label in result.fitted[:FITS]]
     rest = len(result.fitted) - len(names)

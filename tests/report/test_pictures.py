@@ -136,7 +136,6 @@ def test_an_outlier_does_not_take_the_colours() -> None:
     [
         "forecast fit.nc --params 1B,10B --tokens 1T",
         "decide fit.nc --compute 1e22 --plan 7B",
-        "plan --budget 1e20 --target 1e22 --about hoffmann-2022 --exact",
     ],
 )
 def test_commands_draw(
