@@ -121,7 +121,7 @@ def report(lines: Mapping[str, list[str]]) -> None:
 
 
 def load(name: str, **options: Any) -> Runs:
-    return sf.datasets.load(name, **options)
+    return sf.datasets.read(name, **options)
 
 
 def lowest(runs: Runs, *names: str) -> Runs:

@@ -171,7 +171,7 @@ def misses(tables: int) -> Iterator[list[object]]:
 REAL: dict[str, tuple[Callable[[], Runs], str]] = {
     "epoch_chinchilla, 240": (epoch, "chinchilla"),
     **{
-        name: (functools.partial(sf.datasets.load, name), "chinchilla")
+        name: (functools.partial(sf.datasets.read, name), "chinchilla")
         for name in (
             "llama3_isoflop", "gzip_complexity", "cerebras_gpt", "xlstm_isoflop",
             "steplaw_dense", "porian_isoflop", "muennighoff_data_constrained",

@@ -25,7 +25,7 @@ import math
 import re
 import types
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar, Self, SupportsFloat, dataclass_transform
+from typing import TYPE_CHECKING, ClassVar, Self, SupportsFloat, dataclass_transform
 
 import jax
 import jax.numpy as jnp
@@ -317,9 +317,9 @@ class Published:
     total: bool | None = None
     of: type[Law] | None = None
 
-    @property
+    @functools.cached_property
     def law(self) -> Law:
-        """The same values as an instance of the law."""
+        """The same values as an instance of the law, by which a question knows the point."""
         assert self.of is not None  # the class that declares the point fills it in
         return self.of(**self.values)
 
@@ -366,6 +366,11 @@ class Law(abc.ABC):
 
     # Not a `def`, whose arguments a type checker would demand of every law.
     loss: ClassVar[Callable[..., Array]] = abc.abstractmethod(_formula)
+
+    if TYPE_CHECKING:
+        # Of a law that is found by name no checker knows the parameters.
+        def __init__(self, **parameters: ArrayLike | Positive) -> None: ...
+        def __getattr__(self, parameter: str) -> Array: ...
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

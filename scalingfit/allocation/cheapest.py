@@ -94,7 +94,7 @@ def cheapest(
     asked = subject(posterior)
     targets = numbers("L", L, signed=True)  # negative where it is normalised, as by `vocabulary`
     others = extras_of(asked.law, extras, len(targets))
-    stated = terms(counting, max_params, inference_tokens)
+    stated = terms(counting, max_params, inference_tokens, asked=asked)
     require_room(asked.law, others, "max_params", stated.max_params)
     rule = stated.life or stated.rule
     found = least_cost(asked.law, targets, rule, stated.max_params, others)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from cyclopts import Parameter
 
@@ -69,8 +69,8 @@ def fit(
     law
         A name that `scalingfit laws` lists.
     noise
-        How losses scatter about the law: student_t, normal or laplace, on log loss; with _level
-        appended, on the loss itself. By default the law's own, mostly student_t.
+        How losses scatter about the law: a name that `scalingfit noises` lists. By default the
+        law's own, mostly student_t.
     prior
         Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`. Repeat for
         several.
@@ -85,18 +85,22 @@ def fit(
     if out is not None:
         require_place(out)
     loaded = load(runs, table)
+    from scalingfit.evidence import interaction
+
     with drawing(plot) as save:
         post = fitted(
             loaded, law=law, noise=noise, priors=parsed_priors(prior),
             **law_error_option(law_error), **sampling.options(),
         )  # fmt: skip
-        found = usual_frontier(post)
+        found, other = usual_frontier(post), interaction(post)
         drawn = save(lambda report: report.plots.overview(post))
     shown: list[Result | str] = [understood(loaded), post]
-    data: dict[str, object] = {**post.as_json(COMMAND_LINE)}
+    data: dict[str, object] = {**post.as_json(COMMAND_LINE), "interaction": other}
     if found is not None:
         shown.append(found)
         data["frontier"] = found
+    if other is not None and other.clear:
+        shown.append(other)
     shown += told(plot, drawn)
     failed = None
     if out is not None:
@@ -109,8 +113,14 @@ def fit(
     return Reply(data, shown, warned=not (post.verdict.ok and drawn), failed=failed)
 
 
-def law_error_option(named: Literal["smooth", "none"]) -> dict[str, None]:
+class LawErrorOption(TypedDict, total=False):
     """The keyword that holds a law to be exact, where that is asked for."""
+
+    law_error: None
+
+
+def law_error_option(named: Literal["smooth", "none"]) -> LawErrorOption:
+    """The keyword for what was asked for."""
     return {"law_error": None} if named == "none" else {}
 
 

@@ -4,6 +4,7 @@ from scalingfit.evidence.calibration import Calibration, calibrate
 from scalingfit.evidence.candidates import Laws, Noises, candidates
 from scalingfit.evidence.comparison import (
     PLAIN,
+    Answers,
     Candidate,
     Comparison,
     Exponents,
@@ -28,17 +29,18 @@ from scalingfit.evidence.forecasts import (
     LEVELS,
     NINETY,
     Backtest,
-    Discrepancy,
     ScoredForecasts,
     backtest,
     band,
     coverage,
 )
 from scalingfit.evidence.hypotheses import (
+    Interaction,
     NestedFamily,
     NestedTest,
     StackedHypothesis,
     evidence,
+    interaction,
     nested_test,
 )
 
@@ -47,13 +49,14 @@ __all__ = [
     "METHODS",
     "NINETY",
     "PLAIN",
+    "Answers",
     "Backtest",
     "Calibration",
     "Candidate",
     "Comparison",
-    "Discrepancy",
     "Exponent",
     "Exponents",
+    "Interaction",
     "Laws",
     "NestedFamily",
     "NestedTest",
@@ -74,6 +77,7 @@ __all__ = [
     "evidence",
     "exponent_without_embeddings",
     "exponents_by_law",
+    "interaction",
     "isoflop",
     "nested_test",
     "profiles",

@@ -128,7 +128,7 @@ def design(
             f"the aim {aim!r} is neither the size to train nor the loss to expect",
             remedy=Message("write ", Argument("aim", "size"), " or ", Argument("aim", "loss"), "."),
         )
-    stated, count = terms(counting, max_params), whole("batch", batch, 1)
+    stated, count = terms(counting, max_params, asked=asked), whole("batch", batch, 1)
     draws = math.prod(asked.law.shape)
     kept = np.linspace(0, draws - 1, min(draws, DRAWS)).round().astype(int)
     law, noise = asked.law.take(kept), _taken(asked.noise, draws, kept)

@@ -148,9 +148,7 @@ class Mixture:
         exact = error if np.all(alone) else self._sampled(self.exact)
         generators = [generator.spawn(1)[0] for generator in self.error.generators]
         return [
-            dataclasses.replace(draws, record=draws.record | {"exact": 0.0})
-            if certain
-            else _mixed(other, draws, self.prior, generator)
+            _certain(draws, self.prior) if certain else _mixed(other, draws, self.prior, generator)
             for other, draws, certain, generator in zip(
                 exact, error, alone, generators, strict=False
             )
@@ -172,9 +170,11 @@ class Mixture:
         return behind[: self.exact.count]
 
 
-def _with_evidence(fits: Sequence[Draws], evidence: Sequence[Evidence]) -> list[Draws]:
-    pairs = zip(fits, evidence, strict=True)
-    return [dataclasses.replace(draws, evidence=found) for draws, found in pairs]
+def _certain(error: Draws, prior: float) -> Draws:
+    """Draws of a mixture to which the exact law contributes nothing."""
+    assert error.evidence is not None
+    evidence = Evidence(error.evidence.log + np.log1p(-prior), error.evidence.error)
+    return dataclasses.replace(error, evidence=evidence, record=error.record | {"exact": 0.0})
 
 
 def _mixed(exact: Draws, error: Draws, prior: float, rng: np.random.Generator) -> Draws:

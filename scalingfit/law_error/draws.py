@@ -76,9 +76,9 @@ class ErrorDraws:
         Parameters
         ----------
         landmarks : array, shape (landmark, input)
-        errors : array, shape (chain, draw, landmark)
+        errors : array, shape (chain, draw, landmark), or (draw, landmark)
             At the landmarks.
-        tau : array, shape (chain, draw)
+        tau : array, shape (chain, draw), or (draw,)
             The scale.
         runs : array, shape (run, input)
             Decimal logarithms of the runs' inputs.
@@ -88,7 +88,7 @@ class ErrorDraws:
         """
         frequencies, scale = spectrum(runs.shape[1])
         normal = np.random.default_rng(seed).standard_normal((len(scale), 2, *tau.shape))
-        amplitudes = tau * scale[:, None, None, None] * normal
+        amplitudes = tau * scale.reshape(-1, 1, *[1] * tau.ndim) * normal
         phase = frequencies @ landmarks.T
         waves = np.stack([np.cos(phase), np.sin(phase)], axis=1)
         left = np.moveaxis(errors, -1, 0) - np.tensordot(waves, amplitudes, ((0, 1), (0, 1)))

@@ -8,12 +8,13 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Self, cast, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast, dataclass_transform
 
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
 from jax import Array
+from jax.typing import ArrayLike
 from numpyro.distributions import Distribution
 from numpyro.distributions.transforms import ExpTransform
 
@@ -99,6 +100,11 @@ class Noise(abc.ABC):
     on_log: ClassVar[bool] = True
     inputs: ClassVar[tuple[str, ...]] = ()
     along: ClassVar[Mapping[str, Direction]] = MappingProxyType({})
+
+    if TYPE_CHECKING:
+        # Of a model that is found by name no checker knows the parameters.
+        def __init__(self, **parameters: ArrayLike) -> None: ...
+        def __getattr__(self, parameter: str) -> Array: ...
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -202,8 +208,7 @@ class Noise(abc.ABC):
 
     def scale(self, at: At) -> Number:
         """The scale of this model's own scatter; `sigma`, unless it differs between runs."""
-        sigma: Array = self.sigma  # type: ignore[attr-defined]  # models with one scale have it
-        return sigma
+        return self.sigma
 
     def unit(self, at: At) -> Number:
         """What one on the scale of the scatter is in units of the loss, to first order."""

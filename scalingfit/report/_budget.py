@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._text import quantity
-from scalingfit.allocation import Counting, Frontier, Rule, cost, forecast, terms
+from scalingfit.allocation import Counting, Frontier, Rule, cost, forecast, subject, terms
+from scalingfit.allocation import counting as rule_of
 from scalingfit.allocation import frontier as solve
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
+from scalingfit.report._style import Canvas
 
 __all__ = ["frontier", "loss"]
 
@@ -27,19 +27,22 @@ Floats = NDArray[np.float64]
 BEYOND = 100.0
 """How far beyond the runs a figure reaches where no budgets are asked for."""
 
-BUDGETS, MESH, DRAWS = 32, 60, 64
+BUDGETS, MESH = 32, 60
+
+BANDS, LINES = 500, 64
+"""Draws, of many, that are enough for bands and for lines of equal loss."""
 
 
 def frontier(
     posterior: Posterior,
     C: ArrayLike | None = None,
     *,
-    figure: FigureBase | None = None,
+    figure: Canvas | None = None,
     counting: Rule = "6ND",
     max_params: float | None = None,
     inference_tokens: float | None = None,
     **extras: ArrayLike,
-) -> FigureBase:
+) -> Canvas:
     """Draw the optimal size of the model against the budget, over the runs and lines of equal loss.
 
     Parameters
@@ -53,11 +56,11 @@ def frontier(
     counting, max_params, inference_tokens, **extras
         As for `scalingfit.frontier`; single values.
     """
-    options = _options(counting, max_params, inference_tokens, extras)
+    options = _options(posterior, counting, max_params, inference_tokens, extras)
     figure = style.blank(figure, 7.2, 5.2, posterior.title)
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
-    found = solve(posterior, grid, **options)
+    found = solve(style.thinned(posterior, BANDS), grid, **options)
     grid = _trained(found, options)
     N = posterior.runs["N"]
     style.band(axes, grid, found.quantiles("N", style.BAND), style.BLUE, "optimal N")
@@ -90,7 +93,7 @@ def frontier(
     style.tidy(axes, _title("Where does a budget go?", options))
     axes.set(xlabel="training compute C [FLOP]", ylabel="parameters N")
     style.legend_below(axes)
-    label = f"loss of the run{style.unit_of(posterior.runs)}"
+    label = style.loss_label(posterior.runs, "loss of the run")
     beyond = "max" if L.max() > _highest(L) else "neither"
     bar = figure.colorbar(points, ax=axes, label=label, pad=0.015, aspect=32, extend=beyond)
     bar.outline.set_visible(False)
@@ -101,12 +104,12 @@ def loss(
     posterior: Posterior,
     C: ArrayLike | None = None,
     *,
-    figure: FigureBase | None = None,
+    figure: Canvas | None = None,
     counting: Rule = "6ND",
     max_params: float | None = None,
     inference_tokens: float | None = None,
     **extras: ArrayLike,
-) -> FigureBase:
+) -> Canvas:
     """Draw the least loss that each budget buys, with the runs.
 
     Parameters
@@ -114,11 +117,11 @@ def loss(
     posterior, C, figure, counting, max_params, inference_tokens, **extras
         As for `frontier`.
     """
-    options = _options(counting, max_params, inference_tokens, extras)
+    options = _options(posterior, counting, max_params, inference_tokens, extras)
     figure = style.blank(figure, 7.2, 5.2, posterior.title)
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
-    found = solve(posterior, grid, **options)
+    found = solve(style.thinned(posterior, BANDS), grid, **options)
     grid = _trained(found, options)
     style.band(axes, grid, found.quantiles("L", style.BAND), style.BLUE, "law at the best split")
     N, D = (np.median(v.reshape(-1, len(grid)), axis=0) for v in (found.N, found.D))
@@ -134,7 +137,7 @@ def loss(
     _mark_reach(axes, float(spent.max()))
     style.log_axis(axes, "x", flop=True)
     style.tidy(axes, _title("Which loss does a budget buy?", options))
-    axes.set(xlabel="training compute C [FLOP]", ylabel=f"loss L{style.unit_of(posterior.runs)}")
+    axes.set(xlabel="training compute C [FLOP]", ylabel=style.loss_label(posterior.runs, "loss L"))
     style.legend_below(axes)
     return figure
 
@@ -150,6 +153,7 @@ def _budgets(
 
 
 def _options(
+    posterior: Posterior,
     counting: Rule,
     max_params: float | None,
     inference_tokens: float | None,
@@ -157,12 +161,13 @@ def _options(
 ) -> dict[str, Any]:
     """What a frontier is asked beside its budgets."""
     limits = {"max_params": max_params, "inference_tokens": inference_tokens}
-    return {"counting": counting, **limits, **extras}
+    rule = subject(posterior).own(rule_of(counting))
+    return {"counting": rule, **limits, **extras}
 
 
 def _training(options: dict[str, Any]) -> Counting:
     """The rule by which training is counted, whatever else a budget pays for."""
-    return terms(options.get("counting", "6ND")).training
+    return terms(options["counting"]).training
 
 
 def _trained(found: Frontier, options: dict[str, Any]) -> Floats:
@@ -193,11 +198,9 @@ def _equal_loss(axes: Axes, posterior: Posterior, options: dict[str, Any]) -> No
     mesh_C, mesh_N = np.meshgrid(C, N)
     with jax.enable_x64(True):
         D = np.asarray(rule.tokens(mesh_N, mesh_C), np.float64)
-    draws = math.prod(posterior.law.shape)
-    thin = posterior.law_with_error.take(np.arange(0, draws, max(1, draws // DRAWS)))
     inside = D > 1
     heights = np.full(D.shape, np.nan)
-    at = forecast(thin, N=mesh_N[inside], D=D[inside])
+    at = forecast(style.thinned(posterior, LINES), N=mesh_N[inside], D=D[inside])
     heights[inside] = np.median(at.mean, axis=0)
     best, worst = float(np.nanmin(heights)), float(posterior.runs["L"].max())
     levels = MaxNLocator(nbins=9, steps=[1, 2, 2.5, 5, 10]).tick_values(best, worst)

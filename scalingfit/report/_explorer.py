@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
-from scalingfit.allocation import Costs, Counting, Rule, WithInference, extras_of, terms
+from scalingfit.allocation import Costs, Counting, Rule, WithInference, extras_of, subject, terms
 from scalingfit.declare import Law
 from scalingfit.inference import Posterior
 from scalingfit.law_error import LENGTHS, ErrorDraws
@@ -64,7 +64,7 @@ def explorer(
     InputError
         The law or the counting rule cannot be evaluated in a page.
     """
-    law, stated = some_of(posterior), terms(counting, max_params)
+    law, stated = some_of(posterior), terms(counting, max_params, asked=subject(posterior))
     others = {name: float(values[0]) for name, values in extras_of(law, extras, 1).items()}
     inputs = law.inputs()
     if unknown := set(inputs) - {"N", "D", *others}:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
 from scalingfit.inference import Posterior, prior_values
 from scalingfit.report import _style as style
+from scalingfit.report._style import Canvas
 
 __all__ = ["parameters", "residuals"]
 
@@ -21,7 +21,7 @@ SHOWN = (0.002, 0.985)
 """Quantiles of the posterior between which a parameter is drawn, before a margin is added."""
 
 
-def parameters(posterior: Posterior, *, figure: FigureBase | None = None) -> FigureBase:
+def parameters(posterior: Posterior, *, figure: Canvas | None = None) -> Canvas:
     """Draw the marginal posterior of every sampled parameter, its prior, and published values.
 
     Parameters
@@ -47,7 +47,7 @@ def parameters(posterior: Posterior, *, figure: FigureBase | None = None) -> Fig
     return figure
 
 
-def residuals(posterior: Posterior, *, figure: FigureBase | None = None) -> FigureBase:
+def residuals(posterior: Posterior, *, figure: Canvas | None = None) -> Canvas:
     """Draw what each run's loss misses of the law, against every input and the expected loss.
 
     Parameters
@@ -61,8 +61,7 @@ def residuals(posterior: Posterior, *, figure: FigureBase | None = None) -> Figu
     missed, L = posterior.residuals(), posterior.runs["L"]
     expected = L / np.exp(missed) if relative else L - missed
     missed = 100 * np.expm1(missed) if relative else missed
-    unit = style.unit_of(posterior.runs)
-    against = {**inputs, f"expected loss{unit}": expected}
+    against = {**inputs, style.loss_label(posterior.runs, "expected loss"): expected}
     figure = style.blank(figure, 3.0 + 2.4 * len(against) / 2, 3.4, posterior.title)
     panels = figure.subplots(1, len(against), sharey=True, squeeze=False).ravel()
     for axes, (name, values) in zip(panels, against.items(), strict=True):
@@ -73,7 +72,8 @@ def residuals(posterior: Posterior, *, figure: FigureBase | None = None) -> Figu
             axes.set_xscale("log")
             style.log_axis(axes, "x")
         style.tidy(axes)
-    panels[0].set_ylabel(f"loss above the law{' [%]' if relative else unit}")
+    above = "loss above the law"
+    panels[0].set_ylabel(f"{above} [%]" if relative else style.loss_label(posterior.runs, above))
     figure.suptitle("What does the law miss?", x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
@@ -112,7 +112,7 @@ def _mark_published(panels: dict[str, Axes], posterior: Posterior) -> None:
                 axes.axvline(value, color=color, ls=dashes, lw=1.5, label=key)
 
 
-def _legend(figure: FigureBase, panels: NDArray[Any], spare: NDArray[Any]) -> None:
+def _legend(figure: Canvas, panels: NDArray[Any], spare: NDArray[Any]) -> None:
     """One legend for all panels: in a panel that is left over, or else below them."""
     shown = {
         label: handle

@@ -10,11 +10,12 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from matplotlib import rc_context
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure
 
 from scalingfit import __version__
 from scalingfit._errors import InputError
 from scalingfit.report._explorer import Explorer
+from scalingfit.report._style import Canvas
 
 __all__ = ["Control", "Picture", "Section", "pictured", "rendered", "require_templates"]
 
@@ -44,7 +45,7 @@ class Control(NamedTuple):
     ends: tuple[float, float] | None = None
 
 
-def pictured(figure: FigureBase, caption: str) -> Picture:
+def pictured(figure: Canvas, caption: str) -> Picture:
     """A figure as SVG within the page, where nothing in it can run or meet names of the page."""
     whole = figure.get_figure(root=True)
     assert isinstance(whole, Figure)

@@ -6,10 +6,12 @@ import math
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
+from scalingfit.declare import Law
+from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
 
 # Okabe & Ito's palette, made for every kind of colour vision.
@@ -26,16 +28,26 @@ BLUE, ORANGE, GREEN, PINK, INK, SKY, AMBER, GREY = (
 PUBLISHED = ((ORANGE, "-"), (GREEN, (0, (4, 3))), (PINK, "-"), (AMBER, (0, (1, 1.5))))
 LOSS_COLORS = "viridis_r"
 
+type Canvas = Figure | SubFigure
+"""What pictures are drawn into."""
+
 SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
-def blank(figure: FigureBase | None, width: float, height: float, caption: str = "") -> FigureBase:
+def blank(figure: Canvas | None, width: float, height: float, caption: str = "") -> Canvas:
     """The figure to draw into: the one given, or a new one of this size in inches, captioned."""
     if figure is not None:
         return figure
     new = Figure(figsize=(width, height), dpi=150, layout="constrained")
     new.supxlabel(caption, x=0.99, ha="right", fontsize=8, color=GREY)
     return new
+
+
+def thinned(posterior: Posterior, most: int) -> Law:
+    """The law of about this many of a posterior's draws: enough for a picture."""
+    law = posterior.law_with_error
+    draws = math.prod(law.shape)
+    return law.take(np.arange(0, draws, max(1, draws // most)))
 
 
 def tidy(axes: Axes, title: str = "") -> None:
@@ -62,6 +74,16 @@ def log_axis(axes: Axes, which: str, *, flop: bool = False) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
+
+
+def loss_label(runs: Runs, what: str) -> str:
+    """What an axis of losses is called: with their unit, where the table says it.
+
+    >>> from scalingfit.runs import read
+    >>> loss_label(read({"N": [1e8, 2e8], "val_bpb": [1.2, 1.1]}), "loss L")
+    'loss L [bits per byte]'
+    """
+    return what if runs.loss_unit is None else f"{what} [{runs.loss_unit}]"
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -101,11 +123,6 @@ def power(value: float) -> str:
     factor = value / 10.0**exponent
     head = "" if math.isclose(factor, 1.0, rel_tol=1e-6) else f"{factor:.2g}\\times"
     return f"${head}10^{{{exponent}}}$"
-
-
-def unit_of(runs: Runs) -> str:
-    """The unit of a table's losses as axes name it: `` [nats per byte]``; nothing where unknown."""
-    return f" [{runs.loss_unit}]" if runs.loss_unit else ""
 
 
 def legend_below(axes: Axes, columns: int = 4) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of comparisons, backtests and reconciliations."""
+"""Pictures of comparisons, backtests, calibrations and reconciliations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
@@ -27,6 +26,7 @@ from scalingfit.evidence import (
     band,
     coverage,
 )
+from scalingfit.report._calibration import calibration, distributions
 from scalingfit.report._style import (
     AMBER,
     BLUE,
@@ -36,12 +36,13 @@ from scalingfit.report._style import (
     ORANGE,
     PINK,
     SKY,
+    Canvas,
     blank,
     log_axis,
     tidy,
 )
 
-__all__ = ["backtest", "comparison", "reconciliation"]
+__all__ = ["backtest", "calibration", "comparison", "distributions", "reconciliation"]
 
 COLORS = (BLUE, ORANGE, GREEN, PINK, INK, SKY, AMBER)
 BINS = 10
@@ -50,8 +51,8 @@ Floats = NDArray[np.float64]
 
 
 def comparison(
-    found: Comparison, figure: FigureBase | None = None, *, counting: Rule = "6ND"
-) -> FigureBase:
+    found: Comparison, figure: Canvas | None = None, *, counting: Rule = "6ND"
+) -> Canvas:
     """Each law's frontier over the same runs, and its forecasts of held-out runs.
 
     Parameters
@@ -109,8 +110,9 @@ def _rest(laws: Sized) -> str:
 
 def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str], counted: Counting) -> None:
     """Where each law would spend a budget, as far as a hundred times the largest."""
-    runs = found.runs
-    scale = subject(found.posteriors[splitting[0]]).counted(counted)["C"]
+    runs, asked = found.runs, subject(found.posteriors[splitting[0]])
+    counted = asked.own(counted)
+    scale = asked.counted(counted)["C"]
     C = np.geomspace(scale.min(), 100 * scale.max(), 40)
     axes.scatter(scale, runs["N"], s=10, color=GREY, alpha=0.6, linewidths=0, label="runs")
     for color, name in zip(COLORS, found.posteriors, strict=False):
@@ -169,7 +171,7 @@ def _percent(value: float) -> str:
     return "0" if abs(value) < 1e-9 else f"{100 * value:+.3g} %"
 
 
-def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
+def backtest(found: Backtest, figure: Canvas | None = None) -> Canvas:
     """Whether forecasts were right: PIT, coverage, and errors against distance.
 
     Parameters
@@ -194,12 +196,11 @@ def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
     shares.fill_between(LEVELS, ends[:, 0], ends[:, 1], color=GREY, alpha=0.2, linewidth=0)
     shares.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
     shares.set(xlabel="stated", ylabel="found", xlim=(0.45, 1), ylim=(0, 1.02))
-    tidy(shares, "Coverage; dashed: widened")
+    tidy(shares, "Coverage")
     best = found.best
     shown = dict(zip(records, COLORS, strict=False))
     _errors(errors, found.records[best], shown.get(best, INK))
-    widened = np.any(found.records[best].wide_ends != found.records[best].ends)
-    tidy(errors, f"{best}, 90 %{'; grey: widened' if widened else ''}")
+    tidy(errors, f"{best}, 90 %")
     errors.set(
         xlabel="times larger than the largest fitted run", ylabel="loss from its median forecast"
     )
@@ -215,20 +216,18 @@ def _pit(axes: Axes, scored: ScoredForecasts, name: str, color: str) -> None:
 
 
 def _coverage(axes: Axes, scored: ScoredForecasts, color: str) -> None:
-    for ends, style in ((scored.ends, "-"), (scored.wide_ends, "--")):
-        found = coverage(ends, scored.observed)
-        axes.plot(LEVELS, found, style, marker="o", markersize=4, color=color)
+    found = coverage(scored.ends, scored.observed)
+    axes.plot(LEVELS, found, marker="o", markersize=4, color=color)
 
 
 def _errors(axes: Axes, scored: ScoredForecasts, color: str) -> None:
     distance = _side_by_side(scored.distance)
-    for ends, shade in ((scored.wide_ends, "#D8D8D8"), (scored.ends, color)):
-        axes.vlines(distance, *ends[NINETY] / scored.point, color=shade, linewidth=1.5)
+    ends = scored.ends[NINETY] / scored.point
+    axes.vlines(distance, *ends, color=color, linewidth=1.5)
     ratio = _losses(axes, scored, distance)
     # A few wide intervals, of some of many tables, would hide all the others.
     low, high = axes.get_ylim()
-    bars = np.abs(scored.wide_ends[NINETY] / scored.point - 1)
-    far = max(2 * float(np.max(np.abs(ratio - 1))), float(np.quantile(bars, MOST)))
+    far = max(2 * float(np.max(np.abs(ratio - 1))), float(np.quantile(np.abs(ends - 1), MOST)))
     axes.set_ylim(max(low, 1 - far), min(high, 1 + far))
 
 
@@ -240,7 +239,7 @@ def _losses(axes: Axes, scored: ScoredForecasts, distance: Floats) -> Floats:
     return ratio
 
 
-def reconciliation(found: Reconciliation, figure: FigureBase | None = None) -> FigureBase:
+def reconciliation(found: Reconciliation, figure: Canvas | None = None) -> Canvas:
     """The exponent of every stage with its 90 % intervals, beside what was published.
 
     Parameters

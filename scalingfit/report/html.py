@@ -19,6 +19,7 @@ from scalingfit.allocation import (
     Decision,
     Frontier,
     Rule,
+    Terms,
     decide,
     frontier,
     splits,
@@ -100,11 +101,11 @@ def report(
         answers=[] if answer is None else _sentences(posterior, answer),
         left_out=left_out,
         controls={} if made is None or answer is None else _controls(posterior, answer, made),
-        counting=terms(counting).training.describe(),
+        counting="" if answer is None else _counted(posterior, answer).training.describe(),
         unit=_unit(posterior),
         sections=[
             *([] if answer is None else [_best(posterior, answer), _wrong(posterior, answer)]),
-            Section("The runs", posterior.runs.describe(face).splitlines()),
+            _runs(posterior, face),
             _learnt(posterior),
             *(_further(result) for result in added),
         ],
@@ -171,7 +172,7 @@ def _explorer(posterior: Posterior, answer: Answer | None) -> tuple[Explorer | N
 def _controls(posterior: Posterior, answer: Answer, made: Explorer) -> dict[str, list[Control]]:
     found, costs, runs = answer.frontier, answer.costs, posterior.runs
     N, D = (float(found.quantiles(name, (0.5,))[0, 0]) for name in ("N", "D"))
-    life = terms(answer.options["counting"]).life
+    life = _counted(posterior, answer).life
     extras: dict[str, float] = made.data["extras"]  # type: ignore[assignment]
     return {
         "budget": [
@@ -247,6 +248,17 @@ def _wrong(posterior: Posterior, answer: Answer) -> Section:
     return Section("What being wrong costs", pictures=pictures, tables=[_html(found)])
 
 
+def _runs(posterior: Posterior, face: Face) -> Section:
+    """The table: what was read of it, and a picture where it has N and D."""
+    runs = posterior.runs
+    pictures = []
+    if {"N", "D"} <= set(runs.columns):
+        pictures = [
+            pictured(plots.design(runs), "The runs by parameters and tokens, and their losses.")
+        ]
+    return Section("The runs", runs.describe(face).splitlines(), pictures)
+
+
 def _learnt(posterior: Posterior) -> Section:
     """The posterior, its priors, and what is left over."""
     return Section(
@@ -283,7 +295,12 @@ def _record(posterior: Posterior) -> str:
 
 def _spent(posterior: Posterior, answer: Answer) -> Any:
     """What the runs cost to train."""
-    return subject(posterior).counted(terms(answer.options["counting"]).training)["C"]
+    return subject(posterior).counted(_counted(posterior, answer).training)["C"]
+
+
+def _counted(posterior: Posterior, answer: Answer) -> Terms:
+    """How compute is counted."""
+    return terms(answer.options["counting"], asked=subject(posterior))
 
 
 def _unit(posterior: Posterior) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
@@ -29,12 +29,13 @@ from scalingfit.allocation import (
     Multiplier,
 )
 from scalingfit.batch import Refits
-from scalingfit.evidence import Backtest, Comparison, Reconciliation
+from scalingfit.evidence import Backtest, Calibration, Comparison, Reconciliation
 from scalingfit.experiments import Design, Experiment, Pool
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 from scalingfit.report import evidence_plots, plots
 from scalingfit.report._intervals import across, listed
+from scalingfit.report._style import Canvas
 from scalingfit.result import Result
 
 __all__ = ["picture", "plot"]
@@ -49,7 +50,7 @@ Kind = Literal["frontier", "loss", "overspend", "parameters", "residuals"]
 """Pictures of a posterior."""
 
 
-def picture(result: Result, **options: Any) -> FigureBase:
+def picture(result: Result, **options: Any) -> Canvas:
     """The picture of a result as a figure of its own, of which pyplot knows nothing.
 
     Parameters
@@ -82,7 +83,7 @@ def plot(result: Result, **options: Any) -> Axes | Panels:
 
 @plot.register
 def _(
-    result: Answer, ax: Axes | None = None, y: str | None = None, figure: FigureBase | None = None
+    result: Answer, ax: Axes | None = None, y: str | None = None, figure: Canvas | None = None
 ) -> Axes:
     """Any of the answer's numbers, such as ``y="L"``, against what was asked."""
     ax, shown = _axes(ax, figure), y or ("C" if isinstance(result, Cheapest) else "N")
@@ -98,7 +99,7 @@ def _(
 
 
 @plot.register
-def _(result: Forecast, ax: Axes | None = None, figure: FigureBase | None = None) -> Axes:
+def _(result: Forecast, ax: Axes | None = None, figure: Canvas | None = None) -> Axes:
     """The law's loss, and that of a new run, against the input that varies."""
     ax, names = _axes(ax, figure), {"mean": "the law", "new_run": "a new run"}
     name, x = _asked(result)
@@ -108,7 +109,7 @@ def _(result: Forecast, ax: Axes | None = None, figure: FigureBase | None = None
 
 
 @plot.register
-def _(result: Choice, ax: Axes | None = None, figure: FigureBase | None = None) -> Axes:
+def _(result: Choice, ax: Axes | None = None, figure: Canvas | None = None) -> Axes:
     """The loss of each model."""
     ax, pairs = _axes(ax, figure), zip(result.asked["N"], result.asked["C"], strict=True)
     names = [f"{quantity('N', N)} at {quantity('C', C)} FLOP" for N, C in pairs]
@@ -117,7 +118,7 @@ def _(result: Choice, ax: Axes | None = None, figure: FigureBase | None = None) 
 
 
 @plot.register
-def _(result: Decision, ax: Axes | None = None, figure: FigureBase | None = None) -> Axes:
+def _(result: Decision, ax: Axes | None = None, figure: Canvas | None = None) -> Axes:
     """What each plan overspends."""
     ax = _axes(ax, figure)
     names = [
@@ -129,7 +130,7 @@ def _(result: Decision, ax: Axes | None = None, figure: FigureBase | None = None
 
 
 @plot.register
-def _(result: BudgetReturns, ax: Axes | None = None, figure: FigureBase | None = None) -> Axes:
+def _(result: BudgetReturns, ax: Axes | None = None, figure: Canvas | None = None) -> Axes:
     """What each budget buys."""
     ax = _axes(ax, figure)
     across(ax, result.C, {"best split": result.L}, ("C", "L"), "Which loss does a budget buy?")
@@ -137,7 +138,7 @@ def _(result: BudgetReturns, ax: Axes | None = None, figure: FigureBase | None =
 
 
 @plot.register
-def _(result: Multiplier, ax: Axes | None = None, figure: FigureBase | None = None) -> Axes:
+def _(result: Multiplier, ax: Axes | None = None, figure: Canvas | None = None) -> Axes:
     """How many times the compute the reference needs."""
     ax = _axes(ax, figure)
     symbols = ("C", "times the compute")
@@ -151,7 +152,7 @@ def _(
     result: Refits,
     ax: Axes | None = None,
     parameter: str | None = None,
-    figure: FigureBase | None = None,
+    figure: Canvas | None = None,
 ) -> Axes:
     """A parameter in every fit; by default the law's first exponent, or else its first one."""
     ax, draws = _axes(ax, figure), result.draws
@@ -171,7 +172,7 @@ def _(
 
 
 @plot.register
-def _(result: Design, ax: Axes | None = None, figure: FigureBase | None = None) -> Axes:
+def _(result: Design, ax: Axes | None = None, figure: Canvas | None = None) -> Axes:
     """The runs to make next; a number says how often one is to be repeated."""
     ax = _axes(ax, figure)
     _runs(ax, result.runs, "Which runs next?")
@@ -179,7 +180,7 @@ def _(result: Design, ax: Axes | None = None, figure: FigureBase | None = None) 
 
 
 @plot.register
-def _(result: Experiment, ax: Axes | None = None, figure: FigureBase | None = None) -> Axes:
+def _(result: Experiment, ax: Axes | None = None, figure: Canvas | None = None) -> Axes:
     """The runs to begin with."""
     ax = _axes(ax, figure)
     _runs(ax, result.runs, "Which runs to begin with?")
@@ -190,7 +191,7 @@ def _(result: Experiment, ax: Axes | None = None, figure: FigureBase | None = No
 def _(
     result: Posterior,
     kind: Kind | None = None,
-    figure: FigureBase | None = None,
+    figure: Canvas | None = None,
     **options: Any,
 ) -> Panels:
     """One of the pictures of a fit, with the options of that function of `plots`."""
@@ -200,24 +201,30 @@ def _(
 
 
 @plot.register
-def _(result: Comparison, figure: FigureBase | None = None, **options: Any) -> Panels:
+def _(result: Comparison, figure: Canvas | None = None, **options: Any) -> Panels:
     """See `evidence_plots.comparison`."""
     return _panels(evidence_plots.comparison(result, figure or _figure(result), **options))
 
 
 @plot.register
-def _(result: Backtest, figure: FigureBase | None = None) -> Panels:
+def _(result: Backtest, figure: Canvas | None = None) -> Panels:
     """See `evidence_plots.backtest`."""
     return _panels(evidence_plots.backtest(result, figure or _figure(result)))
 
 
 @plot.register
-def _(result: Reconciliation, figure: FigureBase | None = None) -> Panels:
+def _(result: Calibration, figure: Canvas | None = None) -> Panels:
+    """See `evidence_plots.calibration`."""
+    return _panels(evidence_plots.calibration(result, figure or _figure(result)))
+
+
+@plot.register
+def _(result: Reconciliation, figure: Canvas | None = None) -> Panels:
     """See `evidence_plots.reconciliation`."""
     return _panels(evidence_plots.reconciliation(result, figure or _figure(result)))
 
 
-POSTERIOR: Mapping[str, Callable[..., FigureBase]] = {
+POSTERIOR: Mapping[str, Callable[..., Canvas]] = {
     "frontier": plots.frontier,
     "loss": plots.loss,
     "overspend": plots.valley,
@@ -243,14 +250,14 @@ def _size(result: Result) -> tuple[float, float]:
     return SIZES.get(type(result), (7.2, 4.8))
 
 
-def _figure(result: Result) -> FigureBase:
+def _figure(result: Result) -> Canvas:
     """A new figure of pyplot's."""
     from matplotlib import pyplot as plt
 
     return plt.figure(figsize=_size(result), layout="constrained")
 
 
-def _axes(ax: Axes | None, figure: FigureBase | None) -> Axes:
+def _axes(ax: Axes | None, figure: Canvas | None) -> Axes:
     """The axes given, or else new ones, in the figure given or in one of pyplot's."""
     if ax is not None:
         return ax
@@ -261,7 +268,7 @@ def _axes(ax: Axes | None, figure: FigureBase | None) -> Axes:
     return figure.add_subplot()
 
 
-def _panels(figure: FigureBase) -> Panels:
+def _panels(figure: Canvas) -> Panels:
     return np.array(figure.get_figure(root=True).axes, object)
 
 

@@ -25,7 +25,7 @@ from scalingfit._text import listed
 from scalingfit.runs.files import load_source
 from scalingfit.runs.provenance import Dataset, Info, Provenance
 from scalingfit.runs.published import PUBLISHED, Options, Published, ReadOption
-from scalingfit.runs.read import read
+from scalingfit.runs.read import read as read_table
 from scalingfit.runs.rows import typed
 from scalingfit.runs.table import Runs
 
@@ -46,12 +46,12 @@ _BY_NAME: Mapping[str, Published] = {entry.name: entry for entry in PUBLISHED}
 
 
 def names() -> list[str]:
-    """Names that `load` knows, the shipped table first."""
+    """Names that `read` knows, the shipped table first."""
     return ["ladder", *_BY_NAME]
 
 
-def load(name: str, *, view: str | None = None, **read_options: ReadOption) -> Runs:
-    """Load a table by name.
+def read(name: str, *, view: str | None = None, **read_options: ReadOption) -> Runs:
+    """Read a table by name.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def load(name: str, *, view: str | None = None, **read_options: ReadOption) -> R
     view
         A part of it that is usually fitted, such as "finals"; `info` lists them.
     **read_options
-        Arguments of `read` that replace the ones the table comes with, such as ``N=...`` for
-        another count of parameters or ``labels=[...]``.
+        Arguments of `scalingfit.read` that replace the ones the table comes with, such as
+        ``N=...`` for another count of parameters or ``labels=[...]``.
 
     Returns
     -------
@@ -78,16 +78,16 @@ def load(name: str, *, view: str | None = None, **read_options: ReadOption) -> R
     if name == "ladder":
         chosen = _view(name, view, {})
         options: Options = {**LADDER_COLUMNS, **chosen, **read_options}
-        runs = read(LADDER, **options)
+        runs = read_table(LADDER, **options)
         return _with_about(runs, name, info(name))
     entry = _entry(name)
     chosen = _view(name, view, entry.views)
     options = {**entry.columns, **entry.options, **chosen, **read_options}
     local = _local(entry)
     if local is not None:
-        runs = read(local, **options)
+        runs = read_table(local, **options)
     elif entry.fetchable:
-        runs = read(entry.tidy(typed(load_source(_fetch(entry)).frame)), **options)
+        runs = read_table(entry.tidy(typed(load_source(_fetch(entry)).frame)), **options)
         runs = replace(
             runs,
             provenance={**runs.provenance, "source": entry.address, "sha256": entry.address_sha256},

@@ -42,7 +42,7 @@ class Provenance(TypedDict, total=False):
     source: str
     sha256: str | None
     columns: dict[str, Origin]
-    counting: str | None
+    derive: str | None
     derived: dict[str, str]
     loss_unit: str | None
     rows_read: int

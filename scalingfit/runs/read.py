@@ -28,7 +28,7 @@ from scalingfit.runs.table import Runs
 from scalingfit.runs.values import NOT_INPUTS, FloatArray, words
 
 OPTIONS = words(
-    "labels where last_of best_of last across decimal bad_rows counting allow_negative_loss "
+    "labels where last_of best_of last across decimal bad_rows derive allow_negative_loss "
     "loss_se weight"
 )
 
@@ -69,7 +69,7 @@ def read(
     across: str | None = None,
     decimal: Decimals | None = None,
     bad_rows: Literal["refuse", "drop"] = "refuse",
-    counting: Literal["6ND"] | None = "6ND",
+    derive: Literal["6ND"] | None = "6ND",
     allow_negative_loss: bool = False,
     **more: ColumnSpec,
 ) -> Runs:
@@ -116,7 +116,7 @@ def read(
         The decimal mark, where the cells leave open whether "1,300" is 1300 or 1.3.
     bad_rows
         "refuse" raises on rows that cannot be used; "drop" leaves them out and records each.
-    counting
+    derive
         "6ND" derives what is missing of N, D and C from two of them, or from one of them and M,
         by C = 6 N D (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), or checks all three, and M
         beside two of them, against it within a factor of 30. None does neither.
@@ -136,7 +136,7 @@ def read(
     InputError
         The file, a column, a unit or a row cannot be used. The message lists up to ten rows.
     """
-    _check_options(bad_rows, counting, decimal, more)
+    _check_options(bad_rows, derive, decimal, more)
     loaded = load_source(source, last=last)
     if loaded.log is not None and not last:
         raise not_a_table(loaded)
@@ -146,7 +146,7 @@ def read(
     measured = {symbol: table.measure(symbol, found) for symbol, found in chosen.items()}
     values = {symbol: each.values for symbol, each in measured.items()}
     tags = table.labels(chosen, labels)
-    derived = _derive(values, table) if counting is not None else {}
+    derived = _derive(values, table) if derive is not None else {}
     named = selection.Table(values, table.frame, table.plain)
     rows, said = selection.where(named, [where] if isinstance(where, str) else [*where])
     if last and loaded.row_word != "run":
@@ -162,7 +162,7 @@ def read(
         tags,
         rows,
         allow_negative_loss=negative,
-        check_compute=counting is not None,
+        check_compute=derive is not None,
     )
     refused = faults.bad & ~faults.once
     if refused.any() and bad_rows == "refuse":
@@ -186,7 +186,7 @@ def read(
             "source": loaded.name,
             "sha256": loaded.sha256,
             "columns": {s: {"column": c.name, "factor": c.factor} for s, c in chosen.items()},
-            "counting": counting,
+            "derive": derive,
             "derived": derived,
             "loss_unit": None if unit is None else loss_units.UNITS[unit].name,
             "rows_read": len(rows),
@@ -199,13 +199,13 @@ def read(
 
 
 def _check_options(
-    bad_rows: str, counting: str | None, decimal: str | None, more: Iterable[str]
+    bad_rows: str, derive: str | None, decimal: str | None, more: Iterable[str]
 ) -> None:
     if bad_rows not in ("refuse", "drop"):
         raise InputError(f"bad_rows is {bad_rows!r}", remedy='write "refuse" or "drop".')
-    if counting not in ("6ND", None):
+    if derive not in ("6ND", None):
         raise InputError(
-            f"counting is {counting!r}",
+            f"derive is {derive!r}",
             remedy='write "6ND", or None and give C as a column of your own count.',
         )
     if decimal not in (".", ",", None):

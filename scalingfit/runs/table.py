@@ -1,7 +1,7 @@
 """A table of training runs: validated, immutable, float64, with a digest of its content."""
 
 import hashlib
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +16,7 @@ from scalingfit._errors import InputError
 from scalingfit._messages import PYTHON, Argument, Call, Face, Message, OnlyIn, Text
 from scalingfit._text import listed
 from scalingfit.runs.budgets import Budgets
+from scalingfit.runs.columns import closest
 from scalingfit.runs.findings import (
     Finding,
     compute_ratio,
@@ -71,7 +72,7 @@ class Runs:
         cls,
         columns: Mapping[str, ArrayLike],
         *,
-        labels: Mapping[str, ArrayLike] | None = None,
+        labels: Mapping[str, ArrayLike | Sequence[object]] | None = None,
         row_numbers: ArrayLike | None = None,
         provenance: Provenance | None = None,
         allow_negative_loss: bool = False,
@@ -196,12 +197,19 @@ class Runs:
                     "name what is missing when reading: ",
                     Call(
                         "read",
-                        tuple(Argument(n, "column in your file", "column") for n in missing),
+                        tuple(Argument(n, self._like(n), "column") for n in missing),
                     ),
+                    f"; or fit a law of {listed(self.inputs)}, of those that are listed by ",
+                    Call("laws", other=True),
                     ".",
                 ),
             )
         return {name: columns[name] for name in wanted}
+
+    def _like(self, symbol: str) -> str:
+        """The label that is most like a symbol, or words in its place."""
+        numeric = [name for name, values in self.labels.items() if values.dtype.kind in "iuf"]
+        return next(iter(closest(symbol, numeric)), "column in your file")
 
     @cached_property
     def digest(self) -> str:
@@ -315,12 +323,17 @@ class Runs:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What is doubtful about the table itself, the gravest first: what rows and losses are."""
-        return tuple(findings(self.columns, self.labels, self.provenance))
+        return tuple(findings(self.columns, self.labels, self.groups, self.provenance))
 
     @property
     def run_label(self) -> str | None:
         """The label that names runs, such as run_id, where there are several rows of one."""
         return run_label(self.labels)
+
+    @cached_property
+    def groups(self) -> dict[str, list[str]]:
+        """The labels that seem to be groups of runs, such as optimizer, and the values of each."""
+        return group_labels(self.columns, self.labels)
 
     def describe(self, face: Face = PYTHON) -> str:
         """Write the runs and their ranges, which column came from where, and what is doubtful."""
@@ -331,7 +344,7 @@ class Runs:
 
         A point is one run and a digit so many; where there are groups, letters tell them apart.
         """
-        groups = next(iter(group_labels(self.columns, self.labels)), None)
+        groups = next(iter(self.groups), None)
         return picture(self.columns, None if groups is None else (groups, self.labels[groups]))
 
     def to_pandas(self) -> "pd.DataFrame":

@@ -1,6 +1,6 @@
 """What a column of a table of runs may hold."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,7 @@ __all__ = [
     "as_floats",
     "as_labels",
     "group_key",
+    "group_names",
     "out_of_range",
     "require_loss_and_input",
     "require_range",
@@ -45,7 +46,7 @@ def as_floats(name: str, values: ArrayLike) -> FloatArray:
         ) from error
 
 
-def as_labels(values: ArrayLike) -> Label:
+def as_labels(values: ArrayLike | Sequence[object]) -> Label:
     """Keep numbers as they are, text as Python objects so that missing values stay apart."""
     array = np.asarray(values)
     return array.astype(object) if array.dtype.kind in "USO" else array
@@ -56,6 +57,16 @@ def group_key(value: object) -> Hashable:
     if not isinstance(value, Hashable):
         return str(value)
     return "(missing)" if value is None or value != value else value
+
+
+def group_names(values: Label) -> NDArray[np.object_]:
+    """The texts of the keys of labels, shape ``(run,)``."""
+    cells = values.tolist()
+    try:
+        known = {cell: str(group_key(cell)) for cell in set(cells)}
+        return np.array([known[cell] for cell in cells], dtype=object)
+    except TypeError:  # lists, which have no hash
+        return np.array([str(group_key(cell)) for cell in cells], dtype=object)
 
 
 def require_loss_and_input(columns: Mapping[str, FloatArray]) -> None:

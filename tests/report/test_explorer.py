@@ -77,11 +77,12 @@ def settings(posterior: Posterior, seed: int) -> dict[str, np.ndarray]:
 
 
 def of_draws(values: np.ndarray) -> np.ndarray:
-    return np.quantile(values, SHARES, axis=0)
+    return np.asarray(np.quantile(values, SHARES, axis=0))
 
 
 def best(law: Law, C: np.ndarray, served: np.ndarray, **others: np.ndarray) -> Optimum:
-    return solve(law, C, WithInference(SixND(), served), extras=others)
+    rule = WithInference(SixND(), served)  # type: ignore[arg-type]  # one for each budget
+    return solve(law, C, rule, extras=others)
 
 
 def check(posterior: Posterior, page: Path, seed: int, **others: float) -> None:
@@ -115,7 +116,7 @@ def check(posterior: Posterior, page: Path, seed: int, **others: float) -> None:
         np.testing.assert_allclose(found[f"{part}.dollars"][2], dollars, rtol=DIGITS)
 
 
-def bare(posterior: Posterior, page: Path, **others: float) -> None:
+def bare(posterior: Posterior, page: Path, **others: Any) -> None:
     """A page with nothing but the explorer."""
     boxes = [Control(name, name, "1e21", (6.0, 27.0)) for name in ("C", "served", "N", "D")]
     prices = [Control(name, name, "1") for name in ("rate", "price", *others)]

@@ -91,8 +91,8 @@ def test_what_belongs_to_a_fit_is_in_the_page(page: Page) -> None:
         "Forecast",
     ):
         assert title in text
-    # Frontier, loss, overspend, parameters, residuals, and the forecast.
-    assert len(page.all("img")) == 6
+    # Frontier, loss, overspend, runs, parameters, residuals, and the forecast.
+    assert len(page.all("img")) == 7
     assert '"numpyro"' in text  # provenance
 
 
@@ -187,7 +187,7 @@ def test_the_command_writes_the_page(
     page = Page(Path("page.html").read_text("utf-8"))
     values = {box["name"]: box["value"] for box in page.all("input") if "name" in box}
     assert values["C"] == "1e24"
-    assert float(values["rate"]) == pytest.approx(0.4 * 989.4e12, rel=1e-5)
+    assert float(str(values["rate"])) == pytest.approx(0.4 * 989.4e12, rel=1e-5)
     assert values["price"] == "3"
     assert cli.run(["report", "fit.nc"]) == cli.REFUSED
     assert "--compute 1e" in capsys.readouterr().err

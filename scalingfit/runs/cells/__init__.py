@@ -13,6 +13,7 @@ from scalingfit.runs.cells.numbers import (
     is_missing,
     shown,
     to_numbers,
+    whole,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "loss_units",
     "shown",
     "to_numbers",
+    "whole",
 ]

@@ -125,6 +125,8 @@ def to_numbers(
         values = values * unit
         return Numbers(values, np.isnan(values))
     objects = cells.tolist()
+    if marks.point != "thousands" and (plain := whole(objects)) is not None:
+        return Numbers(plain * unit, np.zeros(len(objects), dtype=bool))
     missing = np.array([is_missing(cell) for cell in objects], dtype=bool)
     if marks.point != "thousands" and set(map(type, objects)) <= {str, NoneType}:
         plain = floats(["nan" if none else c for c, none in zip(objects, missing, strict=True)])
@@ -138,6 +140,14 @@ def is_missing(cell: object) -> bool:
     if isinstance(cell, str):
         return len(cell) < 10 and (cell in MISSING or _stripped(cell).lower() in MISSING)
     return cell is None or cell is pd.NA or cell is pd.NaT or (_is_real(cell) and cell != cell)
+
+
+def whole(cells: list[Any]) -> FloatArray | None:
+    """The numbers of a column of texts of which none is missing: most columns, and fast."""
+    if set(map(type, cells)) != {str}:
+        return None
+    found = floats(cells)
+    return None if found is None or np.isnan(found).any() else found
 
 
 def floats(texts: list[str]) -> FloatArray | None:

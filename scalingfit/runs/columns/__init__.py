@@ -11,7 +11,14 @@ from scalingfit.runs.columns.names import (
     quoted,
     symbol_of,
 )
-from scalingfit.runs.columns.symbols import Column, ColumnSpec, choose_columns, column, not_found
+from scalingfit.runs.columns.symbols import (
+    Column,
+    ColumnSpec,
+    choose_columns,
+    closest,
+    column,
+    not_found,
+)
 from scalingfit.runs.columns.units import other_unit, require_units
 
 __all__ = [
@@ -23,6 +30,7 @@ __all__ = [
     "ColumnSpec",
     "Condition",
     "choose_columns",
+    "closest",
     "column",
     "header_unit",
     "measures",

@@ -15,18 +15,21 @@ SPELLINGS: Mapping[str, tuple[frozenset[str], ...]] = {
             "params_total total_parameters num_total_params n_params_total n_total_params "
             "trainable_params num_trainable_params model_num_parameters "
             "active_params params_active active_parameters num_active_params n_active_params "
-            "n_active activated_params activated_parameters",
+            "n_active activated_params activated_parameters model_num_params model_n_params "
+            "model_parameter_count",
+            "model size scale model_scale",
         ),
         "D": (
             "D tokens n_tokens num_tokens ntokens train_tokens training_tokens total_tokens "
             "token_count tokens_seen tokens_trained trained_tokens num_input_tokens_seen "
-            "n_tokens_seen num_tokens_seen total_tokens_seen tokens_processed consumed_tokens "
-            "throughput_total_tokens optim_total_tokens",
+            "n_tokens_seen ntokens_seen num_tokens_seen total_tokens_seen tokens_processed "
+            "consumed_tokens throughput_total_tokens optim_total_tokens global_train_tokens_seen "
+            "train_num_input_tokens_seen",
         ),
         "C": (
             "C flops flop compute train_flops train_flop training_flops training_flop total_flops "
-            "total_flop train_compute training_compute total_flos flos pf_days pflop_s_days "
-            "pflops_days petaflop_s_days petaflops_days",
+            "total_flop total_training_flops train_compute training_compute total_flos "
+            "train_total_flos flos pf_days pflop_s_days pflops_days petaflop_s_days petaflops_days",
             "budget flops_budget flop_budget compute_budget flops_target target_flops",
         ),
         "M": (
@@ -69,7 +72,10 @@ _PF_DAYS = r"(?i:p(?:eta)?f(?:lop)?(?:s|/s)?[ -]?days?)"
 _IN_BRACKETS = re.compile(r"\s*[(\[]\s*([^()\[\]]*?)\s*[)\]]\s*$")
 _IN_WORDS = re.compile(r"[\s_-]+(?:in[\s_-]+)?(thousand|million|billion|trillion)s?$", re.I)
 _LETTER = re.compile(r"(?<=[A-Za-z])_([KMBT])$")
-_FLOP_PREFIX = re.compile(r"^(.*_)?(k|m|g|t|p|e|z)flops?$")
+_FLOP_PREFIX = re.compile(
+    r"(?:throughput_)?(total_|(?:total_)?train(?:ing)?_)"
+    r"(kilo|mega|giga|tera|peta|exa|zetta|[kmgtpez])flops?"
+)
 _SPELLED_FLOP = {"kilo": "k", "mega": "m", "giga": "g", "tera": "t", "peta": "p"} | {
     "exa": "e",
     "zetta": "z",
@@ -92,9 +98,9 @@ def header_unit(name: str) -> tuple[str, float]:
         return name[: letter.start()], UNITS[letter[1].lower()]
     if re.fullmatch(_PF_DAYS, name.strip().replace("_", "-")):
         return name, PF_DAY
-    flop = _FLOP_PREFIX.match(_words(name))
-    if flop is not None and flop[1] in ("train_", "training_", "total_", "total_training_"):
-        return f"{flop[1]}flops", SI[flop[2]]
+    flop = _FLOP_PREFIX.fullmatch(_words(name))
+    if flop is not None:
+        return f"{flop[1]}flops", SI[_SPELLED_FLOP.get(flop[2], flop[2])]
     return name, 1.0
 
 

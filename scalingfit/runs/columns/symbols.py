@@ -197,17 +197,18 @@ def not_found(
     """
     where = [f"columns: {listed(names)}"]
     arguments: list[Argument] = []
-    if symbols == ("L",):
+    if symbols != ("L",):
+        arguments = [column(symbol, text) for symbol, text in logarithms(numeric).items()]
+    if not arguments:
+        plain = [name for name in numeric if name not in scores]
+        near = {symbol: closest(symbol, plain) for symbol in symbols}
+        arguments = [column(symbol, found[0]) for symbol, found in near.items() if found]
+    if not arguments:
         for name, unit in scores.items():
             becomes = "its logarithm is" if unit == "ppl" else "it rises; 1 minus it is"
             where.append(f"{name} is {loss_units.UNITS[unit].given}: {becomes} a loss")
             arguments = [column("L", f"{name} in {unit}")]
             break
-    else:
-        arguments = [column(symbol, text) for symbol, text in logarithms(numeric).items()]
-    if not arguments:
-        near = {symbol: _closest(symbol, numeric) for symbol in symbols}
-        arguments = [column(symbol, found[0]) for symbol, found in near.items() if found]
     if arguments:
         remedy = Message("name it: ", Call("read", tuple(arguments)), ".")
     elif numeric:
@@ -222,11 +223,13 @@ _LIKE: Mapping[str, str] = {
     "D": r"tokens?(?:_|$)",
     "C": r"flops?(?:_|$)|compute|(?:^|_)budget(?:_|$)",
     "X": r"^x(?:_|$)|examples|samples|width|embd",
-    "L": r"loss|nll|entropy|bpb|(?:^|_)err|^y$",
+    "L": r"loss|nll|entropy|bpb|bits_per_byte|(?:^|_)err|^y$",
 }
 """What headers have in common with the spellings of a symbol."""
 
 
-def _closest(symbol: str, names: Sequence[str]) -> list[str]:
-    """Columns whose headers are like the common spellings of a symbol."""
-    return [name for name in names if re.search(_LIKE[symbol], normal(name))]
+def closest(symbol: str, names: Sequence[str]) -> list[str]:
+    """Columns whose headers are like the common spellings of a symbol; those of training last."""
+    like = _LIKE.get(symbol)
+    found = [name for name in names if like is not None and re.search(like, normal(name))]
+    return sorted(found, key=lambda name: "train" in normal(name).split("_"))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from scalingfit._errors import InputError
-from scalingfit._messages import Argument, Call, Message, OnlyIn
+from scalingfit._messages import Argument, Call, Message
 from scalingfit.runs.cells import PF_DAY
 from scalingfit.runs.columns.names import logarithms
 from scalingfit.runs.columns.symbols import Column, column
@@ -24,9 +24,7 @@ COMPUTE_UNITS: Mapping[str, float] = {
 }
 """What compute is also counted in, in FLOP."""
 
-UNCHECKED = Message(
-    OnlyIn("python", ("counting=None",)), OnlyIn("command line", ("--derive none",))
-)
+UNCHECKED = Argument("derive", None)
 """How C is kept from being compared with 6 N D."""
 
 

@@ -102,7 +102,7 @@ def _no_such_file(path: Path) -> InputError:
     where = [f"in that folder: {listed(close)}"] if close else [f"folder: {folder.absolute()}"]
     parts: list[str | OnlyIn | Call] = ["check the path."]
     if not path.suffix and not path.is_dir():
-        by_name = f' A shipped or published table is loaded with datasets.load("{path.name}").'
+        by_name = f' A shipped or published table is read with datasets.read("{path.name}").'
         parts.append(OnlyIn("python", (by_name,)))
         listing = (" Tables by name: ", Call("datasets", other=True), ".")
         parts.append(OnlyIn("command line", listing))

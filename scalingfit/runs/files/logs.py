@@ -10,6 +10,8 @@ import pandas as pd
 
 from scalingfit.runs.cells import is_missing
 
+_SCALAR = re.compile(r"(?:run-)?(.+)-tag-(.+)\.csv(?:\.gz)?")
+"""The name of a file that TensorBoard exports: its run and its tag."""
 _CHART = re.compile(r"(.+) - (.+?)(__MIN|__MAX)?")
 
 
@@ -27,12 +29,15 @@ class Log:
         What is known of the whole run.
     ends
         The last values of each run, where the log is of several; None where it is of one.
+    run
+        The run's name, where the log says it.
     """
 
     kind: str
     records: pd.DataFrame
     whole: Mapping[str, object] = field(default_factory=dict)
     ends: pd.DataFrame | None = None
+    run: str | None = None
 
     def end(self) -> dict[str, object]:
         """The last value that each column has, and what is known of the whole run."""
@@ -44,10 +49,10 @@ class Log:
         return {**last, **self.whole}
 
 
-def find_log(content: object) -> Log | None:
-    """The log that a file or a frame holds; None where it is something else."""
+def find_log(content: object, file: str = "") -> Log | None:
+    """The log that a file of some name or a frame holds; None where it is something else."""
     if isinstance(content, pd.DataFrame):
-        return _tensorboard(content) or _chart(content)
+        return _tensorboard(content, file) or _chart(content)
     if not isinstance(content, Mapping):
         return None
     if _is_records(content.get("log_history")):
@@ -114,11 +119,15 @@ def _evaluation(content: Mapping[object, object]) -> Log:
     return Log("the evaluation of one model", records, whole)
 
 
-def _tensorboard(frame: pd.DataFrame) -> Log | None:
-    """A scalar as TensorBoard exports it."""
+def _tensorboard(frame: pd.DataFrame, file: str) -> Log | None:
+    """A scalar as TensorBoard exports it: the name of the file tells the run and the tag."""
     if [str(name) for name in frame.columns] != ["Wall time", "Step", "Value"]:
         return None
-    return Log("the log of one run (a scalar of TensorBoard)", frame)
+    kind, named = "the log of one run (a scalar of TensorBoard)", _SCALAR.fullmatch(file)
+    if named is None:
+        return Log(kind, frame)
+    records = frame.rename(columns={"Value": named[2], "Wall time": f"time of {named[2]}"})
+    return Log(kind, records, run=named[1])
 
 
 def _chart(frame: pd.DataFrame) -> Log | None:

@@ -201,14 +201,18 @@ def _records_in(name: str, cells: "pd.Series[Any]") -> list[Mapping[object, obje
     """The dictionaries of a column, also where they are written as text; None where it has none."""
     if cells.dtype.kind in "iufbcM":
         return None
-    present = cells[cells.notna()]
-    if not len(present):
-        return None
+    values = cells.tolist()
+    first = next((cell for cell in values if _is_there(cell)), None)
     written = normal(name) in ("summary", "config", "hparams", "args")
-    if isinstance(present.iloc[0], str) and not (written and present.iloc[0][:1] == "{"):
+    if first is None or (isinstance(first, str) and not (written and first[:1] == "{")):
         return None
-    found = [_record(cell) if cell is not None and cell == cell else None for cell in cells]
-    return found if sum(record is not None for record in found) == len(present) else None
+    found = [_record(cell) if _is_there(cell) else None for cell in values]
+    there = sum(map(_is_there, values))
+    return found if sum(record is not None for record in found) == there else None
+
+
+def _is_there(cell: object) -> bool:
+    return cell is not None and cell is not pd.NA and cell is not pd.NaT and cell == cell
 
 
 def _record(cell: object) -> Mapping[object, object] | None:

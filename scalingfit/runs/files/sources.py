@@ -72,7 +72,7 @@ def load_source(source: object, *, last: bool = False) -> Source:
 
 def _from_path(path: Path) -> Source:
     content, sha256 = load_file(path)
-    log = find_log(content.data)
+    log = find_log(content.data, path.name)
     if log is not None:
         frame, notes = log.records, tuple(content.notes)
     else:
@@ -114,11 +114,12 @@ def _ends(sources: list[Source], paths: list[Path]) -> Source:
     if len(sources) == 1 and sources[0].log is not None and sources[0].log.ends is not None:
         frame = sources[0].log.ends
     else:
-        rows = []
+        rows: dict[str, dict[str, object]] = {}
         for source, run in zip(sources, run_names(paths), strict=True):
             log = source.log if source.log is not None else Log("a table", source.frame)
-            rows.append({"run": run, **log.end()})
-        frame = pd.DataFrame(rows)
+            name = log.run or run  # which may have several files, one for each of its scalars
+            rows[name] = rows.get(name, {}) | {"run": name} | log.end()
+        frame = pd.DataFrame([*rows.values()])
     name = sources[0].name if len(sources) == 1 else f"{len(sources)} files"
     rows_read = sum(len(source.frame) for source in sources)
     note = f"the last values of each run, of {rows_read} rows"

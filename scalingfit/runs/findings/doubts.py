@@ -1,6 +1,6 @@
 """What is doubtful about a table before anything is fitted: its loss, its rows and its inputs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -18,12 +18,17 @@ RATIO = 1.1
 """C / (6 N D) within this factor is 6 N D counted in one way or another."""
 
 
-def findings(columns: Columns, labels: Labels, provenance: Provenance) -> Iterator[Finding]:
-    """What is doubtful, the gravest first."""
+def findings(
+    columns: Columns,
+    labels: Labels,
+    groups: Mapping[str, list[str]],
+    provenance: Provenance,
+) -> Iterator[Finding]:
+    """What is doubtful, the gravest first; `groups` are labels with their values."""
     unit = provenance.get("loss_unit")
     yield from _unit(columns, unit)
     yield from _rising(columns)
-    yield from about_rows(columns, labels)
+    yield from about_rows(columns, labels, groups)
     yield from _compute_ratio(columns, provenance)
     yield from _hardly_varies(columns)
 
@@ -125,7 +130,8 @@ def _compute_ratio(columns: Columns, provenance: Provenance) -> Iterator[Finding
         "way, or a column is off",
         Message(
             "check how tokens and compute were counted, for instance D = steps x batch x length; "
-            "budgets are spent as 6 N D, unless another counting rule is given"
+            "a fit spends budgets as 6 N D, or in this count with ",
+            Argument("counting", "table"),
         ),
     )
 

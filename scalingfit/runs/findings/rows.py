@@ -1,7 +1,7 @@
 """What the rows of a table may be beside runs: checkpoints, settings of a sweep, groups, epochs."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from scalingfit._text import listed
 from scalingfit.runs.columns import RUN_NAMES, normal
 from scalingfit.runs.findings.finding import FEWEST, Columns, Finding, Labels, where
 from scalingfit.runs.rows import STEPS, SWEPT
-from scalingfit.runs.values import Label, group_key, words
+from scalingfit.runs.values import Label, group_key, group_names, words
 
 MOST_GROUPS = 20
 """Values of a label beyond which it names runs rather than groups of them."""
@@ -37,12 +37,14 @@ _FINAL = words("final finals end last annealed decayed cooldown")
 _NOT_FINAL = words("checkpoint checkpoints intermediate unannealed stable mid")
 
 
-def about_rows(columns: Columns, labels: Labels) -> Iterator[Finding]:
+def about_rows(
+    columns: Columns, labels: Labels, groups: Mapping[str, list[str]]
+) -> Iterator[Finding]:
     """What is doubtful about the rows."""
     yield from _one_run(columns, labels)
     yield from _unannealed(labels)
     yield from _swept(columns, labels)
-    yield from _grouped(columns, labels)
+    yield from _grouped(groups)
     yield from _repeated_data(columns)
 
 
@@ -99,11 +101,13 @@ def _unannealed(labels: Labels) -> Iterator[Finding]:
         numeric = values.dtype.kind in "iufb"
         if numeric and plain in FRACTIONS | FINAL_FLAGS:
             final, condition = values.astype(float) >= 1 - 1e-9, f"{name}=1"
-        elif not numeric and len(set(map(str, values))) <= MOST_GROUPS:
-            said = np.array([str(value).strip().lower() for value in values])
-            final = np.isin(said, [*_FINAL])
-            if not np.isin(said, [*_NOT_FINAL]).any() or not final.any():
+        elif not numeric:
+            names = group_names(values).tolist()
+            said = {name: name.strip().lower() for name in set(names)}
+            known = set(said.values())
+            if not (known & _FINAL and known & _NOT_FINAL) or len(known) > MOST_GROUPS:
                 continue
+            final = np.array([said[name] in _FINAL for name in names])
             condition = f"{name}={values[final][0]}"
         else:
             continue
@@ -149,8 +153,8 @@ def _swept(columns: Columns, labels: Labels) -> Iterator[Finding]:
         )
 
 
-def _grouped(columns: Columns, labels: Labels) -> Iterator[Finding]:
-    for name, values in group_labels(columns, labels).items():
+def _grouped(groups: Mapping[str, list[str]]) -> Iterator[Finding]:
+    for name, values in groups.items():
         yield Finding(
             "groups",
             f"{name} has {len(values)} values ({listed(values, limit=5)}), which one fit "
@@ -180,7 +184,7 @@ def _groups(name: str, values: Label, columns: Columns) -> list[str]:
         return []
     if plain == "vocab_size" and "N_v" in columns:  # an input of the law
         return []
-    keys = np.array([str(group_key(value)) for value in values.tolist()], dtype=object)
+    keys = group_names(values)
     counts = Counter(key for key in keys.tolist() if key != "(missing)")
     large = [value for value, count in counts.most_common() if count >= FEWEST]
     if not 2 <= len(counts) <= MOST_GROUPS or len(large) < 2:

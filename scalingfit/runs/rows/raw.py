@@ -18,6 +18,7 @@ from scalingfit.runs.cells import (
     is_missing,
     loss_units,
     to_numbers,
+    whole,
 )
 from scalingfit.runs.columns import (
     FURTHER,
@@ -114,6 +115,9 @@ class Raw:
             values = self.plain(name)
             if symbol == "C" and normal(name) in SPELLINGS["C"][1]:
                 return bool(np.nanmax(values, initial=0) > SMALLEST_BUDGET)
+            if symbol == "N" and normal(name) in SPELLINGS["N"][1]:
+                sized = bool(self.numbers(name).units - {"%"}) or header_unit(name)[1] != 1
+                return sized and bool(np.isfinite(values).all())
             if symbol in FURTHER:
                 return name not in wanted and bool(np.all(values > 0) and np.isfinite(values).all())
             return True
@@ -264,14 +268,18 @@ def _typed(cells: "pd.Series[Any]") -> "pd.Series[Any]":
     if cells.dtype != object:
         return cells
     values = cells.tolist()
-    if set(map(type, values)) - {str, NoneType}:
+    numbers = whole(values)
+    if numbers is not None and "".join(values).isdigit():
+        if any(len(cell) > 15 or (cell[0] == "0" and len(cell) > 1) for cell in values):
+            return cells  # names made of digits, of which a number would lose some
+        return pd.Series(numbers.astype(np.int64), index=cells.index)
+    if numbers is None and not set(map(type, values)) - {str, NoneType}:
+        missing = {cell for cell in set(values) if is_missing(cell)}
+        if missing:
+            numbers = floats(["nan" if cell in missing else cell for cell in values])
+    elif numbers is None:
         return cells
-    numbers = floats(["nan" if is_missing(cell) else cell for cell in values])
-    if numbers is None:
-        texts = [None if cell == "" else cell for cell in values]
-        return pd.Series(texts, index=cells.index, dtype=object)
-    if not all(cell is not None and cell.isdigit() for cell in values):
+    if numbers is not None:
         return pd.Series(numbers, index=cells.index)
-    if any(len(cell) > 15 or (cell[0] == "0" and len(cell) > 1) for cell in values):
-        return cells  # names made of digits, of which a number would lose some
-    return pd.Series(numbers.astype(np.int64), index=cells.index)
+    texts = [None if cell == "" else cell for cell in values]
+    return pd.Series(texts, index=cells.index, dtype=object)

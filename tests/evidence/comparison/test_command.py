@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +14,11 @@ from scalingfit import cli, law
 from scalingfit._errors import InputError
 from scalingfit.allocation import counting
 from scalingfit.allocation.question import cost
+from scalingfit.catalog import noise
 from scalingfit.cli import evidence as evidence_commands
 from scalingfit.cli.fits import within_and_beyond
-from scalingfit.evidence import Comparison
-from scalingfit.evidence.forecasts.forecasting import Task, score
+from scalingfit.evidence import Comparison, ScoredForecasts
+from scalingfit.evidence.forecasts.forecasting import Task
 from scalingfit.evidence.forecasts.held_out import HeldOutRuns, LawForecasts
 from scalingfit.evidence.forecasts.horizons import horizons
 from scalingfit.inference.build import build
@@ -29,7 +31,13 @@ from tests.evidence.conftest import PNG, over_confident
 from tests.simulated import SETTINGS
 
 
-def test_compare(comparison: Comparison, file: str, stand_in, tmp_path: Path, capsys) -> None:
+def test_compare(
+    comparison: Comparison,
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     asked = stand_in("compare", comparison)
     plot = tmp_path / "compare.png"
     code = cli.run(
@@ -45,12 +53,19 @@ def test_compare(comparison: Comparison, file: str, stand_in, tmp_path: Path, ca
     (expected,) = comparison.frontier([1e20]).tables[0].records()
     assert rows[0]["L"] == pytest.approx(expected["L"])
     assert set(said["stacked"]["spread"][0]["L"]) == {"within", "between"}
+    each = said["answers"]["answers"]  # of the largest budget
+    assert [(row["name"], row["C"]) for row in each] == [(n, 3.2e23) for n in comparison.posteriors]
     assert asked["given"][1:] == (["chinchilla", "kaplan"], ["normal"])
     assert asked["cuts"] == [1e20, 6e20]
     assert plot.read_bytes().startswith(PNG)
 
 
-def test_compare_prints_exponents(comparison: Comparison, file: str, stand_in, capsys) -> None:
+def test_compare_prints_exponents(
+    comparison: Comparison,
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     stand_in("compare", comparison)
     asked = ["compare", file, "--compute", "1e22", "--exponents", "--omega", "30000"]
     cli.run(asked)
@@ -64,10 +79,13 @@ def test_compare_prints_exponents(comparison: Comparison, file: str, stand_in, c
 
 
 def test_over_confident_forecasts_are_a_warning(
-    comparison: Comparison, file: str, stand_in, capsys
+    comparison: Comparison,
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for right, code in ((True, 0), (False, 1)):
-        found = comparison if right else over_confident(comparison, rate=0.0)
+        found = comparison if right else over_confident(comparison)
         stand_in("compare", dataclasses.replace(found, caveats=()))
         assert cli.run(["compare", file, "--compute", "1e22", "--json"]) == code
         said = json.loads(capsys.readouterr().out)
@@ -77,7 +95,10 @@ def test_over_confident_forecasts_are_a_warning(
 
 
 def test_compare_shows_what_the_laws_say_together(
-    comparison: Comparison, file: str, stand_in, capsys
+    comparison: Comparison,
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     stand_in("compare", comparison)
     cli.run(["compare", file, "--compute", "1e22"])
@@ -88,7 +109,11 @@ def test_compare_shows_what_the_laws_say_together(
 
 
 def test_compare_shows_where_between_the_corners_the_runs_lie(
-    comparison: Comparison, runs: Runs, file: str, stand_in, capsys
+    comparison: Comparison,
+    runs: Runs,
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """No fit beyond those compared: the family is one of them."""
     model = build(law("nested"), Normal)
@@ -108,7 +133,12 @@ def test_compare_shows_where_between_the_corners_the_runs_lie(
     assert said["conclusion"].startswith("In the family of both laws ")
 
 
-def test_compare_answers_hypotheses(comparison: Comparison, file: str, stand_in, capsys) -> None:
+def test_compare_answers_hypotheses(
+    comparison: Comparison,
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     stand_in("compare", comparison)
     words = ["compare", file, "--hypothesis", "a > 0.3", "--hypothesis", "log(-a) > 0"]
     assert cli.run(words) == 1  # of the second
@@ -134,7 +164,12 @@ def test_budgets_to_answer_at_are_counted_as_asked(comparison: Comparison) -> No
     assert max(spent) < 0.9 * comparison.runs["C"].max()
 
 
-def test_priors_are_stated_law_by_law(file: str, stand_in, comparison: Comparison, capsys) -> None:
+def test_priors_are_stated_law_by_law(
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    comparison: Comparison,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     asked = stand_in("compare", comparison)
     given = ["--prior", "kaplan.alpha_N=LogNormal(-1.5, 0.7)", "--prior", "kaplan.alpha_D=0.1"]
     cli.run(["compare", file, *given, "--prior", "chinchilla.E = 1.7"])
@@ -148,7 +183,7 @@ def test_priors_are_stated_law_by_law(file: str, stand_in, comparison: Compariso
 
 @pytest.mark.parametrize("statement", ["a >", "alhpa > 0.3"])
 def test_a_hypothesis_that_no_law_has_is_refused_before_anything_is_computed(
-    statement: str, file: str, monkeypatch: pytest.MonkeyPatch, capsys
+    statement: str, file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(evidence_commands, "load", lambda *_: pytest.fail("the table was read"))
     assert cli.run(["compare", file, "--hypothesis", statement]) == 2
@@ -164,7 +199,11 @@ def test_a_hypothesis_that_no_law_has_is_refused_before_anything_is_computed(
     ],
 )
 def test_a_picture_of_another_kind_is_refused_before_anything_is_computed(
-    command: list[str], file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    command: list[str],
+    file: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(evidence_commands, "load", lambda *_: pytest.fail("the table was read"))
     plot = tmp_path / "picture.foo"
@@ -182,7 +221,12 @@ def test_a_picture_of_another_kind_is_refused_before_anything_is_computed(
     ],
 )
 def test_budgets_that_cannot_be_split_are_refused_before_anything_is_computed(
-    laws: str, compute: str, said: str, file: str, monkeypatch: pytest.MonkeyPatch, capsys
+    laws: str,
+    compute: str,
+    said: str,
+    file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(evidence_commands, "load", lambda *_: pytest.fail("the table was read"))
     assert cli.run(["compare", file, "--laws", laws, "--compute", compute]) == 2
@@ -207,10 +251,13 @@ def test_laws_of_one_input_forecast_along_it_together(
         runs=Runs.from_columns({"X": X, "L": 0.5 + 20 * X**-0.3}),
         forecast=lambda *, counting, seed, costs, **asked: asked,
     )
-    assert evidence_commands._stacked(found, None, counting("6ND")) == expected
+    shared: Any = evidence_commands._stacked(found, None, counting("6ND"))
+    assert shared == expected
 
 
-def test_one_law_gets_advice_that_can_be_typed(file: str, capsys) -> None:
+def test_one_law_gets_advice_that_can_be_typed(
+    file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.run(["compare", file, "--laws", "chinchilla"]) == 2
     said = capsys.readouterr().err
     assert "name two, such as --laws chinchilla,kaplan or --noises normal,student_t." in said
@@ -224,7 +271,9 @@ def without_a_split(scale: str, laws: list[str]) -> Any:
     cuts = horizons(runs, 5)
     places = HeldOutRuns.together([task.held_out for task in Task.each(None, 0, runs, cuts)])
     means = np.broadcast_to(places.observed, (100, len(places.observed)))
-    future = score(LawForecasts(places, Normal(sigma=np.full(means.shape, 0.1)), At(means)), 0)
+    future = ScoredForecasts.of(
+        LawForecasts(places, noise("normal")(sigma=np.full(means.shape, 0.1)), At(means))
+    )
     fits = {name: SimpleNamespace(model=build(law(name), Normal)) for name in laws}
     candidates = {name: SimpleNamespace(posterior=fit, future=future) for name, fit in fits.items()}
     return SimpleNamespace(runs=runs, cuts=cuts, candidates=candidates, posteriors=fits)
@@ -244,13 +293,15 @@ def test_laws_that_split_nothing_are_drawn_by_their_forecasts(scale: str, laws: 
 
 
 def test_a_law_that_splits_nothing_is_named_beside_those_that_do(comparison: Comparison) -> None:
-    other = SimpleNamespace(model=build(law("kaplan_compute"), Normal))
+    other: Any = SimpleNamespace(model=build(law("kaplan_compute"), Normal))
     kaplan = dataclasses.replace(comparison.candidates["kaplan"], posterior=other)
     mixed = dataclasses.replace(comparison, candidates={**comparison.candidates, "kaplan": kaplan})
     left, *panels = evidence_plots.comparison(mixed).axes
-    labels = [text.get_text() for text in left.get_legend().get_texts()]
+    legend = left.get_legend()
+    assert legend is not None
+    labels = [text.get_text() for text in legend.get_texts()]
     assert labels[-1] == "kaplan: not of N and D alone"
-    assert len(left.get_lines()[0].get_xdata()) == 40
+    assert np.size(left.get_lines()[0].get_xdata()) == 40
     assert len(panels) == 2
     assert left.get_xlabel() == "compute C, FLOP"
     rule = counting("6ND-non-embedding")
@@ -258,16 +309,21 @@ def test_a_law_that_splits_nothing_is_named_beside_those_that_do(comparison: Com
     assert left.get_xlabel() == "compute C, FLOP (6ND-non-embedding)"
     assert left.xaxis.get_major_formatter()(2e11) == r"$2\times10^{11}$"
     spent = cost(rule, mixed.runs.N, mixed.runs.D)
-    assert left.get_lines()[0].get_xdata()[[0, -1]] == pytest.approx(
+    assert np.asarray(left.get_lines()[0].get_xdata())[[0, -1]] == pytest.approx(
         [spent.min(), 100 * spent.max()]
     )
 
 
 def test_what_was_found_is_printed_where_its_picture_fails(
-    comparison: Comparison, file: str, stand_in, tmp_path: Path, capsys, monkeypatch
+    comparison: Comparison,
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stand_in("compare", comparison)
-    monkeypatch.setattr(evidence_plots, "comparison", lambda *_, **__: {}["C"])
+    monkeypatch.setattr(evidence_plots, "comparison", lambda *_, **__: dict[str, Any]()["C"])
     plot = tmp_path / "compare.png"
     plot.write_text("an older one")
     assert cli.run(["compare", file, "--plot", str(plot)]) == 1
@@ -284,7 +340,7 @@ def test_the_picture_shows_every_law(comparison: Comparison) -> None:
     held_out = sum(int(cut.test.sum()) for cut in comparison.cuts)
     for axes, name in zip(panels, ["chinchilla", "kaplan"], strict=True):
         assert axes.get_title(loc="left").startswith(name)
-        assert len(axes.collections[-1].get_offsets()) == held_out
+        assert len(np.asarray(axes.collections[-1].get_offsets())) == held_out
 
 
 @pytest.mark.parametrize(
@@ -295,7 +351,9 @@ def test_the_picture_shows_every_law(comparison: Comparison) -> None:
         (["--leave-out", "sed"], "choose one of these"),
     ],
 )
-def test_advice_can_be_typed(options: list[str], said: str, file: str, capsys) -> None:
+def test_advice_can_be_typed(
+    options: list[str], said: str, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.run(["compare", file, *options]) == 2
     advice = capsys.readouterr().err.splitlines()[-1]
     assert said in advice

@@ -1,12 +1,14 @@
 """The command `reconcile` and its picture; the fits are made beforehand."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from scalingfit import cli
 from scalingfit.evidence import Exponent, Reconciliation
@@ -27,7 +29,13 @@ def reconciled(posterior: Posterior) -> Reconciliation:
     return Reconciliation(stages)
 
 
-def test_reconcile(reconciled, runs: Runs, stand_in, tmp_path: Path, capsys) -> None:
+def test_reconcile(
+    reconciled: Reconciliation,
+    runs: Runs,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     table = runs.to_pandas().assign(stage=np.repeat(["late", "early", "never"], 12))
     table.to_csv(tmp_path / "stages.csv", index=False)
     asked = stand_in("reconcile", reconciled)
@@ -48,7 +56,9 @@ def test_reconcile(reconciled, runs: Runs, stand_in, tmp_path: Path, capsys) -> 
 
 
 @pytest.mark.parametrize("missing", [[], ["envelope"]])
-def test_a_missing_exponent_is_a_warning(missing: list[str], file: str, stand_in) -> None:
+def test_a_missing_exponent_is_a_warning(
+    missing: list[str], file: str, stand_in: Callable[[str, Any], dict[str, Any]]
+) -> None:
     fit: Any = SimpleNamespace(verdict=SimpleNamespace(ok=True, status="ok"), runs=range(9))
     exponent = Exponent(np.array([0.5, 0.6]), np.zeros(2), 5)
     ways = {way: None if way in missing else exponent for way in ("law", "isoflop", "envelope")}
@@ -69,16 +79,21 @@ def test_a_missing_exponent_is_a_warning(missing: list[str], file: str, stand_in
         (["--recounted", "--omega", "1e20"], "less than one parameter is left"),
     ],
 )
-def test_reconcile_is_refused(file: str, words: list[str], said: str, capsys) -> None:
+def test_reconcile_is_refused(
+    file: str, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.run(["reconcile", file, *words]) == 2
     assert said in capsys.readouterr().err
 
 
 def test_nothing_covers_the_exponents(reconciled: Reconciliation) -> None:
     figure = evidence_plots.reconciliation(reconciled)
+    assert isinstance(figure, Figure)
     figure.draw_without_rendering()
     (axes,) = figure.axes
-    legend = axes.get_legend().get_window_extent()
+    box = axes.get_legend()
+    assert box is not None
+    legend = box.get_window_extent()
     assert legend.x0 >= axes.get_window_extent().x1
     for text in (axes.xaxis.label, *axes.get_yticklabels()):
         place = text.get_window_extent()
@@ -86,4 +101,4 @@ def test_nothing_covers_the_exponents(reconciled: Reconciliation) -> None:
         assert place.y0 >= 0
         assert place.x1 <= figure.bbox.x1
     *_, marks = axes.collections
-    np.testing.assert_allclose(marks.get_offsets()[:, 0], [0.73, 0.78, 0.5, 0.55])
+    np.testing.assert_allclose(np.asarray(marks.get_offsets())[:, 0], [0.73, 0.78, 0.5, 0.55])
