@@ -79,8 +79,6 @@ def _covered(found: Calibration) -> NDArray[np.float64]:
 
 def introduction(found: dict[Cell, Calibration]) -> str:
     """What was done, and the verdict on all cells."""
-    missing = [cell.key for cell in cells() if cell not in found]
-    left = f"Not measured yet: {'; '.join(missing)}.\n\n" if missing else ""
     outside = sum(not one.ok for one in found.values())
     chance = int(binom.ppf(0.99, len(found), FALSE_ALARMS))
     sizes = sorted({one.simulations for one in found.values()})
@@ -104,15 +102,29 @@ leaves the posteriors of the others as they are, since it is to be seen from the
 
 If sampler, likelihood and prior agree, ranks are uniform. The band is simultaneous over all ranks,
 exact (Säilynoja, Bürkner & Vehtari 2022, arXiv 2103.10522), and a cell is outside with a
-probability of {FALSE_ALARMS:.0%} in all; so of {len(found)} cells at most {chance} are, 99 % of the
+probability of {100 * FALSE_ALARMS:g} % in all; so of {len(found)} cells at most {chance} are, 99 % of the
 time. **{outside} are.** "less that of `fit`" is the difference of the mean coverages on the same
 tables, with its standard error over them. A right coverage of 90 % lies, 95 % of the time, within
 {ends}.
 
 ![Distribution functions of ranks, less the uniform one](sbc.png)
 
-{left}{environment()}
+{missing(found)}{environment()}
 """
+
+
+def missing(found: dict[Cell, Calibration]) -> str:
+    """Which cells are still to be measured."""
+    left: dict[tuple[str, int], list[str]] = {}
+    for cell in cells():
+        if cell not in found:
+            left.setdefault((cell.tier, cell.rows), []).append(cell.law)
+    if not left:
+        return ""
+    lines = [
+        f"- as by `{tier}`, {rows} runs: {', '.join(laws)}" for (tier, rows), laws in left.items()
+    ]
+    return "Not measured yet:\n\n" + "\n".join(lines) + "\n\n"
 
 
 def draw(found: dict[Cell, Calibration]) -> None:
