@@ -102,7 +102,7 @@ leaves the posteriors of the others as they are, since it is to be seen from the
 
 If sampler, likelihood and prior agree, ranks are uniform. The band is simultaneous over all ranks,
 exact (Säilynoja, Bürkner & Vehtari 2022, arXiv 2103.10522), and a cell is outside with a
-probability of {100 * FALSE_ALARMS:g} % in all; so of {len(found)} cells at most {chance} are, 99 % of the
+probability of {100 * FALSE_ALARMS:g} %; so of {len(found)} cells at most {chance} are, 99 % of the
 time. **{outside} are.** "less that of `fit`" is the difference of the mean coverages on the same
 tables, with its standard error over them. A right coverage of 90 % lies, 95 % of the time, within
 {ends}.
