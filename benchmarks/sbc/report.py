@@ -38,7 +38,7 @@ def report() -> None:
             *coverages(one),
             against_fit(cell, found),
             f"{min(map(one.p_value, one.ranks)):.2g}",
-            ", ".join(one.uneven) or "-",
+            ", ".join(f"`{name}`" for name in one.uneven) or "-",
             f"{kept[cell.key]['seconds'] / one.simulations:.2f}",
         ]
         for cell, one in sorted(found.items(), key=lambda item: item[0].law)
@@ -52,11 +52,10 @@ def report() -> None:
 
 def coverages(found: Calibration) -> list[str]:
     """Of 90 % intervals: the mean over all that is ranked, the least and the most."""
-    every = [found.coverage(name, 0.9) for name in found.ranks]
-    least, most = (
-        f"{end(every):.1%} ({[*found.ranks][every.index(end(every))]})" for end in (min, max)
-    )
-    return [f"{np.mean(every):.1%}", least, most]
+    every = {name: found.coverage(name, 0.9) for name in found.ranks}
+    ends = min(every, key=every.__getitem__), max(every, key=every.__getitem__)
+    mean = float(np.mean([*every.values()]))
+    return [f"{mean:.1%}", *(f"{every[name]:.1%} (`{name}`)" for name in ends)]
 
 
 def against_fit(cell: Cell, found: dict[Cell, Calibration]) -> str:
