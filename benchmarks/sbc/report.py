@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 import scalingfit as sf
-from benchmarks.sbc.cells import FALSE_ALARMS, ROWS, Cell, cells
+from benchmarks.sbc.cells import FALSE_ALARMS, ROWS, TIERS, Cell, cells
 from benchmarks.sbc.kept import calibrations, written
 from benchmarks.speed.problem import environment, markdown
 from scalingfit.evidence import Calibration, band
@@ -104,12 +104,25 @@ exact (Säilynoja, Bürkner & Vehtari 2022, arXiv 2103.10522), and a cell is out
 probability of {100 * FALSE_ALARMS:g} %; so of {len(found)} cells at most {chance} are, 99 % of the
 time. **{outside} are.** "less that of `fit`" is the difference of the mean coverages on the same
 tables, with its standard error over them. A right coverage of 90 % lies, 95 % of the time, within
-{ends}.
+{ends}. Over all cells alike they hold
+{overall(found)}.
 
 ![Distribution functions of ranks, less the uniform one](sbc.png)
 
 {missing(found)}{environment()}
 """
+
+
+def overall(found: dict[Cell, Calibration]) -> str:
+    """The mean coverage by each way of fitting, every cell alike, with its standard error."""
+    said = []
+    for tier in TIERS:
+        every = [_covered(one) for cell, one in found.items() if cell.tier == tier]
+        if every:
+            mean = np.mean([each.mean() for each in every])
+            error = math.sqrt(sum(each.var(ddof=1) / len(each) for each in every)) / len(every)
+            said.append(f"{mean:.1%} ± {error:.1%} as by `{tier}` (cells: {len(every)})")
+    return ", ".join(said)
 
 
 def missing(found: dict[Cell, Calibration]) -> str:
