@@ -23,7 +23,7 @@ from scalingfit._text import quantity
 from scalingfit.allocation.answer import FloatArray, share
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.roots import last_true
-from scalingfit.allocation.search import Loss, basin, budget_loss, lowest_point
+from scalingfit.allocation.search import EDGE, Loss, basin, budget_loss, lowest_point
 from scalingfit.declare import Law
 from scalingfit.result import Note
 
@@ -117,7 +117,7 @@ def between(law: Any, rule: Counting, extras: Any, log_c: Array, low: Array, hig
     """
     if law.exact is law:
         return functools.partial(budget_loss, law, rule, extras)
-    middle, half = 0.5 * (low + high), 0.5 * (high - low)
+    middle, half = 0.5 * (low + high), jnp.maximum(0.5 * (high - low), EDGE)
     exact = functools.partial(budget_loss, law.exact, rule, extras)
     places = [middle + half * node for node in NODES]
     errors = [

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +18,7 @@ from scalingfit.allocation import counting as rule_of
 from scalingfit.allocation import frontier as solve
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
+from scalingfit.report._style import Canvas
 
 __all__ = ["frontier", "loss"]
 
@@ -28,19 +27,22 @@ Floats = NDArray[np.float64]
 BEYOND = 100.0
 """How far beyond the runs a figure reaches where no budgets are asked for."""
 
-BUDGETS, MESH, DRAWS = 32, 60, 64
+BUDGETS, MESH = 32, 60
+
+BANDS, LINES = 500, 64
+"""Draws, of many, that are enough for bands and for lines of equal loss."""
 
 
 def frontier(
     posterior: Posterior,
     C: ArrayLike | None = None,
     *,
-    figure: FigureBase | None = None,
+    figure: Canvas | None = None,
     counting: Rule = "6ND",
     max_params: float | None = None,
     inference_tokens: float | None = None,
     **extras: ArrayLike,
-) -> FigureBase:
+) -> Canvas:
     """Draw the optimal size of the model against the budget, over the runs and lines of equal loss.
 
     Parameters
@@ -58,7 +60,7 @@ def frontier(
     figure = style.blank(figure, 7.2, 5.2, posterior.title)
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
-    found = solve(posterior, grid, **options)
+    found = solve(style.thinned(posterior, BANDS), grid, **options)
     grid = _trained(found, options)
     N = posterior.runs["N"]
     style.band(axes, grid, found.quantiles("N", style.BAND), style.BLUE, "optimal N")
@@ -99,12 +101,12 @@ def loss(
     posterior: Posterior,
     C: ArrayLike | None = None,
     *,
-    figure: FigureBase | None = None,
+    figure: Canvas | None = None,
     counting: Rule = "6ND",
     max_params: float | None = None,
     inference_tokens: float | None = None,
     **extras: ArrayLike,
-) -> FigureBase:
+) -> Canvas:
     """Draw the least loss that each budget buys, with the runs.
 
     Parameters
@@ -116,7 +118,7 @@ def loss(
     figure = style.blank(figure, 7.2, 5.2, posterior.title)
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
-    found = solve(posterior, grid, **options)
+    found = solve(style.thinned(posterior, BANDS), grid, **options)
     grid = _trained(found, options)
     style.band(axes, grid, found.quantiles("L", style.BAND), style.BLUE, "law at the best split")
     N, D = (np.median(v.reshape(-1, len(grid)), axis=0) for v in (found.N, found.D))
@@ -195,11 +197,9 @@ def _equal_loss(axes: Axes, posterior: Posterior, options: dict[str, Any]) -> No
     mesh_C, mesh_N = np.meshgrid(C, N)
     with jax.enable_x64(True):
         D = np.asarray(rule.tokens(mesh_N, mesh_C), np.float64)
-    draws = math.prod(posterior.law.shape)
-    thin = posterior.law_with_error.take(np.arange(0, draws, max(1, draws // DRAWS)))
     inside = D > 1
     heights = np.full(D.shape, np.nan)
-    at = forecast(thin, N=mesh_N[inside], D=D[inside])
+    at = forecast(style.thinned(posterior, LINES), N=mesh_N[inside], D=D[inside])
     heights[inside] = np.median(at.mean, axis=0)
     best, worst = float(np.nanmin(heights)), float(posterior.runs["L"].max())
     levels = MaxNLocator(nbins=9, steps=[1, 2, 2.5, 5, 10]).tick_values(best, worst)
