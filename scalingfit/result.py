@@ -21,7 +21,7 @@ import io
 import itertools
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -340,7 +340,7 @@ class Result(abc.ABC):
         """What machines get beside the tables: provenance, and whatever is too long to print."""
         return {}
 
-    def plot(self, *arguments: Any, **options: Any) -> Panel | NDArray[np.object_]:
+    def plot(self, *arguments: object, **options: object) -> Panel | NDArray[np.object_]:
         """Draw it with Matplotlib.
 
         Parameters
