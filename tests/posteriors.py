@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from scalingfit.catalog import law
+from scalingfit.catalog import law, noise
 from scalingfit.law_error import ErrorDraws, Landmarks, landmarks, law_with_error
-from scalingfit.noise import StudentT
 from scalingfit.runs import Runs
 
 POINT = law("chinchilla").published["besiroglu-2024"]
@@ -51,7 +50,7 @@ def posterior_of(
         law = law_with_error(law, error)
     return SimpleNamespace(
         law=law,
-        noise=StudentT(sigma=np.full(shape, sigma), nu=np.full(shape, nu)),
+        noise=noise("student_t")(sigma=np.full(shape, sigma), nu=np.full(shape, nu)),
         runs=runs,
         provenance={"data": "abc"},
     )

@@ -264,7 +264,8 @@ def test_a_frontier_in_the_count_of_the_table(type_in: Callable[..., Done]) -> N
 
     def N(budget: str, rule: str) -> dict[str, float]:
         done = type_in("frontier", "counted.nc", "-C", budget, "--counting", rule, "--json")
-        return one_json(done.out)["budgets"][0]["N"]
+        found: dict[str, float] = one_json(done.out)["budgets"][0]["N"]
+        return found
 
     assert N("1.5e22", "table") == pytest.approx(N("1e22", "6ND"), rel=1e-6)
 
@@ -302,7 +303,7 @@ def test_frontier_compares_models(saved: Path, type_in: Callable[..., Done]) -> 
 def test_frontier_at_the_critical_batch_size(type_in: Callable[..., Done]) -> None:
     rng = np.random.default_rng(0)
     N, S, batch = (
-        np.exp(rng.uniform(*np.log(ends), 40)) for ends in ((1e6, 1e9), (1e3, 1e5), (1e5, 1e6))
+        np.exp(rng.uniform(*np.log(ends), size=40)) for ends in ((1e6, 1e9), (1e3, 1e5), (1e5, 1e6))
     )
     point = sf.law("kaplan_steps").published["kaplan-2020-table-3"].law
     runs = sf.Runs.from_columns({"N": N, "S": S, "batch": batch, "L": point.loss(N, S, batch)})
@@ -466,9 +467,10 @@ def test_the_doctor_says_what_is_here(
 
 
 def test_read_says_what_it_understood(type_in: Callable[..., Done]) -> None:
-    frame().rename(columns={"params": "size (M)", "tokens": "seen"}).assign(
-        **{"size (M)": frame()["params"] / 1e6, "seen": frame()["tokens"] / 1e9, "family": "a"}
-    ).to_csv("runs.csv", index=False)
+    table = frame()
+    table["family"] = "a"
+    table[["params", "tokens"]] /= [1e6, 1e9]
+    table.rename(columns={"params": "size (M)", "tokens": "seen"}).to_csv("runs.csv", index=False)
     done = type_in("read", "runs.csv", "-c", "N=size (M)", "-c", "D=seen*1e9", "--json")
     assert done.code == 0
     runs = one_json(done.out)

@@ -82,7 +82,8 @@ def simulate(name: str, fits: int) -> tuple[dict[str, np.ndarray], list[Runs]]:
     """Parameters from the prior, shape (fit,), and a table of runs for each."""
     given = design(name, RUNS)
     priors = SEEN.get(name, {})
-    drawn = sf.prior_predictive(name, priors=priors, draws=fits, seed=seed(name), **given)
+    columns: dict[str, Any] = given
+    drawn = sf.prior_predictive(name, priors=priors, draws=fits, seed=seed(name), **columns)
     losses = drawn.pop("L")
     signed = not model_of(name).noise.on_log
     tables = [Runs.from_columns({**given, "L": L}, allow_negative_loss=signed) for L in losses]
@@ -94,7 +95,7 @@ LIMITS = Limits(rhat=1.05, ess=100, divergences=10)
 
 
 @functools.cache
-def recovered(name: str, fits: int, **sampling: int) -> tuple[dict[str, np.ndarray], list[Draws]]:
+def recovered(name: str, fits: int, **sampling: Any) -> tuple[dict[str, np.ndarray], list[Draws]]:
     """True parameters from the prior, each (fit,), and fits to runs simulated with them.
 
     Every fit counts, whatever its diagnostics say: leaving some out would bias the coverage.
@@ -113,7 +114,7 @@ def assert_covered(truth: Mapping[str, np.ndarray], drawn: Sequence[Draws]) -> N
             low, high = np.quantile(values, [0.05, 0.95])
             hits[parameter] += bool(low <= truth[parameter][fit] <= high)
     chance = 1e-3 / len(hits) / 2
-    low, high = binom.ppf([chance, 1 - chance], len(drawn), 0.9)
+    low, high = np.asarray(binom.ppf([chance, 1 - chance], len(drawn), 0.9))
     outside = {name: count for name, count in hits.items() if not low <= count <= high}
     assert not outside, f"of {len(drawn)} intervals {low:g} to {high:g} should hold the truth"
 

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +18,7 @@ from scalingfit.allocation import counting as rule_of
 from scalingfit.allocation import frontier as solve
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
+from scalingfit.report._style import Canvas
 
 __all__ = ["frontier", "loss"]
 
@@ -37,12 +37,12 @@ def frontier(
     posterior: Posterior,
     C: ArrayLike | None = None,
     *,
-    figure: FigureBase | None = None,
+    figure: Canvas | None = None,
     counting: Rule = "6ND",
     max_params: float | None = None,
     inference_tokens: float | None = None,
     **extras: ArrayLike,
-) -> FigureBase:
+) -> Canvas:
     """Draw the optimal size of the model against the budget, over the runs and lines of equal loss.
 
     Parameters
@@ -101,12 +101,12 @@ def loss(
     posterior: Posterior,
     C: ArrayLike | None = None,
     *,
-    figure: FigureBase | None = None,
+    figure: Canvas | None = None,
     counting: Rule = "6ND",
     max_params: float | None = None,
     inference_tokens: float | None = None,
     **extras: ArrayLike,
-) -> FigureBase:
+) -> Canvas:
     """Draw the least loss that each budget buys, with the runs.
 
     Parameters

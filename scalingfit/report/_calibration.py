@@ -7,17 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 
 from scalingfit.evidence import Calibration
-from scalingfit.report._style import BLUE, GREY, INK, ORANGE, blank, tidy
+from scalingfit.report._style import BLUE, GREY, INK, ORANGE, Canvas, blank, tidy
 
 __all__ = ["calibration", "distributions"]
 
 COLUMNS = 4
 
 
-def calibration(found: Calibration, figure: FigureBase | None = None) -> FigureBase:
+def calibration(found: Calibration, figure: Canvas | None = None) -> Canvas:
     """How the ranks of each truth are distributed, and how wide intervals come out.
 
     Parameters

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
 from scalingfit.inference import Posterior, prior_values
 from scalingfit.report import _style as style
+from scalingfit.report._style import Canvas
 
 __all__ = ["parameters", "residuals"]
 
@@ -21,7 +21,7 @@ SHOWN = (0.002, 0.985)
 """Quantiles of the posterior between which a parameter is drawn, before a margin is added."""
 
 
-def parameters(posterior: Posterior, *, figure: FigureBase | None = None) -> FigureBase:
+def parameters(posterior: Posterior, *, figure: Canvas | None = None) -> Canvas:
     """Draw the marginal posterior of every sampled parameter, its prior, and published values.
 
     Parameters
@@ -47,7 +47,7 @@ def parameters(posterior: Posterior, *, figure: FigureBase | None = None) -> Fig
     return figure
 
 
-def residuals(posterior: Posterior, *, figure: FigureBase | None = None) -> FigureBase:
+def residuals(posterior: Posterior, *, figure: Canvas | None = None) -> Canvas:
     """Draw what each run's loss misses of the law, against every input and the expected loss.
 
     Parameters
@@ -112,7 +112,7 @@ def _mark_published(panels: dict[str, Axes], posterior: Posterior) -> None:
                 axes.axvline(value, color=color, ls=dashes, lw=1.5, label=key)
 
 
-def _legend(figure: FigureBase, panels: NDArray[Any], spare: NDArray[Any]) -> None:
+def _legend(figure: Canvas, panels: NDArray[Any], spare: NDArray[Any]) -> None:
     """One legend for all panels: in a panel that is left over, or else below them."""
     shown = {
         label: handle

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
@@ -28,10 +28,13 @@ BLUE, ORANGE, GREEN, PINK, INK, SKY, AMBER, GREY = (
 PUBLISHED = ((ORANGE, "-"), (GREEN, (0, (4, 3))), (PINK, "-"), (AMBER, (0, (1, 1.5))))
 LOSS_COLORS = "viridis_r"
 
+type Canvas = Figure | SubFigure
+"""What pictures are drawn into."""
+
 SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
-def blank(figure: FigureBase | None, width: float, height: float, caption: str = "") -> FigureBase:
+def blank(figure: Canvas | None, width: float, height: float, caption: str = "") -> Canvas:
     """The figure to draw into: the one given, or a new one of this size in inches, captioned."""
     if figure is not None:
         return figure

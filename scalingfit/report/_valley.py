@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from numpy.typing import ArrayLike
 
 from scalingfit.allocation import Costs, Decision, Plans, Risk, Rule, decide, percent
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
+from scalingfit.report._style import Canvas
 
 __all__ = ["valley"]
 
@@ -29,14 +29,14 @@ def valley(
     C: ArrayLike,
     plans: Plans = (),
     *,
-    figure: FigureBase | None = None,
+    figure: Canvas | None = None,
     risk: Risk = "mean",
     level: float = 0.9,
     counting: Rule = "6ND",
     max_params: float | None = None,
     costs: Costs | None = None,
     **extras: ArrayLike,
-) -> FigureBase:
+) -> Canvas:
     """Draw what models of each size overspend at a budget, with plans on it.
 
     Parameters

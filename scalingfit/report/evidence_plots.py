@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
@@ -37,6 +36,7 @@ from scalingfit.report._style import (
     ORANGE,
     PINK,
     SKY,
+    Canvas,
     blank,
     log_axis,
     tidy,
@@ -51,8 +51,8 @@ Floats = NDArray[np.float64]
 
 
 def comparison(
-    found: Comparison, figure: FigureBase | None = None, *, counting: Rule = "6ND"
-) -> FigureBase:
+    found: Comparison, figure: Canvas | None = None, *, counting: Rule = "6ND"
+) -> Canvas:
     """Each law's frontier over the same runs, and its forecasts of held-out runs.
 
     Parameters
@@ -171,7 +171,7 @@ def _percent(value: float) -> str:
     return "0" if abs(value) < 1e-9 else f"{100 * value:+.3g} %"
 
 
-def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
+def backtest(found: Backtest, figure: Canvas | None = None) -> Canvas:
     """Whether forecasts were right: PIT, coverage, and errors against distance.
 
     Parameters
@@ -239,7 +239,7 @@ def _losses(axes: Axes, scored: ScoredForecasts, distance: Floats) -> Floats:
     return ratio
 
 
-def reconciliation(found: Reconciliation, figure: FigureBase | None = None) -> FigureBase:
+def reconciliation(found: Reconciliation, figure: Canvas | None = None) -> Canvas:
     """The exponent of every stage with its 90 % intervals, beside what was published.
 
     Parameters

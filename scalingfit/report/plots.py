@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure
 
 from scalingfit._errors import InputError
 from scalingfit._files import replacing
@@ -17,7 +17,7 @@ from scalingfit.inference import Posterior
 from scalingfit.report._budget import frontier, loss
 from scalingfit.report._design import design
 from scalingfit.report._fit import parameters, residuals
-from scalingfit.report._style import INK
+from scalingfit.report._style import INK, Canvas
 from scalingfit.report._valley import valley
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
 FORMATS = (".png", ".pdf", ".svg")
 
 
-def overview(posterior: Posterior) -> FigureBase:
+def overview(posterior: Posterior) -> Canvas:
     """Draw the four figures of a fit on one page.
 
     Parameters
@@ -54,7 +54,7 @@ def overview(posterior: Posterior) -> FigureBase:
     return figure
 
 
-def save(figure: FigureBase, path: str | os.PathLike[str], suffix: str | None = None) -> None:
+def save(figure: Canvas, path: str | os.PathLike[str], suffix: str | None = None) -> None:
     """Write a figure to a file, whole or not at all.
 
     Parameters

@@ -80,7 +80,7 @@ def test_the_optimum_moves_as_the_slope_of_the_error_says() -> None:
         )
 
     near = np.log(best.N[0])
-    options = {"xatol": 1e-10}
+    options: Any = {"xatol": 1e-10}
     moved = minimize_scalar(loss, bounds=(near - 1, near + 1), method="bounded", options=options)
     along = aims.along[0, 0]
     place = aims.place[0, 0]

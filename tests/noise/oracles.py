@@ -43,7 +43,7 @@ def make(name: str, **values: float) -> Noise:
 
 def place(noise: Noise, loss_se: Any = None) -> At:
     """Where its losses are observed."""
-    return At(MEAN, INPUTS, {name: SLOPES[name] for name in noise.along}, loss_se)
+    return At(np.asarray(MEAN), INPUTS, {name: SLOPES[name] for name in noise.along}, loss_se)
 
 
 def scale_of(name: str, **values: float) -> float:

@@ -1,6 +1,7 @@
 """Figures show the numbers that they claim to show."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure
 
 from scalingfit._errors import InputError
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 from scalingfit.report import plots
+from scalingfit.report._style import Canvas
 from scalingfit.runs import read
 from tests.report import standin
 
@@ -24,7 +26,7 @@ def posterior() -> Posterior:
     return standin.posterior()
 
 
-def line(figure: FigureBase, label: str) -> np.ndarray:
+def line(figure: Canvas, label: str) -> np.ndarray:
     """The points of a line by its label, shape (2, point)."""
     (found,) = [
         drawn
@@ -37,10 +39,13 @@ def line(figure: FigureBase, label: str) -> np.ndarray:
 
 def marks(axes: Axes) -> dict[str, float]:
     """Where the vertical lines stand, by their labels; posterior and prior are the first lines."""
-    return {str(found.get_label()): found.get_xdata()[0] for found in axes.get_lines()[2:]}
+    return {
+        str(found.get_label()): float(np.asarray(found.get_xdata())[0])
+        for found in axes.get_lines()[2:]
+    }
 
 
-def drawn(figure: FigureBase) -> None:
+def drawn(figure: Canvas) -> None:
     """Make Matplotlib lay everything out, as saving does."""
     assert isinstance(figure, Figure)
     figure.canvas.draw()
@@ -81,7 +86,9 @@ def test_the_runs_are_where_they_were(posterior: Posterior) -> None:
     axes, *_ = plots.frontier(posterior).axes
     (points,) = [found for found in axes.collections if isinstance(found, PathCollection)]
     runs = posterior.runs.columns
-    np.testing.assert_allclose(points.get_offsets(), np.stack([runs["C"], runs["N"]], axis=1))
+    np.testing.assert_allclose(
+        np.asarray(points.get_offsets()), np.stack([runs["C"], runs["N"]], axis=1)
+    )
     np.testing.assert_array_equal(points.get_array(), runs["L"])
 
 
@@ -96,8 +103,9 @@ def test_lines_of_equal_loss_are_of_equal_loss(posterior: Posterior) -> None:
     law = posterior.model.law.published["besiroglu-2024"].law
     (contours,) = [c for c in axes.collections if hasattr(c, "levels")]
     for level, path in zip(contours.levels, contours.get_paths(), strict=True):
-        if len(path.vertices):
-            C, N = path.vertices.T
+        vertices = np.asarray(path.vertices)
+        if len(vertices):
+            C, N = vertices.T
             # 0.02 of the loss: interpolation in the mesh, and the scatter of 64 draws.
             np.testing.assert_allclose(law.loss(N, C / 6 / N), level, rtol=0.02)
 
@@ -122,10 +130,14 @@ def test_every_parameter_has_a_panel_with_its_published_values(posterior: Poster
     assert marks(panels["E"]) == {"besiroglu-2024": 1.8172}
     marginal, prior = panels["alpha"].get_lines()[:2]
     grid, height = marginal.get_data()
-    assert np.trapezoid(height, grid) == pytest.approx(1, abs=0.03)  # a density
-    density = np.exp(posterior.model.law.parameters()["alpha"].prior.log_prob(grid))
+    assert np.trapezoid(np.asarray(height), np.asarray(grid)) == pytest.approx(
+        1, abs=0.03
+    )  # a density
+    believed = posterior.model.law.parameters()["alpha"].prior
+    assert believed is not None
+    density = np.exp(believed.log_prob(grid))
     # The density at the prior's shoulder from a thousand of its draws.
-    np.testing.assert_allclose(prior.get_ydata(), density, rtol=0.2)
+    np.testing.assert_allclose(np.asarray(prior.get_ydata()), density, rtol=0.2)
 
 
 def test_residuals_are_relative_to_the_law(posterior: Posterior) -> None:
@@ -197,12 +209,12 @@ def test_published_values_can_be_told_apart() -> None:
     assert len(set(marks)) == len(marks) >= 3
 
 
-def labels(figure: FigureBase) -> list[str]:
+def labels(figure: Canvas) -> list[str]:
     return [text for axes in figure.axes for text in (axes.get_xlabel(), axes.get_ylabel())]
 
 
 @pytest.mark.parametrize("draw", [plots.frontier, plots.loss, plots.residuals])
-def test_losses_have_the_unit_of_the_table_or_none(draw) -> None:
+def test_losses_have_the_unit_of_the_table_or_none(draw: Any) -> None:
     table = standin.table()
     frame = table.to_pandas().rename(columns={"L": "val_bpb"})
     unnamed, named = (standin.posterior(runs=each) for each in (table, read(frame)))
@@ -219,12 +231,12 @@ def test_a_design_shows_every_run_its_budgets_and_repeats() -> None:
     axes, bar = figure.axes
     (points,) = [one for one in axes.collections if isinstance(one, PathCollection)]
     np.testing.assert_array_equal(
-        np.sort(points.get_offsets(), axis=0), np.sort(np.stack([N, D], axis=1), axis=0)
+        np.sort(np.asarray(points.get_offsets()), axis=0), np.sort(np.stack([N, D], axis=1), axis=0)
     )
     assert bar.get_ylabel() == "loss of the run [bits per byte]"
     assert sorted(text.get_text() for text in axes.texts) == ["2", "2.4e18", "4.8e18"]
     for found, C in zip(axes.get_lines(), (2.4e18, 4.8e18), strict=True):
-        x, y = found.get_data()
+        x, y = np.asarray(found.get_data())
         np.testing.assert_allclose(6 * x * y, C)
 
 
@@ -232,7 +244,7 @@ def test_a_design_tells_groups_apart() -> None:
     N, D = np.array([1e7, 1e8, 1e9] * 4), np.array([1e9, 1e10, 1e11] * 4)
     recipes = ["one"] * 6 + ["two"] * 6
     runs = read({"N": N, "D": D, "L": np.linspace(4, 3, 12), "optimizer": recipes})
-    axes = plots.design(runs).axes[0]
+    axes: Any = plots.design(runs).axes[0]
     shown = {str(each.get_label()): each for each in axes.collections}
     assert axes.get_legend().get_title().get_text() == "optimizer"
     for name in ("one", "two"):

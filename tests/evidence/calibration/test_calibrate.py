@@ -20,7 +20,7 @@ from scalingfit.law_error import LAW_ERROR
 from scalingfit.report import evidence_plots
 
 X = np.logspace(5, 8, 12)
-QUICK = {"draws": 150, "warmup": 60, "retries": 0, "limits": Limits(ess=50)}
+QUICK: Any = {"draws": 150, "warmup": 60, "retries": 0, "limits": Limits(ess=50)}
 # Priors so narrow that the simulated runs are those of a laboratory, and fits are fast.
 PRIORS = {"c": 0.3, "sigma": 0.01, "E": dist.LogNormal(-0.7, 0.3)}
 
@@ -109,7 +109,7 @@ def test_the_picture_marks_what_leaves_its_band() -> None:
     assert right.get_lines()[0].get_color() != wrong.get_lines()[0].get_color()
     low, high = found.distribution_band
     for axes, name in ((right, "E"), (wrong, "N*")):
-        share, off = axes.get_lines()[0].get_data()
+        share, off = np.asarray(axes.get_lines()[0].get_data())
         np.testing.assert_allclose(off, found.distribution(name) - share)
         inside = np.all((off >= low - share - 1e-12) & (off <= high - share + 1e-12))
         assert inside == (name == "E")

@@ -38,7 +38,7 @@ def residuals(made: Simulated) -> np.ndarray:
     given = {name: value[:, None] for name, value in made.values.items()}
     truth = law("chinchilla")(**{n: given.get(n, 0.3) for n in law("chinchilla").parameters()})
     mean = np.asarray(truth.loss(made.design.N, made.design["D"]))
-    return np.log(np.stack([runs["L"] for runs in made.tables.values()]) / mean)
+    return np.asarray(np.log(np.stack([runs["L"] for runs in made.tables.values()]) / mean))
 
 
 def test_parameters_and_scatter_come_from_the_prior(exact: Simulated) -> None:
@@ -53,7 +53,7 @@ def test_parameters_and_scatter_come_from_the_prior(exact: Simulated) -> None:
 
 def test_errors_of_the_law_come_from_their_prior(erring: Simulated) -> None:
     tau = erring.values["tau"]
-    least, most = binom.ppf([1e-4, 1 - 1e-4], TABLES, LAW_ERROR.exact)
+    least, most = np.asarray(binom.ppf([1e-4, 1 - 1e-4], TABLES, LAW_ERROR.exact))
     assert least <= np.sum(tau == 0) <= most
     slab = np.log(tau[tau > 0] / LAW_ERROR.median) / LAW_ERROR.log_sd
     assert kstest(slab, "norm").pvalue > 1e-3
@@ -110,7 +110,7 @@ def test_equal_values_rank_by_chance() -> None:
     values = np.array([0.0, *np.zeros(3), *np.ones(6)])
     ranks = [_rank(values, rng) for _ in range(4000)]
     counts = np.bincount(ranks)
-    least, most = binom.ppf([1e-4, 1 - 1e-4], 4000, 0.25)
+    least, most = np.asarray(binom.ppf([1e-4, 1 - 1e-4], 4000, 0.25))
     assert len(counts) == 4
     assert np.all((counts >= least) & (counts <= most))
     assert _rank(np.array([np.nan, 1.0, 2.0]), rng) == 2

@@ -46,7 +46,7 @@ def test_bands_of_many_ranks_hold_them_as_often_as_they_say() -> None:
     low, high = band(0.9, 200, 100)
     counts = np.stack([counts_below(rng.integers(0, 100, 200), 100) for _ in range(2000)])
     inside = int(np.sum(np.all((counts >= low) & (counts <= high), axis=1)))
-    least, most = binom.ppf([1e-4, 1 - 1e-4], 2000, 0.9)
+    least, most = np.asarray(binom.ppf([1e-4, 1 - 1e-4], 2000, 0.9))
     assert least <= inside <= most
     # One rank alone is in it more often, and the band is widest in the middle.
     width = high - low

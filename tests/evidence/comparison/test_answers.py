@@ -17,7 +17,7 @@ C = [1e21, 1e23]
 def test_every_candidate_answers_as_its_fit_does(comparison: Comparison) -> None:
     found = comparison.answers(C)
     (table,) = found.tables
-    rows = table.records()
+    rows: Any = table.records()
     assert [(row["C"], row["name"]) for row in rows] == [
         (budget, name) for budget in C for name in comparison.posteriors
     ]

@@ -92,7 +92,7 @@ def test_groups_that_cannot_be_reweighted_are_fitted_exactly(
         values[name].reshape(-1, 1) for name in ("E", "A", "B", "alpha", "beta", "sigma")
     )
     mean = E + A * above.N**-alpha + B * above.D**-beta
-    joint = lognorm.logpdf(above.L, sigma, scale=mean).sum(axis=-1)
+    joint = np.sum(lognorm.logpdf(above.L, sigma, scale=mean), axis=-1)
     exact = logsumexp(joint) - np.log(len(joint))
     error = np.std(np.exp(joint - exact)) / np.sqrt(len(joint) / 4)
     assert ours.elpd_i[1] == pytest.approx(exact, abs=5 * error)
@@ -147,8 +147,8 @@ def test_future_runs_have_the_density_of_a_fit_to_the_past(
     mean = np.asarray(fit.law.expand(1).loss(later.N, later.D)).reshape(-1, len(later))
     sigma = np.ravel(fit.draws["sigma"])[:, None]
     density = lognorm.logpdf(later.L, sigma, scale=mean)
-    expected = logsumexp(density, axis=0) - np.log(len(density))
-    weight = np.exp(density - density.max(axis=0))
+    expected = logsumexp(density, axis=0) - np.log(np.shape(density)[0])
+    weight = np.exp(density - np.max(density, axis=0))
     # Of draws that are worth a third of their number, in either fit.
     error = np.sqrt(2 * 3 / len(weight)) * weight.std(axis=0) / weight.mean(axis=0)
     assert np.max(np.abs(ahead.log_score[ahead.cut == 0] - expected) / error) < 4.5
@@ -233,7 +233,7 @@ def test_a_comparison_can_be_read_and_saved(comparison: Comparison) -> None:
     assert sum(each["elpd"]) == pytest.approx(comparison.candidates["kaplan"].loo.elpd)
     assert [row["fitted"] for row in parsed["cuts"]] == [18, 24]
     frame = comparison.to_pandas().set_index("name")
-    assert frame.loc["chinchilla", "elpd"] > frame.loc["kaplan", "elpd"]
+    assert frame["elpd"]["chinchilla"] > frame["elpd"]["kaplan"]
 
 
 def with_k(comparison: Comparison, k: np.ndarray, refitted: tuple[int, ...], **kept: Any) -> Any:
@@ -323,8 +323,8 @@ def test_few_or_uneven_groups_are_named(runs: Runs) -> None:
     found = compare(wide, BOTH, "normal", leave_out="half", future=False, refit=False, **EXACT)
     few, uneven, *_ = found.notes
     assert (few.code, uneven.code) == ("few_groups", "uneven_groups")
-    assert "only 3 groups are left out, one for each half" in few.text
-    assert "one half holds 24 of 36 runs" in uneven.text
+    assert "only 3 groups are left out, one for each half" in str(few.text)
+    assert "one half holds 24 of 36 runs" in str(uneven.text)
     one = Runs.from_columns(runs.columns, labels={"family": ["a"] * 36})
     with pytest.raises(InputError, match="all 36 runs are of one family"):
         compare(one, BOTH, leave_out="family")
@@ -386,7 +386,7 @@ def test_misuse_is_refused(runs: Runs) -> None:
     with pytest.raises(InputError, match="not among the laws"):
         compare(runs, BOTH, priors={"kaplam": {}})
     with pytest.raises(InputError, match="unknown argument steps"):
-        compare(runs, BOTH, steps=3)
+        compare(runs, BOTH, steps=3)  # type: ignore[call-arg]
     with pytest.raises(InputError, match="weights"):
         compare(runs.with_weight(np.full(36, 2.0)), BOTH)
     with pytest.raises(InputError, match="leave runs out by"):

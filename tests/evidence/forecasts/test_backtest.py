@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 import scalingfit as sf
 from scalingfit._errors import InputError
+from scalingfit.catalog import noise
 from scalingfit.evidence import (
     Backtest,
     ScoredForecasts,
@@ -260,7 +261,8 @@ def test_what_is_scored_is_what_a_forecast_delivers() -> None:
     runs = Runs.from_columns({"X": X, "L": L * np.exp(0.002 * np.sin(1e3 * X))})
     found = backtest(runs, ["power"], "normal", cuts=[X[15]], **QUICK)
     record = found.records["power"]
-    fit = sf.fit(runs.take(np.arange(16)), "power", "normal", **QUICK)
+    quick: Any = QUICK
+    fit = sf.fit(runs.take(np.arange(16)), "power", "normal", **quick)
     assert fit.sampled.record["exact"] < 0.5
     delivered = fit.forecast(X=X[16:])
     np.testing.assert_allclose(record.law_ends, intervals(delivered.mean.reshape(-1, 8)))
@@ -268,7 +270,7 @@ def test_what_is_scored_is_what_a_forecast_delivers() -> None:
     wide = np.diff(intervals(delivered.new_run.reshape(-1, 8)), axis=1)
     np.testing.assert_allclose(np.diff(record.ends, axis=1), wide, rtol=0.15)
     y = runs["L"][16:]
-    sigma = fit.noise.sigma.reshape(-1, 1)  # type: ignore[attr-defined]
+    sigma = fit.noise.sigma.reshape(-1, 1)
     density = norm.pdf(np.log(y), np.log(delivered.mean.reshape(-1, 8)), sigma) / y
     np.testing.assert_allclose(record.log_score, np.log(density.mean(axis=0)))
 
@@ -286,7 +288,7 @@ def test_curves_are_forecast_one_by_one() -> None:
     record = found.records["power"]
     assert found.sources == ("a", "b", "c")
     assert len(record.observed) == np.sum(split == "test")
-    (row,) = found.as_json()["by_domain"]  # type: ignore[misc]
+    (row,) = found.as_json()["by_domain"]  # type: ignore[misc, str-unpack]
     assert row["rmsle"] < 0.05  # type: ignore[index, call-overload, operator]
     assert row["tables"] == 3  # type: ignore[index, call-overload]
     pooled = backtest(curves, ["power"], "normal", held_out="split", **EXACT)
@@ -427,7 +429,9 @@ def test_a_law_that_misses_a_table_is_not_stacked_in_its_domain() -> None:
     def held(places: list[HeldOutRuns], mean: float) -> LawForecasts:
         together = HeldOutRuns.together(places)
         shape = (50, len(together.observed))
-        return LawForecasts(together, Normal(sigma=np.full(shape, 0.1)), At(np.full(shape, mean)))
+        return LawForecasts(
+            together, noise("normal")(sigma=np.full(shape, 0.1)), At(np.full(shape, mean))
+        )
 
     outer = [task.held_out for task in tasks]
     inner = [inside.held_out for task in tasks if (inside := task.within()) is not None]

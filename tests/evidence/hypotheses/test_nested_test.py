@@ -162,7 +162,7 @@ def test_corners_have_the_priors_and_the_noise_of_the_family_that_was_compared(
     comparison.nested_test()
     assert asked["models"]["family"] is build(law("nested"), Normal)
     with pytest.raises(InputError, match="unknown argument settings"):
-        nested_test(runs, settings=SETTINGS)
+        nested_test(runs, settings=SETTINGS)  # type: ignore[call-arg]
 
 
 @pytest.mark.slow
