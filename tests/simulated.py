@@ -31,6 +31,18 @@ def simulated(name: str, count: int = 36, *, scatter: float = 0.005, seed: int =
     )
 
 
+def bent() -> Runs:
+    """Runs of a power law that bends by 3 %, ten times its scatter.
+
+    Of one input, so that fits with the law's error are compiled fast.
+    """
+    X = np.geomspace(1e5, 1e9, 24)
+    scatter = 0.003 * np.random.default_rng(0).standard_normal(24)
+    return Runs.from_columns(
+        {"X": X, "L": (0.5 + 20 * X**-0.3) * np.exp(0.03 * np.sin(np.log10(X)) + scatter)}
+    )
+
+
 def scattered(name: str) -> Any:
     """What a hypothesis reads of a posterior, with draws about a published point."""
     rng = np.random.default_rng(0)

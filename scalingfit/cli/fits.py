@@ -85,16 +85,12 @@ def fit(
         loaded, law=law, noise=noise, priors=parsed_priors(prior), **law_error_option(law_error),
         **sampling.options(),
     )  # fmt: skip
-    from scalingfit.evidence import interaction
-
-    found, other = usual_frontier(post), interaction(post)
+    found = usual_frontier(post)
     shown: list[Result | str] = [understood(loaded), post]
-    data: dict[str, object] = {**post.as_json(COMMAND_LINE), "interaction": other}
+    data: dict[str, object] = {**post.as_json(COMMAND_LINE)}
     if found is not None:
         shown.append(found)
         data["frontier"] = found
-    if other is not None and other.clear:
-        shown.append(other)
     failed = None
     if out is not None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -11,8 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from scalingfit.allocation import Answer, Costs, Rule
 from scalingfit.evidence.comparison.answers import Answers, answers
 from scalingfit.evidence.comparison.candidate import Candidate
-from scalingfit.evidence.comparison.conclusion import conclude, far_from_priors, over_confident
-from scalingfit.evidence.comparison.exponents import Exponents, exponents_by_law
+from scalingfit.evidence.comparison.conclusion import (
+    conclude,
+    conclude_optima,
+    far_from_priors,
+    over_confident,
+)
+from scalingfit.evidence.comparison.exponents import PLAIN, Exponents, exponents_by_law
 from scalingfit.evidence.comparison.stacked import Stacked, stack
 from scalingfit.evidence.forecasts import Horizon
 from scalingfit.evidence.hypotheses import (
@@ -29,6 +35,9 @@ from scalingfit.runs import Runs
 __all__ = ["Comparison"]
 
 Floats = NDArray[np.float64]
+
+AHEAD = 10.0
+"""Times the largest budget of the runs, where it is seen whether a choice of law matters."""
 
 NAMED = 10
 """Left-out groups with a high Pareto k that people get; machines get all."""
@@ -92,8 +101,23 @@ class Comparison(Result):
 
     @property
     def conclusion(self) -> str:
-        """What may be concluded, in a sentence or two."""
-        return conclude(self.candidates)
+        """Which law is nearer, how it forecasts, and whether that matters for N*."""
+        return " ".join([conclude(self.candidates), *self._consequence])
+
+    @functools.cached_property
+    def _consequence(self) -> list[str]:
+        """Whether the choice between the first two laws that split a budget matters for N*."""
+        splitting = {
+            name: fit
+            for name, fit in self.posteriors.items()
+            if set(fit.model.law.inputs()) == PLAIN
+        }
+        if len(splitting) < 2 or not self.runs.budgets.in_flop:
+            return []
+        two = dict(list(splitting.items())[:2])
+        budget = AHEAD * self.runs.budgets.largest
+        optima = {name: fit.frontier([budget]).quantiles("N")[:, 0] for name, fit in two.items()}
+        return [conclude_optima(optima, budget)]
 
     @property
     def notes(self) -> Sequence[Note]:

@@ -15,20 +15,23 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import binom, lognorm
 
+import scalingfit as sf
 from scalingfit import law
 from scalingfit._errors import InputError
+from scalingfit._text import flop, interval
 from scalingfit.allocation import Forecast
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.evidence import NINETY, Comparison, ScoredForecasts, Stacked, candidates, compare
 from scalingfit.evidence.comparison.candidate import is_better
 from scalingfit.evidence.comparison.compare import rank
+from scalingfit.evidence.comparison.conclusion import conclude_optima
 from scalingfit.evidence.comparison.leave_out import held_out, leave_each
 from scalingfit.evidence.comparison.stacked import stack
 from scalingfit.inference import Posterior, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs, clusters
 from tests.evidence.conftest import over_confident
-from tests.simulated import BOTH, EXACT, SETTINGS, simulated
+from tests.simulated import BOTH, EXACT, QUICK, SETTINGS, bent, simulated
 
 
 def ahead_of(comparison: Comparison, name: str) -> ScoredForecasts:
@@ -79,6 +82,26 @@ def test_fits_without_a_run_agree_with_importance_sampling(
     np.testing.assert_allclose(found, psis.elpd_i[easy], atol=0.15)
 
 
+def test_runs_are_left_out_of_fits_with_an_error() -> None:
+    """The same two ways where the law has an error, whose draws weights and fits alike carry."""
+    runs = bent()
+    posterior = sf.fit(runs, "power", "normal", **QUICK)
+    assert posterior.sampled.record["exact"] < 0.01
+    psis = leave_each(posterior, np.arange(24), SETTINGS, refit=False)
+    easy = np.flatnonzero(psis.k < 0.5)[:4]
+    left, _ = held_out(posterior.model, runs, [np.arange(24) == i for i in easy], SETTINGS)
+    for run, (density,) in zip(easy, (d.T for d in left), strict=True):
+        found = logsumexp(density) - np.log(len(density))
+        error = np.std(np.exp(density - found)) / np.sqrt(len(density) / 4)
+        # Weights are about as uneven as these densities.
+        assert psis.elpd_i[run] == pytest.approx(found, abs=5 * np.hypot(error, error))
+    # It is the law's error that tells a run from its neighbours: without it they are misses.
+    exact = leave_each(
+        sf.fit(runs, "power", "normal", **EXACT), np.arange(24), SETTINGS, refit=False
+    )
+    assert psis.elpd > exact.elpd + 10
+
+
 def test_groups_that_cannot_be_reweighted_are_fitted_exactly(
     posterior: Posterior, runs: Runs
 ) -> None:
@@ -109,6 +132,23 @@ def test_weights_are_arvizs(comparison: Comparison) -> None:
         assert item.weight == pytest.approx(theirs.weight[name], abs=1e-3)
         assert item.difference == pytest.approx(theirs.elpd_diff[name], abs=1e-9)
         assert item.difference_se == pytest.approx(theirs.dse[name], abs=1e-9)
+
+
+def test_it_is_said_whether_the_law_matters(comparison: Comparison) -> None:
+    """By hand: medians within each other's intervals, and one outside the other's."""
+    C = 1e22
+    both = {"one": np.array([1e9, 2e9, 3e9]), "other": np.array([1.5e9, 2.5e9, 9e9])}
+    said = "N* is 2.00B [1.00B, 3.00B] under one and 2.50B [1.50B, 9.00B] under other, a factor of"
+    assert f"{said} 1.25: within" in conclude_optima(both, C)
+    assert conclude_optima(both, C).endswith("so the choice matters little there.")
+    narrow = both | {"other": np.array([2.1e9, 2.5e9, 9e9])}
+    assert conclude_optima(narrow, C).endswith("more than other alone leaves open.")
+    assert "At 1e22, ten times the largest budget" in conclude_optima(both, C)
+    at = flop(10 * comparison.runs.C.max())
+    N = comparison.posteriors["kaplan"].frontier([10 * comparison.runs.C.max()]).quantiles("N")
+    said = f"At {at}, ten times the largest budget, N* is "
+    assert said in comparison.conclusion
+    assert f"{interval('N', *N[:, 0])} under kaplan" in comparison.conclusion
 
 
 def test_the_law_that_made_the_runs_is_found(comparison: Comparison) -> None:
