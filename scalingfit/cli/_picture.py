@@ -20,7 +20,7 @@ def drawing(path: Path | None) -> Iterator[Callable[[Callable[[ModuleType], Any]
 
     Yields a function to call once with what draws. That gets the package `scalingfit.report`, which
     is loaded only where there is a path: ``save(lambda report: report.plots.frontier(post, C))``.
-    It gives False where the picture failed: that is told, and what was computed is still answered.
+    It gives False where the picture failed: that is said, and what was computed is still answered.
     """
     if path is None:
         yield lambda _: True

@@ -85,22 +85,18 @@ def fit(
     if out is not None:
         require_place(out)
     loaded = load(runs, table)
-    from scalingfit.evidence import interaction
-
     with drawing(plot) as save:
         post = fitted(
             loaded, law=law, noise=noise, priors=parsed_priors(prior),
             **law_error_option(law_error), **sampling.options(),
         )  # fmt: skip
-        found, other = usual_frontier(post), interaction(post)
+        found = usual_frontier(post)
         drawn = save(lambda report: report.plots.overview(post))
     shown: list[Result | str] = [understood(loaded), post]
-    data: dict[str, object] = {**post.as_json(COMMAND_LINE), "interaction": other}
+    data: dict[str, object] = {**post.as_json(COMMAND_LINE)}
     if found is not None:
         shown.append(found)
         data["frontier"] = found
-    if other is not None and other.clear:
-        shown.append(other)
     shown += told(plot, drawn)
     failed = None
     if out is not None:

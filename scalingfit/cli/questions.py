@@ -43,7 +43,7 @@ class Terms:
     max_params
         The largest model allowed.
     inference_tokens
-        Tokens the model will serve: what that adds to the budget of training is told.
+        Tokens the model will serve: what that adds to the budget of training is stated.
     lifetime
         The budget pays for training and for serving these tokens.
     input

@@ -78,7 +78,7 @@ def refit(
         Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`; for one law only.
         Repeat for several.
     law_error
-        As of `scalingfit fit`. Fits of laws that are held to be exact, none, take a hundredth of
+        As of `scalingfit fit`. Fits of laws that are taken to be exact, none, take a hundredth of
         the time.
     store
         Keep finished fits in this folder. The same command goes on where the last one was stopped,

@@ -81,9 +81,9 @@ class Posterior(Fitted, Result):
 
     @property
     def _exact(self) -> str:
-        """Whether the law is held to be exact, or how probably it is."""
+        """Whether the law is taken to be exact, or how probably it is."""
         if self.model.error is None:
-            return "the law is held to be exact"
+            return "the law is taken to be exact"
         return f"P(law exact) = {self.sampled.record['exact']:.2g}"
 
     @property
