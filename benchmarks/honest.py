@@ -225,15 +225,15 @@ def by_table(names: Mapping[str, tuple[str, object]]) -> list[str]:
 
 
 def _row(row: Mapping[str, float]) -> str:
-    held = ", ".join(f"{row[str(level)]:.0%}" for level in LEVELS)
-    return f"{held} | {row['log score']:.2f} | {row['CRPS']:.4f} | {row['width']:.3f}"
+    covered = ", ".join(f"{row[str(level)]:.0%}" for level in LEVELS)
+    return f"{covered} | {row['log score']:.2f} | {row['CRPS']:.4f} | {row['width']:.3f}"
 
 
 HEAD = """# Do intervals hold what they claim?
 
 Made by `python -m benchmarks.honest`. Of each table the smaller runs are fitted (cuts at about 40,
 55, 70 and 85 % of the runs by compute, whole budgets at a time) and the larger ones are forecast:
-by laws that are held to be exact (`law_error=None`), and by the same laws with their error, which
+by laws that are taken to be exact (`law_error=None`), and by the same laws with their error, which
 is the default. What is scored is what `forecast` delivers for a new run. All scores are of log
 loss, so that tables of different units compare: the log score is in nats a run (more is better),
 the CRPS and the width of the 90 % interval are relative errors (less is better, where intervals

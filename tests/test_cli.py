@@ -666,6 +666,7 @@ BAD_ARGUMENTS = {
     "empty condition": (["--where", "N>1e15"], ["none of the 48 rows", "from 1e+08 to 1e+10"]),
     "draws": (["--draws", "many"], ["--draws", "many"]),
     "option": (["--nois", "normal"], ["--nois", "--noise"]),
+    "a value of a switch": (["--last", "no"], ["nothing takes no", "--last is a switch"]),
     "no folder": (["-o", "nowhere/fit.nc"], ["cannot write", "existing folder"]),
     "a folder": (["-o", "."], ["cannot write", "it is a folder"]),
 }

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 import scalingfit as sf
-from benchmarks.sbc.cells import FALSE_ALARMS, ROWS, Cell, cells
+from benchmarks.sbc.cells import FALSE_ALARMS, ROWS, TIERS, Cell, cells
 from benchmarks.sbc.kept import calibrations, written
 from benchmarks.speed.problem import environment, markdown
 from scalingfit.evidence import Calibration, band
@@ -38,7 +38,7 @@ def report() -> None:
             *coverages(one),
             against_fit(cell, found),
             f"{min(map(one.p_value, one.ranks)):.2g}",
-            ", ".join(one.uneven) or "-",
+            ", ".join(f"`{name}`" for name in one.uneven) or "-",
             f"{kept[cell.key]['seconds'] / one.simulations:.2f}",
         ]
         for cell, one in sorted(found.items(), key=lambda item: item[0].law)
@@ -52,11 +52,10 @@ def report() -> None:
 
 def coverages(found: Calibration) -> list[str]:
     """Of 90 % intervals: the mean over all that is ranked, the least and the most."""
-    every = [found.coverage(name, 0.9) for name in found.ranks]
-    least, most = (
-        f"{end(every):.1%} ({[*found.ranks][every.index(end(every))]})" for end in (min, max)
-    )
-    return [f"{np.mean(every):.1%}", least, most]
+    every = {name: found.coverage(name, 0.9) for name in found.ranks}
+    ends = min(every, key=every.__getitem__), max(every, key=every.__getitem__)
+    mean = float(np.mean([*every.values()]))
+    return [f"{mean:.1%}", *(f"{every[name]:.1%} (`{name}`)" for name in ends)]
 
 
 def against_fit(cell: Cell, found: dict[Cell, Calibration]) -> str:
@@ -79,8 +78,6 @@ def _covered(found: Calibration) -> NDArray[np.float64]:
 
 def introduction(found: dict[Cell, Calibration]) -> str:
     """What was done, and the verdict on all cells."""
-    missing = [cell.key for cell in cells() if cell not in found]
-    left = f"Not measured yet: {'; '.join(missing)}.\n\n" if missing else ""
     outside = sum(not one.ok for one in found.values())
     chance = int(binom.ppf(0.99, len(found), FALSE_ALARMS))
     sizes = sorted({one.simulations for one in found.values()})
@@ -104,15 +101,42 @@ leaves the posteriors of the others as they are, since it is to be seen from the
 
 If sampler, likelihood and prior agree, ranks are uniform. The band is simultaneous over all ranks,
 exact (Säilynoja, Bürkner & Vehtari 2022, arXiv 2103.10522), and a cell is outside with a
-probability of {FALSE_ALARMS:.0%} in all; so of {len(found)} cells at most {chance} are, 99 % of the
+probability of {100 * FALSE_ALARMS:g} %; so of {len(found)} cells at most {chance} are, 99 % of the
 time. **{outside} are.** "less that of `fit`" is the difference of the mean coverages on the same
 tables, with its standard error over them. A right coverage of 90 % lies, 95 % of the time, within
-{ends}.
+{ends}. Over all cells alike they hold
+{overall(found)}.
 
 ![Distribution functions of ranks, less the uniform one](sbc.png)
 
-{left}{environment()}
+{missing(found)}{environment()}
 """
+
+
+def overall(found: dict[Cell, Calibration]) -> str:
+    """The mean coverage by each way of fitting, every cell alike, with its standard error."""
+    said = []
+    for tier in TIERS:
+        every = [_covered(one) for cell, one in found.items() if cell.tier == tier]
+        if every:
+            mean = np.mean([each.mean() for each in every])
+            error = math.sqrt(sum(each.var(ddof=1) / len(each) for each in every)) / len(every)
+            said.append(f"{mean:.1%} ± {error:.1%} as by `{tier}` (cells: {len(every)})")
+    return ", ".join(said)
+
+
+def missing(found: dict[Cell, Calibration]) -> str:
+    """Which cells are still to be measured."""
+    left: dict[tuple[str, int], list[str]] = {}
+    for cell in cells():
+        if cell not in found:
+            left.setdefault((cell.tier, cell.rows), []).append(cell.law)
+    if not left:
+        return ""
+    lines = [
+        f"- as by `{tier}`, {rows} runs: {', '.join(laws)}" for (tier, rows), laws in left.items()
+    ]
+    return "Not measured yet:\n\n" + "\n".join(lines) + "\n\n"
 
 
 def draw(found: dict[Cell, Calibration]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -80,7 +81,7 @@ class Calibration(Result):
         """
         return uniformity.p_value(self.ranks[name], VALUES)
 
-    @property
+    @functools.cached_property
     def uneven(self) -> list[str]:
         """Of what the ranks differ from uniform, at the stated rate of false alarms.
 
