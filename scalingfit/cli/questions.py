@@ -12,7 +12,7 @@ import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit._text import listed
 from scalingfit.cli._hardware import UNKNOWN, Hardware
-from scalingfit.cli._picture import drawing
+from scalingfit.cli._picture import drawing, told
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import Repeated
@@ -136,8 +136,7 @@ def frontier(
     if choice is not None:
         data["choice"] = choice
         shown.append(choice)
-    if plot is not None and drawn:
-        shown.append(f"drawn in {plot}")
+    shown += told(plot, drawn)
     wager = far_beyond(found) or (choice is not None and far_beyond(choice))
     return Reply(data, shown, warned=wager or not (post.verdict.ok and drawn))
 
@@ -151,6 +150,7 @@ def forecast(
     compute: str | None = None,
     input: Repeated = (),
     hardware: Hardware = UNKNOWN,
+    plot: Path | None = None,
 ) -> Reply:
     """Forecast the loss of runs that have not been made.
 
@@ -172,6 +172,8 @@ def forecast(
         and C follows from C = 6 N D.
     input
         A further input of the law: `--input U=1e11`.
+    plot
+        Draw the forecasts into this file (.png, .pdf or .svg).
     """
     post = loaded_fit(fit)
     costs = hardware.costs()
@@ -186,8 +188,11 @@ def forecast(
 
         inputs["C"] = flop("C", names(compute), costs).tolist()
     asked = inputs | _inputs(input, inputs)
-    found = post.forecast(counting="6ND", seed=0, costs=costs, **asked)
-    return Reply(found, [found], warned=far_beyond(found) or not post.verdict.ok)
+    with drawing(plot) as save:
+        found = post.forecast(counting="6ND", seed=0, costs=costs, **asked)
+        drawn = save(lambda report: report.picture(found))
+    sound = post.verdict.ok and drawn and not far_beyond(found)
+    return Reply(found, [found, *told(plot, drawn)], warned=not sound)
 
 
 def cheapest(

@@ -64,9 +64,11 @@ def frontier(
     grid = _trained(found, options)
     N = posterior.runs["N"]
     style.band(axes, grid, found.quantiles("N", style.BAND), style.BLUE, "optimal N")
+    L = posterior.runs["L"]
     points = axes.scatter(
-        spent, N, c=posterior.runs["L"], s=26, cmap=style.LOSS_COLORS, ec="white", lw=0.5, zorder=4
-    )
+        spent, N, c=L, s=26, cmap=style.LOSS_COLORS, ec="white", lw=0.5, zorder=4,
+        vmax=_highest(L), label="runs",
+    )  # fmt: skip
     if C is not None:
         asked = solve(posterior, C, **options)
         middle = np.median(asked.N.reshape(-1, len(asked)), axis=0)
@@ -88,11 +90,12 @@ def frontier(
     _mark_reach(axes, float(spent.max()))
     style.log_axis(axes, "x", flop=True)
     style.log_axis(axes, "y")
-    style.tidy(axes, _title("Where the budget goes", options))
+    style.tidy(axes, _title("Where does a budget go?", options))
     axes.set(xlabel="training compute C [FLOP]", ylabel="parameters N")
-    axes.legend(loc="lower right", fontsize=9, framealpha=0.9, edgecolor="none")
+    style.legend_below(axes)
     label = style.loss_label(posterior.runs, "loss of the run")
-    bar = figure.colorbar(points, ax=axes, label=label, pad=0.015, aspect=32)
+    beyond = "max" if L.max() > _highest(L) else "neither"
+    bar = figure.colorbar(points, ax=axes, label=label, pad=0.015, aspect=32, extend=beyond)
     bar.outline.set_visible(False)
     return figure
 
@@ -133,11 +136,9 @@ def loss(
     axes.set_xlim(grid[0], grid[-1])
     _mark_reach(axes, float(spent.max()))
     style.log_axis(axes, "x", flop=True)
-    style.tidy(axes, _title("What it buys", options))
+    style.tidy(axes, _title("Which loss does a budget buy?", options))
     axes.set(xlabel="training compute C [FLOP]", ylabel=style.loss_label(posterior.runs, "loss L"))
-    axes.legend(
-        loc="upper right", bbox_to_anchor=(1, 0.94), fontsize=9, framealpha=0.9, edgecolor="none"
-    )
+    style.legend_below(axes)
     return figure
 
 
@@ -204,9 +205,16 @@ def _equal_loss(axes: Axes, posterior: Posterior, options: dict[str, Any]) -> No
     best, worst = float(np.nanmin(heights)), float(posterior.runs["L"].max())
     levels = MaxNLocator(nbins=9, steps=[1, 2, 2.5, 5, 10]).tick_values(best, worst)
     lines = axes.contour(C, N, heights, levels=levels, colors="#B0B0B0", linewidths=0.8, zorder=1)
+    axes.plot([], [], color="#B0B0B0", lw=0.8, label="equal loss, by the law")
     labels = axes.clabel(lines, fontsize=8, colors="#777777", inline=False, fmt=lambda x: f"{x:g}")
     for label in labels:
         label.set_path_effects([withStroke(linewidth=3, foreground="white")])
+
+
+def _highest(L: Floats) -> float:
+    """Where the colours of losses end: a run far above the others does not take them all."""
+    low, middle, high = np.quantile(L, (0.0, 0.5, 0.98))
+    return float(min(L.max(), max(high, middle + 2 * (middle - low))))
 
 
 def _mark_reach(axes: Axes, largest: float) -> None:

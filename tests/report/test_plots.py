@@ -78,8 +78,8 @@ def test_the_title_says_what_holds_for_all_of_it(posterior: Posterior) -> None:
         plots.frontier(posterior, 1e22, **options).axes[0].get_title(loc="left")
         for options in ({"counting": "6ND"}, {"max_params": 3e9, "inference_tokens": [2e12]})
     )
-    assert plain == "Where the budget goes"
-    assert limited == "Where the budget goes, max_params = 3.00B, inference_tokens = 2.00T"
+    assert plain == "Where does a budget go?"
+    assert limited == "Where does a budget go?, max_params = 3.00B, inference_tokens = 2.00T"
 
 
 def test_the_runs_are_where_they_were(posterior: Posterior) -> None:
@@ -159,7 +159,7 @@ def test_the_overview_has_all_four(posterior: Posterior, tmp_path: Path) -> None
     plots.save(figure, tmp_path / "overview.png")
     assert (tmp_path / "overview.png").read_bytes().startswith(b"\x89PNG")
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert {"Where the budget goes", "What it buys", "alpha"} <= set(titles)
+    assert {"Where does a budget go?", "Which loss does a budget buy?", "alpha"} <= set(titles)
     assert "verdict: ok" in figure.get_suptitle()
 
 
