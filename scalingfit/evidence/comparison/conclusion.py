@@ -7,15 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from scalingfit._messages import Argument, Message
-from scalingfit._text import flop, interval
-from scalingfit.allocation import FloatArray
 from scalingfit.evidence.comparison.candidate import Candidate
 from scalingfit.evidence.comparison.stacked import NEGLIGIBLE
 from scalingfit.evidence.forecasts import ScoredForecasts, band
 from scalingfit.inference import FAR_OUT, far_in_prior
 from scalingfit.result import Note
 
-__all__ = ["conclude", "conclude_optima", "far_from_priors", "over_confident"]
+__all__ = ["conclude", "far_from_priors", "over_confident"]
 
 type Candidates = Mapping[str, Candidate]  # by name, the best first
 
@@ -35,27 +33,6 @@ def conclude(candidates: Candidates) -> str:
     if failed:
         said.append(f"But {' and '.join(failed)} did not converge: do not rely on this.")
     return " ".join(said)
-
-
-def conclude_optima(optima: Mapping[str, FloatArray], budget: float) -> str:
-    """Whether the choice between two laws matters for the best size at a budget.
-
-    Parameters
-    ----------
-    optima : mapping of str to array, shape (3,)
-        By law, the median of N* between the ends of its 90 % interval.
-    budget : float
-        FLOP.
-    """
-    (one, (low, first, high)), (other, (least, second, most)) = optima.items()
-    factor = max(first / second, second / first)
-    found = " and ".join(f"{interval('N', *ends)} under {name}" for name, ends in optima.items())
-    said = (
-        f"At {flop(budget)}, ten times the largest budget, N* is {found}, a factor of {factor:.3g}"
-    )
-    if low <= second <= high and least <= first <= most:
-        return f"{said}: within what either law leaves open, so the choice matters little there."
-    return f"{said}: more than {one if not low <= second <= high else other} alone leaves open."
 
 
 def _conclude_laws(candidates: Candidates) -> str:
