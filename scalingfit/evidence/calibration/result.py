@@ -115,9 +115,9 @@ class Calibration(Result):
         asked = [name for name in ("N*", "a*", "L") if name in self.widths]
         widths = " and ".join(f"{np.nanmedian(self.widths[n]):.2g} ({n})" for n in asked)
         price = (
-            f"\nRuns in these places leave 90 % intervals {widths} times their medians wide, at ten "
-            f"times the largest {'inputs' if 'L' in asked else 'budget'}; half of the tables wider "
-            "ones."
+            f"\nRuns in these places leave 90 % intervals {widths} times their medians wide, at "
+            f"ten times the largest {'inputs' if 'L' in asked else 'budget'}; half of the tables "
+            "wider ones."
         )
         return verdict + price if asked else verdict
 
