@@ -267,7 +267,7 @@ def _load(task: Task) -> tuple[Runs, Floats]:
 
 def report(rows: list[dict[str, object]]) -> str:
     """The tables, and how they were made."""
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, columns=["table", "method", "share", "seed", "runs", "r2", "log_n"])
     lines = [HEAD, "| table | method | runs at 1, 5, 10 % | R2 at 1 % | 5 % | 10 % |"]
     lines.append("| --- | --- | --- | --- | --- | --- |")
     for table, task in TASKS.items():
