@@ -411,7 +411,7 @@ class Law(abc.ABC):
 
     @property
     def exact(self) -> Law:
-        """The law without its error: the law itself, where it is held to be exact."""
+        """The law without its error: the law itself, where it is taken to be exact."""
         return self
 
     @property

@@ -568,8 +568,8 @@ def test_rules(type_in: Callable[..., Done]) -> None:
     assert {row["name"]: row["counting"] for row in listed} == {
         name: rule().describe() for name, rule in counting_rules().items()
     }
-    totals = {row["name"]: row["total"] for row in listed}
-    assert totals == {"6ND": None, "6ND-non-embedding": True, "6ND-with-embedding": False}
+    ours = {"6ND": None, "6ND-non-embedding": True, "6ND-with-embedding": False}
+    assert ours.items() <= {row["name"]: row["total"] for row in listed}.items()
     shown = type_in("rules", "6ND-non-embedding").out
     assert "arXiv 2406.12907" in shown
     assert "47491" in shown
@@ -773,7 +773,7 @@ def test_a_counting_rule_is_one_that_can_be_typed(
     done = type_in("frontier", str(saved), "-C", "1e21", "--counting", rule)
     assert done.err.splitlines() == [
         f"error: unknown counting rule {rule!r}",
-        "  by name: 6ND, 6ND-non-embedding, 6ND-with-embedding, table",
+        f"  by name: {', '.join(counting_rules())}",
         "What to do: use 6ND.",
     ]
 
