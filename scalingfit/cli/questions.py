@@ -104,6 +104,7 @@ def frontier(
     terms: Terms = AS_USUAL,
     hardware: Hardware = UNKNOWN,
     plot: Path | None = None,
+    marks: Annotated[bool, Parameter(negative="")] = False,
 ) -> Reply:
     """Split budgets between parameters and tokens, with intervals.
 
@@ -123,6 +124,8 @@ def frontier(
         Sizes that can be built, with commas between them, to compare at each budget.
     plot
         Draw the frontier into this file (.png, .pdf or .svg).
+    marks
+        Draw models that people know into it too: GPT-3, Chinchilla, Llama 3 and others.
     """
     post = loaded_fit(fit)
     budgets, options = names(compute), terms.options() | {"costs": hardware.costs()}
@@ -130,7 +133,9 @@ def frontier(
     with drawing(plot) as save:
         found = post.frontier(budgets, **options)
         choice = None if sizes is None else post.choose(budgets, sizes, **options)
-        drawn = save(lambda report: report.plots.frontier(post, budgets, **options))
+        drawn = save(
+            lambda report: report.plots.frontier(post, found.C, marks=marks, **terms.options())
+        )
     data: dict[str, object] = {**found.as_json(COMMAND_LINE)}
     shown: list[Result | str] = [found]
     if choice is not None:

@@ -11,11 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
 from scalingfit._errors import InputError
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 from scalingfit.report import plots
+from scalingfit.report._known import known_models
 from scalingfit.report._style import Canvas
 from scalingfit.runs import read
 from tests.report import standin
@@ -255,3 +257,21 @@ def test_a_design_tells_groups_apart() -> None:
 def test_a_design_without_a_plane_is_refused() -> None:
     with pytest.raises(InputError, match="the plane of N and D"):
         plots.design(read({"X": [1.0, 2.0], "L": [2.0, 1.0]}))
+
+
+def test_models_that_people_know_are_marked(posterior: Posterior) -> None:
+    known = {model.name: model for model in known_models()}
+    assert {"GPT-3", "Chinchilla", "Llama 3 405B"} <= set(known)
+    assert all("arXiv" in model.source for model in known.values())
+    # By Grattafiori et al. 2024, arXiv 2407.21783, section 1: 3.8e25 FLOP.
+    assert pytest.approx(3.8e25, rel=0.01) == 6 * known["Llama 3 405B"].N * known["Llama 3 405B"].D
+    # By Hoffmann et al. 2022, arXiv 2203.15556: the budget of Gopher, 5.76e23 FLOP.
+    assert pytest.approx(5.76e23, rel=0.03) == 6 * known["Chinchilla"].N * known["Chinchilla"].D
+    figure = plots.frontier(posterior, marks=True)
+    drawn(figure)
+    axes = figure.axes[0]
+    named = {text.get_text(): text.xy for text in axes.texts if isinstance(text, Annotation)}
+    for model in known.values():
+        np.testing.assert_allclose(named[model.name], (6 * model.N * model.D, model.N))
+        assert axes.get_xlim()[0] < 6 * model.N * model.D < axes.get_xlim()[1]
+        assert axes.get_ylim()[0] < model.N < axes.get_ylim()[1]
