@@ -62,8 +62,8 @@ def verdict_on(
     doubts = _about_runs(model, runs)
     remarks = _digits(model, draws)
     if not remarks:
-        found = Residuals.of(model, runs, law, noise)
-        said = about_residuals(found, on_log=model.noise.on_log, carried=model.error is not None)
+        found = Residuals.of(model, runs, draws, law, noise)
+        said = about_residuals(found, on_log=model.noise.on_log)
         for note, doubtful in said:
             (doubts if doubtful else remarks).append(note)
     doubts += about_priors(model, values, float(runs.used()["L"].min()))

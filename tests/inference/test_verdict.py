@@ -11,7 +11,15 @@ from scipy import stats
 import scalingfit as sf
 from scalingfit._messages import Argument, Call, Message, OnlyIn, from_record, to_record
 from scalingfit.inference import Posterior, Verdict, far_in_prior
-from scalingfit.inference.misfit import FAR, about_residuals, beyond_repeats, causes, outliers
+from scalingfit.inference.departure import Departure
+from scalingfit.inference.misfit import (
+    FAR,
+    about_residuals,
+    beyond_repeats,
+    causes,
+    outliers,
+    says_nothing,
+)
 from scalingfit.inference.residuals import Residuals, added
 from scalingfit.runs import Runs
 
@@ -65,17 +73,17 @@ def test_the_share_is_that_of_the_textbook() -> None:
 # --- residuals -----------------------------------------------------------------------------------
 
 
-def residuals(values: np.ndarray, labels: dict[str, Any] | None = None) -> Residuals:
+def residuals(values: np.ndarray, departure: Departure | None = None) -> Residuals:
     """Those of a law that takes up the level alone, on a grid; the scatter is 1 %."""
     columns = grid()
     count = len(values)
     taken = np.full((count, 1), count**-0.5)
-    runs = Runs.from_columns(columns, labels=labels)
-    return Residuals(values, 0.01, taken, runs, {name: columns[name] for name in "ND"})
+    inputs = {name: columns[name] for name in "ND"}
+    return Residuals(values, 0.01, taken, Runs.from_columns(columns), inputs, departure)
 
 
-def said(found: Residuals, *, carried: bool = False) -> dict[str, tuple[str, bool]]:
-    every = about_residuals(found, on_log=True, carried=carried)
+def said(found: Residuals) -> dict[str, tuple[str, bool]]:
+    every = about_residuals(found, on_log=True)
     return {note.code: (str(note), doubt) for note, doubt in every}
 
 
@@ -91,17 +99,60 @@ def test_a_smooth_part_is_found_and_measured() -> None:
     assert causes(residuals(scatter)) == []
 
 
-def test_a_misfit_that_intervals_carry_is_a_doubt_only_where_it_is_large() -> None:
-    columns = grid()
-    curve = np.log(columns["N"])
-    curve = (curve - curve.mean()) ** 2
-    curve = (curve - curve.mean()) / curve.std()
+@pytest.mark.parametrize(
+    ("departure", "doubt"),
+    [
+        (Departure(of=0.012, share=0.5, rank=0.4), False),
+        (Departure(of=0.04, share=0.9, rank=0.4), True),  # no matter of intervals any more
+        (Departure(of=0.012, share=0.5, rank=0.995), True),  # nor one that was believed in
+    ],
+)
+def test_a_misfit_that_intervals_carry_is_a_doubt_only_where_it_is_large(
+    departure: Departure, doubt: bool
+) -> None:
     scatter = np.random.default_rng(0).standard_normal(36)
-    assert said(residuals(scatter + 1.2 * curve))["misfit"][1]
-    text, doubt = said(residuals(scatter + 1.2 * curve), carried=True)["misfit"]
+    text, doubtful = said(residuals(scatter, departure))["misfit"]
     assert "all intervals carry" in text
-    assert not doubt
-    assert said(residuals(scatter + 4 * curve), carried=True)["misfit"][1]
+    assert f"off by {100 * departure.of:.2g} %" in text
+    assert doubtful == doubt
+
+
+def test_a_small_part_of_the_scatter_is_no_misfit() -> None:
+    scatter = np.random.default_rng(0).standard_normal(36)
+    assert said(residuals(scatter, Departure(of=0.003, share=0.1, rank=0.4))) == {}
+
+
+def test_a_departure_is_what_the_law_cannot_take_up() -> None:
+    """Errors along a direction of the law are none; those beside it count in nearly all draws."""
+    along, beside = np.linalg.qr(np.random.default_rng(0).standard_normal((36, 2)))[0].T
+    exact = np.arange(400) < 4
+    size = np.where(exact, 0.0, 0.03 * np.sqrt(36))[:, None]
+    scale = np.full((400, 36), 0.01)
+    none = Departure.between(size * along, scale, along[:, None], 0.5)
+    assert none.of == pytest.approx(0, abs=1e-12)
+    found = Departure.between(size * (along + beside), scale, along[:, None], 0.5)
+    assert found.of == pytest.approx(0.03)
+    assert found.share == pytest.approx(0.9)  # .03**2 of .03**2 + .01**2: 1 % are exact
+    rarer = Departure.between(
+        np.where(np.arange(400)[:, None] < 16, 0, size) * beside, scale, along[:, None], 0.5
+    )
+    assert rarer.share == 0.0  # 4 % are
+
+
+def test_losses_that_vary_by_chance_are_told_from_those_of_a_law() -> None:
+    """At a level of 1 %, with room for ten more of a thousand (more than three deviations)."""
+    rng = np.random.default_rng(0)
+    columns = grid()
+    inputs = {name: columns[name][::3] for name in "ND"}
+
+    def silent(L: np.ndarray) -> bool:
+        runs = Runs.from_columns({**inputs, "L": L})
+        values = np.zeros(12)
+        return says_nothing(Residuals(values, 0.01, np.full((12, 1), 12**-0.5), runs, inputs))
+
+    missed = sum(not silent(3 * np.exp(0.05 * rng.standard_normal(12))) for _ in range(1000))
+    assert missed <= 20
+    assert not silent(columns["L"][::3])
 
 
 def test_rows_far_from_the_law_are_named() -> None:
