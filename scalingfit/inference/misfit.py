@@ -10,6 +10,7 @@ from scipy.special import chdtri
 
 from scalingfit._messages import Argument, Call, Message
 from scalingfit._text import listed
+from scalingfit.inference.departure import Departure
 from scalingfit.inference.residuals import Explained, Residuals, added
 from scalingfit.result import Note
 
@@ -57,19 +58,24 @@ def about_residuals(found: Residuals, *, on_log: bool) -> Iterator[tuple[Note, b
     """
     if says_nothing(found):
         yield _nothing(), True
-    elif found.freedom >= 1:  # else there are as many parameters as runs, and nothing is left
-        departure = found.departure
-        if departure is not None and departure.share > SHARE:
-            unit = 1.0 if on_log else float(np.median(np.abs(found.runs["L"])))
-            large = departure.of > LARGE * unit or departure.rank > RARE
-            yield Note("misfit", _departs(departure.of, on_log, large)), large
-        if departure is None and (gap := beyond_repeats(found)) is not None:
-            yield Note("misfit", _repeats(*gap, on_log)), True
-        else:
-            for cause in causes(found):
-                yield _note(cause, on_log), True
+    elif found.departure is None and (gap := beyond_repeats(found)) is not None:
+        yield Note("misfit", _repeats(*gap, on_log)), True
+    else:
+        if found.departure is not None:
+            yield from _about_error(found, found.departure, on_log)
+        yield from ((_note(cause, on_log), True) for cause in causes(found))
     if far := outliers(found):
         yield _outliers(found, far, on_log), True
+
+
+def _about_error(
+    found: Residuals, departure: Departure, on_log: bool
+) -> Iterator[tuple[Note, bool]]:
+    unit = 1.0 if on_log else float(np.median(np.abs(found.runs["L"])))
+    contradicted = departure.rank > RARE
+    if departure.share > SHARE or contradicted:
+        large = contradicted or departure.of > LARGE * unit
+        yield Note("misfit", _departs(departure.of, on_log, large)), large
 
 
 def causes(found: Residuals) -> list[Explained]:
@@ -78,6 +84,8 @@ def causes(found: Residuals) -> list[Explained]:
     Whatever is smooth in the inputs is the law's error, where it has one. The order of the rows is
     mostly that of an input, so it is asked about last, beside whatever is smooth.
     """
+    if found.freedom < 1:  # as many parameters as runs: nothing is left
+        return []
     labels = dict(found.groups())
     asked = labels if found.departure else {"smooth": found.smooth, **labels}
     levels = {name: CHANCE / len(labels) for name in labels} | {"smooth": CHANCE}

@@ -56,7 +56,8 @@ class Explained:
     what : str
         "smooth", "order", or the name of a label.
     share : float
-        Of their variance, adjusted for the number of columns.
+        Of their variance, or of that of the scatter where it is larger; adjusted for the number of
+        columns.
     chance : float
         How probable so large a share is where the law holds.
     of, total : float
@@ -180,6 +181,7 @@ class Residuals:
         bound = CLIPPED * self.spread()
         clipped = np.clip(self.values, -bound, bound)
         share, chance, of, total = added(clipped, np.hstack([self.taken, beside]), columns)
+        share *= min(1.0, total) ** 2
         return Explained(what, share, chance, of * self.scale, total * self.scale, columns)
 
     def _sizes(self, groups: Floats) -> bool:

@@ -1,6 +1,7 @@
 """What a fit is called, on tables whose faults are known."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from scalingfit.inference.misfit import (
     says_nothing,
 )
 from scalingfit.inference.residuals import Residuals, added
+from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.runs import Runs
 
-CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
+ROOT = Path(__file__).resolve().parents[2]
+CASES = ROOT.parent / "shared" / "cases"
 
 TRUTH: dict[str, float] = {"E": 1.8, "A": 480.0, "B": 2000.0, "alpha": 0.35, "beta": 0.36}
 
@@ -44,6 +47,17 @@ def fit(columns: dict[str, Any], labels: dict[str, Any] | None = None, **more: A
 
 def codes(posterior: Posterior) -> list[str]:
     return [note.code for note in posterior.verdict.notes]
+
+
+def test_every_code_is_in_the_documentation() -> None:
+    rooms = [ROOT / "scalingfit" / "runs", ROOT / "scalingfit" / "inference"]
+    paths = [path for room in rooms for path in room.glob("*.py")]
+    made = "\n".join(path.read_text("utf-8") for path in paths)
+    codes = {*re.findall(r'(?:Note|Finding)\(\s*"(\w+)"', made), "rhat", "ess_bulk", "ess_tail"}
+    listed = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "verdicts.md").read_text("utf-8")))
+    # Residuals answer what groups ask; bootstraps of a point estimate have no verdict.
+    assert codes - listed <= {"groups", "undetermined"}
+    assert len(codes) > 20
 
 
 # --- the test behind it --------------------------------------------------------------------------
@@ -237,10 +251,13 @@ def test_nearly_exact_tables_are_ok_and_said_to_be(digits: int) -> None:
     assert codes(posterior) == ["digits"]
 
 
-@pytest.mark.slow
-def test_exact_tables_are_ok_and_can_be_loaded(tmp_path: Path) -> None:
-    posterior = fit(grid(scatter=0))
+@pytest.mark.parametrize(
+    "law_error", [None, pytest.param(LAW_ERROR, marks=pytest.mark.slow)], ids=["exact", "error"]
+)
+def test_exact_tables_are_ok_and_can_be_loaded(tmp_path: Path, law_error: LawError | None) -> None:
+    posterior = sf.fit(Runs.from_columns(grid(scatter=0)), law_error=law_error)
     assert posterior.verdict.ok
+    assert posterior.sampled.record.get("exact", 1.0) == 1.0
     assert codes(posterior) == ["digits"]
     for name, value in TRUTH.items():
         assert np.median(posterior.draws[name]) == pytest.approx(value, rel=1e-6)
@@ -266,6 +283,26 @@ def test_a_sentence_comes_back_from_its_record() -> None:
     )
     assert from_record(json.loads(json.dumps(to_record(text)))) == text
     assert from_record(to_record("plain")) == "plain"
+
+
+def _two_explanations(apart: float) -> Runs:
+    """Half of the runs lie above a constant loss, and half below: either may be the outliers."""
+    rng = np.random.default_rng(0)
+    X = np.geomspace(1e6, 1e9, 24)
+    level = 3.0 * np.exp(apart * np.tile([0.0, 1.0], 12) + 1e-3 * rng.standard_normal(24))
+    return Runs.from_columns({"X": X, "L": level})
+
+
+@pytest.mark.parametrize(("apart", "modes"), [(0.05, True), (0.0, False)])
+def test_a_second_mode_is_said_and_chains_begin_there_too(apart: float, modes: bool) -> None:
+    priors: dict[str, Any] = {"c": 0.3, "beta": 1e-3, "sigma": 1e-3, "nu": 1.0}
+    posterior = sf.fit(_two_explanations(apart), "power", priors=priors, law_error=None, draws=500)
+    assert ("modes" in codes(posterior)) == modes
+    middles = np.median(posterior.draws["E"], axis=1)
+    assert (np.ptp(middles) > 0.02) == modes
+    if modes:
+        assert posterior.sampled.record["elsewhere"] == pytest.approx(0.5, abs=0.4)
+        assert not posterior.verdict.ok
 
 
 # --- tables that went wrong ----------------------------------------------------------------------
