@@ -153,7 +153,7 @@ class Group:
         place : array, shape (fit, dim)
             The mode of the most of it, in the sampled coordinates.
         """
-        tops, integrals = (np.asarray(each, np.float64) for each in self.climbed[2])
+        tops, integrals = (np.array(each, np.float64) for each in self.climbed[2])
         integrals[np.isneginf(integrals[:, 0]), 0] = 0.0  # the highest end is all that is known
         weights = softmax(integrals, axis=1)
         other = weights[:, 1:].argmax(axis=1) + 1

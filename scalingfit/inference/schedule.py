@@ -85,7 +85,7 @@ def sample_chains(
         kept = made[:, :, int(WINDOW_SKIP * length) :, : white.dim]
         white, position, changed = _reshape(white, kept)
         reshaped |= changed
-    made, log_step = steps.run(white, position, begin, warmup, warmup)
+    made, log_step = steps.run(white, position, first_step, warmup, warmup)
     log_step = _pooled(log_step)
     made, _ = steps.run(white, made[:, :, -1, : white.dim], log_step, 0, draws)
     return SampledChains(white, made, log_step, reshaped, steps.leapfrogs, steps.steps)

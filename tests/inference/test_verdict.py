@@ -295,7 +295,7 @@ def _two_explanations(apart: float) -> Runs:
 
 @pytest.mark.parametrize(("apart", "modes"), [(0.05, True), (0.0, False)])
 def test_a_second_mode_is_said_and_chains_begin_there_too(apart: float, modes: bool) -> None:
-    priors: dict[str, Any] = {"c": 0.3, "beta": 1e-3, "sigma": 1e-3, "nu": 1.0}
+    priors: dict[str, Any] = {"c": 0.3, "beta": 1e-3, "sigma": 1e-3, "nu": 1.5}
     posterior = sf.fit(_two_explanations(apart), "power", priors=priors, law_error=None, draws=500)
     assert ("modes" in codes(posterior)) == modes
     middles = np.median(posterior.draws["E"], axis=1)
