@@ -121,7 +121,7 @@ def report(lines: Mapping[str, list[str]]) -> None:
 
 
 def load(name: str, **options: Any) -> Runs:
-    return sf.datasets.load(name, **options)
+    return sf.datasets.read(name, **options)
 
 
 def lowest(runs: Runs, *names: str) -> Runs:
@@ -167,7 +167,9 @@ def vocabulary(count: str) -> Runs:
     runs = load("vocab_scaling", N_nv="params_non_vocab", labels=labels)
     runs = runs.take(np.flatnonzero(runs.labels["in_approach3_fit"] == 1)[::4])
     v = np.log(runs["V"] / 1000)
-    counted = runs.labels["characters"] * (0.00639222 * v**2 - 0.15811069 * v + 1.20470122)
+    counted = runs.labels["characters"].astype(float) * (
+        0.00639222 * v**2 - 0.15811069 * v + 1.20470122
+    )
     D = {"tokens": runs["D"], "as fitted": counted}[count]
     columns = {"N_nv": runs["N_nv"], "N_v": runs["N_v"], "D": D, "L": runs["L"]}
     return Runs.from_columns(columns, allow_negative_loss=True)

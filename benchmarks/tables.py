@@ -36,12 +36,12 @@ class Case:
 
 
 def epoch() -> Runs:
-    runs = sf.datasets.load("epoch_chinchilla", labels=["besiroglu_excluded"])
+    runs = sf.datasets.read("epoch_chinchilla", labels=["besiroglu_excluded"])
     return runs.take(runs.labels["besiroglu_excluded"] == 0)
 
 
 def porian(dataset: str = "RefinedWeb", *stages: str) -> Runs:
-    runs = sf.datasets.load("porian_isoflop")
+    runs = sf.datasets.read("porian_isoflop")
     kept = (runs.labels["dataset"] == dataset) & np.isin(runs.labels["stage"], stages)
     return runs.take(kept)
 
@@ -52,7 +52,7 @@ def tuned() -> Runs:
 
 
 def misfitting() -> Runs:
-    runs = sf.datasets.load("misfitting_checkpoints", labels=["in_last_ckpt_file", "peak_lr"])
+    runs = sf.datasets.read("misfitting_checkpoints", labels=["in_last_ckpt_file", "peak_lr"])
     frame = runs.take(runs.labels["in_last_ckpt_file"] == 1).to_pandas()
     best = frame.groupby(["N", "D"])["L"].idxmin().to_numpy()
     return runs.take(runs.labels["in_last_ckpt_file"] == 1).take(np.sort(best))
@@ -84,14 +84,14 @@ TABLES = {
     ),
     "llama3_isoflop": Case(
         "Llama 3",
-        lambda: sf.datasets.load("llama3_isoflop"),
+        lambda: sf.datasets.read("llama3_isoflop"),
         None,
         "`llama3_isoflop`, 133 rows read off a figure, C from 6e18 to 1e22. The unit of the loss "
         "is unknown (0.69 to 0.93, not nats a token), so priors in nats are off by a factor.",
     ),
     "ladder": Case(
         "The shipped ladder",
-        lambda: sf.datasets.load("ladder"),
+        lambda: sf.datasets.read("ladder"),
         None,
         "`ladder`, 68 runs of small models on bytes, with known standard errors of the loss.",
     ),

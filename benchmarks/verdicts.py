@@ -197,7 +197,7 @@ LAW_OF = {
 def real() -> Iterator[list[object]]:
     """Every table with its usual columns, whole, and every small one that went wrong."""
     for name in sf.datasets.names():
-        yield _verdict(name, functools.partial(sf.datasets.load, name))
+        yield _verdict(name, functools.partial(sf.datasets.read, name))
     folder = Path(os.environ.get("SCALINGFIT_DATA", "../shared/data"))
     for path in sorted(folder.glob("*.csv*")):
         if (name := path.name.split(".")[0]) not in sf.datasets.names():

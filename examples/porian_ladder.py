@@ -36,7 +36,7 @@ def ladder(
     dataset: str = "RefinedWeb", stages: Sequence[str] = STAGES, **sampling: Any
 ) -> Reconciliation:
     """The exponents of some stages on one data set."""
-    runs = sf.datasets.load("porian_isoflop")
+    runs = sf.datasets.read("porian_isoflop")
     every = runs.take(runs.labels["dataset"] == dataset).split("stage")
     published = {stage: PUBLISHED[dataset][stage] for stage in stages}
     return sf.reconcile({stage: every[stage] for stage in stages}, published=published, **sampling)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
 
-def root(function: Callable[[Any], Any], start: Any, steps: int) -> Any:
+def root(function: Callable[[Array], Array], start: Array, steps: int) -> Array:
     """Where an element-wise function vanishes, by Newton's method from `start`.
 
     The number of steps is fixed, so that all draws of a batch do the same work. Derivatives come
@@ -25,14 +25,18 @@ def root(function: Callable[[Any], Any], start: Any, steps: int) -> Any:
         Newton steps.
     """
 
-    def newton(residual: Callable[[Any], Any], guess: Any) -> Any:
-        def step(_: int, x: Any) -> Any:
+    def newton(residual: Callable[[Array], Array], guess: Array) -> Array:
+        def step(_: int, x: Array) -> Array:
+            value: Array
+            slope: Array
             value, slope = jax.jvp(residual, (x,), (jnp.ones_like(x),))
             return x - value / slope
 
-        return jax.lax.fori_loop(0, steps, step, guess)
+        found: Array = jax.lax.fori_loop(0, steps, step, guess)
+        return found
 
-    def divide(linear: Callable[[Any], Any], right: Any) -> Any:
+    def divide(linear: Callable[[Array], Array], right: Array) -> Array:
         return right / linear(jnp.ones_like(right))
 
-    return jax.lax.custom_root(function, start, newton, divide)
+    found: Array = jax.lax.custom_root(function, start, newton, divide)
+    return found

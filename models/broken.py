@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 
@@ -79,7 +79,7 @@ class Broken(Law):
         ),
     }
 
-    def loss(self, X: Any) -> Any:
+    def loss(self, X: Array) -> Array:
         log_X = log(X)
         bend = self.f1 * jax.nn.softplus((log_X - log(self.d1)) / self.f1)
         return self.a + jnp.exp(log(self.b) - self.c0 * log_X - self.c1 * bend)

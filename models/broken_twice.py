@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 
@@ -66,7 +66,7 @@ class BrokenTwice(Law):
         "width of the second break in log X: as of the first",
     )
 
-    def loss(self, X: Any) -> Any:
+    def loss(self, X: Array) -> Array:
         log_X, log_d1 = log(X), log(self.d1)
         log_d2 = log_d1 + log(self.apart)
         first = self.f1 * jax.nn.softplus((log_X - log_d1) / self.f1)

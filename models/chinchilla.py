@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from scalingfit.declare import Array, Law, Published, coefficient, dist, floor, parameter
 
@@ -76,5 +76,5 @@ class Chinchilla(Law):
         ),
     }
 
-    def loss(self, N: Any, D: Any) -> Any:
+    def loss(self, N: Array, D: Array) -> Array:
         return self.E + self.A / N**self.alpha + self.B / D**self.beta

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from scalingfit.declare import Array, Law, Published, coefficient, dist, floor, jnp, log, parameter
 
@@ -76,7 +76,7 @@ class DataConstrained(Law):
         ),
     }
 
-    def loss(self, N: Any, D: Any, U: Any) -> Any:
+    def loss(self, N: Array, D: Array, U: Array) -> Array:
         log_N, log_D = log(N), log(D)
         log_U_D = jnp.minimum(log(U), log_D)
         log_U_N = jnp.minimum(log_N, self._log_N_opt(log_U_D))
@@ -86,14 +86,14 @@ class DataConstrained(Law):
         data = jnp.exp(log(self.B) - self.beta * log_D_eff)
         return self.E + size + data
 
-    def _log_N_opt(self, log_D: Any) -> Any:
+    def _log_N_opt(self, log_D: Array) -> Array:
         """Log of the N for which D tokens are compute-optimal: (D G)^(beta/alpha) G."""
         ratio = log(self.alpha * self.A) - log(self.beta * self.B)
         log_G = ratio / (self.alpha + self.beta)
         return self.beta / self.alpha * (log_D + log_G) + log_G
 
 
-def _log_worth(log_passes: Any, worth: Any) -> Any:
+def _log_worth(log_passes: Array, worth: Array) -> Array:
     """Log of how many fresh passes so many passes are worth: 1 + R* (1 - exp(-R / R*))."""
     # Beyond exp(50) passes nothing changes, and exp() would leave the range of single precision.
     repetitions = jnp.expm1(jnp.minimum(log_passes, 50.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from scalingfit.declare import Array, Law, Published, dist, jnp, log, parameter, scale
 
@@ -56,7 +56,7 @@ class Kaplan(Law):
         ),
     }
 
-    def loss(self, N: Any, D: Any) -> Any:
+    def loss(self, N: Array, D: Array) -> Array:
         size = self.alpha_N / self.alpha_D * (log(self.N_c) - log(N))
         data = log(self.D_c) - log(D)
         return jnp.exp(self.alpha_D * jnp.logaddexp(size, data))

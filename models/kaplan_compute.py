@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from scalingfit.declare import Array, Law, Published, coefficient, dist, parameter
 
@@ -47,5 +47,5 @@ class KaplanCompute(Law):
         ),
     }
 
-    def loss(self, C: Any) -> Any:
+    def loss(self, C: Array) -> Array:
         return self.A / C**self.alpha_C

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from scalingfit.declare import Array, Law, Published, dist, parameter, scale
 
@@ -39,5 +39,5 @@ class KaplanData(Law):
         ),
     }
 
-    def loss(self, D: Any) -> Any:
+    def loss(self, D: Array) -> Array:
         return (self.D_c / D) ** self.alpha_D

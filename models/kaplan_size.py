@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from scalingfit.declare import Array, Law, Published, dist, parameter, scale
 
@@ -39,5 +39,5 @@ class KaplanSize(Law):
         ),
     }
 
-    def loss(self, N: Any) -> Any:
+    def loss(self, N: Array) -> Array:
         return (self.N_c / N) ** self.alpha_N

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 
@@ -83,39 +83,39 @@ class KaplanSteps(Law):
         ),
     }
 
-    def loss(self, N: Any, S: Any, batch: Any) -> Any:
+    def loss(self, N: Array, S: Array, batch: Array) -> Array:
         size = self.alpha_N * (log(self.N_c) - log(N))
         steps = self.alpha_S * (log(self.S_c) - log(S))
 
         ratio = log(self.B_star) - log(batch)
 
-        def residual(log_loss: Any) -> Any:
+        def residual(log_loss: Array) -> Array:
             waste = jax.nn.softplus(ratio - log_loss / self.alpha_B)
             return jnp.logaddexp(size, steps + self.alpha_S * waste) - log_loss
 
         unlimited_batch = jnp.logaddexp(size, steps) + jnp.zeros_like(ratio)
         return jnp.exp(root(residual, unlimited_batch, steps=8))
 
-    def critical_loss(self, N: Any, D: Any) -> Any:
+    def critical_loss(self, N: Array, D: Array) -> Array:
         """The loss of D tokens at its own critical batch size: D = 2 S_min B_crit(L)."""
         size = self.alpha_N * (log(self.N_c) - log(N))
         steps = self.alpha_S * (log(self.S_c) + math.log(2) + log(self.B_star) - log(D))
         fall = self.alpha_S / self.alpha_B
 
-        def residual(log_loss: Any) -> Any:
+        def residual(log_loss: Array) -> Array:
             return jnp.logaddexp(size, steps - fall * log_loss) - log_loss
 
         # What either term alone would give: below the solution, by no more than log 2.
         return jnp.exp(root(residual, jnp.maximum(size, steps / (1 + fall)), steps=8))
 
-    def critical_batch(self, L: Any) -> Any:
+    def critical_batch(self, L: Array) -> Array:
         """Batch size in tokens that trades steps against tokens evenly at a loss (equation 1.4)."""
         return self.B_star / L ** (1 / self.alpha_B)
 
-    def minimum_steps(self, L: Any, S: Any, batch: Any) -> Any:
+    def minimum_steps(self, L: Array, S: Array, batch: Array) -> Array:
         """Steps that would have reached the loss with an unlimited batch (equation 5.4)."""
         return S / (1 + self.critical_batch(L) / batch)
 
-    def minimum_compute(self, L: Any, N: Any, S: Any, batch: Any) -> Any:
+    def minimum_compute(self, L: Array, N: Array, S: Array, batch: Array) -> Array:
         """FLOP that would have reached the loss with a vanishing batch (equation 5.5)."""
         return 6 * N * S * batch / (1 + batch / self.critical_batch(L))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from scalingfit.declare import Array, Law, Published, coefficient, dist, floor, jnp, log, parameter
 
@@ -76,12 +76,12 @@ class Nested(Law):
         ),
     }
 
-    def loss(self, N: Any, D: Any) -> Any:
+    def loss(self, N: Array, D: Array) -> Array:
         size = log(self.A) - self.alpha * log(N)
         data = log(self.B) - self.beta * log(D)
         return self.E + jnp.exp(self.q * jnp.logaddexp(size / self.q, data / self.q))
 
-    def balance(self, N: Any, D: Any) -> Any:
+    def balance(self, N: Array, D: Array) -> Array:
         """How many times the term of N the term of D counts, between the bracket and outside it.
 
         In the bracket alone it would run to all or nothing as q goes to 0, where runs still tell

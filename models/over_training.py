@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from scalingfit.declare import Array, Law, Published, coefficient, dist, floor, parameter
 
@@ -60,7 +60,7 @@ class OverTraining(Law):
         ),
     }
 
-    def loss(self, N: Any, D: Any) -> Any:
+    def loss(self, N: Array, D: Array) -> Array:
         eta = self.alpha / 2
         C, M = 6 * N * D, D / N
         return self.E + (self.a * M**eta + self.b * M**-eta) / C**eta

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from scalingfit.declare import Array, Law, coefficient, dist, floor, parameter
 
@@ -33,5 +32,5 @@ class Power(Law):
         about="coefficient of X: very wide, since neither X nor L has a known unit",
     )
 
-    def loss(self, X: Any) -> Any:
+    def loss(self, X: Array) -> Array:
         return self.E + self.beta / X**self.c

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from scalingfit.declare import Array, Law, coefficient, dist, parameter
 
@@ -29,5 +28,5 @@ class PowerM1(Law):
         about="coefficient of X: very wide, since neither X nor L has a known unit",
     )
 
-    def loss(self, X: Any) -> Any:
+    def loss(self, X: Array) -> Array:
         return self.beta / X**self.c

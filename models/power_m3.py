@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from scalingfit.declare import Array, Law, coefficient, dist, parameter
 
@@ -35,5 +34,5 @@ class PowerM3(Law):
         through="loss",
     )
 
-    def loss(self, X: Any) -> Any:
+    def loss(self, X: Array) -> Array:
         return self.beta * (1 / X + self.gamma) ** self.c

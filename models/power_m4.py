@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import jax
 
@@ -49,10 +48,10 @@ class PowerM4(Law):
         about="coefficient of X: very wide, since neither X nor L has a known unit",
     )
 
-    def loss(self, X: Any) -> Any:
+    def loss(self, X: Array) -> Array:
         right = log(self.beta) - self.c * log(X) + (self.a - 1) * log(self.span)
 
-        def residual(odds: Any) -> Any:
+        def residual(odds: Array) -> Array:
             return self.a * jax.nn.softplus(odds) - jax.nn.softplus(-odds) - right
 
         far_away = jnp.where(right < 0, right, right / self.a)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from scalingfit.declare import Array, Law, Published, dist, jnp, log, parameter
 
@@ -64,7 +64,7 @@ class Routed(Law):
         }.items()
     }
 
-    def loss(self, N: Any, experts: Any) -> Any:
+    def loss(self, N: Array, experts: Array) -> Array:
         added = experts - 1 + 1 / (1 / self.E_start - 1 / self.E_max)
         log_X = -jnp.log10(1 / added + 1 / self.E_max)
         n = log(N) / math.log(10) - 8

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from scalingfit.declare import Array, Law, dist, jnp, log, parameter, scale
 
@@ -64,11 +64,11 @@ class Transfer(Law):
         through="transferred",
     )
 
-    def loss(self, N: Any, D_F: Any) -> Any:
+    def loss(self, N: Array, D_F: Array) -> Array:
         size = self.alpha_N / self.alpha_D * (log(self.N_c) - log(N))
         data = log(self.D_c) - log(D_F + self.transferred(N, D_F))
         return jnp.exp(self.alpha_D * jnp.logaddexp(size, data))
 
-    def transferred(self, N: Any, D_F: Any) -> Any:
+    def transferred(self, N: Array, D_F: Array) -> Array:
         """Data that pre-training is worth, in the unit of D_F (equation 1.1)."""
         return self.k * D_F**self.alpha * N**self.beta

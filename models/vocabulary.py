@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from scalingfit.declare import Array, Law, Published, coefficient, dist, floor, parameter
 
@@ -87,6 +87,6 @@ class Vocabulary(Law):
         ),
     }
 
-    def loss(self, N_nv: Any, N_v: Any, D: Any) -> Any:
+    def loss(self, N_nv: Array, N_v: Array, D: Array) -> Array:
         size = self.A1 / N_nv**self.alpha1 + self.A2 / N_v**self.alpha2
         return -self.E + size + self.B / D**self.beta

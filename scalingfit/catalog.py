@@ -126,7 +126,7 @@ class Catalog[Kind]:
         ]
 
 
-LAWS = Catalog(Law, "law", "scalingfit.models", "scalingfit.laws", "laws")  # type: ignore[type-abstract]
+LAWS = Catalog(Law, "law", "scalingfit.models", "scalingfit.laws", "laws")
 NOISES = Catalog(Noise, "noise model", "scalingfit.noise", "scalingfit.noises", "noises")  # type: ignore[type-abstract]
 
 

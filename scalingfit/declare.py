@@ -25,14 +25,17 @@ import math
 import re
 import types
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Self, dataclass_transform
+from typing import TYPE_CHECKING, ClassVar, Self, SupportsFloat, dataclass_transform
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 from jax import Array
+from jax.typing import ArrayLike
+from numpy.typing import NDArray
 from numpyro.distributions import Distribution
+from numpyro.distributions.constraints import Constraint
 from numpyro.distributions.transforms import AffineTransform, ExpTransform
 
 from scalingfit._positive import Positive
@@ -118,7 +121,7 @@ class Parameter:
     through: str | None = None
     exponent: bool = False
 
-    def prior_given(self, values: Mapping[str, Any]) -> Distribution:
+    def prior_given(self, values: Mapping[str, Array]) -> Distribution:
         """The prior, given the values of the parameters that it depends on."""
         if self.prior is not None:
             return self.prior
@@ -160,7 +163,7 @@ def describe(prior: Distribution, number: Callable[[float], str] = "{:g}".format
         name: value
         for layer in layers
         for name in layer.arg_constraints
-        if np.ndim(value := getattr(layer, name, ())) == 0
+        if hasattr(layer, name) and np.ndim(value := getattr(layer, name)) == 0
     }
     texts = _numbers(stated.values(), number)
     return f"{family}({', '.join(map('='.join, zip(stated, texts, strict=True)))})"
@@ -174,13 +177,13 @@ def _before_last(prior: Distribution) -> Distribution:
     return dist.TransformedDistribution(base, steps) if steps else base
 
 
-def _numbers(values: Iterable[Any], number: Callable[[float], str]) -> list[str]:
+def _numbers(values: Iterable[SupportsFloat], number: Callable[[float], str]) -> list[str]:
     return [number(float(value)) for value in values]
 
 
 def parameter(
     prior: Distribution, about: str, *, through: str | None = None, exponent: bool = False
-) -> Any:
+) -> Array:
     """Declare a parameter with its own prior.
 
     Parameters
@@ -197,8 +200,7 @@ def parameter(
         Whether the slope or the curvature that runs show is its product with the rest of the loss
         above the floor, as with the exponent of a coefficient, which need not say so.
     """
-    declared = Parameter(about, prior, through=through, exponent=exponent)
-    return dataclasses.field(metadata={"parameter": declared})
+    return _declared(Parameter(about, prior, through=through, exponent=exponent))
 
 
 class _From(AffineTransform):  # type: ignore[misc]  # NumPyro is untyped
@@ -208,11 +210,11 @@ class _From(AffineTransform):  # type: ignore[misc]  # NumPyro is untyped
     early, where a module is imported, for whoever chooses devices or joins several hosts later.
     """
 
-    def __init__(self, loc: float, scale: float = 1.0, domain: Any = POSITIVE) -> None:
+    def __init__(self, loc: float, scale: float = 1.0, domain: Constraint = POSITIVE) -> None:
         super().__init__(loc, scale, domain)
 
     @property
-    def codomain(self) -> Any:
+    def codomain(self) -> Constraint:
         """The numbers above the bound."""
         return dist.constraints.greater_than(self.loc)
 
@@ -229,12 +231,12 @@ def above(bound: float, excess: Distribution) -> Distribution:
     return dist.TransformedDistribution(excess, _From(bound))
 
 
-def floor(prior: Distribution, about: str) -> Any:
+def floor(prior: Distribution, about: str) -> Array:
     """Declare a parameter added to the rest of the loss, or taken from it: the irreducible loss.
 
     Arguments as in `parameter`.
     """
-    return dataclasses.field(metadata={"parameter": Parameter(about, prior, floor=True)})
+    return _declared(Parameter(about, prior, floor=True))
 
 
 def coefficient(
@@ -246,7 +248,7 @@ def coefficient(
     log_sd: float,
     about: str,
     through: str | None = None,
-) -> Any:
+) -> Array:
     """Declare the coefficient ``A`` of a term ``A / of**power``.
 
     A coefficient alone has no meaning one could hold a belief about: its size follows from the
@@ -266,18 +268,18 @@ def coefficient(
     through : str, optional
         As in `parameter`, where the term is no plain power: `models/power_m3.py`.
     """
-    return _term(of, power, at, median, log_sd, about, through=through)
+    return _declared(Parameter(about, None, of, power, at, median, log_sd, through=through))
 
 
-def scale(*, of: str, power: str, at: float, median: float, log_sd: float, about: str) -> Any:
+def scale(*, of: str, power: str, at: float, median: float, log_sd: float, about: str) -> Array:
     """Declare the scale ``N_c`` of a term ``(N_c / of)**power``; arguments as in `coefficient`.
 
     The prior is stated on the term: ``(N_c / at)**power ~ LogNormal(log(median), log_sd)``.
     """
-    return _term(of, power, at, median, log_sd, about, inverse=True)
+    return _declared(Parameter(about, None, of, power, at, median, log_sd, inverse=True))
 
 
-def log(value: Any) -> Any:
+def log(value: ArrayLike | Positive) -> Array:
     """Natural logarithm of an input or of a positive parameter.
 
     Laws take it from here: the engine holds both as their logarithms already (see `Positive`).
@@ -285,11 +287,10 @@ def log(value: Any) -> Any:
     return value.log if isinstance(value, Positive) else jnp.log(value)
 
 
-def _term(
-    of: str, power: str, at: float, median: float, log_sd: float, about: str, **kind: Any
-) -> Any:
-    declared = Parameter(about, of=of, power=power, at=at, median=median, log_sd=log_sd, **kind)
-    return dataclasses.field(metadata={"parameter": declared})
+def _declared(parameter: Parameter) -> Array:
+    """The field of a parameter; a type checker takes it for the values that it will hold."""
+    field: Array = dataclasses.field(metadata={"parameter": parameter})
+    return field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -306,15 +307,26 @@ class Published:
         Parameter values by name.
     total : bool or None
         Whether N counts the embeddings; None where there is no N or the source does not say.
-    law : Law
-        The same values as an instance of the law; filled in by the class that declares the point.
+    of : type of Law or None
+        The law, filled in by the class that declares the point.
     """
 
     source: str
     conventions: str
     values: Mapping[str, float]
     total: bool | None = None
-    law: Any = None
+    of: type[Law] | None = None
+
+    @property
+    def law(self) -> Law:
+        """The same values as an instance of the law."""
+        assert self.of is not None  # the class that declares the point fills it in
+        return self.of(**self.values)
+
+
+def _formula(law: Law, *inputs: Array) -> Array:
+    """The formula. Each law names its inputs: ``def loss(self, N, D)``."""
+    raise NotImplementedError
 
 
 @dataclass_transform(
@@ -352,7 +364,15 @@ class Law(abc.ABC):
     symbols: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
     published: ClassVar[Mapping[str, Published]] = types.MappingProxyType({})
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    # Not a `def`, whose arguments a type checker would demand of every law.
+    loss: ClassVar[Callable[..., Array]] = abc.abstractmethod(_formula)
+
+    if TYPE_CHECKING:
+        # Of a law that is found by name no checker knows the parameters.
+        def __init__(self, **parameters: ArrayLike | Positive) -> None: ...
+        def __getattr__(self, parameter: str) -> Array: ...
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if inspect.isabstract(cls):
             return
@@ -364,14 +384,10 @@ class Law(abc.ABC):
         _check_declaration(cls)
         cls.published = types.MappingProxyType(
             {
-                key: dataclasses.replace(point, law=cls(**point.values))
+                key: dataclasses.replace(point, of=cls)
                 for key, point in cls.__dict__.get("published", {}).items()
             }
         )
-
-    @abc.abstractmethod
-    def loss(self, *inputs: Any) -> Any:
-        """The formula. Subclasses name their inputs: ``loss(self, N, D)``."""
 
     @classmethod
     @functools.cache
@@ -403,7 +419,7 @@ class Law(abc.ABC):
         """The common shape of its parameters: (chain, draw), or () for a published point."""
         return np.broadcast_shapes(*(np.shape(value) for value in self.values().values()))
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Array]:
         """The parameter values by name."""
         return {name: getattr(self, name) for name in self.parameters()}
 
@@ -411,7 +427,7 @@ class Law(abc.ABC):
         """Append `axes` axes of length one to every leaf, to broadcast draws against inputs."""
         return expanded(self, axes)
 
-    def take(self, places: Any) -> Self:
+    def take(self, places: NDArray[np.intp]) -> Self:
         """Some of the draws, by their places among all of them, in one axis."""
         taken: Self = jax.tree.map(lambda leaf: np.ravel(leaf)[places], self)
         return taken
@@ -425,10 +441,9 @@ def expanded[Tree](tree: Tree, axes: int) -> Tree:
     return grown
 
 
-def loss_of_logs(law: Law, log_inputs: Mapping[str, Any]) -> Array:
+def loss_of_logs(law: Law, log_inputs: Mapping[str, ArrayLike]) -> Array:
     """The loss of a law on plain arrays, at inputs that are given by their logarithms."""
-    found: Array = law.loss(**{name: jnp.exp(value) for name, value in log_inputs.items()})
-    return found
+    return law.loss(**{name: jnp.exp(value) for name, value in log_inputs.items()})
 
 
 def _check_declaration(cls: type[Law]) -> None:

@@ -4,10 +4,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from scalingfit._errors import InputError
 from tests.faces import callers, foreign
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 FOLDER_VARIABLE = "SCALINGFIT_DATA"
 
@@ -41,6 +45,6 @@ def data_dir() -> Path:
 
 @pytest.fixture
 def published(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same folder, where `datasets.load` looks for tables too."""
+    """The same folder, where `datasets.read` looks for tables too."""
     monkeypatch.setenv(FOLDER_VARIABLE, str(data_dir))
     return data_dir

@@ -12,6 +12,7 @@ from scalingfit.runs import Runs
 
 SETTINGS = Settings(draws=300, retries=0, limits=Limits(ess=100))
 QUICK = {"draws": 300, "retries": 0, "limits": Limits(ess=100)}
+EXACT: Any = {**QUICK, "law_error": None}
 BOTH = ["chinchilla", "kaplan"]
 POINTS = {"chinchilla": "besiroglu-2024", "kaplan": "kaplan-2020-table-2"}
 

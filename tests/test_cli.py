@@ -20,6 +20,8 @@ from rich.console import Console
 
 import scalingfit as sf
 from scalingfit import cli
+from scalingfit.allocation import counting_rules
+from scalingfit.catalog import noises
 from scalingfit.cli import fits
 from scalingfit.cli._cache import cache_folder, use_cache
 from scalingfit.cli._sampling import Sampling
@@ -96,7 +98,7 @@ def one_json(text: str) -> Any:
 
 # --- help ----------------------------------------------------------------------------------------
 
-COMMANDS = ["read", "fit", "frontier", "forecast", "cheapest", "laws", "datasets", "demo", "doctor"]
+COMMANDS = [*cli.COMMANDS]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -341,13 +343,6 @@ def test_forecast(saved: Path, type_in: Callable[..., Done]) -> None:
     )
     (same,) = one_json(by_compute.out)["points"]
     assert same["mean"]["q50"] == pytest.approx(row["mean"]["q50"])
-    (wide,) = one_json(type_in(*words, "--discrepancy", "0.01").out)["points"]
-    assert wide["new_run"]["q95"] > row["new_run"]["q95"]
-    refused = type_in(*words, "--discrepancy", "wide")
-    assert refused.code == 2
-    said = one_json(refused.out)["error"]
-    assert "--discrepancy 'wide' is no number" in said
-    assert "write --discrepancy 0.01" in said
 
 
 def test_cheapest_undoes_the_frontier(saved: Path, type_in: Callable[..., Done]) -> None:
@@ -433,7 +428,7 @@ def test_the_demo_leaves_a_fit_and_figures(
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written[1:])
     # The runs are the part of the shipped table that its README calls near the frontier.
     assert given[0].provenance["dataset"]["name"] == "ladder"
-    assert 20 <= len(given[0]) < len(sf.datasets.load("ladder"))
+    assert 20 <= len(given[0]) < len(sf.datasets.read("ladder"))
 
 
 @pytest.mark.parametrize("sound", [True, False])
@@ -534,6 +529,57 @@ def test_every_law_can_be_shown(name: str, type_in: Callable[..., Done]) -> None
     said = [line.split(maxsplit=1) for line in shown.splitlines()]
     assert all([symbol, meaning] in said for symbol, meaning in about["meanings"].items())
     assert all([key, row["conventions"]] in said for key, row in about["published"].items())
+
+
+def test_noises(type_in: Callable[..., Done]) -> None:
+    listed = one_json(type_in("noises", "--json").out)["noises"]
+    assert [row["name"] for row in listed] == list(noises())
+    assert all(row["scatter"] and row["parameters"] for row in listed)
+    (absolute,) = [row for row in listed if row["name"] == "laplace_level"]
+    assert not absolute["on_log"]
+    assert "units of the loss" in absolute["parameters"]["sigma"]["about"]
+    assert all(name in type_in("noises").out for name in noises())
+
+
+def test_rules(type_in: Callable[..., Done]) -> None:
+    listed = one_json(type_in("rules", "--json").out)["rules"]
+    assert {row["name"]: row["counting"] for row in listed} == {
+        name: rule().describe() for name, rule in counting_rules().items()
+    }
+    totals = {row["name"]: row["total"] for row in listed}
+    assert totals == {"6ND": None, "6ND-non-embedding": True, "6ND-with-embedding": False}
+    shown = type_in("rules", "6ND-non-embedding").out
+    assert "arXiv 2406.12907" in shown
+    assert "47491" in shown
+    assert "Parameters" not in shown
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [("noises", name) for name in noises()] + [("rules", name) for name in counting_rules()],
+)
+def test_every_noise_model_and_rule_can_be_shown(
+    command: str, name: str, type_in: Callable[..., Done]
+) -> None:
+    about = one_json(type_in(command, name, "--json").out)
+    assert about["name"] == name
+    shown = type_in(command, name).out
+    assert shown.startswith(f"{name}: ")
+    said = [line.split(maxsplit=1) for line in shown.splitlines()]
+    assert all(any(words[:1] == [key] for words in said) for key in about.get("parameters", ()))
+
+
+def test_names_that_the_help_promises_are_listed_by_the_command_that_it_names(
+    type_in: Callable[..., Done],
+) -> None:
+    for command, listing in (("fit", "noises"), ("frontier", "rules"), ("plan", "rules")):
+        text = type_in(command, "--help").out.replace("│", " ")
+        assert f"scalingfit {listing} lists" in " ".join(text.split())
+    for listing in ("laws", "noises"):
+        refused = type_in(listing, "nosuch")
+        assert refused.code == cli.REFUSED
+        assert f"'scalingfit {listing}' lists them" in refused.err
+    assert "by name: 6ND" in type_in("rules", "nosuch").err
 
 
 # --- bad input: what is wrong, where, what to do -------------------------------------------------
@@ -704,7 +750,7 @@ def test_a_counting_rule_is_one_that_can_be_typed(
     done = type_in("frontier", str(saved), "-C", "1e21", "--counting", rule)
     assert done.err.splitlines() == [
         f"error: unknown counting rule {rule!r}",
-        "  by name: 6ND, 6ND-non-embedding, 6ND-with-embedding",
+        "  by name: 6ND, 6ND-non-embedding, 6ND-with-embedding, table",
         "What to do: use 6ND.",
     ]
 

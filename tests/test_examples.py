@@ -63,7 +63,7 @@ def test_porians_ladder(published: Path, dataset: str) -> None:
 @pytest.fixture
 def chinchilla(published: Path) -> Runs:
     """The 240 rows that Besiroglu et al. 2024 fit."""
-    runs = datasets.load("epoch_chinchilla", labels=["besiroglu_excluded"])
+    runs = datasets.read("epoch_chinchilla", labels=["besiroglu_excluded"])
     return runs.take(runs.labels["besiroglu_excluded"] == 0)
 
 

@@ -68,7 +68,7 @@ def options_of(command: str) -> list[Any]:
     return [argument for argument in found if argument.names != ("*",)]
 
 
-COMMANDS = [command.__name__ for command in cli.COMMANDS]
+COMMANDS = [*cli.COMMANDS]
 
 
 def typed(rng: random.Random) -> list[str]:

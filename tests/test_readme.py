@@ -84,7 +84,7 @@ def test_options_that_the_site_names_exist() -> None:
     }
     with captured() as helps:
         for command in cli.COMMANDS:
-            cli.app.help_print([command.__name__])
+            cli.app.help_print([command])
         cli.app.help_print([])
     assert named
     assert {name for name in named if name not in helps.getvalue()} == set()

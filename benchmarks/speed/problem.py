@@ -28,7 +28,7 @@ CHAINS, DRAWS = 4, 1000
 
 def epoch() -> Runs:
     """The 240 runs that Besiroglu et al. 2024 (arXiv 2404.10102) keep."""
-    runs = sf.datasets.load("epoch_chinchilla", labels=["besiroglu_excluded"])
+    runs = sf.datasets.read("epoch_chinchilla", labels=["besiroglu_excluded"])
     kept = runs.take(runs.labels["besiroglu_excluded"] == 0)
     return Runs.from_columns({name: kept[name] for name in ("N", "D", "L")})
 

@@ -22,6 +22,7 @@ from scalingfit.allocation.rules.embedding import (
     with_embedding,
 )
 from scalingfit.allocation.rules.six_nd import SixND
+from scalingfit.allocation.rules.table import TableCount
 from scalingfit.allocation.shapes import (
     AspectRatio,
     ListedShapes,
@@ -64,6 +65,7 @@ __all__ = [
     "SixND",
     "Spending",
     "Subject",
+    "TableCount",
     "Terms",
     "WithEmbedding",
     "WithInference",

@@ -98,10 +98,11 @@ class Answer(Result):
 
     @property
     def heading(self) -> str:
-        """The title of the table, and how FLOP are counted where that is not 6 N D."""
+        """The title of the table, the loss's unit, and how FLOP are counted if not as 6 N D."""
         usual = SixND().describe()
         counted = self.provenance.get("counting", usual)
-        return self.title if counted == usual else f"{self.title}\n{counted}"
+        title = measured(self.title, self.provenance)
+        return title if counted == usual else f"{title}\n{counted}"
 
     @property
     @override
@@ -137,6 +138,12 @@ class Answer(Result):
         named = {} if self.label is None else {self.row: Labels(self.row, self.asked[self.label])}
         asked = {name: Labels(self.row, values) for name, values in self.asked.items()}
         return {**named, **asked, "fit": Labels("fit", [*self.fits])}
+
+
+def measured(title: str, provenance: Mapping[str, object]) -> str:
+    """A title, and what the loss is measured in where that is known."""
+    unit = provenance.get("loss_unit")
+    return title if unit is None else f"{title}; L in {unit}"
 
 
 def quantiles_of(draws: FloatArray, shares: ArrayLike, axis: int) -> FloatArray:

@@ -94,7 +94,7 @@ def cheapest(
     asked = subject(posterior)
     targets = numbers("L", L, signed=True)  # negative where it is normalised, as by `vocabulary`
     others = extras_of(asked.law, extras, len(targets))
-    stated = terms(counting, max_params, inference_tokens)
+    stated = terms(counting, max_params, inference_tokens, asked=asked)
     require_room(asked.law, others, "max_params", stated.max_params)
     rule = stated.life or stated.rule
     found = least_cost(asked.law, targets, rule, stated.max_params, others)
@@ -203,9 +203,12 @@ def _with_error(
     log_c = np.where(least > wanted, more, less)
     reached = np.isfinite(log_c)
     found = about.at(rows, np.exp(np.where(reached, log_c, np.log(centre)))).solve(law)
-    infinite = {name: np.where(reached, getattr(found, name), np.inf) for name in ("N", "D")}
-    flags = {name: reached & getattr(found, name) for name in ("highest", "beyond")}
-    return np.where(reached, np.exp(log_c), np.inf), found._replace(**infinite, **flags)
+    return np.where(reached, np.exp(log_c), np.inf), found._replace(
+        N=np.where(reached, found.N, np.inf),
+        D=np.where(reached, found.D, np.inf),
+        highest=reached & found.highest,
+        beyond=reached & found.beyond,
+    )
 
 
 def _ratio(D: FloatArray, N: FloatArray) -> FloatArray:

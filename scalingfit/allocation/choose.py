@@ -104,7 +104,7 @@ def choose(
     known = _about(shapes)
     if counting is None:
         counting = ListedShapes.of(shapes) if shapes else "6ND"
-    stated = terms(counting, max_params, inference_tokens)
+    stated = terms(counting, max_params, inference_tokens, asked=asked)
     rule = stated.rule
     allowed = sizes <= stated.max_params
     left_out = _left_out(sizes[~allowed], stated.max_params, all_of_them=not allowed.any())

@@ -79,7 +79,7 @@ def decide(
         As in `frontier`; or a plan that cannot be read.
     """
     asked = subject(posterior)
-    stated = terms(counting, max_params)
+    stated = terms(counting, max_params, asked=asked)
     if not 0.0 < level < 1.0:
         raise InputError(
             f"the level {level} is no share between 0 and 1",

@@ -16,8 +16,12 @@ from typing import ClassVar, final, override
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
 
 from scalingfit._arrays import Number
+
+FloatArray = NDArray[np.float64]
 
 __all__ = [
     "Counting",
@@ -57,6 +61,13 @@ class Counting(abc.ABC):
     def size(self, N: Number) -> Number:
         """The parameters that the rule counts, of which exponents in C speak; mostly N itself."""
         return N
+
+    def of_runs(self, N: FloatArray, ratio: FloatArray | None) -> Counting:
+        """The rule for a fit of runs of N parameters, shape ``(run,)``; mostly the rule itself.
+
+        `ratio` is C / (6 N D) as they state it, None where they state no C of their own.
+        """
+        return self
 
     @property
     def sized(self) -> str:
@@ -109,6 +120,10 @@ class WithInference(Counting):
     @override
     def sized(self) -> str:
         return self.training.sized
+
+    @override
+    def of_runs(self, N: FloatArray, ratio: FloatArray | None) -> Counting:
+        return dataclasses.replace(self, training=self.training.of_runs(N, ratio))
 
     def serving(self, N: Number) -> Number:
         """FLOP to serve all the tokens."""

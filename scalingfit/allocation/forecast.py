@@ -96,7 +96,7 @@ def forecast(
         An input is missing, unknown, not positive, or of a length that does not match the rest.
     """
     asked = subject(posterior)
-    stated = terms(counting)
+    stated = terms(counting, asked=asked)
     points, derived = _complete(type(asked.law), _broadcast(inputs), stated.rule)
     with jax.enable_x64(True):
         inputs_of = {name: points[name] for name in asked.law.inputs()}

@@ -173,7 +173,7 @@ def frontier(
     asked = subject(posterior)
     budgets = flop("C", C, costs)
     others = extras_of(asked.law, extras, len(budgets))
-    stated = terms(counting, max_params, inference_tokens)
+    stated = terms(counting, max_params, inference_tokens, asked=asked)
     require_room(asked.law, others, "max_params", stated.max_params)
     spent = Spending(budgets, stated.rule, others, stated.max_params)
     found = by_fit(asked, spent.solve)

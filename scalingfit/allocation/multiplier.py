@@ -153,7 +153,7 @@ def multiplier(
         As in `frontier`.
     """
     recipe, other = subject(posterior), subject(reference)
-    stated = terms(counting, max_params)
+    stated = terms(counting, max_params, asked=recipe)
     budget = flop("C", C, costs)
     laws = _paired(recipe.law, other.law)
     terms_of = [

@@ -73,6 +73,10 @@ class Subject:
         The posterior's record.
     total : bool or None
         Whether its N counts the embeddings, where that is known.
+    ratio : array, shape (run,), or None
+        C / (6 N D) of the runs, where they state a C of their own.
+    loss_unit : str or None
+        What L is measured in, where the runs say.
     fits : mapping of label to Subject
         Each of many fits that are asked at once: leaves are ``(fit, chain, draw)``, and there are
         no runs of all.
@@ -83,7 +87,19 @@ class Subject:
     runs: Mapping[str, FloatArray]
     provenance: Mapping[str, object]
     total: bool | None = None
+    ratio: FloatArray | None = None
+    loss_unit: str | None = None
     fits: Mapping[Hashable, Subject] = dataclasses.field(default_factory=dict)
+
+    def own(self, rule: Counting) -> Counting:
+        """The rule for these runs, from which the count of a table is made.
+
+        Raises
+        ------
+        InputError
+            The rule is that count, and the runs have none.
+        """
+        return rule.of_runs(self.runs.get("N", np.empty(0)), self.ratio)
 
     def counted(self, rule: Counting) -> dict[str, FloatArray]:
         """The runs' columns with C as the rule counts it, so that budgets compare with it."""
@@ -117,14 +133,17 @@ def subject(asked: Asked) -> Subject:
                 ".",
             ),
         )
-    column = asked.runs.provenance.get("columns", {}).get("N", {}).get("column", "")
-    named = [bool(WITHOUT_EMBEDDING.search(str(name))) for name in (column, *asked.runs.labels)]
+    origin = asked.runs.provenance.get("columns", {}).get("N")
+    column = "" if origin is None else origin["column"]
+    named = [bool(WITHOUT_EMBEDDING.search(name)) for name in (column, *asked.runs.labels)]
     # A table that also has a count without embeddings has them in its N.
     total = False if named[0] else True if any(named) else None
     fits = {label: subject(fit) for label, fit in getattr(asked, "fits", {}).items()}
-    runs = {} if fits else asked.runs.used().columns
+    used = asked.runs.used()
+    runs, ratio = ({}, None) if fits else (used.columns, used.compute_ratio)
     law, noise = _wide(getattr(asked, "law_with_error", asked.law)), _wide(asked.noise)
-    return Subject(law, noise, runs, asked.provenance, total, fits)
+    unit = asked.runs.loss_unit
+    return Subject(law, noise, runs, asked.provenance, total, ratio, unit, fits)
 
 
 def by_fit[Found](asked: Subject, compute: Callable[[Law], Found]) -> Found:

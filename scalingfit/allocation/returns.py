@@ -129,7 +129,7 @@ def returns(
         As in `frontier`.
     """
     asked = subject(posterior)
-    stated = terms(counting, max_params)
+    stated = terms(counting, max_params, asked=asked)
     multiples = np.outer(flop("C", C, costs), numbers("times", times))
     budget = np.unique([float(f"{one:.12g}") for one in multiples.ravel()])  # rounding aside
     others = extras_of(asked.law, extras, len(budget))

@@ -43,7 +43,7 @@ def budget_loss(law: Law, rule: Counting, extras: Any, x: Any, log_c: Any) -> An
     known = known_inputs(rule, extras, x, log_c)
     known |= sizes(law.exact, jnp.exp(x), known)
     if "batch" in law.inputs() and "batch" not in known:
-        return law.critical_loss(known["N"], known["D"])  # type: ignore[attr-defined]
+        return law.critical_loss(known["N"], known["D"])  # type: ignore[operator]
     return law.loss(**{name: known[name] for name in law.inputs()})
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from scalingfit.allocation.answer import FloatArray
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import sizes
 from scalingfit.allocation.search import (
@@ -48,24 +49,24 @@ class Optimum(NamedTuple):
     ``beyond`` marks those at an end of the `window`, outside of which no N was searched.
     """
 
-    N: Any
-    D: Any
-    L: Any
-    a: Any
-    b: Any
-    slope: Any
-    parts: Any
-    lowest: Any
-    highest: Any
-    beyond: Any
+    N: FloatArray
+    D: FloatArray
+    L: FloatArray
+    a: FloatArray
+    b: FloatArray
+    slope: FloatArray
+    parts: Mapping[str, FloatArray]
+    lowest: NDArray[np.bool_]
+    highest: NDArray[np.bool_]
+    beyond: NDArray[np.bool_]
 
 
 def solve(
     law: Law,
-    C: NDArray[np.float64],
+    C: FloatArray,
     rule: Counting,
     *,
-    extras: Mapping[str, NDArray[np.float64]] | None = None,
+    extras: Mapping[str, FloatArray] | None = None,
     max_params: float = np.inf,
 ) -> Optimum:
     """Split each budget between parameters and tokens so that the loss is least.
@@ -94,13 +95,15 @@ def solve(
     padded = {name: np.pad(values, width, mode="edge") for name, values in (extras or {}).items()}
     with jax.enable_x64(True):
         traced = _solve(law, np.pad(C, width, mode="edge"), rule, padded, float(max_params))
-        found: Optimum = jax.tree.map(lambda values: np.asarray(values)[..., :count], traced)
+        found = jax.tree.map(lambda values: np.asarray(values)[..., :count], traced)
     # The search runs over log N, whose exponential may round above the limit.
-    return found._replace(N=np.minimum(found.N, max_params))
+    return Optimum(**found | {"N": np.minimum(found["N"], max_params)})
 
 
 @jax.jit
-def _solve(law: Law, C: Array, rule: Counting, extras: Any, max_params: Array) -> Optimum:
+def _solve(
+    law: Law, C: Array, rule: Counting, extras: Mapping[str, Array], max_params: Array
+) -> dict[str, Array | dict[str, Array]]:
     law, log_c, log_max_n = law.expand(1), jnp.log(C), jnp.log(max_params)
     # Three budgets at once, on a new leading axis: a little less, this one, a little more.
     near = log_c + STEP * jnp.arange(-1.0, 2.0).reshape(3, *(1,) * len(law.shape))
@@ -126,7 +129,8 @@ def _solve(law: Law, C: Array, rule: Counting, extras: Any, max_params: Array) -
     numbers = jax.tree.map(lambda number: jnp.where(feasible, number, jnp.nan), numbers)
     lowest, highest = feasible & (x[1] < first + EDGE), feasible & (x[1] > last[1] - EDGE)
     at_end = feasible & ((x[1] < bottom + EDGE) | (x[1] > top[1] - EDGE))
-    return Optimum(**numbers, lowest=lowest, highest=highest, beyond=at_end & ~lowest & ~highest)
+    beyond = at_end & ~lowest & ~highest
+    return {**numbers, "lowest": lowest, "highest": highest, "beyond": beyond}
 
 
 def _slope(values: Array) -> Array:

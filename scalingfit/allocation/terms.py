@@ -108,6 +108,7 @@ class Terms:
             **words,
             "law": type(asked.law).name,
             "counting": self.rule.describe(),
+            "loss_unit": asked.loss_unit,
             "max_params": self.max_params if np.isfinite(self.max_params) else None,
             "inference_tokens": None if self.life is None else self.life.served,
             "posterior": dict(asked.provenance),
@@ -115,9 +116,15 @@ class Terms:
 
 
 def terms(
-    rule: Rule, max_params: float | None = None, inference_tokens: float | None = None
+    rule: Rule,
+    max_params: float | None = None,
+    inference_tokens: float | None = None,
+    *,
+    asked: Subject | None = None,
 ) -> Terms:
     """Read the counting rule and the limits, as `frontier` explains them.
+
+    `asked` is whose budgets they are: a rule may be made from its runs.
 
     Raises
     ------
@@ -125,7 +132,7 @@ def terms(
         A rule that counts nothing, a limit that is not one positive number, or serving that is
         stated twice.
     """
-    paid = counting(rule)
+    paid = counting(rule) if asked is None else asked.own(counting(rule))
     training = _of_training(paid)
     life = paid if isinstance(paid, WithInference) else None
     if inference_tokens is not None:

@@ -24,7 +24,6 @@ from scalingfit.inference import (
     Prior,
     Sampling,
     Settings,
-    build,
     check,
     settings_of,
     workplaces,
@@ -127,10 +126,7 @@ def refit[Label: Hashable](
                 ),
             )
     settings = settings_of(sampling, USUAL)
-    models = {
-        name: build(model.law, model.noise, model.priors, law_error)
-        for name, model in candidates(laws, noises, _by_law(laws, priors)).items()
-    }
+    models = candidates(laws, noises, _by_law(laws, priors), law_error)
     wanted, models_by_label, refused = _orders(_labelled(tables), models, settings)
     unique = {order.identity: order for order in wanted.values()}
     kept = None if store is None else Store(store)

@@ -1,20 +1,22 @@
 """The command line: the same verbs as the library.
 
 A command is a function of a module in this folder that returns a `Reply`. To add one, write it and
-name it in `COMMANDS`; its docstring is its help. Commands reach the library as ``sf.fit(...)``,
-which is loaded on first use, or import inside the function: ``--help`` loads nothing heavy.
+name it in `COMMANDS`, with its module; its docstring is its help. Commands reach the library as
+``sf.fit(...)``, which is loaded on first use, or import inside the function: ``--help`` loads
+nothing heavy.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, TextIO
 
@@ -24,41 +26,33 @@ from scalingfit import __version__
 from scalingfit._errors import InputError, ScalingfitError
 from scalingfit.cli._cache import use_cache
 from scalingfit.cli._reply import Reply, answer, complain, refuse, warn
-from scalingfit.cli.decisions import decide, multiplier, returns
-from scalingfit.cli.demo import demo
-from scalingfit.cli.doctor import doctor
-from scalingfit.cli.evidence import backtest, calibrate, compare
-from scalingfit.cli.experiments import design, plan
-from scalingfit.cli.fits import fit
-from scalingfit.cli.laws import laws
-from scalingfit.cli.questions import cheapest, forecast, frontier
-from scalingfit.cli.reconcile import reconcile
-from scalingfit.cli.refits import refit
-from scalingfit.cli.runs import datasets, read
 
 __all__ = ["app", "main", "run", "use_cache"]
 
-COMMANDS: tuple[Callable[..., Reply], ...] = (
-    read,
-    fit,
-    frontier,
-    forecast,
-    cheapest,
-    decide,
-    returns,
-    multiplier,
-    design,
-    plan,
-    refit,
-    compare,
-    backtest,
-    calibrate,
-    reconcile,
-    laws,
-    datasets,
-    demo,
-    doctor,
-)
+COMMANDS = {
+    "read": "runs",
+    "fit": "fits",
+    "frontier": "questions",
+    "forecast": "questions",
+    "cheapest": "questions",
+    "decide": "decisions",
+    "returns": "decisions",
+    "multiplier": "decisions",
+    "design": "experiments",
+    "plan": "experiments",
+    "refit": "refits",
+    "compare": "evidence",
+    "backtest": "evidence",
+    "calibrate": "evidence",
+    "reconcile": "reconcile",
+    "laws": "catalogs",
+    "noises": "catalogs",
+    "rules": "catalogs",
+    "datasets": "runs",
+    "demo": "demo",
+    "doctor": "doctor",
+}
+"""The module of each command, in the order of the help."""
 
 OK, WARNED, REFUSED, BROKEN = 0, 1, 2, 3
 JSON, VERBOSE, QUIET = {"--json"}, {"-v", "--verbose"}, {"-q", "--quiet"}
@@ -77,8 +71,9 @@ app = App(
     version=__version__,
 )
 app.register_install_completion_command(help="Install completion for your shell.")
-for _place, _command in enumerate(COMMANDS):
-    app.command(_command, sort_key=_place)
+for _place, (_command, _module) in enumerate(COMMANDS.items()):
+    _function = getattr(importlib.import_module(f"{__name__}.{_module}"), _command)
+    app.command(_function, sort_key=_place)
 
 
 def main() -> int:

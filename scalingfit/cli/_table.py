@@ -60,7 +60,7 @@ class Table:
         The decimal mark, where the cells leave it open.
     bad_rows
         Refuse the table where a row cannot be used, or drop such rows and say so.
-    counting
+    derive
         "6ND" derives what is missing of N, D and C by C = 6 N D, from two of them or from one and
         M = D / N, or checks all three against it; "none" does neither.
     allow_negative_loss
@@ -76,7 +76,7 @@ class Table:
     across: str | None = None
     decimal: Literal[".", ","] | None = None
     bad_rows: Literal["refuse", "drop"] = "refuse"
-    counting: Annotated[Literal["6ND", "none"], Parameter(name="--derive")] = "6ND"
+    derive: Literal["6ND", "none"] = "6ND"
     allow_negative_loss: Annotated[bool, Parameter(negative="")] = False
 
 
@@ -96,10 +96,10 @@ def load(source: tuple[str, ...], table: Table) -> Runs:
         for field in dataclasses.fields(table)
         if getattr(table, field.name) != field.default
     }
-    options |= {"counting": None} if table.counting == "none" else {}
+    options |= {"derive": None} if table.derive == "none" else {}
     options |= _columns(options.pop("column", ()))
     if len(source) == 1 and source[0] in sf.datasets.names() and not Path(source[0]).is_file():
-        return sf.datasets.load(source[0], **options)
+        return sf.datasets.read(source[0], **options)
     if table.view is not None:
         raise InputError(
             f"--view {table.view}: only tables by name have views",

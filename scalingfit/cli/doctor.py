@@ -59,18 +59,17 @@ def _small_fit() -> dict[str, Any]:
 
     from scalingfit.runs import Runs
 
-    published = sf.law("chinchilla").published["besiroglu-2024"].law
+    published = sf.law("chinchilla").published["besiroglu-2024"]
+    alpha = published.values["alpha"]
     N, D = (grid.ravel() for grid in np.meshgrid(np.logspace(8, 10, 4), np.logspace(9.5, 11.5, 4)))
     noise = np.random.default_rng(0).standard_normal(N.size)
-    losses = np.asarray(published.loss(N, D)) * np.exp(0.01 * noise)
+    losses = np.asarray(published.law.loss(N, D)) * np.exp(0.01 * noise)
     runs = Runs.from_columns({"N": N, "D": D, "L": losses})
     start = time.perf_counter()
     with progress("trying a small fit"):
         post = sf.fit(runs, draws=200, warmup=60, retries=0)
     seconds = time.perf_counter() - start
     row = post.summary()["alpha"]
-    ok = bool(row["q5"] < 3 * published.alpha and row["q95"] > published.alpha / 3)
-    says = (
-        f"alpha {row['q50']:.2f} [{row['q5']:.2f}, {row['q95']:.2f}], made with {published.alpha}"
-    )
+    ok = bool(row["q5"] < 3 * alpha and row["q95"] > alpha / 3)
+    says = f"alpha {row['q50']:.2f} [{row['q5']:.2f}, {row['q95']:.2f}], made with {alpha}"
     return {"ok": ok, "says": says, "seconds": seconds}

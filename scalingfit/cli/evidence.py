@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import scalingfit as sf
 from scalingfit._errors import InputError
@@ -15,12 +15,12 @@ from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
 from scalingfit.cli._values import counted, names, numbers, numbers_if_given
-from scalingfit.cli.fits import parsed_priors, priors_by_law, within_and_beyond
+from scalingfit.cli.fits import law_error_option, parsed_priors, priors_by_law, within_and_beyond
 from scalingfit.cli.runs import understood
 
 if TYPE_CHECKING:
     from scalingfit.allocation import Counting
-    from scalingfit.evidence import Comparison, Stacked, StackedHypothesis
+    from scalingfit.evidence import Answers, Comparison, Stacked, StackedHypothesis
     from scalingfit.result import Result
 
 __all__ = ["backtest", "calibrate", "compare"]
@@ -42,6 +42,7 @@ def compare(
     exponents: bool = False,
     hypothesis: Repeated = (),
     prior: Repeated = (),
+    law_error: Literal["smooth", "none"] = "smooth",
     plot: Path | None = None,
     table: Table = AS_IT_STANDS,
     sampling: Sampling = AS_USUAL,
@@ -63,7 +64,8 @@ def compare(
     laws
         Names that `scalingfit laws` lists, with commas between them.
     noises
-        Noise models, with commas between them; every law is fitted with each.
+        Noise models that `scalingfit noises` lists, with commas between them; every law is fitted
+        with each.
     leave_out
         Leave out all runs of one value of this column at once; "budget" groups runs of nearly the
         same compute, unless the table has a column of that name. By default each run by itself.
@@ -73,13 +75,13 @@ def compare(
         Budgets in FLOP, with commas between them: fit the runs below, forecast those above; a cut
         that would part a budget moves to its end. By default up to four of them.
     compute
-        Budgets in FLOP, with commas between them, that all laws split together, each by its weight;
-        by default one inside the runs, the largest, and 10 and 100 times that.
+        Budgets in FLOP, with commas between them, that all laws split together, each by its weight,
+        and each by itself; by default one inside the runs, the largest, and 10 and 100 times that.
     counting
-        What a run costs: 6ND, 6ND-non-embedding or 6ND-with-embedding; of --compute and of the
-        exponents in --hypothesis.
+        What a run costs, of --compute and of the exponents in --hypothesis: a name that
+        `scalingfit rules` lists.
     omega
-        Size of the embeddings in the last two; see `scalingfit frontier --help`.
+        Size of the embeddings, for the rules that count them; see `scalingfit frontier --help`.
     corners
         Also compare Kaplan's law and Chinchilla's as corners of one family, with Bayes factors:
         two fits more. Where the runs lie between the corners is shown anyway if `nested` is among
@@ -93,6 +95,8 @@ def compare(
     prior
         Replace a prior of one law, `kaplan.alpha_N=LogNormal(-1.5, 0.7)`, or pin a parameter,
         `chinchilla.beta=0.28`. Repeat for several.
+    law_error
+        As of `scalingfit fit`, of every law: smooth, or none for laws that are held to be exact.
     plot
         Draw every law's forecast and frontier into this file (.png, .pdf or .svg).
     """
@@ -107,15 +111,18 @@ def compare(
             found = sf.compare(
                 loaded, names(laws), noises and names(noises), leave_out=leave_out,
                 priors=priors_by_law(prior), cuts=numbers_if_given("--cuts", cuts),
-                budgets=numbers_if_given("--budgets", budgets), **sampling.options(),
+                budgets=numbers_if_given("--budgets", budgets), **law_error_option(law_error),
+                **sampling.options(),
             )  # fmt: skip
             stacked = _stacked(found, together, rule)
+            apart = _apart(found, stacked, rule, all_of_them=together is not None)
             at = found.nested_test() if corners else found.family
             slopes = found.exponents(rules=slopes_of) if exponents else None
             answered, refused = _asked(found, hypothesis, rule)
         drawn = save(lambda report: report.evidence_plots.comparison(found, counting=rule))
     parts: dict[str, Result | None] = {
         "stacked": stacked,
+        "answers": apart,
         "corners" if corners else "family": at,
         "exponents": slopes,
     }
@@ -140,6 +147,7 @@ def backtest(
     domain: str | None = None,
     stack: bool = False,
     prior: Repeated = (),
+    law_error: Literal["smooth", "none"] = "smooth",
     plot: Path | None = None,
     table: Table = AS_IT_STANDS,
     sampling: Sampling = AS_USUAL,
@@ -161,7 +169,8 @@ def backtest(
     laws
         Names that `scalingfit laws` lists, with commas between them.
     noises
-        Noise models, with commas between them; every law is fitted with each.
+        Noise models that `scalingfit noises` lists, with commas between them; every law is fitted
+        with each.
     cuts
         Largest budgets to fit, in FLOP, with commas between them; a cut that would part a budget
         moves to its end. By default up to four of them.
@@ -178,6 +187,8 @@ def backtest(
     prior
         Replace a prior of one law, `kaplan.alpha_N=LogNormal(-1.5, 0.7)`, or pin a parameter,
         `chinchilla.beta=0.28`. Repeat for several.
+    law_error
+        As of `scalingfit fit`, of every law: smooth, or none for laws that are held to be exact.
     plot
         Draw calibration and forecasts into this file (.png, .pdf or .svg).
     """
@@ -187,7 +198,7 @@ def backtest(
             found = sf.backtest(
                 loaded, names(laws), noises and names(noises), held_out=held_out,
                 cuts=numbers_if_given("--cuts", cuts), by=by, domain=domain, stack=stack,
-                priors=priors_by_law(prior), **sampling.options(),
+                priors=priors_by_law(prior), **law_error_option(law_error), **sampling.options(),
             )  # fmt: skip
         drawn = save(lambda report: report.evidence_plots.backtest(found))
     return Reply(
@@ -305,6 +316,16 @@ def _asked(
     return answered, refused
 
 
+def _apart(
+    found: Comparison, stacked: Stacked | None, counting: Counting, *, all_of_them: bool
+) -> Answers | None:
+    """What each candidate would answer by itself where they split a budget, the largest or all."""
+    if stacked is None or "tokens_per_param" not in stacked.mixture.draws:
+        return None
+    C = stacked.mixture.asked["C"]
+    return found.answers(C if all_of_them else C[-1:], counting=counting)
+
+
 def _stacked(found: Comparison, budgets: list[float] | None, counting: Counting) -> Stacked | None:
     """What the laws say together: how to split budgets, or the loss further along one input.
 
@@ -318,7 +339,8 @@ def _stacked(found: Comparison, budgets: list[float] | None, counting: Counting)
     several = {tuple(sorted(fit.model.law.inputs())) for fit in found.posteriors.values()}
     match list(several):
         case [("D", "N")] if "C" in columns:
-            spent = subject(next(iter(found.posteriors.values()))).counted(counting)["C"]
+            asked = subject(next(iter(found.posteriors.values())))
+            spent = asked.counted(asked.own(counting))["C"]
             return found.frontier(within_and_beyond(spent), counting=counting)
         case [(name,)]:
             return found.forecast(

@@ -156,7 +156,7 @@ def plan(
     output
         Write the runs into this CSV file, for a launcher.
     counting
-        What a run costs: 6ND, 6ND-non-embedding or 6ND-with-embedding.
+        What a run costs: a name that `scalingfit rules` lists.
     max_params
         The largest model allowed.
     """

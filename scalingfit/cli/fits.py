@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from cyclopts import Parameter
 
@@ -67,8 +67,8 @@ def fit(
     law
         A name that `scalingfit laws` lists.
     noise
-        How losses scatter about the law: student_t, normal or laplace, on log loss; with _level
-        appended, on the loss itself. By default the law's own, mostly student_t.
+        How losses scatter about the law: a name that `scalingfit noises` lists. By default the
+        law's own, mostly student_t.
     prior
         Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`. Repeat for
         several.
@@ -102,8 +102,14 @@ def fit(
     return Reply(data, shown, warned=not post.verdict.ok, failed=failed)
 
 
-def law_error_option(named: Literal["smooth", "none"]) -> dict[str, None]:
+class LawErrorOption(TypedDict, total=False):
     """The keyword that holds a law to be exact, where that is asked for."""
+
+    law_error: None
+
+
+def law_error_option(named: Literal["smooth", "none"]) -> LawErrorOption:
+    """The keyword for what was asked for."""
     return {"law_error": None} if named == "none" else {}
 
 

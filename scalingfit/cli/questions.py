@@ -19,9 +19,9 @@ from scalingfit.cli._table import Repeated
 from scalingfit.cli._values import counted, names, number_if_given, numbers, numbers_if_given
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
-    from scalingfit.allocation import Counting, Forecast
+    from scalingfit.allocation import Counting
     from scalingfit.inference import Posterior
     from scalingfit.result import Result
 
@@ -36,9 +36,9 @@ class Terms:
     Attributes
     ----------
     counting
-        What a run costs: 6ND, 6ND-non-embedding or 6ND-with-embedding.
+        What a run costs: a name that `scalingfit rules` lists.
     omega
-        Size of the embeddings in the last two: the vocabulary times the cube root of
+        Size of the embeddings, for the rules that count them: the vocabulary times the cube root of
         width / (12 depth). By default 47491, which was fitted to Chinchilla's models.
     max_params
         The largest model allowed.
@@ -150,7 +150,6 @@ def forecast(
     tokens: str | None = None,
     compute: str | None = None,
     input: Repeated = (),
-    discrepancy: str | None = None,
     hardware: Hardware = UNKNOWN,
 ) -> Reply:
     """Forecast the loss of runs that have not been made.
@@ -173,11 +172,8 @@ def forecast(
         and C follows from C = 6 N D.
     input
         A further input of the law: `--input U=1e11`.
-    discrepancy
-        Widen the forecasts by a relative error of the law for each factor of ten beyond the largest
-        run, such as the 0.01 that `scalingfit backtest` may find for these runs and this law.
     """
-    post, rate = loaded_fit(fit), number_if_given("--discrepancy", discrepancy)
+    post = loaded_fit(fit)
     costs = hardware.costs()
     given = {"N": ("--params", params), "D": ("--tokens", tokens)}
     inputs = {
@@ -190,11 +186,7 @@ def forecast(
 
         inputs["C"] = flop("C", names(compute), costs).tolist()
     asked = inputs | _inputs(input, inputs)
-    found = (
-        post.forecast(counting="6ND", seed=0, costs=costs, **asked)
-        if rate is None
-        else _widened(post, rate, asked)
-    )
+    found = post.forecast(counting="6ND", seed=0, costs=costs, **asked)
     return Reply(found, [found], warned=far_beyond(found) or not post.verdict.ok)
 
 
@@ -223,13 +215,6 @@ def cheapest(
     post = loaded_fit(fit)
     found = post.cheapest(numbers("--loss", loss), costs=hardware.costs(), **terms.options())
     return Reply(found, [found], warned=far_beyond(found) or not post.verdict.ok)
-
-
-def _widened(post: Posterior, rate: float, asked: Mapping[str, Any]) -> Forecast:
-    """A forecast with an error of the law that grows with distance."""
-    from scalingfit.evidence import Discrepancy
-
-    return Discrepancy(rate).forecast(post, **asked)
 
 
 def loaded_fit(path: Path) -> Posterior:

@@ -117,6 +117,8 @@ def _published(texts: tuple[str, ...]) -> dict[str, list[float]]:
     for text in texts:
         stage, _, number = text.rpartition("=")
         if not stage:
-            raise InputError(f"--published {text!r} names no stage", remedy="write stage=0.73.")
+            raise InputError(
+                f"--published {text!r} names no stage", remedy="write --published stage=0.73."
+            )
         found.setdefault(stage.strip(), []).extend(numbers("--published", number))
     return found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import scalingfit as sf
+from scalingfit.cli._picture import drawing
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import AS_IT_STANDS, Source, Table, load
@@ -16,16 +18,25 @@ if TYPE_CHECKING:
 __all__ = ["datasets", "read", "understood"]
 
 
-def read(runs: Source, /, *, table: Table = AS_IT_STANDS) -> Reply:
+def read(runs: Source, /, *, plot: Path | None = None, table: Table = AS_IT_STANDS) -> Reply:
     """Show what is understood of a table of runs, and what is doubtful, without fitting.
 
     ```
     scalingfit read runs.csv
     scalingfit read runs.csv -c N=params -c "D=tokens (B)*1e9" --where family=gpt
     scalingfit read logs/*.json --last
+    scalingfit read runs.csv --plot design.png
     ```
+
+    Parameters
+    ----------
+    plot
+        Draw the design in the plane of N and D into this file (.png, .pdf or .svg): budgets,
+        repeats, groups and losses.
     """
-    loaded = load(runs, table)
+    with drawing(plot) as save:
+        loaded = load(runs, table)
+        drawn = save(lambda report: report.plots.design(loaded))
     warnings = loaded.design_warnings()
     for message in warnings:
         warn(message)
@@ -45,8 +56,8 @@ def read(runs: Source, /, *, table: Table = AS_IT_STANDS) -> Reply:
         ],
         "provenance": loaded.provenance,
     }
-    drawn = loaded.picture()
-    return Reply(data, [understood(loaded), *([drawn] if drawn is not None else [])])
+    shown = [understood(loaded), loaded.picture(), f"drawn in {plot}" if plot and drawn else None]
+    return Reply(data, [text for text in shown if text is not None], warned=not drawn)
 
 
 def datasets(name: str | None = None, /) -> Reply:
@@ -64,7 +75,7 @@ def datasets(name: str | None = None, /) -> Reply:
     """
     if name is not None:
         return Reply(sf.datasets.info(name), [sf.datasets.describe(name)])
-    infos = sf.datasets.table()
+    infos = [dict[str, object](info) for info in sf.datasets.table()]
     keys = ("name", "rows", "inputs", "available", "title")
     columns = {key: ["" if info[key] is None else str(info[key]) for info in infos] for key in keys}
     return Reply({"datasets": infos}, [Columns.of_texts("datasets", columns)])

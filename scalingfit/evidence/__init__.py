@@ -4,6 +4,7 @@ from scalingfit.evidence.calibration import Calibration, calibrate
 from scalingfit.evidence.candidates import Laws, Noises, candidates
 from scalingfit.evidence.comparison import (
     PLAIN,
+    Answers,
     Candidate,
     Comparison,
     Exponents,
@@ -28,7 +29,6 @@ from scalingfit.evidence.forecasts import (
     LEVELS,
     NINETY,
     Backtest,
-    Discrepancy,
     ScoredForecasts,
     backtest,
     band,
@@ -47,11 +47,11 @@ __all__ = [
     "METHODS",
     "NINETY",
     "PLAIN",
+    "Answers",
     "Backtest",
     "Calibration",
     "Candidate",
     "Comparison",
-    "Discrepancy",
     "Exponent",
     "Exponents",
     "Laws",

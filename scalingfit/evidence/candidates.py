@@ -23,6 +23,7 @@ from scalingfit.inference import (
     posterior_of,
     sample,
 )
+from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.noise import Noise
 from scalingfit.result import Note
 from scalingfit.runs import Runs
@@ -46,7 +47,12 @@ SEVERAL = Argument("laws", ["chinchilla", "kaplan"])
 """What to write where several laws are needed."""
 
 
-def candidates(laws: Laws, noises: Noises = None, priors: Priors = None) -> dict[str, Model]:
+def candidates(
+    laws: Laws,
+    noises: Noises = None,
+    priors: Priors = None,
+    law_error: LawError | None = LAW_ERROR,
+) -> dict[str, Model]:
     """Every law with every noise model, by name: "chinchilla", or "chinchilla, normal".
 
     Parameters
@@ -56,6 +62,8 @@ def candidates(laws: Laws, noises: Noises = None, priors: Priors = None) -> dict
         By default each law's own.
     priors : mapping, optional
         The user's priors by the law's name, as `fit` takes them.
+    law_error : LawError, optional
+        As in `fit`, of every law.
 
     Raises
     ------
@@ -79,7 +87,7 @@ def candidates(laws: Laws, noises: Noises = None, priors: Priors = None) -> dict
             name = law.name if len(scatters) == 1 else f"{law.name}, {noise.name}"
             if name in found:
                 raise InputError(f"{name!r} is listed twice", remedy="name each of them once.")
-            found[name] = build(law, noise, given.get(law.name))
+            found[name] = build(law, noise, given.get(law.name), law_error)
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -32,7 +32,7 @@ from scalingfit.allocation import (
 )
 from scalingfit.declare import Law
 from scalingfit.experiments.outlook import ENOUGH, Outlook, Stake, effective
-from scalingfit.experiments.pool import Pool, ladder, realised
+from scalingfit.experiments.pool import Candidates, Pool, ladder, realised
 from scalingfit.experiments.proposal import Design, Expected
 from scalingfit.experiments.rails import required
 from scalingfit.experiments.selection import Moments, Rules, select
@@ -61,7 +61,7 @@ def design(
     *,
     target: Target,
     aim: Aim,
-    pool: Any = None,
+    pool: Candidates | None = None,
     batch: int = 8,
     counting: Rule = "6ND",
     max_params: float | None = None,
@@ -128,7 +128,7 @@ def design(
             f"the aim {aim!r} is neither the size to train nor the loss to expect",
             remedy=Message("write ", Argument("aim", "size"), " or ", Argument("aim", "loss"), "."),
         )
-    stated, count = terms(counting, max_params), whole("batch", batch, 1)
+    stated, count = terms(counting, max_params, asked=asked), whole("batch", batch, 1)
     draws = math.prod(asked.law.shape)
     kept = np.linspace(0, draws - 1, min(draws, DRAWS)).round().astype(int)
     law, noise = asked.law.take(kept), _taken(asked.noise, draws, kept)
@@ -212,7 +212,7 @@ def _wanted(
     aim: Aim,
     stated: Terms,
     costs: Costs | None,
-    extras: Mapping[str, Any],
+    extras: Mapping[str, ArrayLike],
 ) -> Wanted:
     """The targets: budgets, with what is at stake there, or points."""
     if isinstance(target, Mapping):
@@ -291,12 +291,12 @@ def _waste(wanted: Wanted, weights: FloatArray, left: FloatArray) -> FloatArray:
 
 def _pool(
     law: Law,
-    given: Any,
+    given: Candidates | None,
     budget: float,
     stated: Terms,
     shapes: AspectRatio | None,
     batch_tokens: float | None,
-    extras: Mapping[str, Any],
+    extras: Mapping[str, ArrayLike],
 ) -> Pool:
     needed = law.inputs()
     if given is not None:
@@ -350,7 +350,7 @@ def _near(pool: Pool, runs: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
     return kept
 
 
-def _require_affordable(pool: Pool, affordable: Any, budget: float) -> None:
+def _require_affordable(pool: Pool, affordable: NDArray[np.bool_], budget: float) -> None:
     if not np.any(affordable):
         raise InputError(
             f"no run of the pool can be paid with {quantity('C', budget)}",

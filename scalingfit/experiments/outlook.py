@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from scalingfit.allocation import (
     FloatArray,
@@ -94,7 +95,7 @@ class Outlook:
         with jax.enable_x64(True):
             return cls(law, noise, logs, np.asarray(_mean(law, logs)))
 
-    def take(self, chosen: Any) -> Outlook:
+    def take(self, chosen: Sequence[int] | NDArray[np.bool_]) -> Outlook:
         """Over some of the candidates."""
         logs = {name: values[chosen] for name, values in self.log_inputs.items()}
         return dataclasses.replace(self, log_inputs=logs, mean=self.mean[:, chosen])

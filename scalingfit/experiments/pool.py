@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import TYPE_CHECKING, Self, final
 
 import jax
 import numpy as np
@@ -20,7 +20,7 @@ from scalingfit.allocation import AspectRatio, Counting, FloatArray, Shape, cost
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Pool", "ladder", "realised"]
+__all__ = ["Candidates", "Pool", "ladder", "realised"]
 
 RUNGS = 10
 """Budgets of a ladder, each half of the one above."""
@@ -30,6 +30,10 @@ SIZES, SPAN = 13, 8.0
 
 HEADS = 64.0
 """Widths of models are multiples of it."""
+
+
+type Candidates = str | os.PathLike[str] | Mapping[str, ArrayLike] | pd.DataFrame
+"""A table of runs that could be made."""
 
 
 @final
@@ -49,13 +53,13 @@ class Pool:
 
     inputs: Mapping[str, FloatArray]
     cost: FloatArray
-    labels: Mapping[str, NDArray[Any]]
+    labels: Mapping[str, NDArray[np.generic]]
 
     def __len__(self) -> int:
         return len(self.cost)
 
     @classmethod
-    def of(cls, given: Any, needed: tuple[str, ...], rule: Counting) -> Self:
+    def of(cls, given: Candidates, needed: tuple[str, ...], rule: Counting) -> Self:
         """Read a table of candidates.
 
         Parameters
@@ -157,7 +161,7 @@ def realised(
     InputError
         None of them can be made.
     """
-    labels: dict[str, NDArray[Any]] = {}
+    labels: dict[str, NDArray[np.generic]] = {}
     if shapes is not None:
         built = [_built(shapes, size) for size in N]
         N = np.array([float(shape.parameters) for shape in built])
@@ -188,32 +192,38 @@ def _built(shapes: AspectRatio, N: float) -> Shape:
     return dataclasses.replace(ideal, width=width, depth=depth, heads=width / shapes.head_width)
 
 
-def _whole(values: NDArray[Any]) -> NDArray[Any]:
+def _whole(values: NDArray[np.generic]) -> NDArray[np.generic]:
     """Whole numbers as such, as launchers take them."""
-    if values.dtype.kind != "f" or np.any(values != np.round(values)) or np.any(values >= 2**53):
+    if not np.issubdtype(values.dtype, np.floating):
         return values
-    return values.astype(np.int64)
+    numbers = values.astype(np.float64)
+    whole = np.all(numbers == np.round(numbers)) and np.all(numbers < 2**53)
+    return numbers.astype(np.int64) if whole else values
 
 
-def _table(given: Any) -> dict[str, NDArray[Any]]:
+def _table(given: Candidates) -> dict[str, NDArray[np.generic]]:
     """Columns of whatever was given."""
     if isinstance(given, str | os.PathLike):
-        import pandas as pd
-
-        try:
-            given = pd.read_csv(given)
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"the pool {os.fspath(given)!r} cannot be read: {error}",
-                remedy="give a CSV file with a column for each input of the law.",
-            ) from error
-    columns = {str(name): np.asarray(given[name]) for name in given}
+        given = _read(given)
+    columns = {str(name): np.asarray(values) for name, values in given.items()}
     if len({len(values) for values in columns.values()}) != 1:
         raise InputError(
             "the columns of the pool differ in length",
             [f"{name}: {len(values)}" for name, values in columns.items()],
         )
     return columns
+
+
+def _read(path: str | os.PathLike[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"the pool {os.fspath(path)!r} cannot be read: {error}",
+            remedy="give a CSV file with a column for each input of the law.",
+        ) from error
 
 
 def _completed(

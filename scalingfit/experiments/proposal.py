@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, final, override
+from collections.abc import Iterable, Mapping, Sequence
+from typing import final, override
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scalingfit._files import replacing
 from scalingfit._text import engineering, interval, quantity
@@ -79,7 +80,7 @@ class Design(Result):
     in_flop: bool
     costs: Costs | None
     remarks: Sequence[Note]
-    provenance: Mapping[str, Any]
+    provenance: Mapping[str, object]
 
     @property
     def cost(self) -> float:
@@ -111,7 +112,7 @@ class Design(Result):
     def tables(self) -> Sequence[Table]:
         first = np.flatnonzero(_replicates(self.runs) == 0)
         seen = self.runs.take(first)
-        times = [int(np.sum(_same(self.runs, at))) for at in first]
+        times = [np.count_nonzero(_same(self.runs, at)) for at in first.tolist()]
         columns = {name: _column(name, values) for name, values in seen.inputs.items()}
         if {"N", "D"} <= set(columns):
             columns["tokens_per_param"] = _column("", seen.inputs["D"] / seen.inputs["N"], "D/N")
@@ -193,15 +194,15 @@ class Design(Result):
 
 def _replicates(runs: Pool) -> FloatArray:
     """Of each run, how many of the same stand before it."""
-    return np.array([np.sum(_same(runs, at)[:at]) for at in range(len(runs))], int)
+    return np.array([np.count_nonzero(_same(runs, at)[:at]) for at in range(len(runs))], int)
 
 
-def _same(runs: Pool, at: Any) -> Any:
+def _same(runs: Pool, at: int) -> NDArray[np.bool_]:
     keys = np.stack([*runs.inputs.values()])
     return np.all(keys == keys[:, at, None], axis=0)
 
 
-def _column(name: str, values: Any, heading: str | None = None) -> Column:
+def _column(name: str, values: Iterable[float], heading: str | None = None) -> Column:
     return Column([*map(float, values)], [quantity(name, one) for one in values], heading)
 
 

@@ -30,8 +30,14 @@ import jax.numpy as jnp
 from jax import Array
 from numpy.typing import NDArray
 from numpyro.distributions import Distribution
-from numpyro.distributions.transforms import ComposeTransform, ExpTransform, IdentityTransform
+from numpyro.distributions.transforms import (
+    ComposeTransform,
+    ExpTransform,
+    IdentityTransform,
+    Transform,
+)
 
+from scalingfit._arrays import Number
 from scalingfit._positive import Positive, plain
 from scalingfit.declare import Law, Parameter, log
 from scalingfit.law_error import LawError
@@ -68,7 +74,7 @@ class Coordinates:
     noise: type[Noise]
     priors: Mapping[str, Prior]
     sites: tuple[str, ...]
-    transforms: tuple[Any, ...]
+    transforms: tuple[Transform, ...]
     error: LawError | None = None
 
     def constrain(self, z: Array, centre: Mapping[str, Leaf]) -> tuple[dict[str, Array], Array]:
@@ -101,31 +107,31 @@ class Coordinates:
             log_jacobian += at[lead] + jax.nn.log_sigmoid(at[floor] / SHARP)
         return values, log_jacobian
 
-    def unconstrain(self, values: Mapping[str, Any], centre: Mapping[str, Leaf]) -> Array:
+    def unconstrain(self, values: Mapping[str, Number], centre: Mapping[str, Leaf]) -> Array:
         """The coordinates of sampled parameters; the inverse of `constrain`."""
-        values = {site: jnp.asarray(values[site]) for site in self.sites}
+        known = {site: jnp.asarray(values[site]) for site in self.sites}
         at: dict[str, Array] = {}
         floor, lead = self._shared
         steepness: Any = 0.0
         if floor:
-            shift, stretch = self._recentring(lead, values, centre, steepness)
-            size = (self._transform(lead).inv(values[lead]) - shift) / stretch
-            self._scale(values, -size)
-            size += log(self._at_centre("loss", {**values, floor: 0.0}, centre))
-            steepness = jax.nn.softplus(jnp.log(values[floor]) - size)
+            shift, stretch = self._recentring(lead, known, centre, steepness)
+            size = (self._transform(lead).inv(known[lead]) - shift) / stretch
+            self._scale(known, -size)
+            size += log(self._at_centre("loss", {**known, floor: 0.0}, centre))
+            steepness = jax.nn.softplus(jnp.log(known[floor]) - size)
             at[lead] = size + steepness
             at[floor] = steepness + SHARP * jnp.log(-jnp.expm1(-steepness / SHARP))
         for site in self._order:
             if site != lead:
-                shift, stretch = self._recentring(site, values, centre, steepness)
-                at[site] = (self._transform(site).inv(values[site]) - shift) / stretch
+                shift, stretch = self._recentring(site, known, centre, steepness)
+                at[site] = (self._transform(site).inv(known[site]) - shift) / stretch
         return jnp.stack([at[site] for site in self.sites])
 
-    def law_of(self, values: Mapping[str, Any]) -> Law:
+    def law_of(self, values: Mapping[str, Number]) -> Law:
         """The law at sampled parameters, inside a traced function."""
         return self.law(**{n: resolve(n, self.priors, values) for n in self.law.parameters()})
 
-    def noise_of(self, values: Mapping[str, Any]) -> Noise:
+    def noise_of(self, values: Mapping[str, Number]) -> Noise:
         """The noise model at sampled parameters, inside a traced function."""
         return self.noise(**{n: resolve(n, self.priors, values) for n in self.noise.parameters()})
 

@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from scalingfit.declare import Law, loss_of_logs
+from scalingfit.inference.fitted import with_error
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import centre, pack
@@ -73,13 +75,14 @@ def predicted(model: Model, fitted: Runs, draws: Draws, table: Runs) -> tuple[No
     Noise
         Its draws: leaves of shape (draw, 1).
     At
-        The law's loss, and whatever else the noise looks at, for every draw at every run:
-        (draw, run) or (run,).
+        The loss of the law with its error, and whatever else the noise looks at, for every draw at
+        every run: (draw, run) or (run,).
     """
     rows = len(table)
     size = 1 << (rows - 1).bit_length()  # few sizes, so few compiled programs
     flat = {name: np.ravel(value) for name, value in draws.values.items()}
     law, noise = model.complete_arrays(flat, centre(model, fitted))
+    law = with_error(law, model, fitted, draws)
     wide: Noise = jax.tree.map(lambda leaf: leaf[:, None], noise)
     with jax.enable_x64(True):
         data = pack(model, table, size, "float64")
@@ -93,34 +96,16 @@ def log_likelihood(noise: Noise, at: At, observed: Floats) -> Floats:
         return np.asarray(_likelihood_program(noise, at, observed))
 
 
-def log_predictive(noise: Noise, at: At, observed: Floats, errors: Floats) -> Floats:
-    """Log of the mean density of losses over the draws, with each of several errors of the law.
+def log_predictive(noise: Noise, at: At, observed: Floats) -> Floats:
+    """Log of the mean density of losses over the draws, (run,); see `log_likelihood`."""
+    density = log_likelihood(noise, at, observed)
+    return np.asarray(logsumexp(density, axis=0) - np.log(len(density)))
 
-    Parameters
-    ----------
-    noise : Noise
-        Leaves of shape (draw, run).
-    at : At
-        As `predicted` gives it.
-    observed : array, shape (run,)
-    errors : array, shape (error, run)
-        Standard deviations relative to the law's loss, of normal errors beside the scatter.
 
-    Returns
-    -------
-    array, shape (error, run)
-    """
+def new_runs(noise: Noise, at: At, seed: int) -> Floats:
+    """Losses of new runs, (draw, run), that scatter as the noise does."""
     with jax.enable_x64(True):
-        return np.asarray(_predictive_program(noise, at, observed, errors))
-
-
-def new_runs(noise: Noise, at: At, errors: Floats, seed: int) -> Floats:
-    """Losses of new runs, (error, draw, run), with each of several errors of the law.
-
-    Arguments are those of `log_predictive`. All errors take the same random numbers.
-    """
-    with jax.enable_x64(True):
-        return np.asarray(_replicate_program(noise, at, errors, jax.random.key(seed)))
+        return np.asarray(_replicate_program(noise, at, jax.random.key(seed)))
 
 
 @functools.lru_cache(maxsize=256)
@@ -130,8 +115,10 @@ def _density_program(model: Model) -> Callable[..., Array]:
 
 @jax.jit
 def _at_program(law: Law, noise: Noise, data: Data) -> At:
-    loss = functools.partial(loss_of_logs, law.expand(1))
-    return noise.at(loss, data.log_inputs, data.loss_se)
+    wide = law.expand(1)
+    # Slopes, where a noise model looks at them, are those of the law without its error.
+    at = noise.at(functools.partial(loss_of_logs, wide.exact), data.log_inputs, data.loss_se)
+    return dataclasses.replace(at, mean=loss_of_logs(wide, data.log_inputs))
 
 
 @jax.jit
@@ -140,26 +127,5 @@ def _likelihood_program(noise: Noise, at: At, observed: Array) -> Array:
 
 
 @jax.jit
-def _predictive_program(noise: Noise, at: At, observed: Array, errors: Array) -> Array:
-    def one(error: Array) -> Array:
-        about = noise.observe(_with_error(at, error))
-        return jax.nn.logsumexp(about.log_prob(observed), axis=0) - jnp.log(len(at.mean))
-
-    found: Array = jax.lax.map(one, errors)
-    return found
-
-
-@jax.jit
-def _replicate_program(noise: Noise, at: At, errors: Array, key: Array) -> Array:
-    def one(error: Array) -> Array:
-        drawn: Array = noise.observe(_with_error(at, error)).sample(key)
-        return drawn
-
-    return jax.vmap(one)(errors)
-
-
-def _with_error(at: At, error: Array) -> At:
-    """With a relative error of the law, as one that is known of the losses."""
-    finite = jnp.where(jnp.isfinite(at.mean), at.mean, 0.0)
-    known = 0.0 if at.loss_se is None else at.loss_se
-    return dataclasses.replace(at, loss_se=jnp.hypot(finite * error, known))
+def _replicate_program(noise: Noise, at: At, key: Array) -> Array:
+    return jnp.asarray(noise.observe(at).sample(key))

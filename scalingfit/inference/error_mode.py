@@ -70,7 +70,7 @@ def find_error_mode(model: Model, exact: Array, data: Data) -> Whitening:
         return model.located(z, data, exact_law)[1]
 
     _, noise = model.located(jnp.append(top.place, still), data, conditional)[0]
-    sigma = noise.sigma  # type: ignore[attr-defined]
+    sigma = noise.sigma
     factor, funnel = _funnel(top, conditional, sigma, jax.jacfwd(location)(top.place[:-1]))
     return Whitening(
         mode=top.place,

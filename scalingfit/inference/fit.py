@@ -7,7 +7,6 @@ import functools
 import importlib.metadata
 import platform
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +22,7 @@ from scalingfit.catalog import noises
 from scalingfit.declare import Law
 from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Limits
+from scalingfit.inference.fitted import Provenance
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Data, Model, Prior
 from scalingfit.inference.posterior import Posterior
@@ -193,7 +193,7 @@ def posterior_of(model: Model, runs: Runs, draws: Draws, settings: Settings) -> 
     )
 
 
-def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> dict[str, Any]:
+def _provenance(model: Model, runs: Runs, draws: Draws, settings: Settings) -> Provenance:
     device = jax.devices()[0]
     return {
         "versions": {"scalingfit": __version__, "python": platform.python_version(), **_versions()},

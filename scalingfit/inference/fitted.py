@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from numpyro.distributions import Distribution
 
 from scalingfit.declare import Law, loss_of_logs
-from scalingfit.inference.group import Draws
+from scalingfit.inference.group import Draws, Record
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import bucket, pack, places_of
 from scalingfit.inference.verdict import Verdict
@@ -23,9 +23,30 @@ from scalingfit.law_error import ErrorDraws, law_with_error
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
-__all__ = ["Fitted"]
+__all__ = ["Fitted", "Provenance", "with_error"]
 
 Floats = NDArray[np.float64]
+
+
+class SamplerRecord(Record, total=False):
+    """How a fit was made, and what its draws took."""
+
+    leapfrogs_per_draw: float
+
+
+class Provenance(TypedDict):
+    """The record of a fit: versions, device, settings, priors, data; JSON-able."""
+
+    versions: dict[str, str]
+    device: str
+    precision: str
+    method: str
+    settings: dict[str, str | float]
+    limits: dict[str, Any]  # of `Limits`
+    sampler: SamplerRecord
+    priors: dict[str, str]
+    law_error: dict[str, float] | None
+    data: dict[str, str | int]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -42,15 +63,14 @@ class Fitted:
         The table that was fitted.
     verdict : Verdict
         Whether the draws can be trusted and what the runs cannot tell.
-    provenance : mapping
-        JSON-able record: versions, device, precision, seed, settings, priors, data.
+    provenance : Provenance
     """
 
     law: Law
     noise: Noise
     runs: Runs
     verdict: Verdict
-    provenance: Mapping[str, Any]
+    provenance: Provenance
     model: Model
     sampled: Draws
 
@@ -64,17 +84,7 @@ class Fitted:
     @functools.cached_property
     def law_with_error(self) -> Law:
         """The law's draws, each with its error: functions of the inputs."""
-        sampled = self.sampled
-        if sampled.errors is None or sampled.landmarks is None:
-            return self.law
-        error = ErrorDraws.given(
-            sampled.landmarks,
-            sampled.errors,
-            sampled.values["tau"],
-            places_of(self.model.law, self.runs.used()),
-            additive=not self.model.noise.on_log,
-        )
-        return law_with_error(self.law, error)
+        return with_error(self.law, self.model, self.runs, self.sampled)
 
     def log_likelihood(self) -> Floats:
         """Log density of every observed loss, shape (chain, draw, run)."""
@@ -90,7 +100,7 @@ class Fitted:
         observed = self.runs["L"]
         return np.log(observed / mean) if self.model.noise.on_log else observed - mean
 
-    def _per_run(self, function: Any) -> Floats:
+    def _per_run(self, function: Callable[[Law, Noise, Data], Array]) -> Floats:
         """A quantity of every draw and run, computed in float64.
 
         Of a padded table, so that tables of nearly one length share a compiled program.
@@ -102,6 +112,32 @@ class Fitted:
                 jnp.asarray, (self.law_with_error.expand(1), self.noise.expand(1))
             )
             return np.asarray(function(law, noise, data))[..., :rows]
+
+
+def with_error(law: Law, model: Model, runs: Runs, sampled: Draws) -> Law:
+    """Draws of a law, each with the error that the fit found beside it; the same where it is exact.
+
+    Parameters
+    ----------
+    law : Law
+        Leaves of shape (chain, draw), or (draw,), one chain after the other.
+    model : Model
+    runs : Runs
+        The table that was fitted.
+    sampled : Draws
+        Of that fit.
+    """
+    if sampled.errors is None or sampled.landmarks is None:
+        return law
+    shape = np.shape(jax.tree.leaves(law)[0])
+    error = ErrorDraws.given(
+        sampled.landmarks,
+        sampled.errors.reshape(*shape, -1),
+        sampled.values["tau"].reshape(shape),
+        places_of(model.law, runs.used()),
+        additive=not model.noise.on_log,
+    )
+    return law_with_error(law, error)
 
 
 @jax.jit

@@ -53,7 +53,8 @@ def formula(cls: type[Law] | type[Noise]) -> str:
     version of JAX may write it otherwise; fits are then made anew.
     """
     with jax.enable_x64(True):
-        number, row = (jax.ShapeDtypeStruct(shape, np.float64) for shape in ((), (2,)))
+        number: Any = jax.ShapeDtypeStruct((), np.float64)
+        row: Any = jax.ShapeDtypeStruct((2,), np.float64)
         given: Any = cls(**dict.fromkeys(cls.parameters(), number))
         if issubclass(cls, Law):
             function: Any = cls.loss

@@ -8,7 +8,7 @@ import hashlib
 import math
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import jax
 import numpy as np
@@ -34,7 +34,7 @@ from scalingfit.inference.schedule import SampledChains, compile_ahead, sample_c
 from scalingfit.inference.settings import Settings
 from scalingfit.runs import Runs
 
-__all__ = ["Draws", "Group"]
+__all__ = ["Draws", "Group", "Record"]
 
 ALIKE = 1e-3  # relative distance of parameters within which climbs ended at one mode
 
@@ -42,6 +42,39 @@ ELSEWHERE = 0.03
 """Share of a posterior at other modes than the highest from which chains begin there too."""
 
 Floats = NDArray[np.float64]
+
+
+class Record(TypedDict, total=False):
+    """How a fit was made.
+
+    Attributes
+    ----------
+    method : {"nuts", "importance"}
+    attempts : int
+    agreeing : float
+        Share of the starts that ended at the highest mode.
+    elsewhere : float
+        Share of the posterior at other modes, by Laplace's approximation.
+    repaired : bool
+        Whether the curvature at the mode had to be made positive.
+    reshaped, leapfrogs
+        Of NUTS: whether the Laplace shape was replaced, and leapfrogs of all phases.
+    khat, importance_ess
+        Of importance sampling.
+    exact : float
+        Probability that the law is exact, where its error was fitted.
+    """
+
+    method: str
+    attempts: int
+    agreeing: float
+    elsewhere: float
+    repaired: bool
+    reshaped: bool
+    leapfrogs: int
+    khat: float
+    importance_ess: float
+    exact: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,10 +88,8 @@ class Draws:
     log_density, energy, acceptance, leapfrogs, diverging : array, shape (chain, draw)
     step_size : array, shape (chain,)
     diagnosis : Diagnosis
-    record : dict
-        How the fit was made: attempts, share of the starts that agreed on the mode, share of the
-        posterior at others, whether its curvature was repaired, whether the Laplace shape was
-        replaced, leapfrogs of all phases.
+    record : Record
+        How the fit was made.
     errors : array, shape (chain, draw, landmark), or None
         Of the law, at the landmarks of the table; None where it is held to be exact.
     landmarks : array, shape (landmark, input), or None
@@ -75,7 +106,7 @@ class Draws:
     diverging: NDArray[np.bool_]
     step_size: Floats
     diagnosis: Diagnosis
-    record: dict[str, Any]
+    record: Record
     errors: Floats | None = None
     landmarks: Floats | None = None
     evidence: Evidence | None = None
@@ -294,7 +325,7 @@ class Group:
         full[: len(leaf)] = leaf
         return full
 
-    def _record(self, fit: int) -> dict[str, Any]:
+    def _record(self, fit: int) -> Record:
         return {
             "attempts": self.attempt + 1,
             "agreeing": float(np.asarray(self.white.agreeing)[fit]),

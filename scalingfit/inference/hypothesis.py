@@ -154,7 +154,7 @@ def hypothesis(
     """
     read = Statement(statement)
     read.require(dict.fromkeys([*posterior.draws, *OPTIMA]))
-    rule = counting_rule(counting)
+    rule = subject(posterior).own(counting_rule(counting))
     _require_known(extras, type(posterior.law))
     optimum = _of_the_split(read, posterior)
     budget = _budget(posterior, C, rule) if optimum or C is not None else None

@@ -157,7 +157,7 @@ class Mixture:
         made = []
         for other, draws, certain, generator in zip(exact, error, alone, generators, strict=False):
             if certain:
-                made.append(dataclasses.replace(draws, record=draws.record | {"exact": 0.0}))
+                made.append(_certain(draws, self.prior))
             elif to_rounding(other.values, sites):
                 made.append(_exact(other, draws))
             else:
@@ -180,9 +180,11 @@ class Mixture:
         return behind[: self.exact.count]
 
 
-def _with_evidence(fits: Sequence[Draws], evidence: Sequence[Evidence]) -> list[Draws]:
-    pairs = zip(fits, evidence, strict=True)
-    return [dataclasses.replace(draws, evidence=found) for draws, found in pairs]
+def _certain(error: Draws, prior: float) -> Draws:
+    """Draws of a mixture to which the exact law contributes nothing."""
+    assert error.evidence is not None
+    evidence = Evidence(error.evidence.log + np.log1p(-prior), error.evidence.error)
+    return dataclasses.replace(error, evidence=evidence, record=error.record | {"exact": 0.0})
 
 
 def _exact(exact: Draws, error: Draws) -> Draws:

@@ -253,7 +253,7 @@ def _located(
     noise = shared[1]
     exact = each_run(_place, shared, (), data.by_run)
     residual = jnp.asarray(data.loss) - exact
-    sigma = noise.sigma  # type: ignore[attr-defined]
+    sigma = noise.sigma
     coefficients, density = conditional.coefficients(residual, sigma, tau, white)
     return exact + conditional.basis @ coefficients, coefficients, density
 
@@ -291,7 +291,7 @@ def weights(shared: tuple[Law, Noise], places: Array, data: Data) -> Array:
         residual, scale = jnp.asarray(run.loss) - place, noise.scale(at)
         size = jnp.maximum(jnp.abs(residual), scale) * jnp.where(residual < 0, -1.0, 1.0)
         pull = jax.grad(_log_density, argnums=1)(shared, run.loss - size, run)
-        sigma = noise.sigma  # type: ignore[attr-defined]
+        sigma = noise.sigma
         return jnp.clip(sigma**2 * pull / size, *WEIGHTS)
 
     found: Array = jnp.asarray(data.weight) * jax.vmap(weight)(places, data.by_run)

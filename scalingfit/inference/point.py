@@ -124,7 +124,9 @@ class PointEstimate(Result):
     def arrays(self) -> Mapping[str, Axes]:
         if self.bootstrap is None:
             return {name: Axes((), np.asarray(v)) for name, v in self.law.values().items()}
-        return {name: Axes(("bootstrap",), v) for name, v in self.bootstrap.values().items()}
+        return {
+            name: Axes(("bootstrap",), np.asarray(v)) for name, v in self.bootstrap.values().items()
+        }
 
     @property
     @override

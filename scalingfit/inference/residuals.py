@@ -120,7 +120,7 @@ class Residuals:
             mean = np.asarray(law.loss(**inputs), np.float64)
             at = At(mean, {name: np.log(values) for name, values in inputs.items()})
             # A scale along slopes is nearly one over a table; they are not worth their cost here.
-            scale = np.asarray(noise.sigma if noise.along else noise.scale(at))  # type: ignore[attr-defined]
+            scale = np.asarray(noise.sigma if noise.along else noise.scale(at))
         scales = np.broadcast_to(scale, mean.shape)
         scale = np.median(scales, axis=0)
         on_log = model.noise.on_log

@@ -8,15 +8,17 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Self, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast, dataclass_transform
 
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
 from jax import Array
+from jax.typing import ArrayLike
 from numpyro.distributions import Distribution
 from numpyro.distributions.transforms import ExpTransform
 
+from scalingfit._arrays import Number, Numbers
 from scalingfit.declare import Parameter, expanded, parameter
 
 __all__ = ["At", "Noise", "anchor", "level", "scatter"]
@@ -44,13 +46,13 @@ class At:
         Known standard errors of the observed losses, in units of the loss.
     """
 
-    mean: Any
-    log_inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    slopes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    loss_se: Any = None
+    mean: Numbers
+    log_inputs: Mapping[str, Number] = dataclasses.field(default_factory=dict)
+    slopes: Mapping[str, Number] = dataclasses.field(default_factory=dict)
+    loss_se: Number | None = None
 
 
-def scatter(of: str) -> Any:
+def scatter(of: str) -> Array:
     """Declare the scale of a scatter: relative to the loss, or in its units in the twin of `level`.
 
     Parameters
@@ -60,10 +62,11 @@ def scatter(of: str) -> Any:
     """
     declared = Parameter(f"scale of {of}, relative to the loss", RELATIVE)
     on_level = Parameter(f"scale of {of}, in units of the loss", ABSOLUTE)
-    return dataclasses.field(metadata={"parameter": declared, "on_level": on_level})
+    field: Array = dataclasses.field(metadata={"parameter": declared, "on_level": on_level})
+    return field
 
 
-def anchor(read: Callable[[At], Any]) -> Any:
+def anchor(read: Callable[[At], Number]) -> Array:
     """Declare what is read off the middle of the fitted runs, for parameters that are meant there.
 
     Parameters
@@ -71,7 +74,7 @@ def anchor(read: Callable[[At], Any]) -> Any:
     read : callable
         Of the law's loss and the log inputs at the runs' geometric mean; gives a scalar.
     """
-    return dataclasses.field(default=math.nan, metadata={"anchor": read})
+    return cast("Array", dataclasses.field(default=math.nan, metadata={"anchor": read}))
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(parameter,))
@@ -98,7 +101,12 @@ class Noise(abc.ABC):
     inputs: ClassVar[tuple[str, ...]] = ()
     along: ClassVar[Mapping[str, Direction]] = MappingProxyType({})
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    if TYPE_CHECKING:
+        # Of a model that is found by name no checker knows the parameters.
+        def __init__(self, **parameters: ArrayLike) -> None: ...
+        def __getattr__(self, parameter: str) -> Array: ...
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if inspect.isabstract(cls):
             return
@@ -112,16 +120,16 @@ class Noise(abc.ABC):
         return _declared(cls, "parameter")
 
     @classmethod
-    def anchors(cls) -> dict[str, Callable[[At], Any]]:
+    def anchors(cls) -> dict[str, Callable[[At], Number]]:
         """What is read off the middle of the fitted runs, by name."""
         return _declared(cls, "anchor")
 
     @classmethod
     def at(
         cls,
-        loss: Callable[[Mapping[str, Any]], Array],
-        log_inputs: Mapping[str, Any],
-        loss_se: Any = None,
+        loss: Callable[[Mapping[str, Number]], Array],
+        log_inputs: Mapping[str, Number],
+        loss_se: Number | None = None,
     ) -> At:
         """What this model sees where losses are observed.
 
@@ -142,7 +150,7 @@ class Noise(abc.ABC):
         return At(loss(log_inputs), log_inputs, slopes, loss_se)
 
     def anchored(
-        self, loss: Callable[[Mapping[str, Any]], Array], centre: Mapping[str, Any]
+        self, loss: Callable[[Mapping[str, Number]], Array], centre: Mapping[str, Number]
     ) -> Self:
         """The same model with its anchors read off the middle of the fitted runs.
 
@@ -187,7 +195,7 @@ class Noise(abc.ABC):
         return dist.TransformedDistribution(about, ExpTransform(), validate_args=False)
 
     @abc.abstractmethod
-    def about(self, centre: Any, scale: Any, variance: Any) -> Distribution:
+    def about(self, centre: Number, scale: Number, variance: Number | None) -> Distribution:
         """The distribution of the scatter, together with a normal error.
 
         Parameters
@@ -198,11 +206,11 @@ class Noise(abc.ABC):
             Of the normal error; None where there is none.
         """
 
-    def scale(self, at: At) -> Any:
+    def scale(self, at: At) -> Number:
         """The scale of this model's own scatter; `sigma`, unless it differs between runs."""
-        return self.sigma  # type: ignore[attr-defined]  # every model with one scale has it
+        return self.sigma
 
-    def unit(self, at: At) -> Any:
+    def unit(self, at: At) -> Number:
         """What one on the scale of the scatter is in units of the loss, to first order."""
         return at.mean if self.on_log else 1.0
 

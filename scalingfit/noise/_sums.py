@@ -11,6 +11,8 @@ from jax import Array
 from jax.scipy.special import log_ndtr
 from numpyro.distributions import Distribution
 
+from scalingfit._arrays import Number
+
 __all__ = ["Sum", "log_normal_plus_exponential"]
 
 
@@ -30,7 +32,7 @@ class Sum(Distribution):  # type: ignore[misc]  # NumPyro is untyped
     pytree_data_fields = ("centre", "own", "error_variance")
     support = dist.constraints.real
 
-    def __init__(self, centre: Any, own: Distribution, error_variance: Any) -> None:
+    def __init__(self, centre: Number, own: Distribution, error_variance: Number) -> None:
         self.centre, self.own, self.error_variance = centre, own, error_variance
         shapes = jnp.shape(centre), own.batch_shape, jnp.shape(error_variance)
         super().__init__(jnp.broadcast_shapes(*shapes), validate_args=False)
@@ -44,7 +46,7 @@ class Sum(Distribution):  # type: ignore[misc]  # NumPyro is untyped
         return drawn
 
 
-def log_normal_plus_exponential(value: Any, sd: Any, mean: Any) -> Array:
+def log_normal_plus_exponential(value: Array, sd: Array, mean: Array) -> Array:
     """Log density of a normal about zero plus an exponential of a given mean.
 
     The exponentially modified Gaussian: Grushka 1972, Analytical Chemistry 44, 1733. Terms of

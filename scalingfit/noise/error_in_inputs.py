@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, override
+from typing import ClassVar, override
 
 import jax.numpy as jnp
 import numpyro.distributions as dist
 from jax import Array
 
+from scalingfit._arrays import Number
 from scalingfit.declare import parameter
 from scalingfit.noise._base import At, Direction
 from scalingfit.noise.student_t import StudentT
@@ -37,7 +38,7 @@ class ErrorInN(StudentT):
     s_N: Array = parameter(PRIOR, "error of log N: a few percent")
 
     @override
-    def scale(self, at: At) -> Any:
+    def scale(self, at: At) -> Number:
         by_N = self.s_N * at.slopes["N"] / self.unit(at)
         return jnp.sqrt(self.sigma**2 + by_N**2)
 
@@ -55,7 +56,7 @@ class ErrorInNAndD(StudentT):
     s_D: Array = parameter(PRIOR, "error of log D: a few percent")
 
     @override
-    def scale(self, at: At) -> Any:
+    def scale(self, at: At) -> Number:
         by_N = self.s_N * at.slopes["N"] / self.unit(at)
         by_D = self.s_D * at.slopes["D"] / self.unit(at)
         return jnp.sqrt(self.sigma**2 + by_N**2 + by_D**2)

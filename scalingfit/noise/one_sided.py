@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, override
+from typing import ClassVar, override
 
 import jax.numpy as jnp
 import numpyro.distributions as dist
 from jax import Array
 from numpyro.distributions import Distribution
 
+from scalingfit._arrays import Number
 from scalingfit.noise._base import Noise, scatter
 from scalingfit.noise._sums import Sum, log_normal_plus_exponential
 
@@ -28,12 +29,12 @@ class OneSided(Noise):
     excess: Array = scatter("what a run lies above the law, on average")
 
     @override
-    def about(self, centre: Any, scale: Any, variance: Any) -> Distribution:
+    def about(self, centre: Number, scale: Number, variance: Number | None) -> Distribution:
         own = dist.Exponential(1 / self.excess, validate_args=False)
         return _Above(centre, own, scale**2 if variance is None else scale**2 + variance)
 
 
 class _Above(Sum):
-    def log_prob(self, value: Any, intermediates: Any = None) -> Array:
+    def log_prob(self, value: Array, intermediates: None = None) -> Array:
         sd, mean = jnp.sqrt(self.error_variance), 1 / self.own.rate
         return log_normal_plus_exponential(value - self.centre, sd, mean)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, override
+from typing import ClassVar, override
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import numpyro.distributions as dist
 from jax import Array
 from numpyro.distributions import Distribution
 
+from scalingfit._arrays import Number
 from scalingfit.declare import parameter
 from scalingfit.noise._base import At, Noise, scatter
 
@@ -37,7 +38,7 @@ class OutlierMixture(Noise):
     )
 
     @override
-    def about(self, centre: Any, scale: Any, variance: Any) -> Distribution:
+    def about(self, centre: Number, scale: Number, variance: Number | None) -> Distribution:
         share = self.outlier_share
         wide = scale * self.outlier_scale
         spreads = jnp.stack(jnp.broadcast_arrays(scale, wide), axis=-1)
@@ -48,7 +49,7 @@ class OutlierMixture(Noise):
         each = dist.Normal(jnp.asarray(centre)[..., None], spreads, validate_args=False)
         return dist.MixtureSameFamily(kinds, each, validate_args=False)
 
-    def outlier_probability(self, at: At, loss: Any) -> Array:
+    def outlier_probability(self, at: At, loss: Number) -> Array:
         """How probably each loss is an outlier's, given this model's parameters and the law's loss.
 
         Parameters

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, override
+from typing import ClassVar, override
 
 import jax.numpy as jnp
 import numpyro.distributions as dist
 from jax import Array
 
+from scalingfit._arrays import Number
 from scalingfit.declare import parameter
 from scalingfit.noise._base import At, anchor
 from scalingfit.noise.student_t import StudentT
@@ -17,11 +18,11 @@ __all__ = ["ScatterWithDesign"]
 POWER = dist.Normal(0.0, 0.5)
 
 
-def _log_ratio(at: At) -> Any:
+def _log_ratio(at: At) -> Number:
     return at.log_inputs["D"] - at.log_inputs["N"]
 
 
-def _log_compute(at: At) -> Any:
+def _log_compute(at: At) -> Number:
     return at.log_inputs["D"] + at.log_inputs["N"]
 
 
@@ -40,7 +41,7 @@ class ScatterWithDesign(StudentT):
     middle_compute: Array = anchor(_log_compute)
 
     @override
-    def scale(self, at: At) -> Any:
+    def scale(self, at: At) -> Number:
         by_ratio = self.ratio_power * (_log_ratio(at) - self.middle_ratio)
         by_compute = self.compute_power * (_log_compute(at) - self.middle_compute)
         return self.sigma * jnp.exp(by_ratio + by_compute)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, override
+from typing import ClassVar, override
 
 import jax.numpy as jnp
 import numpyro.distributions as dist
 from jax import Array
 
+from scalingfit._arrays import Number
 from scalingfit.declare import parameter
 from scalingfit.noise._base import At, anchor
 from scalingfit.noise.student_t import StudentT
@@ -28,5 +29,5 @@ class ScatterWithLoss(StudentT):
     middle: Array = anchor(lambda middle: jnp.log(middle.mean))
 
     @override
-    def scale(self, at: At) -> Any:
+    def scale(self, at: At) -> Number:
         return self.sigma * jnp.exp(self.kappa * (jnp.log(at.mean) - self.middle))

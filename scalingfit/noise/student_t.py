@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, override
+from typing import ClassVar, override
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import numpyro.distributions as dist
 from jax import Array
 from numpyro.distributions import Distribution
 
+from scalingfit._arrays import Number
 from scalingfit.declare import above, parameter
 from scalingfit.noise._base import Noise, level, scatter
 from scalingfit.noise._sums import Sum
@@ -34,24 +35,26 @@ class StudentT(Noise):
     )
 
     @override
-    def about(self, centre: Any, scale: Any, variance: Any) -> Distribution:
+    def about(self, centre: Number, scale: Number, variance: Number | None) -> Distribution:
         if variance is None:
             return _StudentT(self.nu, centre, scale, validate_args=False)
         own = _StudentT(self.nu, 0.0, scale, validate_args=False)
         return _StudentTPlusNormal(centre, own, variance)
 
 
-def _log_gamma_ratio(x: Any) -> Array:
+def _log_gamma_ratio(x: Array) -> Array:
     """Log Gamma(x + 1/2) - log Gamma(x) for x from 1/2 on, to rounding.
 
     The difference of both would lose as many digits as x has. This is its asymptotic series
     (Tricomi & Erdelyi 1951, Pacific J. Math. 1, 133) at x + 8, and the recurrence back.
     """
-    above = below = 1.0
+    above: Number = 1.0
+    below: Number = 1.0
     for step in range(8):
         above, below = above * (x + step), below * (x + step + 0.5)
     y = x + 8
-    inverse, series = 1 / y, 0.0
+    inverse = 1 / y
+    series: Number = 0.0
     for number in SERIES:
         series = number + series * inverse**2
     ratio: Array = 0.5 * jnp.log(y) + series * inverse + jnp.log(above / below)
@@ -71,7 +74,7 @@ class _StudentT(dist.StudentT):  # type: ignore[misc]  # NumPyro is untyped
     would not be told from rounding: the tail, ``df * log(1 + t**2 / df)``, would vanish.
     """
 
-    def log_prob(self, value: Any, intermediates: Any = None) -> Array:
+    def log_prob(self, value: Array, intermediates: None = None) -> Array:
         df = jnp.minimum(self.df, jnp.finfo(jnp.result_type(float)).eps ** -0.5)
         squared = ((value - self.loc) * (1 / self.scale)) ** 2
         constant = _log_gamma_ratio(0.5 * df) - 0.5 * jnp.log(jnp.pi * df)
@@ -96,7 +99,7 @@ class _StudentTPlusNormal(Sum):
     peak, and what is added to all its normals makes no relative error larger.
     """
 
-    def log_prob(self, value: Any, intermediates: Any = None) -> Array:
+    def log_prob(self, value: Array, intermediates: None = None) -> Array:
         squared = (value - self.centre) ** 2
         nu, scale, added, squared = (
             jnp.expand_dims(each, -1)

@@ -15,7 +15,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._text import quantity
-from scalingfit.allocation import Counting, Frontier, Rule, cost, forecast, terms
+from scalingfit.allocation import Counting, Frontier, Rule, cost, forecast, subject, terms
+from scalingfit.allocation import counting as rule_of
 from scalingfit.allocation import frontier as solve
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
@@ -53,7 +54,7 @@ def frontier(
     counting, max_params, inference_tokens, **extras
         As for `scalingfit.frontier`; single values.
     """
-    options = _options(counting, max_params, inference_tokens, extras)
+    options = _options(posterior, counting, max_params, inference_tokens, extras)
     figure = style.blank(figure, 7.2, 5.2, posterior.title)
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
@@ -88,7 +89,8 @@ def frontier(
     style.tidy(axes, _title("Where the budget goes", options))
     axes.set(xlabel="training compute C [FLOP]", ylabel="parameters N")
     axes.legend(loc="lower right", fontsize=9, framealpha=0.9, edgecolor="none")
-    bar = figure.colorbar(points, ax=axes, label="loss of the run [nats]", pad=0.015, aspect=32)
+    label = style.loss_label(posterior.runs, "loss of the run")
+    bar = figure.colorbar(points, ax=axes, label=label, pad=0.015, aspect=32)
     bar.outline.set_visible(False)
     return figure
 
@@ -110,7 +112,7 @@ def loss(
     posterior, C, figure, counting, max_params, inference_tokens, **extras
         As for `frontier`.
     """
-    options = _options(counting, max_params, inference_tokens, extras)
+    options = _options(posterior, counting, max_params, inference_tokens, extras)
     figure = style.blank(figure, 7.2, 5.2, posterior.title)
     axes = figure.add_subplot()
     spent, grid = _budgets(posterior, C, options)
@@ -130,7 +132,7 @@ def loss(
     _mark_reach(axes, float(spent.max()))
     style.log_axis(axes, "x", flop=True)
     style.tidy(axes, _title("What it buys", options))
-    axes.set(xlabel="training compute C [FLOP]", ylabel="loss L [nats]")
+    axes.set(xlabel="training compute C [FLOP]", ylabel=style.loss_label(posterior.runs, "loss L"))
     axes.legend(
         loc="upper right", bbox_to_anchor=(1, 0.94), fontsize=9, framealpha=0.9, edgecolor="none"
     )
@@ -148,6 +150,7 @@ def _budgets(
 
 
 def _options(
+    posterior: Posterior,
     counting: Rule,
     max_params: float | None,
     inference_tokens: float | None,
@@ -155,12 +158,13 @@ def _options(
 ) -> dict[str, Any]:
     """What a frontier is asked beside its budgets."""
     limits = {"max_params": max_params, "inference_tokens": inference_tokens}
-    return {"counting": counting, **limits, **extras}
+    rule = subject(posterior).own(rule_of(counting))
+    return {"counting": rule, **limits, **extras}
 
 
 def _training(options: dict[str, Any]) -> Counting:
     """The rule by which training is counted, whatever else a budget pays for."""
-    return terms(options.get("counting", "6ND")).training
+    return terms(options["counting"]).training
 
 
 def _trained(found: Frontier, options: dict[str, Any]) -> Floats:

@@ -61,7 +61,7 @@ def residuals(posterior: Posterior, *, figure: FigureBase | None = None) -> Figu
     missed, L = posterior.residuals(), posterior.runs["L"]
     expected = L / np.exp(missed) if relative else L - missed
     missed = 100 * np.expm1(missed) if relative else missed
-    against = {**inputs, "expected loss [nats]": expected}
+    against = {**inputs, style.loss_label(posterior.runs, "expected loss"): expected}
     figure = style.blank(figure, 3.0 + 2.4 * len(against) / 2, 3.4, posterior.title)
     panels = figure.subplots(1, len(against), sharey=True, squeeze=False).ravel()
     for axes, (name, values) in zip(panels, against.items(), strict=True):
@@ -72,7 +72,8 @@ def residuals(posterior: Posterior, *, figure: FigureBase | None = None) -> Figu
             axes.set_xscale("log")
             style.log_axis(axes, "x")
         style.tidy(axes)
-    panels[0].set_ylabel("loss above the law [%]" if relative else "loss above the law [nats]")
+    above = "loss above the law"
+    panels[0].set_ylabel(f"{above} [%]" if relative else style.loss_label(posterior.runs, above))
     figure.suptitle("What the law misses", x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 

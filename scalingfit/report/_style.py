@@ -10,6 +10,8 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
+from scalingfit.runs import Runs
+
 # Okabe & Ito's palette, made for every kind of colour vision.
 BLUE, ORANGE, GREEN, PINK, INK, SKY, AMBER, GREY = (
     "#0072B2",
@@ -60,6 +62,16 @@ def log_axis(axes: Axes, which: str, *, flop: bool = False) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
+
+
+def loss_label(runs: Runs, what: str) -> str:
+    """What an axis of losses is called: with their unit, where the table says it.
+
+    >>> from scalingfit.runs import read
+    >>> loss_label(read({"N": [1e8, 2e8], "val_bpb": [1.2, 1.1]}), "loss L")
+    'loss L [bits per byte]'
+    """
+    return what if runs.loss_unit is None else f"{what} [{runs.loss_unit}]"
 
 
 def ticks(low: float, high: float) -> list[float]:

@@ -109,8 +109,9 @@ def _rest(laws: Sized) -> str:
 
 def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str], counted: Counting) -> None:
     """Where each law would spend a budget, as far as a hundred times the largest."""
-    runs = found.runs
-    scale = subject(found.posteriors[splitting[0]]).counted(counted)["C"]
+    runs, asked = found.runs, subject(found.posteriors[splitting[0]])
+    counted = asked.own(counted)
+    scale = asked.counted(counted)["C"]
     C = np.geomspace(scale.min(), 100 * scale.max(), 40)
     axes.scatter(scale, runs["N"], s=10, color=GREY, alpha=0.6, linewidths=0, label="runs")
     for color, name in zip(COLORS, found.posteriors, strict=False):
@@ -194,12 +195,11 @@ def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
     shares.fill_between(LEVELS, ends[:, 0], ends[:, 1], color=GREY, alpha=0.2, linewidth=0)
     shares.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
     shares.set(xlabel="stated", ylabel="found", xlim=(0.45, 1), ylim=(0, 1.02))
-    tidy(shares, "Coverage; dashed: widened")
+    tidy(shares, "Coverage")
     best = found.best
     shown = dict(zip(records, COLORS, strict=False))
     _errors(errors, found.records[best], shown.get(best, INK))
-    widened = np.any(found.records[best].wide_ends != found.records[best].ends)
-    tidy(errors, f"{best}, 90 %{'; grey: widened' if widened else ''}")
+    tidy(errors, f"{best}, 90 %")
     errors.set(
         xlabel="times larger than the largest fitted run", ylabel="loss from its median forecast"
     )
@@ -215,20 +215,18 @@ def _pit(axes: Axes, scored: ScoredForecasts, name: str, color: str) -> None:
 
 
 def _coverage(axes: Axes, scored: ScoredForecasts, color: str) -> None:
-    for ends, style in ((scored.ends, "-"), (scored.wide_ends, "--")):
-        found = coverage(ends, scored.observed)
-        axes.plot(LEVELS, found, style, marker="o", markersize=4, color=color)
+    found = coverage(scored.ends, scored.observed)
+    axes.plot(LEVELS, found, marker="o", markersize=4, color=color)
 
 
 def _errors(axes: Axes, scored: ScoredForecasts, color: str) -> None:
     distance = _side_by_side(scored.distance)
-    for ends, shade in ((scored.wide_ends, "#D8D8D8"), (scored.ends, color)):
-        axes.vlines(distance, *ends[NINETY] / scored.point, color=shade, linewidth=1.5)
+    ends = scored.ends[NINETY] / scored.point
+    axes.vlines(distance, *ends, color=color, linewidth=1.5)
     ratio = _losses(axes, scored, distance)
     # A few wide intervals, of some of many tables, would hide all the others.
     low, high = axes.get_ylim()
-    bars = np.abs(scored.wide_ends[NINETY] / scored.point - 1)
-    far = max(2 * float(np.max(np.abs(ratio - 1))), float(np.quantile(bars, MOST)))
+    far = max(2 * float(np.max(np.abs(ratio - 1))), float(np.quantile(np.abs(ends - 1), MOST)))
     axes.set_ylim(max(low, 1 - far), min(high, 1 + far))
 
 

@@ -1,4 +1,4 @@
-"""Figures: where the budget goes, what it buys, what was learnt, and what the law misses.
+"""Figures: what was trained; where the budget goes, what it buys, what is learnt, what is missed.
 
 Every function draws into a new Matplotlib figure, or into ``figure`` (a part of another one), and
 returns it; pyplot and its global state are never touched. `save` writes one to a file.
@@ -15,11 +15,22 @@ from scalingfit._errors import InputError
 from scalingfit._files import replacing
 from scalingfit.inference import Posterior
 from scalingfit.report._budget import frontier, loss
+from scalingfit.report._design import design
 from scalingfit.report._fit import parameters, residuals
 from scalingfit.report._style import INK
 from scalingfit.report._valley import valley
 
-__all__ = ["format_of", "frontier", "loss", "overview", "parameters", "residuals", "save", "valley"]
+__all__ = [
+    "design",
+    "format_of",
+    "frontier",
+    "loss",
+    "overview",
+    "parameters",
+    "residuals",
+    "save",
+    "valley",
+]
 
 FORMATS = (".png", ".pdf", ".svg")
 

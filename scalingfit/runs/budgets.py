@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +13,7 @@ from scalingfit._arguments import numbers
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message
 from scalingfit._text import flop, listed, quantity
-from scalingfit.runs._values import NOT_INPUTS, FloatArray, group_key
+from scalingfit.runs.values import NOT_INPUTS, FloatArray, Label, group_key
 
 __all__ = ["WITHIN", "Budgets", "clusters", "require_budgets"]
 
@@ -41,10 +40,10 @@ class Budgets:
 
     measure: str
     scale: FloatArray
-    named: NDArray[Any] | None = None
+    named: Label | None = None
 
     @classmethod
-    def of(cls, columns: Mapping[str, FloatArray], labels: Mapping[str, NDArray[Any]]) -> Budgets:
+    def of(cls, columns: Mapping[str, FloatArray], labels: Mapping[str, Label]) -> Budgets:
         """Those of a table's numeric columns and labels.
 
         Raises

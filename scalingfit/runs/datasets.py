@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pooch
@@ -23,17 +22,18 @@ import pooch
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message, OnlyIn
 from scalingfit._text import listed
-from scalingfit.runs._published import PUBLISHED, Published
-from scalingfit.runs._raw import typed
-from scalingfit.runs._sources import load_source
-from scalingfit.runs.read import read
+from scalingfit.runs.files import load_source
+from scalingfit.runs.provenance import Dataset, Info, Provenance
+from scalingfit.runs.published import PUBLISHED, Options, Published, ReadOption
+from scalingfit.runs.read import read as read_table
+from scalingfit.runs.rows import typed
 from scalingfit.runs.table import Runs
 
 FOLDER_VARIABLE = "SCALINGFIT_DATA"
 
 LADDER = Path(__file__).with_name("ladder.csv")
 LADDER_COLUMNS = {"N": "params", "D": "tokens", "L": "loss", "loss_se": "loss_se"}
-LADDER_ABOUT = {
+LADDER_ABOUT: Info = {
     "title": "small language models on a grid of sizes and bytes of text, trained for scalingfit",
     "licence": "Apache-2.0",
     "citation": "scalingfit, benchmarks/ladder",
@@ -46,12 +46,12 @@ _BY_NAME: Mapping[str, Published] = {entry.name: entry for entry in PUBLISHED}
 
 
 def names() -> list[str]:
-    """Names that `load` knows, the shipped table first."""
+    """Names that `read` knows, the shipped table first."""
     return ["ladder", *_BY_NAME]
 
 
-def load(name: str, *, view: str | None = None, **read_options: Any) -> Runs:
-    """Load a table by name.
+def read(name: str, *, view: str | None = None, **read_options: ReadOption) -> Runs:
+    """Read a table by name.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def load(name: str, *, view: str | None = None, **read_options: Any) -> Runs:
     view
         A part of it that is usually fitted, such as "finals"; `info` lists them.
     **read_options
-        Arguments of `read` that replace the ones the table comes with, such as ``N=...`` for
-        another count of parameters or ``labels=[...]``.
+        Arguments of `scalingfit.read` that replace the ones the table comes with, such as
+        ``N=...`` for another count of parameters or ``labels=[...]``.
 
     Returns
     -------
@@ -77,16 +77,17 @@ def load(name: str, *, view: str | None = None, **read_options: Any) -> Runs:
     """
     if name == "ladder":
         chosen = _view(name, view, {})
-        runs = read(LADDER, **{**LADDER_COLUMNS, **chosen, **read_options})
+        options: Options = {**LADDER_COLUMNS, **chosen, **read_options}
+        runs = read_table(LADDER, **options)
         return _with_about(runs, name, info(name))
     entry = _entry(name)
     chosen = _view(name, view, entry.views)
     options = {**entry.columns, **entry.options, **chosen, **read_options}
     local = _local(entry)
     if local is not None:
-        runs = read(local, **options)
+        runs = read_table(local, **options)
     elif entry.fetchable:
-        runs = read(entry.tidy(typed(load_source(_fetch(entry)).frame)), **options)
+        runs = read_table(entry.tidy(typed(load_source(_fetch(entry)).frame)), **options)
         runs = replace(
             runs,
             provenance={**runs.provenance, "source": entry.address, "sha256": entry.address_sha256},
@@ -96,7 +97,7 @@ def load(name: str, *, view: str | None = None, **read_options: Any) -> Runs:
     return _with_about(runs, name, info(name))
 
 
-def _view(name: str, view: str | None, views: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+def _view(name: str, view: str | None, views: Mapping[str, Options]) -> Options:
     if view is None:
         return {}
     if view not in views:
@@ -110,7 +111,7 @@ def _view(name: str, view: str | None, views: Mapping[str, Mapping[str, Any]]) -
     return views[view]
 
 
-def info(name: str) -> dict[str, Any]:
+def info(name: str) -> Info:
     """Title, rows, inputs, licence, citation, address and availability of one table."""
     if name == "ladder":
         status = "shipped" if LADDER.is_file() else "missing from this installation"
@@ -127,7 +128,7 @@ def info(name: str) -> dict[str, Any]:
         "citation": entry.citation,
         "address": entry.address,
         "loss": entry.loss,
-        "notes": list(entry.notes),
+        "notes": [*entry.notes],
         "views": list(entry.views),
         "available": _availability(entry),
     }
@@ -141,7 +142,7 @@ def describe(name: str) -> str:
     )
 
 
-def table() -> list[dict[str, Any]]:
+def table() -> list[Info]:
     """`info` of every table.
 
     ``available`` is shipped, local (in the folder of SCALINGFIT_DATA), cached, fetchable, or
@@ -165,17 +166,18 @@ def _entry(name: str) -> Published:
     return _BY_NAME[name]
 
 
-def _inputs(columns: Mapping[str, Any]) -> str:
+def _inputs(columns: Mapping[str, object]) -> str:
     return " ".join(symbol for symbol in columns if symbol not in ("L", "loss_se"))
 
 
-def _with_about(runs: Runs, name: str, about: Mapping[str, Any]) -> Runs:
-    dataset = {"name": name} | {
-        key: about[key]
-        for key in ("title", "licence", "citation", "address", "notes", "views")
-        if key in about
-    }
-    provenance = {**runs.provenance, "dataset": dataset, "loss_unit": about["loss"]}
+def _with_about(runs: Runs, name: str, about: Info) -> Runs:
+    dataset = Dataset(
+        name=name, title=about["title"], licence=about["licence"], citation=about["citation"]
+    )
+    if "address" in about:
+        dataset["address"] = about["address"]
+    dataset |= {"notes": about["notes"], "views": about["views"]}
+    provenance = Provenance({**runs.provenance, "dataset": dataset, "loss_unit": about["loss"]})
     return replace(runs, provenance=provenance)
 
 

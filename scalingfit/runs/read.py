@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,21 +10,25 @@ from numpy.typing import NDArray
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Call, Message, OnlyIn
 from scalingfit._text import listed
-from scalingfit.runs import _rows
-from scalingfit.runs._checks import Faults, find_faults, refuse
-from scalingfit.runs._columns import Column, ColumnSpec, column
-from scalingfit.runs._findings import falls, rises
-from scalingfit.runs._loss import UNITS
-from scalingfit.runs._marks import Decimals
-from scalingfit.runs._names import RUN_NAMES, normal, quoted
-from scalingfit.runs._raw import Raw
-from scalingfit.runs._sources import Source, load_source, not_a_table
-from scalingfit.runs._units import require_units
-from scalingfit.runs._values import NOT_INPUTS, FloatArray, words
+from scalingfit.runs.cells import Decimals, loss_units
+from scalingfit.runs.columns import (
+    RUN_NAMES,
+    Column,
+    ColumnSpec,
+    column,
+    normal,
+    quoted,
+    require_units,
+)
+from scalingfit.runs.files import Source, load_source, not_a_table
+from scalingfit.runs.findings import falls, rises
+from scalingfit.runs.provenance import Dropped
+from scalingfit.runs.rows import Faults, Raw, find_faults, refuse, selection
 from scalingfit.runs.table import Runs
+from scalingfit.runs.values import NOT_INPUTS, FloatArray, words
 
 OPTIONS = words(
-    "labels where last_of best_of last across decimal bad_rows counting allow_negative_loss "
+    "labels where last_of best_of last across decimal bad_rows derive allow_negative_loss "
     "loss_se weight"
 )
 
@@ -65,7 +69,7 @@ def read(
     across: str | None = None,
     decimal: Decimals | None = None,
     bad_rows: Literal["refuse", "drop"] = "refuse",
-    counting: Literal["6ND"] | None = "6ND",
+    derive: Literal["6ND"] | None = "6ND",
     allow_negative_loss: bool = False,
     **more: ColumnSpec,
 ) -> Runs:
@@ -112,7 +116,7 @@ def read(
         The decimal mark, where the cells leave open whether "1,300" is 1300 or 1.3.
     bad_rows
         "refuse" raises on rows that cannot be used; "drop" leaves them out and records each.
-    counting
+    derive
         "6ND" derives what is missing of N, D and C from two of them, or from one of them and M,
         by C = 6 N D (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), or checks all three, and M
         beside two of them, against it within a factor of 30. None does neither.
@@ -132,7 +136,7 @@ def read(
     InputError
         The file, a column, a unit or a row cannot be used. The message lists up to ten rows.
     """
-    _check_options(bad_rows, counting, decimal, more)
+    _check_options(bad_rows, derive, decimal, more)
     loaded = load_source(source, last=last)
     if loaded.log is not None and not last:
         raise not_a_table(loaded)
@@ -142,13 +146,13 @@ def read(
     measured = {symbol: table.measure(symbol, found) for symbol, found in chosen.items()}
     values = {symbol: each.values for symbol, each in measured.items()}
     tags = table.labels(chosen, labels)
-    derived = _derive(values, table) if counting is not None else {}
-    named = _rows.Table(values, table.frame, table.plain)
-    rows, said = _rows.where(named, [where] if isinstance(where, str) else [*where])
+    derived = _derive(values, table) if derive is not None else {}
+    named = selection.Table(values, table.frame, table.plain)
+    rows, said = selection.where(named, [where] if isinstance(where, str) else [*where])
     if last and loaded.row_word != "run":
         last_of = last_of or _run_name(loaded)
     if last_of is not None:
-        rows, more_said = _rows.last_of(named, last_of, rows)
+        rows, more_said = selection.last_of(named, last_of, rows)
         said += more_said
     negative = allow_negative_loss or _all_negative(values, rows, chosen["L"])
     faults = find_faults(
@@ -158,14 +162,14 @@ def read(
         tags,
         rows,
         allow_negative_loss=negative,
-        check_compute=counting is not None,
+        check_compute=derive is not None,
     )
     refused = faults.bad & ~faults.once
     if refused.any() and bad_rows == "refuse":
         raise refuse(table.source, faults, refused, chosen["L"].name)
     rows &= ~faults.bad
     if best_of is not None and rows.any():
-        rows, more_said = _rows.best_of(named, best_of, rows)
+        rows, more_said = selection.best_of(named, best_of, rows)
         said += more_said
     _require_two_runs(table.source, int(rows.sum()))
     kept = {symbol: numbers[rows] for symbol, numbers in values.items()}
@@ -173,6 +177,7 @@ def read(
     _require_a_loss(kept, chosen["L"])
     inputs = [symbol for symbol in ("N", "D", "C", "M", *kept) if symbol not in NOT_INPUTS]
     order = dict.fromkeys([*inputs, *NOT_INPUTS])
+    unit = chosen["L"].unit
     return Runs.from_columns(
         {name: kept[name] for name in order if name in kept},
         labels={str(name): cells.to_numpy() for name, cells in tags[rows].items()},
@@ -181,9 +186,9 @@ def read(
             "source": loaded.name,
             "sha256": loaded.sha256,
             "columns": {s: {"column": c.name, "factor": c.factor} for s, c in chosen.items()},
-            "counting": counting,
+            "derive": derive,
             "derived": derived,
-            "loss_unit": None if chosen["L"].unit is None else UNITS[chosen["L"].unit].name,
+            "loss_unit": None if unit is None else loss_units.UNITS[unit].name,
             "rows_read": len(rows),
             "kept": said,
             "dropped": _dropped(table.source, faults),
@@ -194,13 +199,13 @@ def read(
 
 
 def _check_options(
-    bad_rows: str, counting: str | None, decimal: str | None, more: Iterable[str]
+    bad_rows: str, derive: str | None, decimal: str | None, more: Iterable[str]
 ) -> None:
     if bad_rows not in ("refuse", "drop"):
         raise InputError(f"bad_rows is {bad_rows!r}", remedy='write "refuse" or "drop".')
-    if counting not in ("6ND", None):
+    if derive not in ("6ND", None):
         raise InputError(
-            f"counting is {counting!r}",
+            f"derive is {derive!r}",
             remedy='write "6ND", or None and give C as a column of your own count.',
         )
     if decimal not in (".", ",", None):
@@ -289,7 +294,7 @@ def _derive(values: dict[str, FloatArray], table: Raw) -> dict[str, str]:
     return said
 
 
-def _dropped(source: Source, faults: Faults) -> list[dict[str, Any]]:
+def _dropped(source: Source, faults: Faults) -> list[Dropped]:
     return [
         {
             source.row_word: int(source.row_numbers[i]),

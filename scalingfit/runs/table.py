@@ -1,7 +1,7 @@
 """A table of training runs: validated, immutable, float64, with a digest of its content."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,21 +15,29 @@ from scalingfit._arguments import nearest
 from scalingfit._errors import InputError
 from scalingfit._messages import PYTHON, Argument, Call, Face, Message, OnlyIn, Text
 from scalingfit._text import listed
-from scalingfit.runs._describe import describe, design_warnings
-from scalingfit.runs._finding import Finding
-from scalingfit.runs._findings import compute_ratio, findings
-from scalingfit.runs._picture import picture
-from scalingfit.runs._row_findings import group_labels, run_label
-from scalingfit.runs._values import (
+from scalingfit.runs.budgets import Budgets
+from scalingfit.runs.columns import closest
+from scalingfit.runs.findings import (
+    Finding,
+    compute_ratio,
+    describe,
+    design_warnings,
+    findings,
+    group_labels,
+    picture,
+    run_label,
+)
+from scalingfit.runs.provenance import Provenance
+from scalingfit.runs.values import (
     NOT_INPUTS,
     FloatArray,
+    Label,
     as_floats,
     as_labels,
     group_key,
     require_loss_and_input,
     require_range,
 )
-from scalingfit.runs.budgets import Budgets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,9 +63,9 @@ class Runs:
     """
 
     columns: Mapping[str, FloatArray]
-    labels: Mapping[str, NDArray[Any]]
+    labels: Mapping[str, Label]
     row_numbers: NDArray[np.int64]
-    provenance: dict[str, Any] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
 
     @classmethod
     def from_columns(
@@ -66,7 +74,7 @@ class Runs:
         *,
         labels: Mapping[str, ArrayLike] | None = None,
         row_numbers: ArrayLike | None = None,
-        provenance: Mapping[str, Any] | None = None,
+        provenance: Provenance | None = None,
         allow_negative_loss: bool = False,
     ) -> "Runs":
         """Make a table from arrays that are already in natural units.
@@ -109,7 +117,7 @@ class Runs:
                 )
         for name, values in arrays.items():
             require_range(name, values, numbers, allow_negative_loss=allow_negative_loss)
-        return _restore(arrays, tags, numbers.astype(np.int64), deepcopy(dict(provenance or {})))
+        return _restore(arrays, tags, numbers.astype(np.int64), deepcopy(provenance or {}))
 
     def __len__(self) -> int:
         return len(self.columns["L"])
@@ -140,8 +148,7 @@ class Runs:
     @property
     def loss_unit(self) -> str | None:
         """What L is measured in, such as "nats" or "bits per byte"; None where nothing says."""
-        unit: str | None = self.provenance.get("loss_unit")
-        return unit
+        return self.provenance.get("loss_unit")
 
     @property
     def compute_ratio(self) -> FloatArray | None:
@@ -190,12 +197,19 @@ class Runs:
                     "name what is missing when reading: ",
                     Call(
                         "read",
-                        tuple(Argument(n, "column in your file", "column") for n in missing),
+                        tuple(Argument(n, self._like(n), "column") for n in missing),
                     ),
+                    f"; or fit a law of {listed(self.inputs)}, of those that are listed by ",
+                    Call("laws", other=True),
                     ".",
                 ),
             )
         return {name: columns[name] for name in wanted}
+
+    def _like(self, symbol: str) -> str:
+        """The label that is most like a symbol, or words in its place."""
+        numeric = [name for name, values in self.labels.items() if values.dtype.kind in "iuf"]
+        return next(iter(closest(symbol, numeric)), "column in your file")
 
     @cached_property
     def digest(self) -> str:
@@ -241,7 +255,7 @@ class Runs:
             row_numbers=self.row_numbers[index],
         )
 
-    def named(self, name: str, purpose: str, remedy: Text) -> NDArray[Any]:
+    def named(self, name: str, purpose: str, remedy: Text) -> Label:
         """A numeric column or label, shape ``(run,)``; where there is none, why it was wanted.
 
         Raises
@@ -258,7 +272,7 @@ class Runs:
             )
         return table[name]
 
-    def split(self, by: str) -> dict[Any, "Runs"]:
+    def split(self, by: str) -> dict[Hashable, "Runs"]:
         """Make one table per distinct value of a label or numeric column, in sorted order.
 
         Runs without a value form the group "(missing)", so no run is lost.
@@ -309,12 +323,17 @@ class Runs:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What is doubtful about the table itself, the gravest first: what rows and losses are."""
-        return tuple(findings(self.columns, self.labels, self.provenance))
+        return tuple(findings(self.columns, self.labels, self.groups, self.provenance))
 
     @property
     def run_label(self) -> str | None:
         """The label that names runs, such as run_id, where there are several rows of one."""
         return run_label(self.labels)
+
+    @cached_property
+    def groups(self) -> dict[str, list[str]]:
+        """The labels that seem to be groups of runs, such as optimizer, and the values of each."""
+        return group_labels(self.columns, self.labels)
 
     def describe(self, face: Face = PYTHON) -> str:
         """Write the runs and their ranges, which column came from where, and what is doubtful."""
@@ -325,7 +344,7 @@ class Runs:
 
         A point is one run and a digit so many; where there are groups, letters tell them apart.
         """
-        groups = next(iter(group_labels(self.columns, self.labels)), None)
+        groups = next(iter(self.groups), None)
         return picture(self.columns, None if groups is None else (groups, self.labels[groups]))
 
     def to_pandas(self) -> "pd.DataFrame":
@@ -337,7 +356,7 @@ class Runs:
     def __repr__(self) -> str:
         return self.describe()
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         # Mapping proxies cannot be pickled, and NumPy forgets the read-only flag.
         parts = dict(self.columns), dict(self.labels), self.row_numbers, self.provenance
         return _restore, parts
@@ -354,9 +373,9 @@ class Runs:
 
 def _restore(
     columns: Mapping[str, FloatArray],
-    labels: Mapping[str, NDArray[Any]],
+    labels: Mapping[str, Label],
     row_numbers: NDArray[np.int64],
-    provenance: dict[str, Any],
+    provenance: Provenance,
 ) -> Runs:
     """Freeze parts that are known to be valid."""
     return Runs(
@@ -367,7 +386,7 @@ def _restore(
     )
 
 
-def _frozen[Array: NDArray[Any]](values: Array) -> Array:
+def _frozen[Array: NDArray[np.generic]](values: Array) -> Array:
     """Return a read-only array: the same one if it is read-only already, else a copy."""
     if values.flags.writeable:
         values = values.copy()

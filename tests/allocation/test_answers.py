@@ -42,7 +42,7 @@ def rows_of(answer: Answer) -> list[dict[str, Any]]:
 POINT = law("chinchilla").published["besiroglu-2024"].law
 
 
-def test_frontier_is_the_solver_for_every_draw(posterior) -> None:
+def test_frontier_is_the_solver_for_every_draw(posterior: Any) -> None:
     found = frontier(posterior, [1e21, 5.76e23, 1e26])
     direct = solver.solve(posterior.law, found.C, SixND())
     assert found.N.shape == (4, 50, 3)
@@ -53,7 +53,7 @@ def test_frontier_is_the_solver_for_every_draw(posterior) -> None:
     assert found.provenance["counting"] == "C = 6 N D, with N as in the fit"
 
 
-def test_frontier_is_json_frame_and_arrays(posterior) -> None:
+def test_frontier_is_json_frame_and_arrays(posterior: Any) -> None:
     found = frontier(posterior, [1e21, 5.76e23])
     rows = rows_of(found)
     assert [row["C"] for row in rows] == [1e21, 5.76e23]
@@ -74,7 +74,7 @@ def test_frontier_is_json_frame_and_arrays(posterior) -> None:
     assert np.array_equal(arrays["N"].sel(budget=5.76e23), found.N[..., 1])
 
 
-def test_arrays_know_the_inputs_and_the_points_that_were_asked(posterior) -> None:
+def test_arrays_know_the_inputs_and_the_points_that_were_asked(posterior: Any) -> None:
     drawn = law("data_constrained").published["muennighoff-2023"].law
     found = frontier(drawn, [1e20, 1e21], U=[1e10, 1e9]).to_xarray()
     assert found["N"].dims == ("budget",)  # a law by itself has no draws
@@ -89,7 +89,7 @@ def test_arrays_know_the_inputs_and_the_points_that_were_asked(posterior) -> Non
     assert least["C"].sel(loss=2.4).dims == ("chain", "draw")
 
 
-def test_frontier_prints_a_table_and_its_caveats(posterior) -> None:
+def test_frontier_prints_a_table_and_its_caveats(posterior: Any) -> None:
     found = frontier(posterior, [1e21, 5.76e23, 1e26])
     text = str(found)
     assert "5.76e23" in text
@@ -99,12 +99,12 @@ def test_frontier_prints_a_table_and_its_caveats(posterior) -> None:
     assert "<td>5.76e23</td>" in page
 
 
-def test_no_caveat_where_there_is_none(posterior) -> None:
+def test_no_caveat_where_there_is_none(posterior: Any) -> None:
     assert notes_of(frontier(posterior, [1e20, 1e21])) == ()
     assert notes_of(forecast(posterior, N=1e9, D=2e10)) == ()
 
 
-def test_runs_without_weight_do_not_count_in_how_far_a_question_lies(posterior) -> None:
+def test_runs_without_weight_do_not_count_in_how_far_a_question_lies(posterior: Any) -> None:
     runs = posterior.runs
     posterior.runs = runs.with_weight(6 * runs.N * runs.D < 1e20)
     (said,) = notes_of(forecast(posterior, N=1e9, D=2e11))
@@ -120,7 +120,7 @@ def test_a_published_point_is_a_posterior_of_one_draw() -> None:
     assert "[" not in str(found).splitlines()[2]
 
 
-def test_budgets_compare_with_runs_under_the_same_counting(posterior) -> None:
+def test_budgets_compare_with_runs_under_the_same_counting(posterior: Any) -> None:
     (total,) = notes_of(frontier(posterior, [1e26]))
     (partial,) = notes_of(frontier(posterior, [1e26], counting="6ND-non-embedding"))
     assert total.startswith("C 1e26 is 8,330 times the largest run (1.2e22)")
@@ -128,7 +128,7 @@ def test_budgets_compare_with_runs_under_the_same_counting(posterior) -> None:
     assert partial.startswith("C 1e26 is 8,420 times the largest run (1.19e22)")
 
 
-def test_the_count_stands_above_the_table_unless_it_is_the_usual_one(posterior) -> None:
+def test_the_count_stands_above_the_table_unless_it_is_the_usual_one(posterior: Any) -> None:
     title = "Compute-optimal frontier: median [5 %, 95 %]"
     first, second, *_ = str(frontier(posterior, 1e21)).splitlines()
     assert (first, second.split()[:2]) == (title, ["C", "N"])
@@ -161,7 +161,9 @@ def test_the_count_stands_above_the_table_unless_it_is_the_usual_one(posterior) 
         ("data_constrained", "muennighoff-2023", "6ND-non-embedding", False),  # does not say
     ],
 )
-def test_a_rule_for_the_other_n_is_said_to_be(name, key, counting, contradicts) -> None:
+def test_a_rule_for_the_other_n_is_said_to_be(
+    name: str, key: str, counting: str, contradicts: bool
+) -> None:
     point = law(name).published[key].law
     extras = {"U": 1e10} if name == "data_constrained" else {}
     messages = [
@@ -173,7 +175,7 @@ def test_a_rule_for_the_other_n_is_said_to_be(name, key, counting, contradicts) 
     assert len(said) == (3 if contradicts else 0)
 
 
-def test_the_n_of_a_fit_is_known_by_its_column(posterior) -> None:
+def test_the_n_of_a_fit_is_known_by_its_column(posterior: Any) -> None:
     columns = {"N": {"column": "params_non_embedding", "factor": 1.0}}
     posterior.runs = dataclasses.replace(posterior.runs, provenance={"columns": columns})
     (said,) = notes_of(frontier(posterior, 1e21, counting="6ND-non-embedding"))
@@ -181,7 +183,7 @@ def test_the_n_of_a_fit_is_known_by_its_column(posterior) -> None:
     assert notes_of(frontier(posterior, 1e21, counting="6ND-with-embedding")) == ()
 
 
-def test_the_limit_on_parameters_is_said(posterior) -> None:
+def test_the_limit_on_parameters_is_said(posterior: Any) -> None:
     found = frontier(posterior, [1e20, 1e22], max_params=2e9)
     assert found.N.max() <= 2e9
     assert notes_of(found)[0] == "C 1e22: in 100 % of the draws max_params (2.00B) binds"
@@ -195,7 +197,7 @@ def test_a_law_that_gains_nothing_from_tokens_says_so() -> None:
     assert flat.startswith("C 1e21: in 100 % of the draws ten times the budget would lower")
 
 
-def test_serving_more_makes_the_model_smaller(posterior) -> None:
+def test_serving_more_makes_the_model_smaller(posterior: Any) -> None:
     sizes = [
         np.median(frontier(posterior, 1e24, counting=WithInference(SixND(), served)).N)
         for served in (1e6, 1e12, 1e13, 1e14)
@@ -204,7 +206,7 @@ def test_serving_more_makes_the_model_smaller(posterior) -> None:
     assert np.all(np.diff(sizes) < 0)
 
 
-def test_serving_is_the_same_whether_the_rule_or_an_argument_states_it(posterior) -> None:
+def test_serving_is_the_same_whether_the_rule_or_an_argument_states_it(posterior: Any) -> None:
     rule = WithInference(SixND(), 1e13)
     by_rule = cheapest(posterior, 2.1, counting=rule)
     by_argument = cheapest(posterior, 2.1, inference_tokens=1e13)
@@ -291,7 +293,9 @@ def test_a_part_of_the_model_that_is_as_large_as_the_whole_is_named() -> None:
         ({"C": 1e21, "inference_tokens": [1e12, 5e12]}, "inference_tokens is one number"),
     ],
 )
-def test_questions_without_an_answer_are_refused(posterior, arguments, said) -> None:
+def test_questions_without_an_answer_are_refused(
+    posterior: Any, arguments: dict[str, Any], said: str
+) -> None:
     with pytest.raises(InputError, match=said):
         frontier(posterior, **arguments)
 
@@ -305,7 +309,9 @@ def test_questions_without_an_answer_are_refused(posterior, arguments, said) -> 
         ("routed", {"experts": 8}, "depends on N, experts alone"),
     ],
 )
-def test_laws_of_other_inputs_say_what_they_need(name, arguments, said) -> None:
+def test_laws_of_other_inputs_say_what_they_need(
+    name: str, arguments: dict[str, Any], said: str
+) -> None:
     point = next(iter(law(name).published.values())).law
     with pytest.raises(InputError, match=said):
         frontier(point, [1e20, 1e21], **arguments)
@@ -319,7 +325,7 @@ def test_what_is_no_posterior_is_refused() -> None:
 # --- a choice among models ---------------------------------------------------------------------
 
 
-def test_the_best_of_a_list_has_the_least_loss(posterior) -> None:
+def test_the_best_of_a_list_has_the_least_loss(posterior: Any) -> None:
     models, budgets = [1e9, 2e9, 4e9, 8e9], [1e21, 1e22]
     found = choose(posterior, budgets, models)
     loss = found.draws["L"].reshape(4, 50, 2, 4)
@@ -334,7 +340,7 @@ def test_the_best_of_a_list_has_the_least_loss(posterior) -> None:
     assert found.tables[0].shown()[0][-2:] == ["best", "nearest"]
 
 
-def test_the_nearest_of_a_list_is_nearest_to_the_optimum_over_every_size(posterior) -> None:
+def test_the_nearest_of_a_list_is_nearest_to_the_optimum_over_every_size(posterior: Any) -> None:
     models, budgets = np.array([1e9, 2e9, 4e9, 8e9]), [1e21, 1e22]
     found = choose(posterior, budgets, models, counting=NonEmbedding())
     nearest = found.draws["nearest"].reshape(4, 50, 2, 4).argmax(axis=-1)
@@ -376,14 +382,16 @@ def test_the_nearest_model_need_not_be_the_best() -> None:
         ({"E": 1.6934, "A": 406.4, "B": 410.7, "alpha": 0.3392, "beta": 0.2849}, 0.7388),
     ],
 )
-def test_kaplans_exponent_follows_from_chinchillas_law(values, exponent) -> None:
+def test_kaplans_exponent_follows_from_chinchillas_law(
+    values: dict[str, float], exponent: float
+) -> None:
     # Pearce & Song 2024: 20 models over Kaplan's range, 100 budgets without embeddings, the best
     # model at each, a line through log N against log C.
     N = np.logspace(2.9, 9.2, 20)
     C = np.logspace(12.95, 20.7, 100)
     point = law("chinchilla")(**values)
 
-    def slope(best):
+    def slope(best: Any) -> Any:
         return np.polyfit(np.log(C), np.log(N[best]), 1)[0]
 
     # Their script reads each loss at the nearest of a thousand token counts; so does this.
@@ -398,7 +406,7 @@ def test_kaplans_exponent_follows_from_chinchillas_law(values, exponent) -> None
     assert slope(best) == pytest.approx(exponent, abs=0.006)
 
 
-def test_a_model_that_cannot_be_trained_is_named(posterior) -> None:
+def test_a_model_that_cannot_be_trained_is_named(posterior: Any) -> None:
     found = choose(posterior, [1e15, 3e15], [1e3, 1e9, 1e15])
     assert found.asked["C"].tolist() == [1e15, 1e15, 3e15, 3e15]
     assert found.asked["N"].tolist() == [1e3, 1e9, 1e3, 1e9]
@@ -489,7 +497,7 @@ def test_models_come_from_anything_that_can_be_walked_through() -> None:
 # --- the least cost of a loss ------------------------------------------------------------------
 
 
-def sardana(point, L: float, served: float) -> tuple[float, float]:
+def sardana(point: Any, L: float, served: float) -> tuple[float, float]:
     """N and D of Sardana et al. 2024, arXiv 2401.00448, equation 12."""
 
     def residual(log_d: float) -> float:
@@ -504,7 +512,7 @@ def sardana(point, L: float, served: float) -> tuple[float, float]:
 
 @pytest.mark.parametrize("served", [1e9, 1e12, 1e13, 1e15])
 @pytest.mark.parametrize("L", [2.0, 2.4])
-def test_least_cost_is_sardanas(L, served) -> None:
+def test_least_cost_is_sardanas(L: float, served: float) -> None:
     found = cheapest(POINT, L, inference_tokens=served)
     N, D = sardana(POINT, L, served)
     assert found.draws["N"][0] == pytest.approx(N, rel=1e-8)
@@ -512,7 +520,7 @@ def test_least_cost_is_sardanas(L, served) -> None:
     assert found.draws["C"][0] == pytest.approx(6 * N * D + 2 * N * served, rel=1e-8)
 
 
-def test_least_cost_inverts_the_frontier(posterior) -> None:
+def test_least_cost_inverts_the_frontier(posterior: Any) -> None:
     losses = frontier(posterior, [1e21, 1e24]).L
     for row, C in enumerate((1e21, 1e24)):
         L = losses[0, 7, row]
@@ -524,7 +532,7 @@ def test_least_cost_inverts_the_frontier(posterior) -> None:
 
 
 @pytest.mark.parametrize("served", [None, 1e12])
-def test_least_cost_with_the_largest_model_allowed(served) -> None:
+def test_least_cost_with_the_largest_model_allowed(served: float | None) -> None:
     L, largest = 2.2, 2e9
     assert cheapest(POINT, L, inference_tokens=served).draws["N"] > largest
     found = cheapest(POINT, [L, 2.8], max_params=largest, inference_tokens=served)
@@ -544,7 +552,7 @@ def test_least_cost_with_the_largest_model_allowed(served) -> None:
 
 
 @pytest.mark.parametrize("served", [-1e12, np.nan])
-def test_less_than_nothing_cannot_be_served(served) -> None:
+def test_less_than_nothing_cannot_be_served(served: float) -> None:
     for ask in (frontier, cheapest, lambda *given, **more: choose(*given, [1e9], **more)):
         with pytest.raises(InputError, match="inference_tokens must be positive"):
             ask(POINT, 1e22, inference_tokens=served)
@@ -552,7 +560,7 @@ def test_less_than_nothing_cannot_be_served(served) -> None:
             ask(POINT, 1e22, counting=WithInference(SixND(), served))
 
 
-def test_a_loss_out_of_reach_is_counted_and_not_averaged(posterior) -> None:
+def test_a_loss_out_of_reach_is_counted_and_not_averaged(posterior: Any) -> None:
     L = float(np.quantile(posterior.law.E, 0.3))
     found = cheapest(posterior, L)
     reachable = posterior.law.E < L
@@ -566,7 +574,7 @@ def test_a_loss_out_of_reach_is_counted_and_not_averaged(posterior) -> None:
 # --- forecasts ---------------------------------------------------------------------------------
 
 
-def test_forecast_is_the_formula(posterior) -> None:
+def test_forecast_is_the_formula(posterior: Any) -> None:
     found = forecast(posterior, N=[70e9, 1e9], D=1.4e12)
     draws = {name: leaf[..., None] for name, leaf in posterior.law.values().items()}
     N, D = np.array([70e9, 1e9]), 1.4e12
@@ -574,7 +582,7 @@ def test_forecast_is_the_formula(posterior) -> None:
     np.testing.assert_allclose(found.mean, direct, rtol=1e-12)
 
 
-def test_a_new_run_scatters_as_the_noise_says(posterior) -> None:
+def test_a_new_run_scatters_as_the_noise_says(posterior: Any) -> None:
     found = forecast(posterior, N=70e9, D=np.full(100, 1.4e12))
     standard = np.log(found.new_run / found.mean) / 0.02
     # 20,000 draws: quantiles of the t within about five standard errors.
@@ -583,7 +591,7 @@ def test_a_new_run_scatters_as_the_noise_says(posterior) -> None:
         assert share == pytest.approx(q, abs=5 * np.sqrt(q * (1 - q) / standard.size))
 
 
-def test_the_seed_decides_the_new_runs(posterior) -> None:
+def test_the_seed_decides_the_new_runs(posterior: Any) -> None:
     first, again, other = (
         forecast(posterior, N=1e9, D=1e10, seed=seed).new_run for seed in (0, 0, 1)
     )
@@ -591,7 +599,7 @@ def test_the_seed_decides_the_new_runs(posterior) -> None:
     assert not np.array_equal(first, other)
 
 
-def test_forecast_derives_tokens_from_compute_and_says_so(posterior) -> None:
+def test_forecast_derives_tokens_from_compute_and_says_so(posterior: Any) -> None:
     found = forecast(posterior, N=[1e9, 2e9], C=1e20)
     assert found.asked["D"] == pytest.approx([1e20 / 6e9, 1e20 / 12e9])
     assert notes_of(found) == ("D was derived: C = 6 N D, with N as in the fit",)
@@ -610,7 +618,7 @@ def test_forecast_takes_compute_and_tokens_per_parameter() -> None:
     assert forecast(drawn, N=1e10, M=100.0).asked["D"] == pytest.approx([1e12])
 
 
-def test_forecast_speaks_of_its_count_as_the_frontier_does(posterior) -> None:
+def test_forecast_speaks_of_its_count_as_the_frontier_does(posterior: Any) -> None:
     found = forecast(posterior, N=1e9, C=1e20, counting="6ND-non-embedding")
     assert notes_of(found) == ("D was derived: by the counting rule",)
     assert str(found).count("C = 6 N_E D") == 1
@@ -648,7 +656,9 @@ def test_a_law_by_itself_has_no_new_run() -> None:
         ({"N": -1.0, "D": 1e10}, "positive and finite"),
     ],
 )
-def test_forecasts_without_an_answer_are_refused(posterior, inputs, said) -> None:
+def test_forecasts_without_an_answer_are_refused(
+    posterior: Any, inputs: dict[str, Any], said: str
+) -> None:
     with pytest.raises(InputError, match=said):
         forecast(posterior, **inputs)
 
@@ -667,5 +677,5 @@ def test_forecasts_without_an_answer_are_refused(posterior, inputs, said) -> Non
         (np.inf, "inf"),
     ],
 )
-def test_numbers_are_three_digits_and_a_suffix(value, text) -> None:
+def test_numbers_are_three_digits_and_a_suffix(value: float, text: str) -> None:
     assert engineering(value) == text

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import jax
 import numpy as np
@@ -29,7 +30,7 @@ POINT = law("chinchilla").published["besiroglu-2024"].law
 BUDGETS = np.array([5.76e23, 3.8e25])
 
 
-def golden():
+def golden() -> Any:
     """The law behind the golden numbers: its exponents, and N* and kappa at 5.76e23 FLOP."""
     alpha, beta, E, N, C = 0.3434, 0.3598, 1.8046, 7.22e10, 5.76e23
     R = 0.0202 / (alpha * beta)
@@ -38,7 +39,7 @@ def golden():
     return law("chinchilla")(E=E, A=u * N**alpha, B=v * D**beta, alpha=alpha, beta=beta)
 
 
-def scattered(sd: float, draws: int, seed: int = 0):
+def scattered(sd: float, draws: int, seed: int = 0) -> Any:
     """The golden law with log N* normal about its own: N* goes as A^(1 / (alpha + beta))."""
     point = golden()
     z = norm.ppf((np.random.default_rng(seed).permutation(draws) + 0.5) / draws).reshape(2, -1)
@@ -47,7 +48,7 @@ def scattered(sd: float, draws: int, seed: int = 0):
     return type(point)(**{**full, "A": A})
 
 
-def closed_form(point, z, C):
+def closed_form(point: Any, z: Any, C: Any) -> Any:
     """Regret and overspend of L = E + A/N^alpha + B/D^beta at N = N* exp(z)."""
     A, B, alpha, beta = (float(getattr(point, name)) for name in ("A", "B", "alpha", "beta"))
     G = (alpha * A / (beta * B)) ** (1 / (alpha + beta))
@@ -109,12 +110,12 @@ def test_regret_is_brute_force_for_a_law_without_closed_form() -> None:
     nested = law("nested")(E=1.2, q=0.6, A=30.0, B=60.0, alpha=0.25, beta=0.3)
     C, N = 1e23, 4e9
 
-    def loss(log_n, log_c):
+    def loss(log_n: Any, log_c: Any) -> Any:
         size = 30.0 * np.exp(-0.25 * log_n)
         data = 60.0 * (np.exp(log_c - log_n) / 6) ** -0.3
         return 1.2 + (size ** (1 / 0.6) + data ** (1 / 0.6)) ** 0.6
 
-    def least(log_c):
+    def least(log_c: Any) -> Any:
         options = {"xatol": 1e-11}
         return minimize_scalar(
             loss, bounds=(10, 40), args=(log_c,), method="bounded", options=options
@@ -132,11 +133,11 @@ def test_overspend_is_brute_force_where_the_exponent_drifts() -> None:
     rule, C, N = NonEmbedding(), 1e20, 3e8
     E, alpha, beta, A, B = (float(value) for value in POINT.values().values())
 
-    def loss(log_n, log_c):
+    def loss(log_n: Any, log_c: Any) -> Any:
         D = np.exp(log_c) / float(rule.per_token(np.exp(log_n)))
         return E + A * np.exp(-alpha * log_n) + B * D**-beta
 
-    def least(log_c):
+    def least(log_c: Any) -> Any:
         options = {"xatol": 1e-11}
         return minimize_scalar(
             loss, bounds=(14, 30), args=(log_c,), method="bounded", options=options
@@ -192,10 +193,10 @@ def test_the_best_plan_makes_its_risk_least() -> None:
     budgets = Spending(BUDGETS[:1], SixND(), {}, np.inf)
     optimum = budgets.solve(draws)
 
-    def of(N):
+    def of(N: Any) -> Any:
         return worth(draws, np.array([N]), budgets, np.zeros(1, int), optimum).regret.ravel()
 
-    def cvar(values):
+    def cvar(values: Any) -> Any:
         tail = np.sort(values)[int(0.9 * len(values)) :]  # the worst 40 of 400
         return tail.mean()
 
@@ -207,7 +208,7 @@ def test_the_best_plan_makes_its_risk_least() -> None:
             assert here <= measure(of(N * factor)) * (1 + 1e-9), name
 
 
-def test_plans_are_read_in_every_spelling(posterior) -> None:
+def test_plans_are_read_in_every_spelling(posterior: Any) -> None:
     shape = Shape(8192, 80, 64, 2048, 32000)
     found = decide(
         posterior, 1e24, ["70B", 70e9, "20tpp", "kaplan-2020", "70B:1.4T", "run 3", shape]
@@ -223,13 +224,13 @@ def test_plans_are_read_in_every_spelling(posterior) -> None:
     assert found.C[at["64.7B"]] == 1e24
 
 
-def test_a_published_rule_is_the_optimum_of_its_law(posterior) -> None:
+def test_a_published_rule_is_the_optimum_of_its_law(posterior: Any) -> None:
     found = decide(posterior, BUDGETS, "hoffmann-2022")
     published = law("chinchilla").published["hoffmann-2022"].law
     assert found.N[[1, 3]] == pytest.approx(solver.solve(published, BUDGETS, SixND()).N)
 
 
-def test_plans_that_cannot_be_are_named_and_the_rest_is_answered(posterior) -> None:
+def test_plans_that_cannot_be_are_named_and_the_rest_is_answered(posterior: Any) -> None:
     found = decide(posterior, 1e20, ["1B", "400B", "1e22"], max_params=100e9)
     assert found.plans == ["best", "1.00B"]
     said = {note.of: str(note.text) for note in found.notes}
@@ -240,13 +241,13 @@ def test_plans_that_cannot_be_are_named_and_the_rest_is_answered(posterior) -> N
         decide(posterior, 1e20, "run 21")
 
 
-def test_tokens_that_no_model_leaves_are_no_plan(posterior) -> None:
+def test_tokens_that_no_model_leaves_are_no_plan(posterior: Any) -> None:
     found = decide(posterior, 1e13, "100T")
     assert found.plans == ["best"]
     assert "single token" in str(found.notes[0].text)
 
 
-def test_money_and_hours_follow_the_waste(posterior) -> None:
+def test_money_and_hours_follow_the_waste(posterior: Any) -> None:
     costs = Costs.of("h100", mfu=0.4, price=2.0)
     found = decide(posterior, "$2M", "20tpp", costs=costs)
     assert costs.money(found.C[0]) == pytest.approx(2e6)
@@ -258,14 +259,14 @@ def test_money_and_hours_follow_the_waste(posterior) -> None:
     assert "[$]" in str(found)
 
 
-def test_serving_counts_where_the_budget_pays_for_it(posterior) -> None:
+def test_serving_counts_where_the_budget_pays_for_it(posterior: Any) -> None:
     rule = WithInference(SixND(), 5e12)
     whole = decide(posterior, 1e24, "30B", counting=rule)
     assert pytest.approx(rule.tokens(whole.N, 1e24)) == whole.D
     assert whole.N[0] < decide(posterior, 1e24).N[0]
 
 
-def test_laws_of_further_inputs_take_them(posterior) -> None:
+def test_laws_of_further_inputs_take_them(posterior: Any) -> None:
     point = law("data_constrained").published["muennighoff-2023"].law
     found = decide(point, [1e21, 1e22], "20tpp", U=[1e9, 1e10])
     assert np.all(found.overspend >= 1)
@@ -273,7 +274,7 @@ def test_laws_of_further_inputs_take_them(posterior) -> None:
         decide(point, [1e21, 1e22], "7B:1T", U=[1e9, 1e10])
 
 
-def test_exact_counts_of_shapes(posterior) -> None:
+def test_exact_counts_of_shapes(posterior: Any) -> None:
     shape = Shape(2048, 24, 16, 2048, 32000)
     found = decide(
         posterior,
@@ -307,13 +308,13 @@ def test_the_parameter_that_moves_the_optimum_is_named() -> None:
     assert min(hinge[1] for hinge in found.hinges) > 0.85
 
 
-def test_what_lies_beyond_the_runs_is_said(posterior) -> None:
+def test_what_lies_beyond_the_runs_is_said(posterior: Any) -> None:
     text = str(decide(posterior, 1e21, ["1000tpp"]))
     assert "D/N 1000 is 50 times the largest run (20.0)" in text
     assert decide(posterior, 1e20).notes == []
 
 
-def test_draws_come_as_xarray(posterior) -> None:
+def test_draws_come_as_xarray(posterior: Any) -> None:
     found = decide(posterior, 1e21, "20tpp").to_xarray()
     assert found["overspend"].dims == ("chain", "draw", "plan")
     assert list(found["plan"].values) == ["best", "20tpp"]
@@ -324,11 +325,11 @@ def test_levels_are_shares() -> None:
         decide(POINT, 1e21, level=90)
 
 
-def test_a_decision_is_frozen(posterior) -> None:
+def test_a_decision_is_frozen(posterior: Any) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         decide(posterior, 1e21).risk = "cvar"  # type: ignore[misc]
 
 
-def test_runs_of_other_inputs_have_no_tokens_per_parameter(posterior) -> None:
+def test_runs_of_other_inputs_have_no_tokens_per_parameter(posterior: Any) -> None:
     posterior.runs = Runs.from_columns({"N": posterior.runs.N, "L": posterior.runs.L})
     assert "D/N" not in str(decide(posterior, 1e24).notes)

@@ -1,5 +1,7 @@
 """A budget of training beside a demand to serve: what it adds, and what a smaller model saves."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
@@ -34,7 +36,7 @@ def test_the_leaner_run_reaches_the_same_loss_at_the_least_cost_of_both() -> Non
     found = frontier(POINT, C, inference_tokens=SERVED)
     E, alpha, beta, A, B = (float(value) for value in POINT.values().values())
 
-    def total(log_n):
+    def total(log_n: Any) -> Any:
         N = np.exp(log_n)
         D = (B / (found.L[0] - E - A / N**alpha)) ** (1 / beta)
         return 6 * N * D + 2 * N * SERVED
@@ -51,7 +53,7 @@ def test_the_leaner_run_reaches_the_same_loss_at_the_least_cost_of_both() -> Non
     assert least.draws["C"] == pytest.approx(found.draws["total_lean"], rel=1e-9)
 
 
-def test_the_answer_says_what_it_saves(posterior) -> None:
+def test_the_answer_says_what_it_saves(posterior: Any) -> None:
     found = frontier(posterior, C, inference_tokens=SERVED)
     share = np.median(found.draws["saved"])
     assert f"cost {100 * share:.3g} % less over the model's life" in str(found)
@@ -59,14 +61,14 @@ def test_the_answer_says_what_it_saves(posterior) -> None:
     assert frontier(posterior, C).conclusion == ""
 
 
-def test_a_budget_of_both_is_another_count(posterior) -> None:
+def test_a_budget_of_both_is_another_count(posterior: Any) -> None:
     both = frontier(posterior, C, counting=WithInference(SixND(), SERVED))
     assert both.draws["training"] + both.draws["serving"] == pytest.approx(C)
     assert both.draws["total"] == pytest.approx(C)
     assert "saved" not in both.draws
 
 
-def test_messages_name_what_was_typed(posterior) -> None:
+def test_messages_name_what_was_typed(posterior: Any) -> None:
     both = frontier(posterior, C, counting=WithInference(SixND(), SERVED))
     (far,) = (str(note.text) for note in both.notes if note.code == "beyond_runs")
     assert "C " not in far
@@ -75,19 +77,19 @@ def test_messages_name_what_was_typed(posterior) -> None:
     assert "C 1e23 is" in str(beside.notes)
 
 
-def test_tokens_per_parameter_far_beyond_the_runs_are_said(posterior) -> None:
+def test_tokens_per_parameter_far_beyond_the_runs_are_said(posterior: Any) -> None:
     lean = cheapest(posterior, 2.4, inference_tokens=1e15)
     assert "D/N " in str(lean.notes)
 
 
-def test_models_that_can_be_built_show_what_serving_them_costs(posterior) -> None:
+def test_models_that_can_be_built_show_what_serving_them_costs(posterior: Any) -> None:
     found = choose(posterior, C, [1e9, 1e10], inference_tokens=SERVED)
     assert found.asked["D"] == pytest.approx(C / 6 / found.asked["N"])
     assert found.asked["serving"] == pytest.approx(2 * found.asked["N"] * SERVED)
     assert found.asked["total"] == pytest.approx(C + found.asked["serving"])
 
 
-def test_budgets_may_be_dollars(posterior) -> None:
+def test_budgets_may_be_dollars(posterior: Any) -> None:
     costs = Costs.of("h100", mfu=0.4, price=2.0)
     found = frontier(posterior, "$1M", costs=costs)
     assert costs.money(found.C) == pytest.approx(1e6)
@@ -95,7 +97,7 @@ def test_budgets_may_be_dollars(posterior) -> None:
         frontier(posterior, "$1M")
 
 
-def test_every_answer_comes_in_hours_and_dollars(posterior) -> None:
+def test_every_answer_comes_in_hours_and_dollars(posterior: Any) -> None:
     costs = Costs.of("h100", mfu=0.4, price=2.0)
     C = np.array([1e22, 1e23])
     dollars = costs.money(C)

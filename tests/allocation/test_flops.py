@@ -2,6 +2,7 @@
 
 import functools
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +51,7 @@ RULES = [
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_tokens_spend_the_budget(rule) -> None:
+def test_tokens_spend_the_budget(rule: Any) -> None:
     N = np.geomspace(1e6, 1e13, 8)
     D = np.geomspace(1e13, 1e6, 8)
     with jax.enable_x64(True):
@@ -61,7 +62,7 @@ def test_tokens_spend_the_budget(rule) -> None:
     assert "C = " in rule.describe()
 
 
-def dear(N, D):
+def dear(N: Any, D: Any) -> Any:
     return 7 * N * D
 
 
@@ -86,7 +87,7 @@ def dear(N, D):
         (Custom(np.multiply), "C = multiply of N and D"),
     ],
 )
-def test_a_rule_says_what_it_counts(rule, said) -> None:
+def test_a_rule_says_what_it_counts(rule: Any, said: str) -> None:
     assert re.search(said, rule.describe())
 
 
@@ -123,7 +124,9 @@ def test_embedding_relation_meets_chinchillas_architectures() -> None:
 
 
 @pytest.mark.parametrize(("N", "width", "depth", "heads", "ratio"), TABLE_A4)
-def test_exact_flops_meet_table_a4(N, width, depth, heads, ratio) -> None:
+def test_exact_flops_meet_table_a4(
+    N: float, width: int, depth: int, heads: int, ratio: float
+) -> None:
     without_embedding = Shape(width, depth, heads, context=2048, vocabulary=0)
     # The ratio is printed to two digits, N to the million.
     tolerance = 0.005 + 0.5e6 / N + 1e-4
@@ -157,7 +160,7 @@ def test_listed_shapes_cost_what_was_listed() -> None:
 
 
 @pytest.mark.parametrize("shapes", [[], [SHAPES[0], SHAPES[0]]])
-def test_shapes_that_give_no_count_are_refused(shapes) -> None:
+def test_shapes_that_give_no_count_are_refused(shapes: Any) -> None:
     with pytest.raises(InputError, match="one of each number of parameters"):
         ListedShapes.of(shapes)
 
@@ -206,7 +209,7 @@ def test_names_functions_and_rules_resolve() -> None:
         (["6ND"], r"unknown counting rule \['6ND'\]"),
     ],
 )
-def test_what_counts_nothing_is_refused(rule, said) -> None:
+def test_what_counts_nothing_is_refused(rule: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         counting(rule)
     with pytest.raises(InputError, match="takes no omega"):
@@ -223,6 +226,6 @@ def test_what_counts_nothing_is_refused(rule, said) -> None:
         ("6ND-with-embedding", -1.0, "omega must be positive"),
     ],
 )
-def test_an_omega_that_cannot_be_used_is_refused(rule, omega, said) -> None:
+def test_an_omega_that_cannot_be_used_is_refused(rule: Any, omega: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         counting(rule, omega=omega)

@@ -1,6 +1,8 @@
 """What budgets return, and what one recipe is worth in compute of another."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 import scalingfit.allocation.solver as solver
 from scalingfit.allocation import Costs, SixND, cheapest, multiplier, returns
 from scalingfit.catalog import law
+from scalingfit.declare import Law
 
 POINT = law("chinchilla").published["besiroglu-2024"].law
 GAMMA = POINT.alpha * POINT.beta / (POINT.alpha + POINT.beta)
@@ -29,7 +32,7 @@ def test_price_is_what_the_next_bit_of_loss_costs_by_the_cheapest_budget() -> No
     assert (less - 1e23) / step == pytest.approx(found.price[0], rel=1e-3)
 
 
-def test_returns_speak_of_money_and_of_what_lies_beyond(posterior) -> None:
+def test_returns_speak_of_money_and_of_what_lies_beyond(posterior: Any) -> None:
     costs = Costs.of("h100", mfu=0.4, price=2.0)
     found = returns(posterior, "$1M", costs=costs)
     assert costs.money(found.C) == pytest.approx([1e6, 2e6, 1e7])
@@ -69,7 +72,7 @@ def test_a_multiplier_that_does_not_exist_is_infinite_and_said() -> None:
     assert found.as_json()["budgets"][1]["multiplier"]["q50"] is None  # type: ignore[index,call-overload]
 
 
-def test_floors_are_named_where_they_differ(posterior, chinchilla) -> None:
+def test_floors_are_named_where_they_differ(posterior: Any, chinchilla: Callable[..., Law]) -> None:
     other = chinchilla((4, 50), seed=1)
     found = multiplier(posterior, other, 1e22)
     assert found.factor.shape == (200, 1)
@@ -81,7 +84,9 @@ def test_floors_are_named_where_they_differ(posterior, chinchilla) -> None:
     assert "given as 1.6" in str(multiplier(pinned, posterior, 1e22).notes)
 
 
-def test_draws_of_unequal_number_are_paired_as_far_as_they_go(posterior, chinchilla) -> None:
+def test_draws_of_unequal_number_are_paired_as_far_as_they_go(
+    posterior: Any, chinchilla: Callable[..., Law]
+) -> None:
     assert multiplier(posterior, chinchilla((2, 30)), 1e22).factor.shape == (60, 1)
     assert multiplier(posterior, POINT, 1e22).factor.shape == (200, 1)
     assert multiplier(POINT, posterior, 1e22).factor.shape == (200, 1)

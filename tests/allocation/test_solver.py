@@ -1,6 +1,8 @@
 """The solver against closed forms, published optima and SciPy."""
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -23,12 +25,13 @@ from scalingfit.allocation import (
 )
 from scalingfit.allocation.solver import solve
 from scalingfit.catalog import law
+from scalingfit.declare import Law
 
 BUDGETS = np.array([1e19, 1e21, 5.76e23, 3.8e25])
 Chinchilla = law("chinchilla")
 
 
-def closed_form(values, C):
+def closed_form(values: Any, C: Any) -> Any:
     """N*, a and L* of Hoffmann et al. 2022, equation 4."""
     E, A, B, alpha, beta = (
         np.asarray(values[name])[..., None] for name in ("E", "A", "B", "alpha", "beta")
@@ -46,7 +49,7 @@ UNROUNDED = {
 }
 
 
-def unrounded(name):
+def unrounded(name: Any) -> Any:
     a, b, e, alpha, beta = UNROUNDED[name]
     return Chinchilla(E=np.exp(e), A=np.exp(a), B=np.exp(b), alpha=alpha, beta=beta)
 
@@ -60,13 +63,15 @@ def unrounded(name):
         (unrounded("muennighoff"), [19.6, 19.6, 19.6, 19.6], 6.996e10),
     ],
 )
-def test_published_constants_give_their_known_optima(point, ratios, N) -> None:
+def test_published_constants_give_their_known_optima(
+    point: Any, ratios: list[Any], N: float
+) -> None:
     found = solve(point, BUDGETS, SixND())
     np.testing.assert_allclose(found.D / found.N, ratios, rtol=0.005)
     assert found.N[2] == pytest.approx(N, rel=0.001)
 
 
-def test_many_draws_meet_the_closed_form(chinchilla) -> None:
+def test_many_draws_meet_the_closed_form(chinchilla: Callable[..., Law]) -> None:
     # Many draws, because root finding that fails does so on one draw in a thousand.
     draws = chinchilla((4, 2500), spread=0.1)
     found = solve(draws, BUDGETS, SixND())
@@ -90,7 +95,9 @@ def test_many_draws_meet_the_closed_form(chinchilla) -> None:
     data=st.floats(-3, 1),
     C=st.floats(1e17, 1e27),
 )
-def test_any_constants_meet_the_first_order_condition(alpha, beta, size, data, C) -> None:
+def test_any_constants_meet_the_first_order_condition(
+    alpha: Any, beta: Any, size: Any, data: Any, C: Any
+) -> None:
     # The terms are 10^size and 10^data at N = 1e9 and D = 3e10.
     A, B = 10**size * 1e9**alpha, 10**data * 3e10**beta
     found = solve(Chinchilla(E=1.7, A=A, B=B, alpha=alpha, beta=beta), np.array([C]), SixND())
@@ -103,7 +110,7 @@ def test_any_constants_meet_the_first_order_condition(alpha, beta, size, data, C
         assert (found.lowest | found.highest).all()
 
 
-def test_leaves_of_any_shape_agree(chinchilla) -> None:
+def test_leaves_of_any_shape_agree(chinchilla: Callable[..., Law]) -> None:
     draws = chinchilla((3, 2, 5))
     one = jax.tree.map(lambda leaf: leaf[2, 1, 3], draws)
     assert solve(draws, BUDGETS, SixND()).N[2, 1, 3] == pytest.approx(
@@ -111,13 +118,13 @@ def test_leaves_of_any_shape_agree(chinchilla) -> None:
     )
 
 
-def test_another_number_of_budgets_changes_nothing(chinchilla) -> None:
+def test_another_number_of_budgets_changes_nothing(chinchilla: Callable[..., Law]) -> None:
     few, many = (solve(chinchilla((4, 5)), BUDGETS[:n], SixND()) for n in (3, 4))
     assert few.N.shape == (4, 5, 3)
     assert np.array_equal(few.N, many.N[..., :3])
 
 
-def test_configuration_is_left_alone(chinchilla) -> None:
+def test_configuration_is_left_alone(chinchilla: Callable[..., Law]) -> None:
     solve(chinchilla(), BUDGETS, SixND())
     assert not jax.config.jax_enable_x64
 
@@ -130,7 +137,7 @@ PEARCE = {
 
 
 @pytest.mark.parametrize("constants", PEARCE)
-def test_non_embedding_optimum_is_pearce_and_songs(constants) -> None:
+def test_non_embedding_optimum_is_pearce_and_songs(constants: str) -> None:
     omega = 47491.0
     values = PEARCE[constants]
     A, B, alpha, beta = (values[name] for name in ("A", "B", "alpha", "beta"))
@@ -149,7 +156,9 @@ def test_non_embedding_optimum_is_pearce_and_songs(constants) -> None:
 
 
 @pytest.mark.parametrize(("constants", "published"), [("epoch", 0.7805), ("chinchilla", 0.7388)])
-def test_the_exponent_of_the_counted_n_is_pearce_and_songs(constants, published) -> None:
+def test_the_exponent_of_the_counted_n_is_pearce_and_songs(
+    constants: str, published: float
+) -> None:
     """Over the budgets of Pearce & Song's script; theirs is a line through the best of 20 models,
     whose raggedness is worth 0.006 (see the test of `choose` on the same models)."""
     C = np.logspace(12.95, 20.7, 100)
@@ -159,7 +168,7 @@ def test_the_exponent_of_the_counted_n_is_pearce_and_songs(constants, published)
     assert np.polyfit(log_c, log_n, 1)[0] == pytest.approx(published, abs=0.006)
 
 
-def test_a_function_is_solved_like_the_rule_it_states(chinchilla) -> None:
+def test_a_function_is_solved_like_the_rule_it_states(chinchilla: Callable[..., Law]) -> None:
     draws = chinchilla((2, 3))
     rule = Custom(lambda N, D: 6 * N * D)
     by_rule, by_function = solve(draws, BUDGETS, SixND()), solve(draws, BUDGETS, rule)
@@ -168,7 +177,7 @@ def test_a_function_is_solved_like_the_rule_it_states(chinchilla) -> None:
 
 
 @pytest.mark.parametrize("unit", [8.64e19, 1e-9])
-def test_a_cost_may_be_in_any_unit(unit) -> None:
+def test_a_cost_may_be_in_any_unit(unit: float) -> None:
     """Petaflop days, or nanoflop: the optimum is the same, and so is the way back."""
     point, C = law("chinchilla").published["hoffmann-2022"].law, np.array([1e18, 1e24])
     known, found = (
@@ -203,7 +212,7 @@ def test_serving_meets_the_first_order_condition() -> None:
 
 
 @pytest.mark.parametrize("U", [1e9, 1e10, 1e11])
-def test_data_constrained_optimum_is_scipys(U) -> None:
+def test_data_constrained_optimum_is_scipys(U: float) -> None:
     point = law("data_constrained").published["muennighoff-2023"].law
     C = np.array([1e20, 1e21, 1e22])
     found = solve(point, C, SixND(), extras={"U": np.full(3, U)})
@@ -263,7 +272,7 @@ def test_a_size_in_two_parts_is_split_where_each_saves_the_same() -> None:
     assert np.all(grown < 1)
     for row, budget in enumerate(C):  # the first draw, with SciPy's search in the plane
 
-        def loss(logs, C=budget):
+        def loss(logs: Any, C: Any = budget) -> Any:
             sizes = np.exp(logs)
             E, alpha1, alpha2, beta, A1, A2, B = (draw[0, 0] for draw in draws.values())
             data = B * (C / 6 / sizes.sum()) ** -beta
@@ -275,7 +284,7 @@ def test_a_size_in_two_parts_is_split_where_each_saves_the_same() -> None:
         np.testing.assert_allclose(np.log([N_nv[0, row], N_v[0, row]]), best.x, atol=1e-3)
 
 
-def test_the_largest_model_allowed_binds(chinchilla) -> None:
+def test_the_largest_model_allowed_binds(chinchilla: Callable[..., Law]) -> None:
     found = solve(chinchilla((2, 3)), BUDGETS, SixND(), max_params=1e10)
     assert np.all(found.N <= 1e10)
     assert np.array_equal(found.highest[0, 0], [False, False, True, True])
@@ -290,13 +299,13 @@ ROUNDED = {"alpha_N": 5e-4, "alpha_S": 5e-3, "alpha_B": 5e-3, "N_c": 5e11, "S_c"
 PF_DAY = 8.64e19
 
 
-def kaplans_exponents(point):
+def kaplans_exponents(point: Any) -> Any:
     """Of N, batch and S: Kaplan et al. 2020, arXiv 2001.08361, equations 1.7 and 1.8."""
     alpha_C = 1 / (1 / point.alpha_S + 1 / point.alpha_B + 1 / point.alpha_N)
     return np.array([alpha_C / point.alpha_N, alpha_C / point.alpha_B, alpha_C / point.alpha_S])
 
 
-def kaplans_optimum(point, N):
+def kaplans_optimum(point: Any, N: Any) -> Any:
     """C, L, batch and S where N is best at the critical batch size, after his appendix B.
 
     Along a budget N S_min B_crit(L) is fixed, and L is least where alpha_N times the first term of

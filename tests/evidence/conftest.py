@@ -9,21 +9,19 @@ import pytest
 
 import scalingfit
 from scalingfit import backtest, compare
-from scalingfit.evidence import Backtest, Comparison, Discrepancy
+from scalingfit.evidence import Backtest, Comparison
 from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
-from tests.simulated import BOTH, QUICK, fit_of, simulated
+from tests.simulated import BOTH, EXACT, fit_of, simulated
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def over_confident(comparison: Comparison, rate: float) -> Comparison:
+def over_confident(comparison: Comparison) -> Comparison:
     """The comparison with intervals of Chinchilla's law that cover no larger run."""
     heavy = comparison.candidates["chinchilla"]
     assert heavy.future is not None
-    missed = dataclasses.replace(
-        heavy.future, ends=heavy.future.ends * 1.5, discrepancy=Discrepancy(rate, 30.0)
-    )
+    missed = dataclasses.replace(heavy.future, ends=heavy.future.ends * 1.5)
     candidate = dataclasses.replace(heavy, future=missed)
     return dataclasses.replace(
         comparison, candidates={**comparison.candidates, "chinchilla": candidate}
@@ -42,12 +40,12 @@ def posterior(runs: Runs) -> Posterior:
 
 @pytest.fixture(scope="session")
 def comparison(runs: Runs) -> Comparison:
-    return compare(runs, BOTH, "normal", cuts=[1e20, 6e20], **QUICK)
+    return compare(runs, BOTH, "normal", cuts=[1e20, 6e20], **EXACT)
 
 
 @pytest.fixture(scope="session")
 def tested(runs: Runs) -> Backtest:
-    return backtest(runs, BOTH, "normal", cuts=[1e20, 6e20], **QUICK)
+    return backtest(runs, BOTH, "normal", cuts=[1e20, 6e20], **EXACT)
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """Simulation-based calibration finds what is wrong, and lets pass what is right."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,7 +78,12 @@ def test_misuse_is_refused() -> None:
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_calibrate(file: str, stand_in, capsys, right: bool) -> None:
+def test_calibrate(
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+    right: bool,
+) -> None:
     ranks = np.arange(200) % 100 if right else np.zeros(200, int)
     found = Calibration("test", {"E": ranks}, {"E": np.ones((3, 200), bool)}, 0, 0.01)
     asked = stand_in("calibrate", found)

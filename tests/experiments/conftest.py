@@ -22,7 +22,7 @@ def posterior_of(runs: Runs, sigma: float = 0.003, nu: float = 8.0, draws: int =
     names = list(POINT.values)
     values = np.array([POINT.values[name] for name in names])
 
-    def log_loss(shift):
+    def log_loss(shift: Any) -> Any:
         moved = dict(zip(names, values * np.exp(shift), strict=True))
         point = type(POINT.law)(**moved)
         return np.log(point.E + point.A / runs.N**point.alpha + point.B / runs.D**point.beta)
@@ -45,7 +45,7 @@ def posterior_of(runs: Runs, sigma: float = 0.003, nu: float = 8.0, draws: int =
     )
 
 
-def grid(budgets=(1e19, 1e20, 1e21), sizes: int = 6) -> Runs:
+def grid(budgets: Any = (1e19, 1e20, 1e21), sizes: int = 6) -> Runs:
     """An isoFLOP grid whose losses nobody reads."""
     C = np.repeat(budgets, sizes)
     N = np.concatenate([0.3 * np.sqrt(one / 120) * np.geomspace(1, 10, sizes) for one in budgets])

@@ -2,6 +2,8 @@
 
 import json
 import math
+from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,11 +24,11 @@ TARGET = 1e24
 
 
 @pytest.fixture(scope="module")
-def proposed(posterior):
+def proposed(posterior: Any) -> Any:
     return design(posterior, 5e21, target=TARGET, aim="size", batch=8)
 
 
-def test_a_batch_keeps_to_its_cost_and_its_number(proposed) -> None:
+def test_a_batch_keeps_to_its_cost_and_its_number(proposed: Any) -> None:
     assert 1 <= len(proposed.runs) <= 8
     assert proposed.cost <= 5e21
     assert proposed.cost == pytest.approx(
@@ -37,7 +39,7 @@ def test_a_batch_keeps_to_its_cost_and_its_number(proposed) -> None:
     assert max(table.columns["runs"].values) <= 2  # a quarter of the batch
 
 
-def test_what_a_batch_is_expected_to_do_is_what_such_runs_do(proposed) -> None:
+def test_what_a_batch_is_expected_to_do_is_what_such_runs_do(proposed: Any) -> None:
     """The posterior that the runs would give is made anew, by linear algebra on a Jacobian."""
     made = proposed.runs.inputs
     old = grid()
@@ -58,11 +60,11 @@ def test_what_a_batch_is_expected_to_do_is_what_such_runs_do(proposed) -> None:
     assert proposed.waste[0] == pytest.approx(waste, rel=0.2)
 
 
-def test_what_is_at_stake_now_is_what_the_best_plan_wastes(posterior, proposed) -> None:
+def test_what_is_at_stake_now_is_what_the_best_plan_wastes(posterior: Any, proposed: Any) -> None:
     assert proposed.waste[0, 0] == pytest.approx(decide(posterior, TARGET).wasted[0], rel=1e-3)
 
 
-def test_a_designed_batch_beats_random_ones_of_its_cost(posterior) -> None:
+def test_a_designed_batch_beats_random_ones_of_its_cost(posterior: Any) -> None:
     rng = np.random.default_rng(0)
     N = np.exp(rng.uniform(np.log(1e8), np.log(3e10), 200))
     C = np.exp(rng.uniform(np.log(1e19), np.log(1e21), 200))
@@ -77,14 +79,14 @@ def test_a_designed_batch_beats_random_ones_of_its_cost(posterior) -> None:
         assert expected < other.expected[0].shrink
 
 
-def test_aims_make_different_designs(posterior, proposed) -> None:
+def test_aims_make_different_designs(posterior: Any, proposed: Any) -> None:
     other = design(posterior, 5e21, target=TARGET, aim="loss", batch=8)
     by_name = [{row.name: row.shrink for row in one.expected} for one in (proposed, other)]
     assert by_name[0]["N*"] < by_name[1]["N*"]
     assert by_name[1]["L*"] < by_name[0]["L*"]
 
 
-def test_it_says_stop_where_a_batch_is_worth_less_than_it_costs(posterior) -> None:
+def test_it_says_stop_where_a_batch_is_worth_less_than_it_costs(posterior: Any) -> None:
     small = design(posterior, 5e21, target=1e21, aim="size")
     assert not small.worth_it
     assert small.value < small.cost
@@ -94,7 +96,7 @@ def test_it_says_stop_where_a_batch_is_worth_less_than_it_costs(posterior) -> No
     assert "times its cost" in str(large)
 
 
-def test_targets_weigh_by_what_they_cost(posterior) -> None:
+def test_targets_weigh_by_what_they_cost(posterior: Any) -> None:
     both = design(posterior, 5e21, target=[1e22, 1e26], aim="size")
     assert [row.target for row in both.expected[:2]] == ["1e22 FLOP", "1e26 FLOP"]
     assert both.waste.shape == (2, 2)
@@ -103,7 +105,7 @@ def test_targets_weigh_by_what_they_cost(posterior) -> None:
     assert [row["C"] for row in record["waste"]] == [1e22, 1e26]
 
 
-def test_points_are_targets_of_the_loss(posterior) -> None:
+def test_points_are_targets_of_the_loss(posterior: Any) -> None:
     points = {"N": [1e10, 3e10], "D": 1e12}
     found = design(posterior, 5e20, target=points, aim="loss")
     assert [row.target for row in found.expected] == ["N 10.0B, D 1.00T", "N 30.0B, D 1.00T"]
@@ -123,7 +125,7 @@ def test_points_are_targets_of_the_loss(posterior) -> None:
         (NormalLevel(sigma=np.full(2000, 0.05)), 0.05**2),
     ],
 )
-def test_noise_counts_by_its_information(posterior, noise, variance: float) -> None:
+def test_noise_counts_by_its_information(posterior: Any, noise: Any, variance: float) -> None:
     pool = Pool({"N": np.array([1e8, 1e9]), "D": np.full(2, 1e10)}, np.ones(2), {})
     law = type(posterior.law)(
         **{k: np.full(2000, v.mean()) for k, v in posterior.law.values().items()}
@@ -133,7 +135,7 @@ def test_noise_counts_by_its_information(posterior, noise, variance: float) -> N
     assert found == pytest.approx(variance, rel=4 * 1.42 / math.sqrt(SAMPLES))
 
 
-def test_draws_reweighted_by_outcomes_agree_with_the_moments(posterior) -> None:
+def test_draws_reweighted_by_outcomes_agree_with_the_moments(posterior: Any) -> None:
     """Normal noise, a nearly linear law: the mean posterior variance is known."""
     law = jax.tree.map(np.ravel, posterior.law)
     noise = Normal(sigma=np.full(4000, 0.004))
@@ -150,7 +152,7 @@ def test_draws_reweighted_by_outcomes_agree_with_the_moments(posterior) -> None:
     assert reweighted == pytest.approx(exact, rel=0.1)
 
 
-def test_pools_are_read_from_files_frames_and_mappings(tmp_path, posterior) -> None:
+def test_pools_are_read_from_files_frames_and_mappings(tmp_path: Path, posterior: Any) -> None:
     frame = pd.DataFrame({"N": [1e8, 1e9, 1e10], "D": [1e10, 1e10, 1e11], "name": ["a", "b", "c"]})
     frame.to_csv(tmp_path / "pool.csv", index=False)
     for pool in (frame, tmp_path / "pool.csv", dict(frame)):
@@ -164,7 +166,7 @@ def test_pools_are_read_from_files_frames_and_mappings(tmp_path, posterior) -> N
         design(posterior, 1e22, target=TARGET, aim="size", pool={"N": [1e8], "D": [1e9, 1e10]})
 
 
-def test_another_unit_of_cost_is_counted_in_that_unit(posterior) -> None:
+def test_another_unit_of_cost_is_counted_in_that_unit(posterior: Any) -> None:
     pool = {"N": [1e8, 1e9], "D": [1e10, 1e10], "cost": [1.0, 30.0]}
     found = design(posterior, 31.0, target=TARGET, aim="size", pool=pool, batch=2)
     assert found.cost in (2.0, 1.0, 30.0, 31.0)
@@ -172,7 +174,7 @@ def test_another_unit_of_cost_is_counted_in_that_unit(posterior) -> None:
     assert "times its cost" not in str(found)
 
 
-def test_the_loop_closes(tmp_path, posterior) -> None:
+def test_the_loop_closes(tmp_path: Path, posterior: Any) -> None:
     """Design, train, read: the table comes back with the same columns."""
     family = AspectRatio(aspect=64.0, context=2048.0, vocabulary=32000.0)
     found = design(posterior, 5e20, target=TARGET, aim="size", shapes=family, batch_tokens=2**19)
@@ -198,21 +200,21 @@ def test_profiles_stay_possible_where_a_batch_has_room_for_them() -> None:
     assert any(note.code == "profiles" for note in tight.notes)
 
 
-def test_hours_and_dollars_stand_beside_flop(posterior) -> None:
+def test_hours_and_dollars_stand_beside_flop(posterior: Any) -> None:
     costs = Costs.of("h100", mfu=0.4, price=2.0)
     found = design(posterior, "$10K", target="$5M", aim="size", costs=costs)
     assert costs.money(np.array([found.cost])) <= 10e3
     assert "($" in found.conclusion
 
 
-def test_what_cannot_be_designed_is_refused(posterior) -> None:
+def test_what_cannot_be_designed_is_refused(posterior: Any) -> None:
     with pytest.raises(InputError, match="nothing to learn"):
         design(posterior.law, 1e21, target=TARGET, aim="size")
     with pytest.raises(InputError, match="neither the size"):
         design(posterior, 1e21, target=TARGET, aim="both")
 
 
-def test_pools_of_laws_without_tokens_need_a_table(posterior) -> None:
+def test_pools_of_laws_without_tokens_need_a_table(posterior: Any) -> None:
     kaplan = sf.law("kaplan_size")
     point = kaplan(**{name: np.full((4, 100), 1.0) for name in kaplan.parameters()})
     asked = type(posterior)(**{**vars(posterior), "law": point})

@@ -1,5 +1,8 @@
 """A first experiment: what it costs, and whether it tells what it says it would."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
@@ -17,18 +20,18 @@ def _spending(budget: float) -> Spending:
 
 
 @pytest.fixture(scope="module")
-def planned():
+def planned() -> Any:
     return plan(1e21, target=[1e23, 1e24], about="besiroglu-2024", sigma=0.003, exact=True)
 
 
-def test_a_grid_costs_its_budget_and_has_profiles(planned) -> None:
+def test_a_grid_costs_its_budget_and_has_profiles(planned: Any) -> None:
     assert planned.cost == pytest.approx(1e21, rel=1e-6)
     _, sizes = np.unique(np.round(np.log(planned.runs.cost), 6), return_counts=True)
     assert len(sizes) >= 2
     assert np.all(sizes >= 5)
 
 
-def test_it_tells_what_it_says(planned) -> None:
+def test_it_tells_what_it_says(planned: Any) -> None:
     """The posterior of such runs, made by other code, is as wide as was promised."""
     made = planned.runs.inputs
     runs = sf.Runs.from_columns({**made, "L": np.full(len(planned.runs), 3.0)})
@@ -47,7 +50,7 @@ def test_more_compute_and_less_noise_tell_more() -> None:
     quiet = plan(1e20, target=1e24, about="besiroglu-2024", sigma=0.003)
     exact = plan(1e20, target=1e24, about="besiroglu-2024", exact=True)
 
-    def waste(found) -> float:
+    def waste(found: Any) -> float:
         return float(found.overspend.mean())
 
     assert waste(large) < waste(small)
@@ -68,7 +71,7 @@ def test_the_optimum_moves_as_the_slope_of_the_error_says() -> None:
     aims = _Aims.of(_truths(sf.law("chinchilla"), "besiroglu-2024")[0], _spending(budget))
     best = frontier(POINT.law, budget)
 
-    def loss(log_n):
+    def loss(log_n: Any) -> Any:
         log_d = np.log(budget / 6) - log_n
         wave = np.sin(log_n / np.log(10) + 2 * log_d / np.log(10))
         law = POINT.law
@@ -91,7 +94,7 @@ def test_laws_of_the_prior_may_be_true() -> None:
     assert "its prior" in str(found)
 
 
-def test_shapes_come_with_it(tmp_path) -> None:
+def test_shapes_come_with_it(tmp_path: Path) -> None:
     family = AspectRatio(aspect=64.0, context=2048.0, vocabulary=32000.0)
     found = plan(1e21, target=1e23, about="hoffmann-2022", shapes=family, batch_tokens=2**18)
     found.save(tmp_path / "grid.csv")

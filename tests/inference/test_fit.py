@@ -190,7 +190,7 @@ def test_numpyros_nuts_agrees_on_many_kinds_of_tables(
 ) -> None:
     """Whichever method made the draws."""
     monkeypatch.setenv("SCALINGFIT_DATA", str(data_dir))
-    every = sf.datasets.load(name)
+    every = sf.datasets.read(name)
     runs = every.take(np.random.default_rng(0).permutation(len(every))[:rows])
     reference: dict[str, np.ndarray] = {}
     for method in ("nuts", "auto"):
@@ -262,7 +262,7 @@ def test_single_precision_agrees_on_many_tables(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str, law: str, method: str
 ) -> None:
     monkeypatch.setenv("SCALINGFIT_DATA", str(data_dir))
-    every = sf.datasets.load(name)
+    every = sf.datasets.read(name)
     runs = every.take(np.random.default_rng(0).permutation(len(every))[:120])
     options: Any = {"law_error": None, "draws": 2000, "progress": False}
     double = sf.refit({"": runs}, law, method="nuts", **options).fits[""]

@@ -1,7 +1,8 @@
 """Importance sampling, against densities whose answers are known."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,15 +23,15 @@ def _in_float64() -> Iterator[None]:
         yield
 
 
-def weighed(log_density, dim: int = DIM, seed: int = 0) -> Weighted:
+def weighed(log_density: Any, dim: int = DIM, seed: int = 0) -> Weighted:
     """The draws of one fit."""
 
     return weigh(_program(log_density), dim, [np.random.default_rng(seed)], 400.0)[0]
 
 
 @functools.cache
-def _program(log_density):
-    def evaluate(places, proposal):
+def _program(log_density: Any) -> Any:
+    def evaluate(places: Any, proposal: Any) -> Any:
         position, proposed = proposal.placed(places)
         height = log_density(position)
         return position, {"last": position[..., -1]}, height, height - proposed
@@ -39,20 +40,20 @@ def _program(log_density):
     return lambda *given: jax.tree.map(np.asarray, compiled(*given))
 
 
-def normal(x):
+def normal(x: Any) -> Any:
     return -0.5 * jnp.sum(x**2, axis=-1)
 
 
-def banana(x):
+def banana(x: Any) -> Any:
     """A normal in (x_0, bent_back, x_2): curved, yet of known moments."""
     return normal(jnp.stack([x[..., 0], bent_back(x), x[..., 2]], axis=-1))
 
 
-def bent_back(x):
+def bent_back(x: Any) -> Any:
     return x[..., 1] - 0.5 * x[..., 0] ** 2
 
 
-def skewed(x):
+def skewed(x: Any) -> Any:
     """Logarithms of Gamma(2) variables: an exponential tail to the left, a sharp one to the right.
 
     In the coordinates of their Laplace approximation: mode log 2, curvature 2.
@@ -61,7 +62,7 @@ def skewed(x):
     return jnp.sum(2 * y - jnp.exp(y), axis=-1)
 
 
-def quantiles_agree(one: Weighted, values: np.ndarray, family) -> None:
+def quantiles_agree(one: Weighted, values: np.ndarray, family: Any) -> None:
     """Within four Monte-Carlo standard errors, at both ends and in the middle."""
     count = one.ess
     for level in (0.05, 0.5, 0.95):
@@ -78,7 +79,7 @@ def test_a_normal_needs_one_round() -> None:
 
 
 @pytest.mark.parametrize("target", [banana, skewed])
-def test_curved_and_skewed_posteriors_are_followed(target) -> None:
+def test_curved_and_skewed_posteriors_are_followed(target: Callable[..., Any]) -> None:
     """Mostly; and where draws are held to be sure, they are right."""
     sure = [found for seed in range(10) if (found := weighed(target, seed=seed)).sure]
     assert len(sure) >= 8

@@ -15,6 +15,7 @@ from scalingfit._errors import InputError
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 from scalingfit.report import plots
+from scalingfit.runs import read
 from tests.report import standin
 
 
@@ -134,7 +135,7 @@ def test_residuals_are_relative_to_the_law(posterior: Posterior) -> None:
     runs = posterior.runs.columns
     expected = 100 * (runs["L"] / law.loss(runs["N"], runs["D"]) - 1)
     labels = [axes.get_xlabel() for axes in figure.axes]
-    assert labels == ["parameters N", "tokens D", "expected loss [nats]"]
+    assert labels == ["parameters N", "tokens D", "expected loss"]
     for axes, values in zip(figure.axes, (runs["N"], runs["D"]), strict=False):
         shown = np.asarray(axes.collections[0].get_offsets())
         np.testing.assert_allclose(shown[:, 0], values)
@@ -194,3 +195,51 @@ def test_short_numbers(value: float, text: str) -> None:
 def test_published_values_can_be_told_apart() -> None:
     marks = [(to_rgba(color), dashes) for color, dashes in style.PUBLISHED]
     assert len(set(marks)) == len(marks) >= 3
+
+
+def labels(figure: FigureBase) -> list[str]:
+    return [text for axes in figure.axes for text in (axes.get_xlabel(), axes.get_ylabel())]
+
+
+@pytest.mark.parametrize("draw", [plots.frontier, plots.loss, plots.residuals])
+def test_losses_have_the_unit_of_the_table_or_none(draw) -> None:
+    table = standin.table()
+    frame = table.to_pandas().rename(columns={"L": "val_bpb"})
+    unnamed, named = (standin.posterior(runs=each) for each in (table, read(frame)))
+    assert not any("nats" in label or "bits" in label for label in labels(draw(unnamed)))
+    assert any(label.endswith("[bits per byte]") for label in labels(draw(named)))
+
+
+def test_a_design_shows_every_run_its_budgets_and_repeats() -> None:
+    N = np.array([1e8, 2e8, 4e8] * 2 + [2e8])
+    D = np.array([4e9, 2e9, 1e9, 8e9, 4e9, 2e9, 2e9])
+    runs = read({"params": N, "tokens": D, "val_bpb": np.linspace(1.2, 0.9, 7)})
+    figure = plots.design(runs)
+    drawn(figure)
+    axes, bar = figure.axes
+    (points,) = [one for one in axes.collections if isinstance(one, PathCollection)]
+    np.testing.assert_array_equal(
+        np.sort(points.get_offsets(), axis=0), np.sort(np.stack([N, D], axis=1), axis=0)
+    )
+    assert bar.get_ylabel() == "loss of the run [bits per byte]"
+    assert sorted(text.get_text() for text in axes.texts) == ["2", "2.4e18", "4.8e18"]
+    for found, C in zip(axes.get_lines(), (2.4e18, 4.8e18), strict=True):
+        x, y = found.get_data()
+        np.testing.assert_allclose(6 * x * y, C)
+
+
+def test_a_design_tells_groups_apart() -> None:
+    N, D = np.array([1e7, 1e8, 1e9] * 4), np.array([1e9, 1e10, 1e11] * 4)
+    recipes = ["one"] * 6 + ["two"] * 6
+    runs = read({"N": N, "D": D, "L": np.linspace(4, 3, 12), "optimizer": recipes})
+    axes = plots.design(runs).axes[0]
+    shown = {str(each.get_label()): each for each in axes.collections}
+    assert axes.get_legend().get_title().get_text() == "optimizer"
+    for name in ("one", "two"):
+        assert len(shown[name].get_offsets()) == 6
+    assert shown["one"].get_sizes()[0] > shown["two"].get_sizes()[0]  # both are seen
+
+
+def test_a_design_without_a_plane_is_refused() -> None:
+    with pytest.raises(InputError, match="the plane of N and D"):
+        plots.design(read({"X": [1.0, 2.0], "L": [2.0, 1.0]}))

@@ -47,7 +47,7 @@ def test_no_budget_is_wider_than_it_may_be() -> None:
 
 def test_published_budgets_do_not_chain(published: Path) -> None:
     """Neighbours of Chinchilla's 245 runs are less than 25 % apart nearly throughout."""
-    runs = datasets.load("epoch_chinchilla")
+    runs = datasets.read("epoch_chinchilla")
     sizes = np.bincount(clusters(runs.C))
     assert sizes.max() < 40
     named = runs.budgets.numbered(BUDGETS)

@@ -1,6 +1,8 @@
 """Small tables that went wrong for somebody, and published ones: what has to be understood."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,23 +12,23 @@ from scalingfit.runs import datasets, read
 
 
 @pytest.fixture
-def cases(data_dir):
+def cases(data_dir: Path) -> Any:
     folder = data_dir.parent / "cases"
     if not folder.is_dir():
         pytest.skip("the cases are not here")
     return folder
 
 
-def codes(runs):
+def codes(runs: Any) -> Any:
     return [finding.code for finding in runs.findings]
 
 
-def remedy(runs, code):
+def remedy(runs: Any, code: Any) -> Any:
     (found,) = (finding for finding in runs.findings if finding.code == code)
     return str(found.remedy)
 
 
-def test_checkpoints_are_said_and_the_last_row_of_each_run_is_one_word_away(cases):
+def test_checkpoints_are_said_and_the_last_row_of_each_run_is_one_word_away(cases: Any) -> None:
     runs = read(cases / "checkpoints_as_runs.csv")
     assert codes(runs) == ["rows_of_one_run"]
     assert 'last_of="run"' in remedy(runs, "rows_of_one_run")
@@ -39,7 +41,7 @@ def test_checkpoints_are_said_and_the_last_row_of_each_run_is_one_word_away(case
     assert "the last row of each run: 6 of 120 rows" in ends.describe()
 
 
-def test_an_accuracy_is_no_loss(cases):
+def test_an_accuracy_is_no_loss(cases: Any) -> None:
     with pytest.raises(InputError, match=r"pass@1 is an accuracy"):
         read(cases / "pass_at_k.csv")
     with pytest.raises(InputError, match=r'an accuracy(.|\n)*L="pass@100 in accuracy"'):
@@ -49,7 +51,7 @@ def test_an_accuracy_is_no_loss(cases):
     assert runs.L[0] == 1 - 0.2782
 
 
-def test_what_rises_with_scale_is_no_loss_whatever_its_name(cases):
+def test_what_rises_with_scale_is_no_loss_whatever_its_name(cases: Any) -> None:
     text = (cases / "pass_at_k.csv").read_text().replace("pass@100", "loss")
     path = cases  # only to read; what is changed is written as a mapping
     assert path.is_dir()
@@ -61,7 +63,7 @@ def test_what_rises_with_scale_is_no_loss_whatever_its_name(cases):
     assert codes(stated) == ["rises"]
 
 
-def test_a_perplexity_is_said_and_read_as_its_logarithm_on_a_word(cases):
+def test_a_perplexity_is_said_and_read_as_its_logarithm_on_a_word(cases: Any) -> None:
     with pytest.raises(InputError, match=r'a perplexity(.|\n)*L="val_ppl in ppl"'):
         read(cases / "perplexity.csv")
     runs = read(cases / "perplexity.csv", L="val_ppl in ppl")
@@ -69,14 +71,14 @@ def test_a_perplexity_is_said_and_read_as_its_logarithm_on_a_word(cases):
     np.testing.assert_allclose(np.exp(runs.L[:3]), [40.85, 30.67, 25.80])
 
 
-def test_a_decimal_comma_is_never_between_thousands(cases):
+def test_a_decimal_comma_is_never_between_thousands(cases: Any) -> None:
     runs = read(cases / "decimal_comma.tsv")
     np.testing.assert_allclose(runs.N, [1.25e8, 3.5e8, 1.3e9, 2.7e9])
     np.testing.assert_allclose(runs.D, [2.5e9, 7e9, 2.6e10, 5.4e10])
     assert "commas are a decimal mark" in runs.describe()
 
 
-def test_pf_days_are_compute(cases):
+def test_pf_days_are_compute(cases: Any) -> None:
     runs = read(cases / "pf_days.csv")
     np.testing.assert_allclose(runs.C, 6 * runs.N * runs.D, rtol=0.01)
     table = runs.to_pandas()[["N", "D", "C", "L"]]
@@ -84,7 +86,7 @@ def test_pf_days_are_compute(cases):
         read(table.assign(C=table["C"] / 8.64e19))
 
 
-def test_logarithms_are_taken_back_on_a_word(cases):
+def test_logarithms_are_taken_back_on_a_word(cases: Any) -> None:
     for asked in ({}, {"N": "log10_params", "D": "log10_tokens"}):
         with pytest.raises(InputError, match=r'N="10\^log10_params", D="10\^log10_tokens"'):
             read(cases / "log10_columns.csv", **asked)
@@ -93,7 +95,7 @@ def test_logarithms_are_taken_back_on_a_word(cases):
     np.testing.assert_allclose([runs.D.min(), runs.D.max()], [4e8, 8e10], rtol=1e-3)
 
 
-def test_how_compute_was_counted_is_said(cases):
+def test_how_compute_was_counted_is_said(cases: Any) -> None:
     moe = read(cases / "moe_counted_flops.csv")
     assert moe.provenance["columns"]["N"]["column"] == "active_params"
     assert "C / (6 N D) is 1.17 to 2.35" in moe.describe()
@@ -104,7 +106,7 @@ def test_how_compute_was_counted_is_said(cases):
     assert "0.25 to 1 and rises with C" in wrong.findings[0].text
 
 
-def test_headers_of_a_speed_run_are_known(cases):
+def test_headers_of_a_speed_run_are_known(cases: Any) -> None:
     runs = read(cases / "unknown_headers.csv")
     assert {s: o["column"] for s, o in runs.provenance["columns"].items()} == {
         "N": "params_total",
@@ -116,7 +118,7 @@ def test_headers_of_a_speed_run_are_known(cases):
     assert "L in bits per byte" in runs.describe()
 
 
-def test_a_markdown_table_is_read_and_its_diverged_run_is_not(cases):
+def test_a_markdown_table_is_read_and_its_diverged_run_is_not(cases: Any) -> None:
     with pytest.raises(InputError, match=r"line 17, status: the run is diverged"):
         read(cases / "isoflop_table.md")
     runs = read(cases / "isoflop_table.md", bad_rows="drop")
@@ -125,7 +127,7 @@ def test_a_markdown_table_is_read_and_its_diverged_run_is_not(cases):
     np.testing.assert_allclose(runs.N, runs.C / (6 * runs.D))
 
 
-def test_states_are_known_in_any_column(cases, tmp_path):
+def test_states_are_known_in_any_column(cases: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"2 of 4(.|\n)*line 3, status: the run is diverged"):
         read(cases / "status.csv")
     assert len(read(cases / "status.csv", bad_rows="drop")) == 2
@@ -144,20 +146,22 @@ def test_states_are_known_in_any_column(cases, tmp_path):
     ]
 
 
-def test_groups_that_one_fit_would_pool_are_named(cases):
+def test_groups_that_one_fit_would_pool_are_named(cases: Any) -> None:
     runs = read(cases / "three_optimizers.csv")
     assert codes(runs) == ["groups"]
     assert 'where="optimizer=adamw"' in remedy(runs, "groups")
     assert codes(read(cases / "three_optimizers.csv", where="optimizer=muon")) == []
 
 
-def test_records_by_name(cases):
+def test_records_by_name(cases: Any) -> None:
     runs = read(cases / "by_name.json")
     assert runs.labels["run"].tolist() == ["run-a", "run-b", "run-c"]
     assert runs.N.tolist() == [1e8, 3e8, 1e9]
 
 
-def test_the_log_of_one_run_is_recognised_and_several_make_a_table(cases, tmp_path):
+def test_the_log_of_one_run_is_recognised_and_several_make_a_table(
+    cases: Any, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match=r"the log of one run(.|\n)*last=True"):
         read(cases / "trainer_state.json")
     state = json.loads((cases / "trainer_state.json").read_text())
@@ -195,7 +199,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize("name", FOUND)
-def test_published_tables_are_understood_without_a_word(data_dir, name):
+def test_published_tables_are_understood_without_a_word(data_dir: Path, name: str) -> None:
     runs = read(data_dir / f"{name}.csv")
     assert list(dict.fromkeys(codes(runs))) == FOUND[name]
     known = datasets._BY_NAME[name]
@@ -203,7 +207,7 @@ def test_published_tables_are_understood_without_a_word(data_dir, name):
         assert runs.provenance["columns"][symbol]["column"] == known.columns[symbol]
 
 
-def test_the_tenth_has_a_run_that_did_not_finish(data_dir):
+def test_the_tenth_has_a_run_that_did_not_finish(data_dir: Path) -> None:
     path = data_dir / "xlstm_isoflop.csv"
     with pytest.raises(InputError, match=r"1 of 430 rows(.|\n)*completed: the run is not complet"):
         read(path)
@@ -219,28 +223,34 @@ def test_the_tenth_has_a_run_that_did_not_finish(data_dir):
         ("muennighoff_data_constrained", "fitted", 182),
     ],
 )
-def test_a_usual_view_is_one_word_away(data_dir, monkeypatch, name, view, count):
+def test_a_usual_view_is_one_word_away(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str, view: str, count: int | None
+) -> None:
     monkeypatch.setenv(datasets.FOLDER_VARIABLE, str(data_dir))
-    runs = datasets.load(name, view=view)
+    runs = datasets.read(name, view=view)
     assert count is None or len(runs) == count
     assert runs.provenance["kept"]
     with pytest.raises(InputError, match=r"no view 'all'(.|\n)*view="):
-        datasets.load(name, view="all")
+        datasets.read(name, view="all")
 
 
-def test_every_view_leaves_runs_that_are_not_rows_of_one(data_dir, monkeypatch):
+def test_every_view_leaves_runs_that_are_not_rows_of_one(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(datasets.FOLDER_VARIABLE, str(data_dir))
     for name, entry in datasets._BY_NAME.items():
         for view in entry.views:
-            runs = datasets.load(name, view=view)
+            runs = datasets.read(name, view=view)
             assert len(runs) < entry.rows
             assert "unannealed" not in codes(runs)
 
 
-def test_a_published_table_tells_what_is_known_of_it(data_dir, monkeypatch):
+def test_a_published_table_tells_what_is_known_of_it(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(datasets.FOLDER_VARIABLE, str(data_dir))
     for name, entry in datasets._BY_NAME.items():
-        said = datasets.load(name).describe()
+        said = datasets.read(name).describe()
         assert all(note in said for note in entry.notes)
         assert f"L in {entry.loss}" in said
         assert all(view in said for view in entry.views)

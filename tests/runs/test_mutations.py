@@ -1,5 +1,8 @@
 """Spelled and spoiled tables of every kind: read rightly, or refused; never anything else."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +13,7 @@ from tests.runs import mutations
 KINDS = [*mutations.FILES, *mutations.OBJECTS]
 
 
-def check_one(seed, folder):
+def check_one(seed: Any, folder: Any) -> Any:
     """Read one mutated table, and hold what comes against what is true of it."""
     random = np.random.default_rng(seed)
     table = mutations.table(random)
@@ -46,7 +49,7 @@ def check_one(seed, folder):
     return "read"
 
 
-def check_damaged(seed, folder):
+def check_damaged(seed: Any, folder: Any) -> None:
     """Damage a file: it is refused, or what is read are runs."""
     random = np.random.default_rng(seed)
     kind = [*mutations.FILES][seed % len(mutations.FILES)]
@@ -61,17 +64,17 @@ def check_damaged(seed, folder):
     assert len(runs) + len(runs.provenance["dropped"]) == runs.provenance["rows_read"]
 
 
-def check(count, first, folder):
+def check(count: Any, first: Any, folder: Any) -> None:
     outcomes = [check_one(seed, folder) for seed in range(first, first + count)]
     for seed in range(first, first + count // 3):
         check_damaged(seed, folder)
     assert outcomes.count("read") > count / 3  # else little is held against what is true
 
 
-def test_mutated_tables_are_read_rightly_or_refused(tmp_path):
+def test_mutated_tables_are_read_rightly_or_refused(tmp_path: Path) -> None:
     check(225, 0, tmp_path)
 
 
 @pytest.mark.slow
-def test_ten_thousand_mutated_tables_are_read_rightly_or_refused(tmp_path):
+def test_ten_thousand_mutated_tables_are_read_rightly_or_refused(tmp_path: Path) -> None:
     check(7500, 1000, tmp_path)

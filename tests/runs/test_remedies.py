@@ -3,6 +3,8 @@
 import ast
 import re
 import shlex
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +22,7 @@ L = 1.7 + 400 / N**0.34 + 410 / D**0.28
 RUNS = [f"run-{i}" for i in range(6)]
 
 
-def calls(text):
+def calls(text: Any) -> Any:
     """The arguments of every ``read(..., name=value)`` in a text."""
     return [
         {keyword.arg: ast.literal_eval(keyword.value) for keyword in node.keywords}
@@ -29,7 +31,7 @@ def calls(text):
     ]
 
 
-def _call(text):
+def _call(text: Any) -> Any:
     """The call that a text begins with."""
     for end in (place for place, mark in enumerate(text, start=1) if mark == ")"):
         try:
@@ -39,13 +41,13 @@ def _call(text):
     raise AssertionError(text)
 
 
-def merged(options, more):
+def merged(options: Any, more: Any) -> Any:
     """Options with more of them; conditions add up."""
     where = [*options.get("where", []), *([more["where"]] if "where" in more else [])]
     return {**options, **more, **({"where": where} if where else {})}
 
 
-def outcomes(source, options, depth=0, before=()):
+def outcomes(source: Any, options: Any, depth: Any = 0, before: Any = ()) -> Any:
     """What comes of following every remedy, and the remedies of what comes of them."""
     try:
         return [read(source, **options)]
@@ -60,7 +62,7 @@ def outcomes(source, options, depth=0, before=()):
     return found
 
 
-def table(**changed):
+def table(**changed: Any) -> Any:
     columns = {"params": N, "tokens": D, "loss": L, **changed}
     return {name: values for name, values in columns.items() if values is not None}
 
@@ -137,7 +139,7 @@ RIGHT = {
 
 
 @pytest.mark.parametrize("kind", RIGHT)
-def test_remedies_lead_to_what_is_true(kind):
+def test_remedies_lead_to_what_is_true(kind: str) -> None:
     """Of a refusal, and of what is doubtful of a table that is read."""
     source, *true = RIGHT[kind]
     found = outcomes(source, {})
@@ -154,7 +156,7 @@ def test_remedies_lead_to_what_is_true(kind):
             np.testing.assert_allclose(runs[symbol], values, rtol=1e-9)
 
 
-def test_a_comma_that_could_be_either_is_asked_with_both_readings():
+def test_a_comma_that_could_be_either_is_asked_with_both_readings() -> None:
     source = {"X": ["2,500", "4,000"], "loss": [3.0, 2.9]}
     with pytest.raises(InputError, match=r"2500 or 2\.500") as caught:
         read(source)
@@ -164,14 +166,16 @@ def test_a_comma_that_could_be_either_is_asked_with_both_readings():
 
 
 @pytest.mark.parametrize(("name", "content", "options", "words"), BAD_FILES)
-def test_remedies_of_refused_files_lead_somewhere(tmp_path, name, content, options, words):
+def test_remedies_of_refused_files_lead_somewhere(
+    tmp_path: Path, name: str, content: bytes | str, options: dict[str, Any], words: list[str]
+) -> None:
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     for runs in outcomes(path, options):
         assert len(runs) > 1
 
 
-def test_remedies_of_real_tables_lead_somewhere(data_dir):
+def test_remedies_of_real_tables_lead_somewhere(data_dir: Path) -> None:
     """And what is read in the end has no unit that is off."""
     folders = [data_dir, data_dir.parent / "cases"]
     for path in (p for folder in folders for p in folder.glob("*.[cjmt]*")):
@@ -182,7 +186,9 @@ def test_remedies_of_real_tables_lead_somewhere(data_dir):
 
 
 @pytest.mark.parametrize("kind", RIGHT)
-def test_remedies_can_be_typed(kind, tmp_path, monkeypatch, capsys):
+def test_remedies_can_be_typed(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The first remedy of each refusal, on the command line, until the table is read."""
     monkeypatch.chdir(tmp_path)
     source, *_ = RIGHT[kind]
@@ -198,7 +204,7 @@ def test_remedies_can_be_typed(kind, tmp_path, monkeypatch, capsys):
     assert "runs from runs.csv" in capsys.readouterr().out
 
 
-def first_options(text):
+def first_options(text: Any) -> Any:
     """The options of the first call in a remedy, as a shell takes them apart."""
     found = re.search(r"--[a-z].*", text, re.S)
     assert found is not None, text
@@ -211,7 +217,7 @@ def first_options(text):
     return words
 
 
-def _shell(text):
+def _shell(text: Any) -> Any:
     for end in range(len(text), 0, -1):
         try:
             words = shlex.split(text[:end])
@@ -221,7 +227,7 @@ def _shell(text):
     return []
 
 
-def test_both_faces_name_the_same_columns():
+def test_both_faces_name_the_same_columns() -> None:
     with pytest.raises(InputError) as caught:
         read(RIGHT["N in millions"][0])
     assert 'read(..., N=("params", 1e+06))' in str(caught.value)

@@ -2,6 +2,7 @@ import copy
 import hashlib
 import json
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,14 +16,14 @@ from scalingfit.runs import Runs
 POSITIVE = st.floats(min_value=1e-300, max_value=1e300)
 
 
-def grid(sizes=(1e7, 1e8, 1e9), tokens=(1e9, 1e10, 1e11), **more):
+def grid(sizes: Any = (1e7, 1e8, 1e9), tokens: Any = (1e9, 1e10, 1e11), **more: Any) -> Any:
     N, D = (axis.ravel() for axis in np.meshgrid(sizes, tokens))
     columns = {"N": N, "D": D, "L": 1.7 + 400 / N**0.34 + 410 / D**0.28}
     return Runs.from_columns({**columns, **more})
 
 
 @st.composite
-def columns(draw):
+def columns(draw: Any) -> Any:
     count = draw(st.integers(1, 20))
     names = draw(st.sets(st.sampled_from(["N", "D", "C", "U", "S"]), min_size=1))
     shape = npst.arrays(np.float64, count, elements=POSITIVE)
@@ -33,7 +34,7 @@ def columns(draw):
 
 
 @given(columns())
-def test_columns_come_back_as_read_only_float64(given_columns):
+def test_columns_come_back_as_read_only_float64(given_columns: Any) -> None:
     runs = Runs.from_columns(given_columns)
     assert len(runs) == len(given_columns["L"])
     for name, values in given_columns.items():
@@ -44,7 +45,7 @@ def test_columns_come_back_as_read_only_float64(given_columns):
     assert set(runs.inputs) == set(given_columns) - {"L"}
 
 
-def test_the_table_does_not_share_memory_with_its_source():
+def test_the_table_does_not_share_memory_with_its_source() -> None:
     N = np.array([1e7, 1e8])
     runs = Runs.from_columns({"N": N, "L": [3.0, 2.5]})
     N[0] = 5.0
@@ -55,11 +56,11 @@ def test_the_table_does_not_share_memory_with_its_source():
         runs.columns = {}
 
 
-def test_integers_become_floats():
+def test_integers_become_floats() -> None:
     assert Runs.from_columns({"N": [10, 20], "L": [3, 2]}).N.dtype == np.float64
 
 
-def test_pickling_and_copying_keep_content_and_read_only_arrays():
+def test_pickling_and_copying_keep_content_and_read_only_arrays() -> None:
     runs = Runs.from_columns({"N": [1e7, 1e8], "L": [3.0, 2.5]}, labels={"family": ["a", None]})
     for other in (pickle.loads(pickle.dumps(runs)), copy.deepcopy(runs)):
         assert other.digest == runs.digest
@@ -71,7 +72,9 @@ def test_pickling_and_copying_keep_content_and_read_only_arrays():
 
 
 @given(columns(), st.randoms(use_true_random=False))
-def test_digest_ignores_the_order_of_columns_and_where_they_came_from(given_columns, random):
+def test_digest_ignores_the_order_of_columns_and_where_they_came_from(
+    given_columns: Any, random: Any
+) -> None:
     items = list(given_columns.items())
     random.shuffle(items)
     one = Runs.from_columns(given_columns, provenance={"source": "a"})
@@ -80,7 +83,7 @@ def test_digest_ignores_the_order_of_columns_and_where_they_came_from(given_colu
 
 
 @given(columns(), st.data())
-def test_digest_sees_every_value(given_columns, data):
+def test_digest_sees_every_value(given_columns: Any, data: Any) -> None:
     runs = Runs.from_columns(given_columns)
     name = data.draw(st.sampled_from(sorted(given_columns)))
     row = data.draw(st.integers(0, len(runs) - 1))
@@ -89,14 +92,14 @@ def test_digest_sees_every_value(given_columns, data):
     assert Runs.from_columns(changed).digest != runs.digest
 
 
-def test_digest_sees_the_order_of_rows_and_the_names():
+def test_digest_sees_the_order_of_rows_and_the_names() -> None:
     runs = Runs.from_columns({"N": [1.0, 2.0], "L": [3.0, 4.0]})
     assert runs.take([1, 0]).digest != runs.digest
     assert Runs.from_columns({"D": [1.0, 2.0], "L": [3.0, 4.0]}).digest != runs.digest
     assert runs.with_weight([1, 1]).digest != runs.digest
 
 
-def test_digest_is_the_documented_sha256():
+def test_digest_is_the_documented_sha256() -> None:
     runs = Runs.from_columns({"N": [1.0], "L": [2.0]})
     content = b"scalingfit runs 1\n"
     content += b"L 1\n" + bytes.fromhex("0000000000000040")  # 2.0, little-endian
@@ -124,7 +127,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("given_columns", "words"), REFUSED)
-def test_refused_columns_say_what_and_where(given_columns, words):
+def test_refused_columns_say_what_and_where(
+    given_columns: dict[str, Any], words: list[str]
+) -> None:
     with pytest.raises(InputError) as caught:
         Runs.from_columns(given_columns)
     for word in words:
@@ -133,12 +138,12 @@ def test_refused_columns_say_what_and_where(given_columns, words):
     assert isinstance(caught.value, ValueError)
 
 
-def test_negative_losses_are_possible_on_request():
+def test_negative_losses_are_possible_on_request() -> None:
     runs = Runs.from_columns({"N": [1.0, 2.0], "L": [-1.0, -2.0]}, allow_negative_loss=True)
     assert runs.take([1]).L.tolist() == [-2.0]
 
 
-def test_a_missing_input_is_named_with_the_way_to_get_it():
+def test_a_missing_input_is_named_with_the_way_to_get_it() -> None:
     runs = Runs.from_columns({"N": [1.0], "L": [1.0]}, labels={"unique_tokens": [5.0]})
     with pytest.raises(InputError) as caught:
         runs.input(["N", "U"])
@@ -151,7 +156,7 @@ def test_a_missing_input_is_named_with_the_way_to_get_it():
 # --- choosing ------------------------------------------------------------------------------------
 
 
-def test_take_by_positions_and_by_mask():
+def test_take_by_positions_and_by_mask() -> None:
     runs = grid()
     np.testing.assert_array_equal(runs.take([3, 0, 0]).L, runs.L[[3, 0, 0]])
     assert runs.take([3, 0]).row_numbers.tolist() == [4, 1]
@@ -160,12 +165,12 @@ def test_take_by_positions_and_by_mask():
 
 
 @pytest.mark.parametrize("chosen", [[], np.zeros(9, bool), np.ones(3, bool), [0.5], [[1]], [9]])
-def test_take_refuses_what_chooses_no_run(chosen):
+def test_take_refuses_what_chooses_no_run(chosen: Any) -> None:
     with pytest.raises(InputError):
         grid().take(chosen)
 
 
-def test_split_loses_no_run_and_keeps_missing_labels():
+def test_split_loses_no_run_and_keeps_missing_labels() -> None:
     runs = Runs.from_columns(
         {"N": np.arange(1.0, 7.0), "L": np.ones(6)},
         labels={"family": ["b", "a", None, "b", float("nan"), "a"], "seed": [2, 1, 2, 1, 2, 1]},
@@ -183,7 +188,7 @@ def test_split_loses_no_run_and_keeps_missing_labels():
         runs.split("sede")
 
 
-def test_with_weight_allows_zero_and_leaves_the_original_alone():
+def test_with_weight_allows_zero_and_leaves_the_original_alone() -> None:
     runs = grid()
     weighted = runs.with_weight(np.arange(9))
     assert weighted["weight"].tolist() == list(range(9))
@@ -198,7 +203,7 @@ def test_with_weight_allows_zero_and_leaves_the_original_alone():
 # --- words ---------------------------------------------------------------------------------------
 
 
-def test_describe_says_ranges_and_origin():
+def test_describe_says_ranges_and_origin() -> None:
     runs = Runs.from_columns(
         {"N": [1e7, 1e9], "D": [1e9, 1e9], "L": [3.5, 2.5]},
         labels={"family": ["a", "b"]},
@@ -215,11 +220,11 @@ def test_describe_says_ranges_and_origin():
     ]
 
 
-def test_provenance_is_json():
+def test_provenance_is_json() -> None:
     assert json.loads(json.dumps(grid().provenance)) == {}
 
 
-def test_to_pandas_round_trip():
+def test_to_pandas_round_trip() -> None:
     runs = grid(loss_se=np.full(9, 0.01))
     frame = runs.to_pandas()
     again = Runs.from_columns({name: frame[name] for name in frame})
@@ -239,14 +244,16 @@ DESIGNS = [
 
 
 @pytest.mark.parametrize(("design", "words"), DESIGNS)
-def test_designs_that_cannot_identify_a_law_are_named(design, words):
+def test_designs_that_cannot_identify_a_law_are_named(
+    design: dict[str, Any], words: list[str]
+) -> None:
     runs = Runs.from_columns({**design, "L": np.full(len(design["N"]), 3.0)})
     (warning,) = runs.design_warnings()
     for word in words:
         assert word in warning
 
 
-def test_runs_without_weight_do_not_count_in_a_design():
+def test_runs_without_weight_do_not_count_in_a_design() -> None:
     table = grid()
     one_budget = table.with_weight(np.isclose(table.N * table.D, 1e18))
     assert len(one_budget.used()) == 3
@@ -255,7 +262,7 @@ def test_runs_without_weight_do_not_count_in_a_design():
     assert table.used() is table
 
 
-def test_perplexities_are_noticed_in_words():
+def test_perplexities_are_noticed_in_words() -> None:
     runs = Runs.from_columns({"C": [1e18, 1e19, 1e20], "L": [90.0, 80.0, 70.0]})
     (warning,) = runs.design_warnings()
     assert "perplexity" in warning
@@ -263,7 +270,7 @@ def test_perplexities_are_noticed_in_words():
     assert [found.code for found in runs.findings] == ["unit"]
 
 
-def test_rows_without_a_name_are_no_rows_of_one_run():
+def test_rows_without_a_name_are_no_rows_of_one_run() -> None:
     for names, repeated in (["a", None, None], False), (["a", "a", None], True):
         runs = Runs.from_columns(
             {"C": [1e18, 1e19, 1e20], "L": [3.0, 2.5, 2.0]}, labels={"Run ID": names}
@@ -273,6 +280,6 @@ def test_rows_without_a_name_are_no_rows_of_one_run():
         assert [found.code for found in runs.findings] == ["rows_of_one_run"] * repeated
 
 
-def test_a_full_grid_and_other_inputs_raise_no_warning():
+def test_a_full_grid_and_other_inputs_raise_no_warning() -> None:
     assert grid().design_warnings() == []
     assert Runs.from_columns({"X": [1.0, 2.0], "L": [1.0, 0.5]}).design_warnings() == []

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from types import ModuleType
 from typing import ClassVar, final, override
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from scalingfit._arrays import Number
+from scalingfit._arrays import Number, numpy_of
 from scalingfit.allocation.flops import PerToken
 
 __all__ = ["NonEmbedding", "WithEmbedding", "non_embedding", "with_embedding"]
@@ -127,7 +125,7 @@ def non_embedding(N: Number, omega: float = CHINCHILLA_OMEGA) -> Number:
     float or array
         N_E, of the shape of N.
     """
-    xp = _numpy_of(N, omega)
+    xp = numpy_of(N, omega)
     third = omega / 3.0
     root: Number = 2.0 * xp.sqrt(third) * xp.sinh(xp.arcsinh(N / (2.0 * third**1.5)) / 3.0)
     return root**3
@@ -150,7 +148,7 @@ def with_embedding(N: Number, omega: float = CHINCHILLA_OMEGA) -> Number:
     float or array
         Total parameters, of the shape of N.
     """
-    total: Number = N + omega * _numpy_of(N, omega).cbrt(N)
+    total: Number = N + omega * numpy_of(N, omega).cbrt(N)
     return total
 
 
@@ -165,8 +163,3 @@ def _beyond_chinchillas(omega: float, total: Number) -> tuple[str, ...]:
         "state your own omega, the vocabulary times the cube root of width / (12 depth) (--omega, "
         "counting=NonEmbedding(omega))",
     )
-
-
-def _numpy_of(*values: object) -> ModuleType:
-    """The namespace for these values: NumPy keeps float64 where no JAX array is involved."""
-    return jnp if any(isinstance(value, jax.Array) for value in values) else np

@@ -1,5 +1,6 @@
 """Which law: how well each predicts runs that were left out, and what they say together."""
 
+from scalingfit.evidence.comparison.answers import Answers
 from scalingfit.evidence.comparison.candidate import Candidate
 from scalingfit.evidence.comparison.compare import compare
 from scalingfit.evidence.comparison.exponents import PLAIN, Exponents, exponents_by_law
@@ -8,6 +9,7 @@ from scalingfit.evidence.comparison.stacked import Stacked
 
 __all__ = [
     "PLAIN",
+    "Answers",
     "Candidate",
     "Comparison",
     "Exponents",

@@ -24,9 +24,17 @@ from scalingfit.evidence.candidates import (
 from scalingfit.evidence.comparison.candidate import Candidate
 from scalingfit.evidence.comparison.leave_out import LeaveOut, groups_of, leave_each
 from scalingfit.evidence.comparison.result import Comparison
-from scalingfit.evidence.forecasts import Horizon, Task, forecast_held_out, horizons, moved, score
+from scalingfit.evidence.forecasts import (
+    Horizon,
+    ScoredForecasts,
+    Task,
+    forecast_held_out,
+    horizons,
+    moved,
+)
 from scalingfit.evidence.hypotheses import evidence
 from scalingfit.inference import Sampling, settings_of
+from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.result import Note
 from scalingfit.runs import Runs
 
@@ -48,6 +56,7 @@ def compare(
     future: bool = True,
     refit: bool = True,
     priors: Priors = None,
+    law_error: LawError | None = LAW_ERROR,
     **sampling: Unpack[Sampling],
 ) -> Comparison:
     """Fit several laws and noise models to the same runs and see how well each predicts them.
@@ -62,7 +71,8 @@ def compare(
     leave_out : str, optional
         A label or column whose runs of one value are left out together, where they are not
         independent: "seed", "family"; "budget" groups runs of nearly the same compute, unless the
-        table has a column of that name. By default each run is left out by itself.
+        table has a column of that name. By default whole runs, where a label names runs of
+        several rows, such as checkpoints, and else each row.
     budgets : array, optional
         FLOP, for leave_out="budget", which they imply: runs within 10 % of one are left out
         together, each other run by itself.
@@ -76,6 +86,8 @@ def compare(
         Whether to fit again without the runs that importance sampling cannot leave out.
     priors : mapping, optional
         By the law's name, what `fit` takes as priors.
+    law_error : LawError, optional
+        As in `fit`, of every law; None compares laws that are held to be exact.
     **sampling
         As in `fit`; see `scalingfit.inference.Sampling`.
 
@@ -90,7 +102,7 @@ def compare(
         leaves too few runs on either side.
     """
     runs, settings = unweighted(runs), settings_of(sampling)
-    models = candidates(laws, noises, priors)
+    models = candidates(laws, noises, priors, law_error)
     if len(models) < 2:
         raise InputError(
             "there is nothing to compare: one law with one noise model",
@@ -99,7 +111,7 @@ def compare(
                 ".",
             ),
         )  # fmt: skip
-    unit = "budget" if leave_out is None and budgets is not None else leave_out
+    unit = leave_out or ("budget" if budgets is not None else runs.run_label)
     groups = groups_of(runs, unit, budgets)
     least = 2 + max(model.free for model in models.values())
     ahead, notes = _cuts(runs, least, cuts, budgets) if future else ([], [])
@@ -115,7 +127,7 @@ def compare(
         name: Candidate(
             posterior=posteriors[name],
             loo=left[name],
-            future=score(beyond[name][0], settings.seed) if tasks else None,
+            future=ScoredForecasts.of(beyond[name][0], settings.seed) if tasks else None,
             evidence=evidence(posteriors[name]),
             weight=row["weight"],
             difference=row["elpd_diff"],
@@ -132,7 +144,6 @@ def compare(
         groups=groups,
         caveats=(
             *_uneven(groups, unit),
-            *_checkpoints(runs, unit),
             *notes,
             *doubts({name: each.posterior for name, each in found.items()}),
             *_unreliable(found, failed, "runs" if unit is None else "groups"),
@@ -198,18 +209,6 @@ def _uneven(groups: NDArray[np.int64], unit: str | None) -> list[Note]:
             )
         )
     return found
-
-
-def _checkpoints(runs: Runs, unit: str | None) -> list[Note]:
-    """What to say where rows are left out one by one that belong together."""
-    if unit is not None or (label := runs.run_label) is None:
-        return []
-    text = Message(
-        f"{label} names runs of several rows each: a checkpoint is predicted by the others of its "
-        "run, so elpd says little of another run; leave whole runs out: ",
-        Argument("leave_out", label),
-    )
-    return [Note("checkpoints", text)]
 
 
 def _unreliable(

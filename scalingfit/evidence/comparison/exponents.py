@@ -16,6 +16,8 @@ from scalingfit.allocation import (
     FloatArray,
     Frontier,
     Rule,
+    Subject,
+    TableCount,
     counting,
     counting_rules,
     frontier,
@@ -149,7 +151,7 @@ def exponents_by_law(
     rules : sequence of str, Counting or callable
         What a run costs; by default every rule by name. The exponent is that of the N which
         a rule counts. One for an N that counts the embeddings, where that of the fit does not, or
-        the other way round, is left out, and named.
+        the other way round, is left out, and named; so is a count of the table that says the same.
     r : float
         What counts as near a published exponent.
 
@@ -176,7 +178,9 @@ def exponents_by_law(
             if None not in (asked.total, rule.total) and asked.total != rule.total:
                 others.append(Note("another_N", f"{rule.name} counts another N than its fit", name))
                 continue
-            budget = float(asked.counted(rule)["C"].max())
+            if isinstance(rule, TableCount) and _counted_as_six(asked):
+                continue
+            budget = float(asked.counted(asked.own(rule))["C"].max())
             found[name] = frontier(fit, budget, counting=rule)
             caveats += [note.within(f"{name}, {rule.name}") for note in found[name].notes]
         answers: dict[str, Answer] = {**found}
@@ -190,6 +194,11 @@ def exponents_by_law(
         if name not in splitting
     ]
     return Exponents(rows, r, (*missing, *others, *caveats))
+
+
+def _counted_as_six(asked: Subject) -> bool:
+    """Whether the runs state no C, or 6 N D to one percent."""
+    return asked.ratio is None or bool(np.all(np.abs(np.log(asked.ratio)) < 0.01))
 
 
 def _row(name: str, rule: str, answer: Answer, r: float) -> Row:

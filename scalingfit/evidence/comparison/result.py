@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit.allocation import Answer, Costs, Forecast, Rule, cost, subject, terms
+from scalingfit.allocation import Answer, Costs, Rule
+from scalingfit.evidence.comparison.answers import Answers, answers
 from scalingfit.evidence.comparison.candidate import Candidate
 from scalingfit.evidence.comparison.conclusion import conclude, far_from_priors, over_confident
 from scalingfit.evidence.comparison.exponents import Exponents, exponents_by_law
 from scalingfit.evidence.comparison.stacked import Stacked, stack
-from scalingfit.evidence.forecasts import Horizon, distance_of
+from scalingfit.evidence.forecasts import Horizon
 from scalingfit.evidence.hypotheses import (
     NestedFamily,
     NestedTest,
@@ -221,19 +222,10 @@ class Comparison(Result):
         costs: Costs | None = None,
         **inputs: ArrayLike,
     ) -> Stacked:
-        """Forecast losses, averaged over the laws; see `scalingfit.allocation.forecast`.
-
-        Those of a law in `over_confident` are widened by the discrepancy that its own forecasts of
-        larger runs suggest.
-        """
-
-        def distance(fit: Posterior, found: Answer) -> Floats | None:
-            return distance_of(found.asked, fit.runs)
-
-        def ask(fit: Posterior) -> Forecast:
-            return fit.forecast(counting=counting, seed=seed, costs=costs, **inputs)
-
-        return self._stacked(ask, distance)
+        """Forecast losses, averaged over the laws; see `scalingfit.allocation.forecast`."""
+        return self._stacked(
+            lambda fit: fit.forecast(counting=counting, seed=seed, costs=costs, **inputs)
+        )
 
     def frontier(
         self,
@@ -245,15 +237,9 @@ class Comparison(Result):
         costs: Costs | None = None,
         **extras: ArrayLike,
     ) -> Stacked:
-        """Split budgets, averaged over the laws; see `scalingfit.allocation.frontier`.
-
-        Losses are widened as in `forecast`; where the optimum lies is not, since an error of the
-        loss does not tell.
-        """
-        rule = terms(counting).training
-
-        def ask(fit: Posterior) -> Answer:
-            found: Answer = fit.frontier(
+        """Split budgets, averaged over the laws; see `scalingfit.allocation.frontier`."""
+        return self._stacked(
+            lambda fit: fit.frontier(
                 C,
                 counting=counting,
                 max_params=max_params,
@@ -261,15 +247,7 @@ class Comparison(Result):
                 costs=costs,
                 **extras,
             )
-            return found
-
-        def distance(fit: Posterior, found: Answer) -> Floats | None:
-            # What the optimum's training costs; the budget may also pay for serving.
-            spent = subject(fit).counted(rule).get("C")
-            N, D = (found.draws[name] for name in ("N", "D"))
-            return None if spent is None else cost(rule, N, D) / spent.max()
-
-        return self._stacked(ask, distance)
+        )
 
     def hypothesis(
         self,
@@ -286,6 +264,13 @@ class Comparison(Result):
         return stacked_hypothesis(
             self.posteriors, self.weights, statement, C=C, counting=counting, **extras
         )
+
+    def answers(self, C: ArrayLike, *, counting: Rule = "6ND") -> Answers:
+        """The optimum at budgets under each candidate by itself: what the choice changes.
+
+        See `scalingfit.evidence.comparison.answers`.
+        """
+        return answers(self.posteriors, self.weights, C, counting)
 
     def exponents(self, *, rules: Sequence[Rule] | None = None, r: float = 0.05) -> Exponents:
         """The exponent a of N* ~ C^a under each law and each counting rule.
@@ -307,48 +292,28 @@ class Comparison(Result):
         of the best and the family's own priors.
         """
         nested = self._nested()
-        noise = (self.posteriors[self.best] if nested is None else nested).model.noise
-        priors = None if nested is None else nested.model.priors
+        model = (self.posteriors[self.best] if nested is None else nested).model
+        priors = None if nested is None else model.priors
         fits = self.posteriors.values()
         sampling = self.settings.sampling
-        return nested_test(self.runs, noise, priors=priors, fitted=fits, **sampling)
+        return nested_test(
+            self.runs, model.noise, priors=priors, law_error=model.error, fitted=fits, **sampling
+        )
 
-    def _stacked(
-        self,
-        ask: Callable[[Posterior], Answer],
-        distance: Callable[[Posterior, Answer], Floats | None],
-    ) -> Stacked:
-        """Answers of all laws, with more error where their forecasts of larger runs had too little.
-
-        Beside them stands which laws that are, and what was done about it.
-        """
-        narrow, notes = self.over_confident, []
-
-        def widened(name: str) -> Answer:
-            fit, future = self.posteriors[name], self.candidates[name].future
-            found = ask(fit)
-            if name not in narrow or future is None:
-                return found
-            far = distance(fit, found)
-            if far is not None and (future.discrepancy.rate == 0 or np.all(far <= 1)):
-                far = None
-            beside = "" if "N" not in found.draws else "; where the optimum lies is not widened"
-            notes.append(
-                Note(
-                    "over_confident",
-                    f"weight {self.weights[name]:.2f}, and its 90 % intervals covered "
-                    f"{narrow[name]:.0%} of larger runs forecast from smaller ones: "
-                    + (
-                        f"its losses are widened by what it missed there{beside}"
-                        if far is not None
-                        else "beyond the runs expect more error than this"
-                    ),
-                    name,
-                )
+    def _stacked(self, ask: Callable[[Posterior], Answer]) -> Stacked:
+        """Answers of all laws together, and which of these forecast larger runs too narrowly."""
+        found = stack(self.weights, lambda name: ask(self.posteriors[name]))
+        notes = [
+            Note(
+                "over_confident",
+                f"weight {self.weights[name]:.2f}, and its 90 % intervals covered {share:.0%} of "
+                "larger runs forecast from smaller ones: beyond the runs expect more error than "
+                "this",
+                name,
             )
-            return found if far is None else future.discrepancy.widen(found, far)
-
-        found = stack(self.weights, widened)
+            for name, share in self.over_confident.items()
+            if name in found.each
+        ]
         mixture = dataclasses.replace(found.mixture, notes=(*found.mixture.notes, *notes))
         return dataclasses.replace(found, mixture=mixture)
 

@@ -25,8 +25,9 @@ __all__ = ["LEAST", "Profiles", "aligned", "grouped", "profiles"]
 
 Floats = NDArray[np.float64]
 
-LEAST = 5
-"""Sizes that a budget needs for its best one to be found."""
+LEAST, FEWEST = 5, 3
+"""Sizes that a budget needs for its best one to be found; and where fewer than three budgets have
+as many, with an interval that is wide because the prior alone says how its curve bends."""
 EDGE = 0.1
 """A budget whose minimum lies at an end of its runs in more of the draws takes no part."""
 WIDE = 2.0
@@ -55,6 +56,8 @@ class Profiles(Result):
         Log of the N of least loss, among sizes that were trained.
     log_L : array, shape (draw, budget)
         Log of the loss there.
+    log_ND : array, shape (budget,)
+        Log of N D along the budget, from which D* follows.
     at_edge : array, shape (budget,)
         Share of the draws in which that is the smallest or the largest size trained.
     runs : array of int, shape (budget,)
@@ -66,6 +69,7 @@ class Profiles(Result):
     C: Floats
     log_N: Floats
     log_L: Floats
+    log_ND: Floats
     at_edge: Floats
     runs: NDArray[np.int64]
     notes: Sequence[Note] = ()
@@ -77,17 +81,22 @@ class Profiles(Result):
 
     @property
     def tables(self) -> Sequence[Table]:
-        """One row a budget."""
-        sizes, losses = _intervals(np.exp(self.log_N)), _intervals(np.exp(self.log_L))
+        """One row a budget; where the minimum may lie beyond its runs there is none."""
+        optima = {"N": self.log_N, "D": self.log_ND - self.log_N, "L": self.log_L}
         columns = {
             "C": Column(self.C.tolist(), [*map(flop, self.C)]),
-            "N": Column(sizes, [interval("N", *each) for each in sizes]),
-            "L": Column(losses, [interval("L", *each) for each in losses]),
+            **{name: self._column(name, np.exp(values)) for name, values in optima.items()},
             "runs": Column(self.runs.tolist()),
             "at_edge": Column.of(self.at_edge.tolist(), ".0%", "at an end"),
             "used": Column(self.used.tolist(), hidden=True),
         }
         return (Table("profiles", "budget", columns, "Minima of the budgets: median [5 %, 95 %]"),)
+
+    def _column(self, name: str, draws: Floats) -> Column:
+        found = [
+            each if used else None for each, used in zip(_intervals(draws), self.used, strict=True)
+        ]
+        return Column(found, ["-" if each is None else interval(name, *each) for each in found])
 
     @property
     def arrays(self) -> Mapping[str, Axes]:
@@ -95,6 +104,7 @@ class Profiles(Result):
         return {
             "log_N": Axes(("draw", "budget"), self.log_N),
             "log_L": Axes(("draw", "budget"), self.log_L),
+            "log_ND": Axes(("budget",), self.log_ND),
             "at_edge": Axes(("budget",), self.at_edge),
             "runs": Axes(("budget",), self.runs),
         }
@@ -110,7 +120,7 @@ def profiles(
     *,
     budgets: ArrayLike | None = None,
     window: float = 0.1,
-    least: int = LEAST,
+    least: int | None = None,
     draws: int = 2000,
     seed: int = 0,
 ) -> Profiles:
@@ -119,14 +129,15 @@ def profiles(
     Parameters
     ----------
     runs : Runs
-        With N, C and L.
+        With N, D, C and L.
     budgets : array, optional
         FLOP; see `Budgets.numbered`.
     window : float
-        Only runs whose log loss lies within this of the budget's best are used (but the `least`
+        Only runs whose log loss lies within this of the budget's best are used (but the five
         nearest to the best size always are): far from the minimum no cubic holds.
-    least : int
-        Budgets with fewer sizes are left out.
+    least : int, optional
+        Budgets with fewer sizes are left out: by default five, or three where fewer than three
+        budgets have five.
     draws, seed : int
 
     Returns
@@ -141,7 +152,7 @@ def profiles(
         Fewer than three budgets have enough sizes at nearly the same compute.
     """
     groups, log_C, log_L, caveats = aligned(runs, budgets, least)
-    chosen = [_near_best(runs["N"], log_L, group, window, least) for group in groups]
+    chosen = [_near_best(runs["N"], log_L, group, window) for group in groups]
     place = [np.log(runs["N"][group]) for group in chosen]
     centre = np.array([(x.min() + x.max()) / 2 for x in place])
     size = max(map(len, chosen))
@@ -158,14 +169,29 @@ def profiles(
         C=np.exp(log_C),
         log_N=where + centre,
         log_L=height + level,
+        log_ND=np.array([np.mean(np.log(runs["N"][at] * runs["D"][at])) for at in groups]),
         at_edge=edge.mean(axis=0),
         runs=np.array([len(group) for group in chosen]),
-        notes=caveats,
+        notes=(*caveats, *_few_sizes(runs["N"], groups, log_C)),
     )
 
 
+def _few_sizes(N: Floats, groups: list[NDArray[np.int64]], log_C: Floats) -> list[Note]:
+    """Say which budgets have hardly enough sizes."""
+    few = [
+        flop(float(np.exp(middle)))
+        for group, middle in zip(groups, log_C, strict=True)
+        if len(np.unique(N[group])) < LEAST
+    ]
+    text = (
+        f"fewer than {LEAST} sizes were trained at C {', '.join(few)}: how the loss bends between "
+        "them is mostly the prior's, and the intervals are as wide as that"
+    )
+    return [Note("few_sizes", text)] if few else []
+
+
 def aligned(
-    runs: Runs, budgets: ArrayLike | None, least: int
+    runs: Runs, budgets: ArrayLike | None, least: int | None
 ) -> tuple[list[NDArray[np.int64]], Floats, Floats, tuple[Note, ...]]:
     """The runs of each budget as if all had been trained at its middle.
 
@@ -185,7 +211,7 @@ def aligned(
 
 
 def grouped(
-    runs: Runs, budgets: ArrayLike | None = None, least: int = LEAST
+    runs: Runs, budgets: ArrayLike | None = None, least: int | None = None
 ) -> list[NDArray[np.int64]]:
     """Positions of the runs of each budget that has enough sizes, by C; three such are needed.
 
@@ -196,6 +222,8 @@ def grouped(
     numbers = runs.budgets.numbered(budgets)
     every = [np.flatnonzero(numbers == number) for number in np.unique(numbers[numbers >= 0])]
     sizes = [len(np.unique(runs["N"][group])) for group in every]
+    if least is None:
+        least = LEAST if np.sum(np.array(sizes) >= LEAST) >= 3 else FEWEST
     enough = [group for group, count in zip(every, sizes, strict=True) if count >= least]
     if len(enough) < 3:
         raise InputError(
@@ -257,11 +285,11 @@ def _moved(runs: Runs, groups: list[NDArray[np.int64]]) -> tuple[Floats, Floats]
 
 
 def _near_best(
-    N: Floats, log_L: Floats, group: NDArray[np.int64], window: float, least: int
+    N: Floats, log_L: Floats, group: NDArray[np.int64], window: float
 ) -> NDArray[np.int64]:
     excess = log_L[group] - log_L[group].min()
     best = N[group][np.argmin(excess)]
-    near = np.argsort(np.abs(np.log(N[group] / best)))[:least]
+    near = np.argsort(np.abs(np.log(N[group] / best)))[:LEAST]
     return np.asarray(group[np.union1d(np.flatnonzero(excess <= window), near)])
 
 

@@ -17,6 +17,9 @@ __all__ = ["METHODS", "Reconciliation", "Stage"]
 
 METHODS = ("law", "isoflop", "envelope")
 
+MINIMA = 16
+"""Minima that people get; machines get all."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Stage:
@@ -91,7 +94,23 @@ class Reconciliation(Result):
             ),
             "verdict": Column([stage.posterior.verdict.status for stage in stages], hidden=True),
         }
-        return (Table("stages", "stage", columns, labels=1),)
+        return (Table("stages", "stage", columns, labels=1), self._minima())
+
+    def _minima(self) -> Table:
+        """Where each budget's loss is least, by stage."""
+        parts = [(name, stage.profiles.tables[0].columns) for name, stage in self.stages.items()
+                 if stage.profiles is not None]  # fmt: skip
+        names = [name for name, columns in parts for _ in columns["C"].values]
+        columns = {"stage": Column(names, heading="")}
+        for key, first in parts[0][1].items() if parts else ():
+            columns[key] = Column(
+                [value for _, one in parts for value in one[key].values],
+                [text for _, one in parts for text in one[key].texts()],
+                first.heading,
+                hidden=first.hidden,
+            )
+        title = "Minima of the budgets: median [5 %, 95 %]"
+        return Table("minima", "budget", columns, title, labels=1, limit=MINIMA)
 
     @property
     def notes(self) -> Sequence[Note]:

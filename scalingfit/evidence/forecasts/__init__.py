@@ -1,8 +1,7 @@
 """Would it have predicted: larger runs forecast from smaller ones, and scores of the forecasts."""
 
 from scalingfit.evidence.forecasts.backtest import backtest
-from scalingfit.evidence.forecasts.discrepancy import Discrepancy, distance_of
-from scalingfit.evidence.forecasts.forecasting import Task, forecast_held_out, score
+from scalingfit.evidence.forecasts.forecasting import Task, forecast_held_out
 from scalingfit.evidence.forecasts.horizons import Horizon, horizons, moved
 from scalingfit.evidence.forecasts.result import Backtest
 from scalingfit.evidence.forecasts.scored import NINETY, ScoredForecasts
@@ -12,16 +11,13 @@ __all__ = [
     "LEVELS",
     "NINETY",
     "Backtest",
-    "Discrepancy",
     "Horizon",
     "ScoredForecasts",
     "Task",
     "backtest",
     "band",
     "coverage",
-    "distance_of",
     "forecast_held_out",
     "horizons",
     "moved",
-    "score",
 ]

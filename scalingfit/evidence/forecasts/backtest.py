@@ -11,12 +11,14 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message, Text
 from scalingfit._text import listed
 from scalingfit.evidence.candidates import SEVERAL, Laws, Noises, Priors, candidates, unweighted
-from scalingfit.evidence.forecasts.forecasting import Task, forecast_held_out, score
+from scalingfit.evidence.forecasts.forecasting import Task, forecast_held_out
 from scalingfit.evidence.forecasts.held_out import LawForecasts, StackedForecasts
 from scalingfit.evidence.forecasts.horizons import Horizon, horizons, moved
 from scalingfit.evidence.forecasts.result import Backtest
+from scalingfit.evidence.forecasts.scored import ScoredForecasts
 from scalingfit.evidence.forecasts.stacking import STACKED, Weights, stack_forecasts
 from scalingfit.inference import Model, Sampling, Settings, settings_of
+from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.result import Note
 from scalingfit.runs import Runs, group_key
 
@@ -34,6 +36,7 @@ def backtest(
     domain: str | None = None,
     stack: bool = False,
     priors: Priors = None,
+    law_error: LawError | None = LAW_ERROR,
     **sampling: Unpack[Sampling],
 ) -> Backtest:
     """Fit runs below a budget, forecast those above it, for several budgets and laws at once.
@@ -61,6 +64,8 @@ def backtest(
         takes part.
     priors : mapping, optional
         By the law's name, what `fit` takes as priors.
+    law_error : LawError, optional
+        As in `fit`, of every law: what is scored is what `fit` and `forecast` give.
     **sampling
         As in `fit`; see `scalingfit.inference.Sampling`.
 
@@ -74,7 +79,7 @@ def backtest(
     InputError
     """
     runs, settings = unweighted(runs), settings_of(sampling)
-    models = candidates(laws, noises, priors)
+    models = candidates(laws, noises, priors, law_error)
     _require_sense(models, by, domain, stack=stack)
     for model in models.values():
         runs.input(model.law.inputs(), model.law.name)  # before any law is fitted
@@ -93,7 +98,10 @@ def backtest(
     together = {} if stacked is None else {STACKED: stacked}
     return Backtest(
         runs=runs,
-        records={name: score(each, settings.seed) for name, each in (forecasts | together).items()},
+        records={
+            name: ScoredForecasts.of(each, settings.seed)
+            for name, each in (forecasts | together).items()
+        },
         sources=tuple(dict.fromkeys(task.table for task in tasks)),
         notes=caveats,
         domains=domains,

@@ -18,7 +18,6 @@ def conclude(name: str, scored: ScoredForecasts) -> str:
     made, count = len(scored.observed), scored.count()
     share = float(scored.covered().mean())
     low, high = band(0.9, count)  # forecasts of one run are no independent ones
-    rate, gain = scored.discrepancy.rate, scored.discrepancy.gain
     of = f" of {count} runs" if count < made else ""
     found = f"{name}: the 90 % intervals covered {share:.0%} of {made} forecasts{of}"
     if low <= share <= high and abs(share - 0.9) <= NEAR:
@@ -28,42 +27,20 @@ def conclude(name: str, scored: ScoredForecasts) -> str:
     elif share > high:
         said = f"{found}: they are wider than they need to be."
     else:
-        said = f"{found}: plain extrapolation is over-confident."
+        said = f"{found}: they are over-confident."
     above = float(np.mean(scored.pit > 0.5))
     few, many = band(0.5, count)
     if not few <= above <= many:
         side = "high" if above < few else "low"
         said += f" The forecasts are too {side}: {above:.0%} of the losses were above them."
-    if rate > 0 and gain > 2:
-        wide = float(scored.covered(wide=True).mean())
-        said += (
-            f" A further relative error of {rate:.2g} for each factor of ten beyond the fitted "
-            f"runs raises the log score by {gain:.1f}"
-        )
-        others = "horizons" if len(np.unique(scored.table)) == 1 else "tables"
-        learned = np.any(scored.wide_log_score != scored.log_score)
-        said += (
-            f"; learned from the other {others}, it takes the coverage from {share:.0%} to "
-            f"{wide:.0%}"
-            f"{_off(wide, low, high)}{_worst(scored, wide=True)}."
-            if learned
-            else "."
-        )
     return said
 
 
-def _off(share: float, low: float, high: float) -> str:
-    """What is wrong with a coverage that should lie between two, if anything is."""
-    if share > high:
-        return ", wider than need be overall"
-    return ", still too low" if share < low else ""
-
-
-def _worst(scored: ScoredForecasts, *, wide: bool = False) -> str:
+def _worst(scored: ScoredForecasts) -> str:
     """The distance at which the 90 % intervals cover least, where that is clearly too little."""
     found = []
     for distances, chosen in scored.by_distance():
-        share = float(scored.covered(wide=wide)[chosen].mean())
+        share = float(scored.covered()[chosen].mean())
         if share < band(0.9, scored.count(chosen))[0]:
             found.append((share, f", but only {share:.0%} of those at {distances}"))
     return min(found)[1] if found else ""

@@ -8,15 +8,13 @@ from collections.abc import Hashable, Sequence
 import jax
 import numpy as np
 
-from scalingfit.evidence.forecasts.discrepancy import learn
-from scalingfit.evidence.forecasts.held_out import Forecasts, HeldOutRuns, LawForecasts
+from scalingfit.evidence.forecasts.held_out import HeldOutRuns, LawForecasts
 from scalingfit.evidence.forecasts.horizons import Horizon, within
-from scalingfit.evidence.forecasts.scored import ScoredForecasts
 from scalingfit.inference import Model, Settings, check, failures, predicted, sample
 from scalingfit.noise import At, Noise
 from scalingfit.runs import Runs
 
-__all__ = ["Task", "forecast_held_out", "score"]
+__all__ = ["Task", "forecast_held_out"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,10 +123,3 @@ def _every_run(noise: Noise, at: At, known: bool) -> tuple[Noise, At]:
     if known and at.loss_se is None:
         at = dataclasses.replace(at, loss_se=np.zeros(at.mean.shape[-1]))
     return jax.tree.map(lambda leaf: np.broadcast_to(leaf, at.mean.shape), noise), at
-
-
-def score(forecasts: Forecasts, seed: int) -> ScoredForecasts:
-    """Score forecasts, plain and widened by what the other cuts (or the other tables) suggest."""
-    table, cut = forecasts.runs.table, forecasts.runs.cut
-    several = len(np.unique(table)) > 1
-    return ScoredForecasts.of(forecasts, learn(forecasts, table if several else cut), seed)

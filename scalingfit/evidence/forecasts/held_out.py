@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 from typing import Protocol
 
-import jax
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from scalingfit.inference import log_predictive, new_runs
 from scalingfit.noise import At, Noise
 
-__all__ = [
-    "RATES",
-    "Component",
-    "Forecasts",
-    "HeldOutRuns",
-    "LawForecasts",
-    "StackedForecasts",
-    "beyond",
-]
+__all__ = ["Component", "Forecasts", "HeldOutRuns", "LawForecasts", "StackedForecasts"]
 
 Floats = NDArray[np.float64]
-type Rates = Sequence[float | Floats]  # of a discrepancy: each for all runs, or of shape (run,)
-
-RATES = np.concatenate([[0.0], np.geomspace(1e-4, 0.5, 38)])
-"""Discrepancies tried: relative error a factor of ten away."""
-
-THINNED = 500
-"""Draws that the scores with a discrepancy are made from: there are many rates to try."""
-
-
-def beyond(distance: ArrayLike) -> Floats:
-    """Factors of ten beyond the largest run that was fitted; none for a smaller one."""
-    return np.asarray(np.log10(np.maximum(distance, 1.0)))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -96,10 +74,10 @@ class Forecasts(Protocol):
 
     @property
     def scores(self) -> Floats:
-        """Log predictive density of each run with each of `RATES`, (rate, run)."""
+        """Log predictive density of each run, (run,)."""
 
-    def new_runs(self, rates: Rates, seed: int = 0) -> Floats:
-        """Draws of the runs' losses, (rate, draw, run), with each of several discrepancies."""
+    def new_runs(self, seed: int = 0) -> Floats:
+        """Draws of the runs' losses, (draw, run)."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -112,7 +90,7 @@ class LawForecasts:
     noise : Noise
         Leaves of shape (draw, run).
     at : At
-        The law's loss, (draw, run), and whatever else the noise looks at.
+        The loss of the law with its error, (draw, run), and whatever else the noise looks at.
     """
 
     runs: HeldOutRuns
@@ -122,33 +100,16 @@ class LawForecasts:
     @property
     def means(self) -> Floats:
         """The law's loss, (draw, run)."""
-        means: Floats = self.at.mean
-        return means
+        return np.asarray(self.at.mean)
 
-    @functools.cached_property
+    @property
     def scores(self) -> Floats:
-        """Log predictive density of each run with each of `RATES`, (rate, run)."""
-        step = -(-len(self.means) // THINNED)
+        """Log predictive density of each run, (run,)."""
+        return log_predictive(self.noise, self.at, self.runs.observed)
 
-        def thinned[Tree](tree: Tree) -> Tree:
-            few: Tree = jax.tree.map(lambda leaf: leaf[::step] if leaf.ndim > 1 else leaf, tree)
-            return few
-
-        few = LawForecasts(self.runs, thinned(self.noise), thinned(self.at))
-        return np.concatenate([self.log_scores(), few.log_scores(list(RATES[1:]))])
-
-    def log_scores(self, rates: Rates = (0.0,)) -> Floats:
-        """Log predictive density of each run with each of several discrepancies, (rate, run)."""
-        observed, errors = self.runs.observed, self._errors(rates)
-        return log_predictive(self.noise, self.at, observed, errors)
-
-    def new_runs(self, rates: Rates, seed: int = 0) -> Floats:
-        """Draws of the runs' losses, (rate, draw, run), with each of several discrepancies."""
-        return new_runs(self.noise, self.at, self._errors(rates), seed)
-
-    def _errors(self, rates: Rates) -> Floats:
-        """Relative errors of the law at each run, (rate, run)."""
-        return np.stack([rate * beyond(self.runs.distance) for rate in rates])
+    def new_runs(self, seed: int = 0) -> Floats:
+        """Draws of the runs' losses, (draw, run)."""
+        return new_runs(self.noise, self.at, seed)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -192,36 +153,31 @@ class StackedForecasts:
             seed=0,
         )
 
-    @functools.cached_property
+    @property
     def scores(self) -> Floats:
-        """Log predictive density of each run with each of `RATES`, (rate, run)."""
-        found = np.full((len(RATES), len(self.runs.observed)), -np.inf)
+        """Log predictive density of each run, (run,)."""
+        found = np.full(len(self.runs.observed), -np.inf)
         with np.errstate(divide="ignore"):
             for component in self.components:
-                weighted = (
-                    np.log(component.share) + component.forecasts.scores[:, component.columns]
-                )
-                found[:, component.at] = np.logaddexp(found[:, component.at], weighted)
+                weighted = np.log(component.share) + component.forecasts.scores[component.columns]
+                found[component.at] = np.logaddexp(found[component.at], weighted)
         return found
 
-    def new_runs(self, rates: Rates, seed: int = 0) -> Floats:
-        """Draws of the runs' losses, (rate, draw, run), with each of several discrepancies."""
-        whole = np.stack([np.broadcast_to(rate, self.runs.observed.shape) for rate in rates])
-        each = []
-        for component in self.components:
-            own = np.zeros((len(whole), len(component.forecasts.runs.observed)))
-            own[:, component.columns] = whole[:, component.at]
-            each.append(component.forecasts.new_runs(list(own), seed)[..., component.columns])
+    def new_runs(self, seed: int = 0) -> Floats:
+        """Draws of the runs' losses, (draw, run)."""
+        each = [
+            component.forecasts.new_runs(seed)[:, component.columns]
+            for component in self.components
+        ]
         return self._drawn(each, seed)
 
     def _drawn(self, each: Sequence[Floats], seed: int) -> Floats:
-        """Take every draw of every run, (..., draw, run), from one of the laws, by chance."""
-        *several, count, _ = each[0].shape
-        size = (count, len(self.runs.observed))
-        chance, found = np.random.default_rng(seed).random(size), np.empty((*several, *size))
+        """Take every draw of every run, (draw, run), from one of the laws, by chance."""
+        size = (len(each[0]), len(self.runs.observed))
+        chance, found = np.random.default_rng(seed).random(size), np.empty(size)
         below = np.zeros(size[1])
         for component, draws in zip(self.components, each, strict=True):
             later = chance[:, component.at] >= below[component.at]
-            found[..., component.at] = np.where(later, draws, found[..., component.at])
+            found[:, component.at] = np.where(later, draws, found[:, component.at])
             below[component.at] += component.share
         return found

@@ -61,7 +61,7 @@ def horizons(
     held_out: str | None = None,
     budgets: ArrayLike | None = None,
 ) -> list[Horizon]:
-    """Cut a table for forecasts.
+    """Cut a table for forecasts, so that no run and no budget is parted.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def horizons(
     InputError
         No cut leaves enough runs to fit and any to forecast.
     """
-    scale, show = runs.budgets.scale, runs.budgets.text
+    scale, show = whole_runs(runs), runs.budgets.text
     what = f"a forecast needs at least {least} runs to fit and one beyond them"
     reach = f"the runs' {runs.budgets.measure} goes from {show(scale.min())} to {show(scale.max())}"
     if held_out is not None and cuts is not None:
@@ -94,16 +94,16 @@ def horizons(
             ),
         )
     if held_out is not None:
-        found = [_horizon(scale, _train_of(runs, held_out))]
+        found = [_horizon(runs.budgets.scale, _train_of(runs, held_out))]
     else:
-        ends = _ends(scale, runs.budgets.numbered(budgets))
+        ends = _ends(scale, dataclasses.replace(runs.budgets, scale=scale).numbered(budgets))
         if cuts is not None:
             # An input that is no compute has no budgets to keep whole.
             kept = ends if runs.budgets.in_flop else scale
             limits = _named(numbers("cuts", cuts), scale, kept)
         else:
             limits = dict.fromkeys(_usual(scale, ends, least), ())
-        found = [_horizon(scale, scale <= limit, asked) for limit, asked in limits.items()]
+        found = [_cut(runs, scale, limit, asked) for limit, asked in limits.items()]
     if not found:
         raise InputError(
             f"{what}; no cut between budgets has that, and about {100 * SHARES[0]:.0f} "
@@ -126,21 +126,42 @@ def horizons(
 
 def within(runs: Runs, cut: Horizon) -> Horizon | None:
     """Cut once more what a cut fits, near two thirds of it; None where all is of one budget."""
-    scale = runs.budgets.scale
+    scale = whole_runs(runs)
     inside = np.flatnonzero(cut.train)
-    budget = runs.budgets.usual if runs.budgets.in_flop else np.full(len(runs), -1)
+    budgets = dataclasses.replace(runs.budgets, scale=scale)
+    budget = budgets.usual if budgets.in_flop else np.full(len(runs), -1)
     ends = _ends(scale[inside], budget[inside])[:-1]
     if not ends.size:
         return None
     below = np.searchsorted(np.sort(scale[inside]), ends, side="right")
     limit = float(ends[np.argmin(np.abs(below / len(inside) - INNER))])
-    train = cut.train & (scale <= limit)
-    return Horizon(limit, train, cut.train & ~train, scale / limit)
+    found = _cut(runs, scale, limit)
+    return dataclasses.replace(found, train=cut.train & found.train, test=cut.train & found.test)
+
+
+def whole_runs(runs: Runs) -> Floats:
+    """The scale of the run that each row is of, (row,): that of its last row, where it has several.
+
+    Rows of one run share what is odd about it: a run whose first rows are fitted is not held out.
+    """
+    scale, label = runs.budgets.scale, runs.run_label
+    if label is None:
+        return scale
+    _, run = np.unique(runs.labels[label].astype(str), return_inverse=True)
+    last = np.zeros(run.max() + 1)
+    np.maximum.at(last, run, scale)
+    return np.asarray(last[run])
 
 
 def moved(cuts: Sequence[Horizon]) -> list[Note]:
-    """What to say of the cuts that are not where they were asked for."""
-    return [
+    """What to say of cuts that are not where they were asked for, or leave rows of runs out."""
+    left = [int(np.sum(~(cut.train | cut.test))) for cut in cuts]
+    whole = Note(
+        "whole_runs",
+        f"runs are held out whole: of those beyond a cut, up to {max(left, default=0)} earlier "
+        "rows are neither fitted nor forecast",
+    )
+    return [whole] * any(left) + [
         Note(
             "cut_moved",
             f"a cut at {listed(map(flop, cut.asked))} would part a budget, and was moved to its "
@@ -149,6 +170,14 @@ def moved(cuts: Sequence[Horizon]) -> list[Note]:
         for cut in cuts
         if cut.asked
     ]
+
+
+def _cut(runs: Runs, scale: Floats, limit: float, asked: tuple[float, ...] = ()) -> Horizon:
+    """At a scale of whole runs: of larger ones, only rows beyond it are forecast."""
+    found = _horizon(scale, scale <= limit, asked)
+    own = runs.budgets.scale
+    test = found.test & (own > found.limit)
+    return dataclasses.replace(found, test=test, distance=own / found.limit)
 
 
 def _horizon(scale: Floats, train: NDArray[np.bool_], asked: tuple[float, ...] = ()) -> Horizon:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalingfit.evidence.forecasts.conclusion import conclude
-from scalingfit.evidence.forecasts.discrepancy import Discrepancy
 from scalingfit.evidence.forecasts.scored import ScoredForecasts
 from scalingfit.evidence.forecasts.scores import LEVELS
 from scalingfit.evidence.forecasts.stacking import Weights
@@ -30,7 +29,6 @@ SHOWN = {
     **{f"coverage_{100 * level:g}": (".0%", f"{100 * level:g}") for level in LEVELS},
     "width_90": (".2g", "width 90"),
     "law_width_90": (".2g", "law's"),
-    "wide_coverage_90": (".0%", "widened 90"),
 }
 """The scores that people get, as they are written, and what stands above them."""
 
@@ -41,12 +39,11 @@ AVERAGED = {
     "log_score": (".3f", "log score"),
     "coverage_90": (".0%", "90"),
     "width_90": (".2g", "width 90"),
-    "wide_coverage_90": (".0%", "widened 90"),
     "weight": (".2f", "weight"),
 }
 """The same of means over tables."""
 
-POINTWISE = ("point", "log_score", "crps", "pit", "wide_log_score")
+POINTWISE = ("point", "log_score", "crps", "pit")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -74,14 +71,6 @@ class Backtest(Result):
     notes: Sequence[Note] = ()
     domains: tuple[Hashable, ...] = (None,)
     weights: tuple[Weights, ...] = ()
-
-    @property
-    def discrepancy(self) -> dict[str, Discrepancy]:
-        """By candidate: what to widen forecasts by.
-
-        ``.forecast(posterior, N=..., D=...)`` forecasts with it; so does ``.widen`` on an answer.
-        """
-        return {name: record.discrepancy for name, record in self.records.items()}
 
     @property
     def best(self) -> str:
@@ -113,12 +102,11 @@ class Backtest(Result):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """The runs, the best law, stacking weights, and what to widen forecasts by."""
+        """The runs, the best law, and stacking weights."""
         return {
             "runs": {"count": len(self.runs), "digest": self.runs.digest},
             "sources": len(self.sources),
             "weights": [dataclasses.asdict(weights) for weights in self.weights],
-            "discrepancy": {name: dataclasses.asdict(d) for name, d in self.discrepancy.items()},
             "best": self.best,
         }
 
@@ -145,7 +133,7 @@ class Backtest(Result):
         return {
             **{name: shared(name) for name in ("observed", "distance", "limit")},
             **{name: each(name) for name in POINTWISE},
-            **{name: each(name, "level", "end") for name in ("ends", "law_ends", "wide_ends")},
+            **{name: each(name, "level", "end") for name in ("ends", "law_ends")},
         }
 
     @property

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scalingfit.evidence.forecasts.discrepancy import Discrepancy, Learned
 from scalingfit.evidence.forecasts.held_out import Forecasts, HeldOutRuns
 from scalingfit.evidence.forecasts.scores import LEVELS, coverage, crps, inside, intervals, pit
 
@@ -53,12 +52,7 @@ class ScoredForecasts(HeldOutRuns):
     ends : array, shape (level, 2, run)
         Central intervals of a new run at `LEVELS`.
     law_ends : array, shape (level, 2, run)
-        Of the law's loss, without the scatter of a run.
-    wide_ends : array, shape (level, 2, run)
-        Of a new run with the discrepancy that the other horizons suggest, or the other tables.
-    wide_log_score : array
-    discrepancy : Discrepancy
-        Learned from all of them.
+        Of the loss of the law with its error, without the scatter of a run.
     """
 
     point: Floats
@@ -67,26 +61,20 @@ class ScoredForecasts(HeldOutRuns):
     pit: Floats
     ends: Floats
     law_ends: Floats
-    wide_ends: Floats
-    wide_log_score: Floats
-    discrepancy: Discrepancy
 
     @classmethod
-    def of(cls, forecasts: Forecasts, learned: Learned, seed: int = 0) -> ScoredForecasts:
+    def of(cls, forecasts: Forecasts, seed: int = 0) -> ScoredForecasts:
         """Score forecasts."""
         observed = forecasts.runs.observed
-        draws, wide = forecasts.new_runs([0.0, learned.rate], seed)
+        draws = forecasts.new_runs(seed)
         return cls(
             **vars(forecasts.runs),
             point=np.median(draws, axis=0),
-            log_score=forecasts.scores[0],
+            log_score=forecasts.scores,
             crps=crps(draws, observed),
             pit=pit(draws, observed),
             ends=intervals(draws),
             law_ends=intervals(forecasts.means),
-            wide_ends=intervals(wide),
-            wide_log_score=learned.log_score,
-            discrepancy=learned.discrepancy,
         )
 
     def by_distance(self) -> list[tuple[Distances, NDArray[np.bool_]]]:
@@ -102,10 +90,9 @@ class ScoredForecasts(HeldOutRuns):
         """How many runs some of the forecasts are of: several cuts may forecast the same one."""
         return len({*zip(self.table[chosen].tolist(), self.row[chosen].tolist(), strict=True)})
 
-    def covered(self, *, wide: bool = False) -> NDArray[np.bool_]:
-        """Which losses lay in the 90 % intervals of a new run, or in the widened ones."""
-        ends = self.wide_ends if wide else self.ends
-        covered: NDArray[np.bool_] = inside(ends, self.observed)[NINETY]
+    def covered(self) -> NDArray[np.bool_]:
+        """Which losses lay in the 90 % intervals of a new run."""
+        covered: NDArray[np.bool_] = inside(self.ends, self.observed)[NINETY]
         return covered
 
     def scores(self, chosen: NDArray[np.bool_]) -> dict[str, float]:
@@ -124,9 +111,6 @@ class ScoredForecasts(HeldOutRuns):
             "width_90": _width(self.ends[NINETY][:, chosen], point),
             **_levels("law_coverage", coverage(self.law_ends[..., chosen], observed)),
             "law_width_90": _width(self.law_ends[NINETY][:, chosen], point),
-            **_levels("wide_coverage", coverage(self.wide_ends[..., chosen], observed)),
-            "wide_width_90": _width(self.wide_ends[NINETY][:, chosen], point),
-            "wide_log_score": float(self.wide_log_score[chosen].mean()),
         }
 
     def averaged(self, chosen: NDArray[np.bool_]) -> dict[str, float]:
@@ -153,7 +137,6 @@ class ScoredForecasts(HeldOutRuns):
             "rmsle": mean(np.sqrt(each(self._log_error() ** 2))),
             "log_score": mean(each(self.log_score + np.log(self.largest))),
             "coverage_90": mean(each(self.covered())),
-            "wide_coverage_90": mean(each(self.covered(wide=True))),
             "width_90": mean(each((high - low) / np.abs(self.point))),
         }
 

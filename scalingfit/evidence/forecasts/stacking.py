@@ -81,7 +81,7 @@ def stack_forecasts(
     for task in tasks:
         groups.setdefault((domains[task.place], task.number), []).append(task)
     made = {law: {*outer[law].runs.fits} & {*inner[law].runs.fits} for law in inner}
-    scores = {law: forecasts.log_scores()[0] for law, forecasts in inner.items()}
+    scores = {law: forecasts.scores for law, forecasts in inner.items()}
     found: dict[tuple[Hashable, int], dict[str, float]] = {}
     for group, members in groups.items():
         fits_of = {task.fit for task in members}

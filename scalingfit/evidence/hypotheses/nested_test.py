@@ -21,6 +21,7 @@ from scalingfit.evidence.candidates import doubts, fit_each, unweighted
 from scalingfit.evidence.hypotheses.marginal_likelihood import evidence
 from scalingfit.evidence.hypotheses.nested import NestedFamily
 from scalingfit.inference import Evidence, Posterior, Prior, Sampling, build, settings_of
+from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.noise import Noise
 from scalingfit.result import Axes, Column, Note, Result, Table
 from scalingfit.runs import Runs
@@ -141,6 +142,7 @@ def nested_test(
     noise: str | type[Noise] = "student_t",
     *,
     priors: Mapping[str, Prior] | None = None,
+    law_error: LawError | None = LAW_ERROR,
     fitted: Iterable[Posterior] = (),
     **sampling: Unpack[Sampling],
 ) -> NestedTest:
@@ -153,6 +155,8 @@ def nested_test(
     priors : mapping, optional
         Of the family, law `nested`, as `fit` takes them. What makes a corner takes their place
         there: q = 1, or E = 0 and q = beta, which both have the prior of beta.
+    law_error : LawError, optional
+        As in `fit`, of the family and of its corners.
     fitted : iterable of Posterior
         Fits to the same runs, at the same settings, that need not be made again.
     **sampling
@@ -169,7 +173,9 @@ def nested_test(
     """
     runs, chosen = unweighted(runs), settings_of(sampling)
     family, scatter = find_law("nested"), find_noise(noise)
-    models = {name: build(family, scatter, own) for name, own in _priors(priors or {}).items()}
+    models = {
+        name: build(family, scatter, own, law_error) for name, own in _priors(priors or {}).items()
+    }
     made = {fit.model: fit for fit in fitted}
     missing = {name: model for name, model in models.items() if model not in made}
     found = fit_each(missing, runs, chosen) | {

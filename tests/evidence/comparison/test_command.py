@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,8 +16,8 @@ from scalingfit.allocation import counting
 from scalingfit.allocation.question import cost
 from scalingfit.cli import evidence as evidence_commands
 from scalingfit.cli.fits import within_and_beyond
-from scalingfit.evidence import Comparison
-from scalingfit.evidence.forecasts.forecasting import Task, score
+from scalingfit.evidence import Comparison, ScoredForecasts
+from scalingfit.evidence.forecasts.forecasting import Task
 from scalingfit.evidence.forecasts.held_out import HeldOutRuns, LawForecasts
 from scalingfit.evidence.forecasts.horizons import horizons
 from scalingfit.inference.build import build
@@ -29,7 +30,13 @@ from tests.evidence.conftest import PNG, over_confident
 from tests.simulated import SETTINGS
 
 
-def test_compare(comparison: Comparison, file: str, stand_in, tmp_path: Path, capsys) -> None:
+def test_compare(
+    comparison: Comparison,
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     asked = stand_in("compare", comparison)
     plot = tmp_path / "compare.png"
     code = cli.run(
@@ -50,7 +57,12 @@ def test_compare(comparison: Comparison, file: str, stand_in, tmp_path: Path, ca
     assert plot.read_bytes().startswith(PNG)
 
 
-def test_compare_prints_exponents(comparison: Comparison, file: str, stand_in, capsys) -> None:
+def test_compare_prints_exponents(
+    comparison: Comparison,
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     stand_in("compare", comparison)
     asked = ["compare", file, "--compute", "1e22", "--exponents", "--omega", "30000"]
     cli.run(asked)
@@ -64,10 +76,13 @@ def test_compare_prints_exponents(comparison: Comparison, file: str, stand_in, c
 
 
 def test_over_confident_forecasts_are_a_warning(
-    comparison: Comparison, file: str, stand_in, capsys
+    comparison: Comparison,
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for right, code in ((True, 0), (False, 1)):
-        found = comparison if right else over_confident(comparison, rate=0.0)
+        found = comparison if right else over_confident(comparison)
         stand_in("compare", dataclasses.replace(found, caveats=()))
         assert cli.run(["compare", file, "--compute", "1e22", "--json"]) == code
         said = json.loads(capsys.readouterr().out)
@@ -77,7 +92,10 @@ def test_over_confident_forecasts_are_a_warning(
 
 
 def test_compare_shows_what_the_laws_say_together(
-    comparison: Comparison, file: str, stand_in, capsys
+    comparison: Comparison,
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     stand_in("compare", comparison)
     cli.run(["compare", file, "--compute", "1e22"])
@@ -88,7 +106,11 @@ def test_compare_shows_what_the_laws_say_together(
 
 
 def test_compare_shows_where_between_the_corners_the_runs_lie(
-    comparison: Comparison, runs: Runs, file: str, stand_in, capsys
+    comparison: Comparison,
+    runs: Runs,
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """No fit beyond those compared: the family is one of them."""
     model = build(law("nested"), Normal)
@@ -108,7 +130,12 @@ def test_compare_shows_where_between_the_corners_the_runs_lie(
     assert said["conclusion"].startswith("In the family of both laws ")
 
 
-def test_compare_answers_hypotheses(comparison: Comparison, file: str, stand_in, capsys) -> None:
+def test_compare_answers_hypotheses(
+    comparison: Comparison,
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     stand_in("compare", comparison)
     words = ["compare", file, "--hypothesis", "a > 0.3", "--hypothesis", "log(-a) > 0"]
     assert cli.run(words) == 1  # of the second
@@ -134,7 +161,12 @@ def test_budgets_to_answer_at_are_counted_as_asked(comparison: Comparison) -> No
     assert max(spent) < 0.9 * comparison.runs["C"].max()
 
 
-def test_priors_are_stated_law_by_law(file: str, stand_in, comparison: Comparison, capsys) -> None:
+def test_priors_are_stated_law_by_law(
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    comparison: Comparison,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     asked = stand_in("compare", comparison)
     given = ["--prior", "kaplan.alpha_N=LogNormal(-1.5, 0.7)", "--prior", "kaplan.alpha_D=0.1"]
     cli.run(["compare", file, *given, "--prior", "chinchilla.E = 1.7"])
@@ -148,7 +180,7 @@ def test_priors_are_stated_law_by_law(file: str, stand_in, comparison: Compariso
 
 @pytest.mark.parametrize("statement", ["a >", "alhpa > 0.3"])
 def test_a_hypothesis_that_no_law_has_is_refused_before_anything_is_computed(
-    statement: str, file: str, monkeypatch: pytest.MonkeyPatch, capsys
+    statement: str, file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(evidence_commands, "load", lambda *_: pytest.fail("the table was read"))
     assert cli.run(["compare", file, "--hypothesis", statement]) == 2
@@ -164,7 +196,11 @@ def test_a_hypothesis_that_no_law_has_is_refused_before_anything_is_computed(
     ],
 )
 def test_a_picture_of_another_kind_is_refused_before_anything_is_computed(
-    command: list[str], file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    command: list[str],
+    file: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(evidence_commands, "load", lambda *_: pytest.fail("the table was read"))
     plot = tmp_path / "picture.foo"
@@ -182,7 +218,12 @@ def test_a_picture_of_another_kind_is_refused_before_anything_is_computed(
     ],
 )
 def test_budgets_that_cannot_be_split_are_refused_before_anything_is_computed(
-    laws: str, compute: str, said: str, file: str, monkeypatch: pytest.MonkeyPatch, capsys
+    laws: str,
+    compute: str,
+    said: str,
+    file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(evidence_commands, "load", lambda *_: pytest.fail("the table was read"))
     assert cli.run(["compare", file, "--laws", laws, "--compute", compute]) == 2
@@ -210,7 +251,9 @@ def test_laws_of_one_input_forecast_along_it_together(
     assert evidence_commands._stacked(found, None, counting("6ND")) == expected
 
 
-def test_one_law_gets_advice_that_can_be_typed(file: str, capsys) -> None:
+def test_one_law_gets_advice_that_can_be_typed(
+    file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.run(["compare", file, "--laws", "chinchilla"]) == 2
     said = capsys.readouterr().err
     assert "name two, such as --laws chinchilla,kaplan or --noises normal,student_t." in said
@@ -224,7 +267,9 @@ def without_a_split(scale: str, laws: list[str]) -> Any:
     cuts = horizons(runs, 5)
     places = HeldOutRuns.together([task.held_out for task in Task.each(None, 0, runs, cuts)])
     means = np.broadcast_to(places.observed, (100, len(places.observed)))
-    future = score(LawForecasts(places, Normal(sigma=np.full(means.shape, 0.1)), At(means)), 0)
+    future = ScoredForecasts.of(
+        LawForecasts(places, Normal(sigma=np.full(means.shape, 0.1)), At(means))
+    )
     fits = {name: SimpleNamespace(model=build(law(name), Normal)) for name in laws}
     candidates = {name: SimpleNamespace(posterior=fit, future=future) for name, fit in fits.items()}
     return SimpleNamespace(runs=runs, cuts=cuts, candidates=candidates, posteriors=fits)
@@ -264,7 +309,12 @@ def test_a_law_that_splits_nothing_is_named_beside_those_that_do(comparison: Com
 
 
 def test_what_was_found_is_printed_where_its_picture_fails(
-    comparison: Comparison, file: str, stand_in, tmp_path: Path, capsys, monkeypatch
+    comparison: Comparison,
+    file: str,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stand_in("compare", comparison)
     monkeypatch.setattr(evidence_plots, "comparison", lambda *_, **__: {}["C"])
@@ -295,7 +345,9 @@ def test_the_picture_shows_every_law(comparison: Comparison) -> None:
         (["--leave-out", "sed"], "choose one of these"),
     ],
 )
-def test_advice_can_be_typed(options: list[str], said: str, file: str, capsys) -> None:
+def test_advice_can_be_typed(
+    options: list[str], said: str, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.run(["compare", file, *options]) == 2
     advice = capsys.readouterr().err.splitlines()[-1]
     assert said in advice

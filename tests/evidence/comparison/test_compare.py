@@ -17,7 +17,7 @@ from scipy.stats import binom, lognorm
 
 from scalingfit import law
 from scalingfit._errors import InputError
-from scalingfit.allocation import Forecast, SixND, WithInference
+from scalingfit.allocation import Forecast
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.evidence import NINETY, Comparison, ScoredForecasts, Stacked, candidates, compare
 from scalingfit.evidence.comparison.candidate import is_better
@@ -28,7 +28,7 @@ from scalingfit.inference import Posterior, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs, clusters
 from tests.evidence.conftest import over_confident
-from tests.simulated import BOTH, QUICK, SETTINGS, simulated
+from tests.simulated import BOTH, EXACT, SETTINGS, simulated
 
 
 def ahead_of(comparison: Comparison, name: str) -> ScoredForecasts:
@@ -157,7 +157,7 @@ def test_future_runs_have_the_density_of_a_fit_to_the_past(
 def test_every_law_is_compared_with_every_noise(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = compare(runs, BOTH, ["normal", "laplace"], future=False, refit=False, **QUICK)
+    found = compare(runs, BOTH, ["normal", "laplace"], future=False, refit=False, **EXACT)
     names = {f"{each}, {noise}" for each in BOTH for noise in ("normal", "laplace")}
     assert set(found.candidates) == names
     assert sum(found.weights.values()) == pytest.approx(1.0)
@@ -187,44 +187,13 @@ def test_a_stack_of_over_confident_laws_is_noted(comparison: Comparison) -> None
     """Intervals of the heavy law that no larger run is in; how much better the best forecasts."""
     assert "over-confident" not in str(comparison)
     assert "a run above kaplan)" in comparison.conclusion
-    wrong = over_confident(comparison, rate=0.0)
+    wrong = over_confident(comparison)
     assert "its 90 % intervals covered 0% of them." in wrong.conclusion
     assert "! chinchilla: 90 % intervals covered 0% of larger runs forecast" in str(wrong)
     before, after = (str(found.forecast(N=1e11, D=2e12)) for found in (comparison, wrong))
     said = "covered 0% of larger runs forecast from smaller ones: beyond the runs expect more"
     assert said in after
-    assert "widened by" not in after
     assert "of larger runs" not in before
-
-
-def test_a_stack_is_widened_by_what_its_laws_missed(comparison: Comparison) -> None:
-    """The losses of a law whose forecasts were too sure, by the error that its own cuts suggest."""
-    wrong = over_confident(comparison, rate=0.1)
-    plain, wide = (each.forecast(N=1e11, D=2e12) for each in (comparison, wrong))
-    decades = np.log10(6 * 1e11 * 2e12 / comparison.runs.C.max())
-    logs = [np.log(each.each["chinchilla"].draws["mean"]).std() for each in (plain, wide)]
-    # Of 1,200 draws of the error, whose standard deviation they tell to 2 %.
-    assert logs[1] == pytest.approx(np.hypot(logs[0], 0.1 * decades), rel=0.1)
-    assert "its losses are widened by what it missed there" in str(wide)
-    C = [comparison.runs.C.max(), 1e25]
-    plain, wide = (each.frontier(C) for each in (comparison, wrong))
-    before, after = (each.each["chinchilla"].draws for each in (plain, wide))
-    for name in ("N", "D", "a"):
-        np.testing.assert_array_equal(before[name], after[name])
-    np.testing.assert_allclose(before["L"][..., 0], after["L"][..., 0])
-    assert np.log(after["L"][..., 1]).std() > 5 * np.log(before["L"][..., 1]).std()
-    assert "where the optimum lies is not widened" in str(wide)
-    # What a budget pays for serving takes no run beyond the others; nor does a budget within them.
-    inside = wrong.frontier([comparison.runs.C.max() / 10])
-    assert "beyond the runs expect more error" in str(inside)
-    assert "widened" not in str(inside)
-    served: Any = {"counting": WithInference(SixND(), 1e16)}
-    plain, wide = (each.frontier([1e25], **served) for each in (comparison, wrong))
-    before, after = (each.each["chinchilla"].draws for each in (plain, wide))
-    trained = np.median(np.log10(6 * before["N"] * before["D"] / comparison.runs.C.max()))
-    assert trained < np.log10(1e25 / comparison.runs.C.max()) - 1
-    found = np.log(after["L"]).std()
-    assert found == pytest.approx(np.hypot(np.log(before["L"]).std(), 0.1 * trained), rel=0.15)
 
 
 def test_a_lead_in_forecasts_within_its_error_is_none(comparison: Comparison) -> None:
@@ -246,7 +215,7 @@ def test_a_law_that_its_prior_holds_back_is_noted(comparison: Comparison, runs: 
     """A fit is scored with its prior: one that has hardly a draw where the runs pull is named."""
     assert "to where the prior" not in str(comparison)
     narrow = {"kaplan": {"alpha_D": dist.LogNormal(0.0, 0.05)}}
-    found = compare(runs, BOTH, "normal", priors=narrow, cuts=[6e20], **QUICK)
+    found = compare(runs, BOTH, "normal", priors=narrow, cuts=[6e20], **EXACT)
     said = r"! kaplan: the runs pull alpha_D( and .*)? to where the prior has less than 1%"
     assert re.search(said, str(found))
     assert "priors={'kaplan': {'alpha_D': ...}}" in str(found)
@@ -340,7 +309,7 @@ def test_few_groups_decide_little() -> None:
 
 def test_few_or_uneven_groups_are_named(runs: Runs) -> None:
     found = compare(
-        runs, BOTH, "normal", budgets=np.unique(runs.C)[:3], future=False, refit=False, **QUICK
+        runs, BOTH, "normal", budgets=np.unique(runs.C)[:3], future=False, refit=False, **EXACT
     )
     # Three budgets of six runs, and eighteen runs by themselves.
     assert found.unit == "budget"
@@ -351,7 +320,7 @@ def test_few_or_uneven_groups_are_named(runs: Runs) -> None:
     assert high
     assert all(re.match(r"\d groups have Pareto k above", text) for text in high)
     wide = Runs.from_columns(runs.columns, labels={"half": np.repeat(["a", "b", "c"], [24, 6, 6])})
-    found = compare(wide, BOTH, "normal", leave_out="half", future=False, refit=False, **QUICK)
+    found = compare(wide, BOTH, "normal", leave_out="half", future=False, refit=False, **EXACT)
     few, uneven, *_ = found.notes
     assert (few.code, uneven.code) == ("few_groups", "uneven_groups")
     assert "only 3 groups are left out, one for each half" in few.text
@@ -365,13 +334,10 @@ def test_checkpoints_of_one_run_are_no_runs_of_their_own(runs: Runs) -> None:
     for label, repeated in (("run_id", False), ("family", True), ("run_id", True)):
         names = np.arange(36) // (2 if repeated else 1)
         table = Runs.from_columns(runs.columns, labels={label: names.astype(str)})
-        found = compare(table, BOTH, "normal", future=False, refit=False, **QUICK)
-        noted = "checkpoints" in {note.code for note in found.notes}
-        assert noted == (label == "run_id" and repeated)
-        assert ('leave whole runs out: leave_out="run_id"' in str(found)) == noted
-        assert noted == (table.run_label == "run_id")
-    found = compare(table, BOTH, "normal", leave_out="run_id", future=False, refit=False, **QUICK)
-    assert "checkpoints" not in {note.code for note in found.notes}
+        found = compare(table, BOTH, "normal", future=False, refit=False, **EXACT)
+        whole = label == "run_id" and repeated
+        assert found.unit == ("run_id" if whole else "run")
+        assert len(found.candidates["kaplan"].loo.elpd_i) == (18 if whole else 36)
 
 
 def test_the_spread_between_laws_is_shown_however_small() -> None:
@@ -400,7 +366,7 @@ def test_a_law_of_next_to_no_weight_takes_no_part_and_is_named(comparison: Compa
 
 def test_runs_that_cannot_tell_are_not_forced_to() -> None:
     few = simulated("chinchilla", 18, scatter=0.2, seed=1)
-    found = compare(few, BOTH, "normal", future=False, refit=False, **QUICK)
+    found = compare(few, BOTH, "normal", future=False, refit=False, **EXACT)
     assert not found.decided
     assert found.conclusion.startswith("These runs cannot distinguish")
     assert "use them stacked." in found.conclusion
@@ -433,7 +399,7 @@ def test_a_table_that_cannot_be_cut_is_compared_all_the_same(runs: Runs) -> None
     """All runs are of one budget; cuts that are named are refused nevertheless."""
     C = np.full(36, 1e20)
     alike = Runs.from_columns({"N": runs.N, "D": C / 6 / runs.N, "C": C, "L": runs.L})
-    found = compare(alike, BOTH, "normal", refit=False, **QUICK)
+    found = compare(alike, BOTH, "normal", refit=False, **EXACT)
     assert list(found.cuts) == []
     assert all(item.future is None for item in found.candidates.values())
     (note,) = (note for note in found.notes if note.code == "no_cuts")

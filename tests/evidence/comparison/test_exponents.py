@@ -22,7 +22,7 @@ def test_exponents_by_law_and_by_count(posterior: Posterior, comparison: Compari
     found = comparison.exponents(r=0.1)
     rows = {(row.law, row.counting): row for row in found.rows}
     assert len(rows) == len(found.rows) == 9
-    for rule in counting_rules():
+    for rule in set(counting_rules()) - {"table"}:  # these runs count 6 N D
         laws = []
         for name, fit in comparison.posteriors.items():
             spent = cost(counting(rule), fit.runs.N, fit.runs.D).max()

@@ -1,6 +1,7 @@
 """The command `reconcile` and its picture; the fits are made beforehand."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +28,13 @@ def reconciled(posterior: Posterior) -> Reconciliation:
     return Reconciliation(stages)
 
 
-def test_reconcile(reconciled, runs: Runs, stand_in, tmp_path: Path, capsys) -> None:
+def test_reconcile(
+    reconciled: Reconciliation,
+    runs: Runs,
+    stand_in: Callable[[str, Any], dict[str, Any]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     table = runs.to_pandas().assign(stage=np.repeat(["late", "early", "never"], 12))
     table.to_csv(tmp_path / "stages.csv", index=False)
     asked = stand_in("reconcile", reconciled)
@@ -48,7 +55,9 @@ def test_reconcile(reconciled, runs: Runs, stand_in, tmp_path: Path, capsys) -> 
 
 
 @pytest.mark.parametrize("missing", [[], ["envelope"]])
-def test_a_missing_exponent_is_a_warning(missing: list[str], file: str, stand_in) -> None:
+def test_a_missing_exponent_is_a_warning(
+    missing: list[str], file: str, stand_in: Callable[[str, Any], dict[str, Any]]
+) -> None:
     fit: Any = SimpleNamespace(verdict=SimpleNamespace(ok=True, status="ok"), runs=range(9))
     exponent = Exponent(np.array([0.5, 0.6]), np.zeros(2), 5)
     ways = {way: None if way in missing else exponent for way in ("law", "isoflop", "envelope")}
@@ -69,7 +78,9 @@ def test_a_missing_exponent_is_a_warning(missing: list[str], file: str, stand_in
         (["--recounted", "--omega", "1e20"], "less than one parameter is left"),
     ],
 )
-def test_reconcile_is_refused(file: str, words: list[str], said: str, capsys) -> None:
+def test_reconcile_is_refused(
+    file: str, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.run(["reconcile", file, *words]) == 2
     assert said in capsys.readouterr().err
 

@@ -115,13 +115,44 @@ def test_budgets_without_a_minimum_inside_are_named_and_take_no_part() -> None:
     assert not found.used[0]
     exponent = isoflop(found)
     assert exponent.budgets == 6
-    (note,) = exponent.notes
-    assert note.code == "minimum_at_edge"
+    few, note = exponent.notes  # the first budget is left with four sizes
+    assert (few.code, note.code) == ("few_sizes", "minimum_at_edge")
     assert note.text.startswith("the minimum may lie at an end of the sizes at C 1e18 (in ")
     assert note.text.endswith("% of the draws): these take no part")
     assert exponent.interval.median == pytest.approx(EXPONENT, abs=0.03)
     with pytest.raises(InputError, match="have their minimum inside"):
         isoflop(profiles(runs.take(0.6 * optimum(runs.C) > runs.N), least=3))
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_few_sizes_have_minima_in_intervals_as_wide_as_they_must_be(count: int) -> None:
+    inside = []
+    for seed in range(12):
+        found = profiles(
+            surface(0.005, seed, count=count, reach=3, off_centre=1.25), draws=300, seed=seed
+        )
+        low, high = np.quantile(found.log_N, [0.05, 0.95], axis=0)
+        inside.append(
+            np.mean((low <= np.log(optimum(found.C))) & (np.log(optimum(found.C)) <= high))
+        )
+        (note,) = found.notes
+        assert note.code == "few_sizes"
+    # 84 intervals, at least 0.9 each: below 0.8 lies three standard deviations away.
+    assert np.mean(inside) > 0.8
+    rows = [row for row in found.tables[0].records() if row["used"]]
+    for row in rows:
+        assert row["N"]["q50"] * row["D"]["q50"] == pytest.approx(row["C"] / 6, rel=1e-3)
+    assert len(rows) >= 3
+    assert isoflop(found).interval.low < EXPONENT < isoflop(found).interval.high
+
+
+def test_a_minimum_at_an_end_is_none_in_the_table() -> None:
+    runs = surface(0.001)
+    found = profiles(runs.take((runs.C > 2e18) | (0.6 * optimum(runs.C) > runs.N)), least=3)
+    first, *others = found.as_json()["profiles"]
+    assert first["N"] is first["D"] is first["L"] is None
+    assert not first["used"]
+    assert all(row["N"] and row["used"] for row in others)
 
 
 def test_the_envelope_is_a_line_through_the_best_sizes() -> None:

@@ -9,6 +9,7 @@ import pytest
 from scalingfit import datasets
 from scalingfit._errors import InputError
 from scalingfit.evidence.forecasts import horizons, moved
+from scalingfit.evidence.forecasts.horizons import within
 from scalingfit.runs import Runs
 from tests.budgets import BUDGETS, jittered
 
@@ -26,7 +27,7 @@ def test_default_cuts_keep_budgets_whole(scatter: float) -> None:
 
 def test_cuts_of_the_ladder_fall_between_budgets() -> None:
     """Its steps are whole numbers, so that runs of one budget differ by up to 0.2 %."""
-    runs = datasets.load("ladder")
+    runs = datasets.read("ladder")
     near = runs.take((runs.C > 1.9e11) & (runs.D > 1.5 * runs.N) & (runs.D < 400 * runs.N))
     for table in (runs, near):
         for cut in horizons(table, least=7):
@@ -36,6 +37,29 @@ def test_cuts_of_the_ladder_fall_between_budgets() -> None:
 def test_one_budget_alone_cannot_be_cut() -> None:
     with pytest.raises(InputError, match="no cut between budgets has that"):
         horizons(jittered(0.02, budgets=np.array([1e20])), least=3)
+
+
+def test_runs_of_several_rows_are_held_out_whole() -> None:
+    """Six sizes, eight checkpoints each: of a larger run nothing is fitted, and no early row is
+    forecast, since it lies among what is."""
+    N = np.repeat(np.geomspace(1e8, 1e9, 6), 8)
+    D = 20 * N * np.tile(np.linspace(0.125, 1, 8), 6)
+    labels = {"run_id": np.repeat([f"run {number}" for number in range(6)], 8)}
+    runs = Runs.from_columns({"N": N, "D": D, "L": 2 + 1e3 / N**0.3}, labels=labels)
+    scale, size, run = 6 * N * D, np.unique(N), np.arange(48) // 8
+    found = horizons(runs, least=7, cuts=[6 * 20 * size[2] ** 2 * 1.2])
+    (cut,) = found
+    np.testing.assert_array_equal(cut.train, run <= 2)
+    np.testing.assert_array_equal(cut.test, ~cut.train & (scale > scale[cut.train].max()))
+    assert 0 < cut.test.sum() < np.sum(~cut.train)
+    np.testing.assert_allclose(cut.distance, scale / scale[cut.train].max())
+    (note,) = moved(found)
+    assert note.code == "whole_runs"
+    assert f"up to {np.sum(~cut.train & ~cut.test)} earlier rows" in str(note.text)
+    inner = within(runs, cut)
+    assert inner is not None
+    np.testing.assert_array_equal(inner.train, run <= 1)
+    assert not np.any(inner.test & ~cut.train)
 
 
 def test_named_cuts_keep_budgets_whole() -> None:
@@ -88,7 +112,7 @@ def test_cuts_are_positive_numbers(cuts: Any) -> None:
 
 def test_a_cut_of_published_runs_keeps_its_budget_whole(published: Path) -> None:
     """Of Chinchilla's 13 runs within 10 % of 1e20, two lie above it."""
-    runs = datasets.load("epoch_chinchilla")
+    runs = datasets.read("epoch_chinchilla")
     of_1e20 = runs.budgets.numbered(BUDGETS) == 4
     (cut,) = horizons(runs, 7, [1e20], budgets=BUDGETS)
     assert cut.train.sum() == np.sum(runs.C <= 1e20) + 2

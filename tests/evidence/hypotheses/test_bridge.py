@@ -68,7 +68,9 @@ def two_parameters() -> tuple[object, Runs]:
     return build(law("power"), Normal, priors), Runs.from_columns({"X": X, "L": L})
 
 
-def test_a_law_of_two_parameters_agrees_with_quadrature(two_parameters) -> None:
+def test_a_law_of_two_parameters_agrees_with_quadrature(
+    two_parameters: tuple[object, Runs],
+) -> None:
     model, runs = two_parameters
     assert model.dim == 2
     settings = Settings(draws=500)
@@ -87,7 +89,7 @@ def test_a_law_of_two_parameters_agrees_with_quadrature(two_parameters) -> None:
     assert abs(found.log - exact) < max(0.01, 4 * found.error)
 
 
-def test_the_density_is_prior_times_likelihood(two_parameters) -> None:
+def test_the_density_is_prior_times_likelihood(two_parameters: tuple[object, Runs]) -> None:
     """Against the integral over the parameters themselves: no Jacobian of ours takes part."""
     model, runs = two_parameters
     assert np.isfinite(log_density(model, runs)(np.zeros((1, 2)))).all()
@@ -108,7 +110,7 @@ def test_the_density_is_prior_times_likelihood(two_parameters) -> None:
     assert abs(found.log - (np.log(direct) + 40.0)) < max(0.01, 4 * found.error)
 
 
-def test_float64_stays_inside(two_parameters) -> None:
+def test_float64_stays_inside(two_parameters: tuple[object, Runs]) -> None:
     model, runs = two_parameters
     log_density(model, runs)(np.zeros((1, 2)))
     assert jnp.ones(1).dtype == jnp.float32

@@ -26,7 +26,7 @@ from scalingfit.inference import Evidence, Settings, build, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.result import Interval
 from scalingfit.runs import Runs
-from tests.simulated import QUICK, SETTINGS, simulated
+from tests.simulated import EXACT, SETTINGS, simulated
 
 
 def family_of(**draws: Any) -> NestedFamily:
@@ -169,7 +169,7 @@ def test_corners_have_the_priors_and_the_noise_of_the_family_that_was_compared(
 @pytest.mark.parametrize("truth", ["chinchilla", "kaplan"])
 def test_the_corner_that_made_the_runs_is_chosen(truth: str) -> None:
     """0.5 % scatter tells them apart; the family, which holds both, comes second."""
-    found = nested_test(simulated(truth), "normal", **QUICK)
+    found = nested_test(simulated(truth), "normal", **EXACT)
     other = {"chinchilla": "kaplan", "kaplan": "chinchilla"}[truth]
     assert found.probabilities[truth] > found.probabilities["family"] > found.probabilities[other]
     sign = {"chinchilla": 1, "kaplan": -1}[truth]

@@ -1,0 +1,20 @@
+"""What is doubtful about a table, and the table in words and as a picture."""
+
+from scalingfit.runs.findings.describe import describe, design_warnings
+from scalingfit.runs.findings.doubts import compute_ratio, falls, findings, rises
+from scalingfit.runs.findings.finding import Finding
+from scalingfit.runs.findings.picture import picture
+from scalingfit.runs.findings.rows import group_labels, run_label
+
+__all__ = [
+    "Finding",
+    "compute_ratio",
+    "describe",
+    "design_warnings",
+    "falls",
+    "findings",
+    "group_labels",
+    "picture",
+    "rises",
+    "run_label",
+]
