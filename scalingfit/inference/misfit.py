@@ -139,14 +139,15 @@ def outliers(found: Residuals) -> list[int]:
 
 
 def says_nothing(found: Residuals) -> bool:
-    """Whether the losses vary with the inputs no more than chance lets them, under any law."""
-    observed = found.runs["L"]
-    logs = np.log(observed) if np.all(observed > 0) else observed
-    level = np.ones((len(logs), 1))
-    columns = found.surface(2)[:, : (len(logs) - 1) // 2]
-    if len(logs) - 1 - columns.shape[1] < FEWEST:
+    """Whether the losses vary with the inputs no more than chance lets them, under any law.
+
+    An F test of their ranks (Conover & Iman 1981, Am. Stat. 35, 124), so that no outlier hides it.
+    """
+    ranks = np.unique(found.runs["L"], return_inverse=True)[1].astype(np.float64)
+    columns = found.surface(2)[:, : (len(ranks) - 1) // 2]
+    if len(ranks) - 1 - columns.shape[1] < FEWEST:
         return False
-    return added(logs, level, columns)[1] > TREND
+    return added(ranks, np.ones((len(ranks), 1)), columns)[1] > TREND
 
 
 def _nothing() -> Note:
