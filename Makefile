@@ -9,7 +9,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.venv/jax-cache
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-all check format docs release bench faults clean
+.PHONY: help demo test test-slow test-all check format docs release bench faults sbc clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -44,13 +44,16 @@ release: .venv/installed-dev  ## build sdist and wheel into dist/, and use the w
 
 SPEED := single batch cold scaling
 
-bench: .venv/installed-dev  ## run every benchmark; those of speed take the tools that are installed
+bench: .venv/installed-dev  ## run every benchmark but sbc; those of speed take the tools that are installed
 	@set -e; for script in $(basename $(notdir $(wildcard benchmarks/*.py))) $(addprefix speed.,$(SPEED)); do \
 	  echo "== $$script"; $(BIN)/python -m "benchmarks.$$script"; \
 	done
 
 faults: .venv/installed-dev  ## cause every fault that a test names, and write benchmarks/faults.md
 	$(BIN)/python -m tests.faults
+
+sbc: .venv/installed-dev  ## calibrate every law by every way of fitting; goes on where it was stopped (hours)
+	$(BIN)/python -m benchmarks.sbc
 
 clean:  ## remove what building and testing left behind (keeps .venv)
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/out

@@ -1,18 +1,18 @@
 """Designed batches of training runs against grids of equal compute, really trained.
 
-    python -m benchmarks.next_runs --train    # the pool, hours on one core; stop and start at will
     python -m benchmarks.next_runs            # the figures, into benchmarks/design.md
+    python -m benchmarks.next_runs --train    # more seeds of the pool, an hour each on one core
 
-The pool is the ladder's grid (``benchmarks/ladder``) below its largest budget, each cell trained
-from several seeds, into ``benchmarks/out/ladder/pool.csv``.
+The runs are the ladder's below its largest budget (``scalingfit/runs/ladder.csv``), and further
+seeds of the same cells, ``benchmarks/ladder/pool.csv``.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,96 +22,93 @@ from numpy.typing import NDArray
 import scalingfit as sf
 from benchmarks.ladder import grid, isoflop
 from benchmarks.speed.problem import environment
-from scalingfit.inference import Limits, Posterior
+from scalingfit.inference import Posterior
 from scalingfit.report import plots
 from scalingfit.runs import Runs
 
 REPORT, PICTURE = Path("benchmarks/design.md"), Path("benchmarks/design.png")
-OUT = Path("benchmarks/out/ladder")
+TABLE, OUT = Path("benchmarks/ladder/pool.csv"), Path("benchmarks/out/ladder")
+STORE = OUT / "fits"
 PILOT, POOL, TARGET = (2e10, 6.3e10), (2e11, 6.3e11), 2e12
-SEEDS, BATCH = (1, 2, 3, 4, 5), 8
+TRIALS, RANDOM, BATCH = 10, 3, 8
 BUDGET = 1.3e12
 """FLOP of the second batch: 6.5 runs at 2e11, or two at 6.3e11."""
+
+RATIOS = (1.5, 400.0)
+"""Of D to N: the ladder's own description says that the law is not for the corners beyond."""
 
 Floats = NDArray[np.float64]
 
 HEAD = f"""# Designed runs against a grid, really trained
 
 Made by `python -m benchmarks.next_runs`. The runs are byte language models of 1,244 to 1,014,656
-parameters ([the ladder](ladder/README.md)), trained for this page: every cell of the ladder's grid
-at {PILOT[0]:g} and {PILOT[1]:g} FLOP (the pilot) and at {POOL[0]:g} and {POOL[1]:g} (the pool),
-each from several seeds. A trial takes the pilot of one seed, and makes a second batch of at most
-{BATCH} runs of the pool for {BUDGET:g} FLOP, of the same seed:
+parameters, the ladder's (`benchmarks/ladder`): its cells at {PILOT[0]:g} and {PILOT[1]:g} FLOP (the
+pilot) and at {POOL[0]:g} and {POOL[1]:g} (the pool), trained from two or three seeds each. A trial
+draws a seed for every cell, takes the pilot, and makes a second batch of at most {BATCH} runs of
+the pool for {BUDGET:g} FLOP:
 
 - *designed*: `scalingfit design --aim size`, for {TARGET:g} FLOP;
 - *grid*: the isoFLOP grid that a planner would make: the sizes at {POOL[0]:g} FLOP that lie nearest
   to the pilot's optimum there, as many as the budget pays;
-- *random*: runs of the pool drawn at random, as many as the budget pays, ten draws a seed.
+- *random*: runs of the pool drawn at random, as many as the budget pays, {RANDOM} times a trial.
 
-Chinchilla's law is fitted to pilot and batch, with D/N from 1.5 to 400 as in the ladder's own
-description. The truth is the ladder's: runs at {TARGET:g} FLOP, which no trial sees, and their
-cubic. The overspend is what the fit's best plan wastes by that cubic: its loss is bought for less
-by the share shown, at the slope of the loss along the ladder's frontier.
+Chinchilla's law with its error is fitted to pilot and batch, as `refit` does by default; of the
+runs those with D/N from {RATIOS[0]:g} to {RATIOS[1]:g}, as the ladder's own description has it. The
+truth is the ladder's: runs at {TARGET:g} FLOP, which no trial sees, and their cubic. The overspend
+is what the fit's median N* wastes by that cubic: its loss is bought for less by the share shown, at
+the slope of the loss along the ladder's frontier. Trials share runs, so that they are not
+independent: what differs between them is the seeds and the random draws alone. What they have in
+common, the mean error, is a single observation of each method.
 """
+
+
+class Trial(NamedTuple):
+    """Runs of one draw of seeds: those of the pilot, and those that could be made."""
+
+    pilot: Runs
+    pool: Runs
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--train", action="store_true")
-    if parser.parse_args().train:
-        train()
+    parser.add_argument("--train", type=int, metavar="SEED", help="train what is missing of a seed")
+    seed = parser.parse_args().train
+    if seed is not None:
+        train(seed)
         return
-    rows = [trial for seed in _trained_seeds() for trial in trials(seed)]
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows())
     plots.save(picture(frame), PICTURE)
     REPORT.write_text(report(frame))
     print(report(frame))
 
 
-def train() -> None:
-    """Train what is missing of the pool, seed after seed."""
+def train(seed: int) -> None:
+    """Train what is missing of a seed's cells."""
     from benchmarks.ladder import corpus, runner
     from benchmarks.ladder import train as ladder
 
     text = corpus.load(OUT / "corpus")
     runner.fill(
-        list(_cells()),
-        OUT / "pool.csv",
+        [
+            grid.Run(shape, budget, seed)
+            for budget in (*PILOT, *POOL)
+            for shape in grid.GRID[budget]
+        ],
+        TABLE,
         lambda run, tell: ladder.train(run.shape, run.plan, text, run.seed, tell),
         ladder.device(),
     )
 
 
-def _cells() -> Iterator[grid.Run]:
-    for seed in SEEDS:
-        for budget in (*PILOT, *POOL):
-            yield from (grid.Run(shape, budget, seed) for shape in grid.GRID[budget])
-
-
-def _trained_seeds() -> list[int]:
-    """Seeds of which every cell is trained."""
-    names = set(pd.read_csv(OUT / "pool.csv").run)
-    every = {seed: {run.name for run in _cells() if run.seed == seed} for seed in SEEDS}
-    return [seed for seed, wanted in every.items() if wanted <= names]
-
-
-@dataclasses.dataclass(frozen=True)
-class Seed:
-    """The runs of one seed: those of the pilot, and those that could be made."""
-
-    pilot: Runs
-    pool: Runs
-
-    @classmethod
-    def of(cls, seed: int) -> Seed:
-        """Of the trained table, without the corners that the law is not for."""
-        table = pd.read_csv(OUT / "pool.csv")
-        table = table[table.seed == seed]
-        ratio = table.tokens / table.params
-        table = table[(ratio > 1.5) & (ratio < 400)]
-        budget = table.run.str.extract(r"c([^-]+)-")[0].astype(float)
-        pilot = budget.isin(PILOT)
-        return cls(_runs(table[pilot]), _runs(table[~pilot]))
+def drawn(trial: int) -> Trial:
+    """The runs of a trial: of each cell one, from a seed drawn at random."""
+    table = pd.concat([pd.read_csv(isoflop.TABLE), pd.read_csv(TABLE)]).drop_duplicates("run")
+    ratio = table.tokens / table.params
+    table = table[(ratio > RATIOS[0]) & (ratio < RATIOS[1])]
+    cell = table.run.str.rsplit("-", n=1).str[0]
+    table = table.groupby(cell).sample(n=1, random_state=trial)
+    budget = table.run.str.extract(r"c([^-]+)-")[0].astype(float)
+    return Trial(*(_runs(table[budget.isin(part)]) for part in (PILOT, POOL)))
 
 
 def _runs(table: pd.DataFrame) -> Runs:
@@ -119,28 +116,37 @@ def _runs(table: pd.DataFrame) -> Runs:
     return Runs.from_columns({name: values.to_numpy(float) for name, values in columns.items()})
 
 
-def trials(seed: int) -> Iterator[dict[str, object]]:
-    """Every method on one seed."""
-    made = Seed.of(seed)
-    post = fit(made.pilot)
-    yield {"seed": seed, "method": "pilot alone", "runs": 0, **errors(post)}
-    for method, chosen in batches(made, post, seed):
-        found = errors(fit(_joined(made.pilot, made.pool.take(chosen))))
-        yield {"seed": seed, "method": method, "runs": len(chosen), **found}
+def rows() -> Iterator[dict[str, object]]:
+    """Every method of every trial."""
+    trials = {trial: drawn(trial) for trial in range(TRIALS)}
+    pilots = sf.refit({trial: made.pilot for trial, made in trials.items()}, store=STORE)
+    for trial in trials:
+        yield {"trial": trial, "method": "pilot alone", "runs": 0, **errors(pilots[trial])}
+    chosen = {
+        (trial, method, at): places
+        for trial, made in trials.items()
+        for at, (method, places) in enumerate(batches(made, pilots[trial], trial))
+    }
+    after = sf.refit(
+        {key: _joined(trials[key[0]], places) for key, places in chosen.items()}, store=STORE
+    )
+    for key, places in chosen.items():
+        trial, method, _ = key
+        yield {"trial": trial, "method": method, "runs": len(places), **errors(after[key])}
 
 
-def batches(made: Seed, post: Posterior, seed: int) -> Iterator[tuple[str, list[int]]]:
+def batches(made: Trial, post: Posterior, seed: int) -> Iterator[tuple[str, list[int]]]:
     """The places in the pool that each method takes."""
     pool = made.pool
     candidates = {"N": pool.N, "D": pool.D, "at": np.arange(len(pool))}
     found = sf.design(post, BUDGET, target=TARGET, aim="size", pool=candidates, batch=BATCH)
-    # A cell is trained once a seed: a replicate would be the same run.
+    # A trial has one run of a cell: a replicate would be the same.
     yield "designed", list(dict.fromkeys(int(at) for at in found.runs.labels["at"]))
     optimum = np.median(np.log(post.frontier(POOL[0]).N))
     level = np.flatnonzero(np.abs(np.log(pool.C / POOL[0])) < 0.05)
     near = level[np.argsort(np.abs(np.log(pool.N[level]) - optimum))]
     yield "grid", _afforded(near, pool.C)
-    for draw in range(10):
+    for draw in range(RANDOM):
         order = np.random.default_rng([seed, draw]).permutation(len(pool))
         yield "random", _afforded(order, pool.C)
 
@@ -154,15 +160,12 @@ def _afforded(order: NDArray[np.int64], cost: Floats) -> list[int]:
     return chosen
 
 
-def _joined(one: Runs, other: Runs) -> Runs:
+def _joined(made: Trial, places: list[int]) -> Runs:
+    """The pilot's runs, and some of the pool's."""
+    more = made.pool.take(places)
     return Runs.from_columns(
-        {name: np.concatenate([one[name], other[name]]) for name in ("N", "D", "C", "L")}
+        {name: np.concatenate([made.pilot[name], more[name]]) for name in ("N", "D", "C", "L")}
     )
-
-
-def fit(runs: Runs) -> Posterior:
-    """Chinchilla's law, with the package's defaults."""
-    return sf.fit(runs, "chinchilla", limits=Limits())
 
 
 def errors(post: Posterior) -> dict[str, float]:
@@ -186,22 +189,23 @@ def errors(post: Posterior) -> dict[str, float]:
 
 
 def report(frame: pd.DataFrame) -> str:
-    """Root mean squares over seeds."""
+    """Root mean squares over trials."""
     lines = [
         HEAD,
         "![Errors by method](design.png)",
         "",
-        "| method | runs | rms error of ln N* | of ln L | overspend | 90 % width | N* inside |",
+        "| method | runs | rms error of ln N* (mean) | of ln L (mean) | overspend | 90 % width of "
+        "ln N* | N* inside |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for method, part in frame.groupby("method", sort=False):
         root = np.sqrt((part[["log_n", "log_l"]] ** 2).mean())
         lines.append(
-            f"| {method} | {part.runs.mean():.1f} | {root.log_n:.3f} | {root.log_l:.4f} | "
+            f"| {method} | {part.runs.mean():.1f} | {root.log_n:.2f} ({part.log_n.mean():+.2f}) | "
+            f"{root.log_l:.3f} ({part.log_l.mean():+.3f}) | "
             f"{part.overspend.mean():.1%} | {part.width.mean():.2f} | {part.covered.mean():.0%} |"
         )
-    count = frame.seed.nunique()
-    lines += ["", f"{count} seeds. {environment()}"]
+    lines += ["", f"{frame.trial.nunique()} trials. {environment()}"]
     return "\n".join(lines) + "\n"
 
 

@@ -29,6 +29,11 @@ class Broken(Law):
     A negative c1 flattens the curve or lets it rise. X any one quantity that is being scaled, L a
     loss or an error rate. Without breaks it is M2 (the law ``power``); with two it is
     ``broken_twice``, which shows how a law with more is written.
+
+    The priors are so wide in X that they mostly put the break where no run is. A posterior is then
+    the prior along curved ridges, and chains of few runs do not converge: on 12 runs simulated from
+    these priors, none of 8 fits did (benchmarks/sbc.md). State what is known of the break, as a
+    prior of ``d1`` and ``c1``.
     """
 
     may_rise: ClassVar[tuple[str, ...]] = ("X",)

@@ -16,6 +16,9 @@ class Nested(Law):
     alpha_N = alpha, alpha_D = beta, N_c = A^(1/alpha) and D_c = B^(1/beta). So one posterior over
     (E, q) weighs one against the other on the same runs. As q goes to 0 the larger of the two
     terms alone counts. Symbols and units as in Chinchilla's law.
+
+    Videau et al. 2026, arXiv 2608.07222, write the same family as E + (a / N^x + b / D^y)^k: k = q,
+    x = alpha / q, y = beta / q, a = A^(1/q), b = B^(1/q).
     """
 
     E: Array = floor(

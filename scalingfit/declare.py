@@ -317,9 +317,9 @@ class Published:
     total: bool | None = None
     of: type[Law] | None = None
 
-    @property
+    @functools.cached_property
     def law(self) -> Law:
-        """The same values as an instance of the law."""
+        """The same values as an instance of the law, by which a question knows the point."""
         assert self.of is not None  # the class that declares the point fills it in
         return self.of(**self.values)
 
@@ -411,7 +411,7 @@ class Law(abc.ABC):
 
     @property
     def exact(self) -> Law:
-        """The law without its error: the law itself, where it is held to be exact."""
+        """The law without its error: the law itself, where it is taken to be exact."""
         return self
 
     @property

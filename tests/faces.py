@@ -6,6 +6,7 @@ syntax. What is quoted is the user's own, or a value, and is left out of the sea
 
 import re
 import sys
+from types import FrameType
 
 from scalingfit._errors import InputError
 from scalingfit._messages import PYTHON
@@ -33,8 +34,9 @@ def foreign(error: InputError, *, typed: bool = False) -> list[str]:
 
 def callers() -> set[str]:
     """The modules of ours that are being called, but for the tests."""
-    frame, found = sys._getframe(1), set()
-    while frame := frame.f_back:
+    frame: FrameType | None = sys._getframe(1)
+    found = set()
+    while frame and (frame := frame.f_back):
         found.add(frame.f_globals.get("__name__", ""))
     return {name for name in found if name.startswith("scalingfit.")}
 

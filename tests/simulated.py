@@ -11,7 +11,7 @@ from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 
 SETTINGS = Settings(draws=300, retries=0, limits=Limits(ess=100))
-QUICK = {"draws": 300, "retries": 0, "limits": Limits(ess=100)}
+QUICK: dict[str, Any] = {"draws": 300, "retries": 0, "limits": Limits(ess=100)}
 EXACT: Any = {**QUICK, "law_error": None}
 BOTH = ["chinchilla", "kaplan"]
 POINTS = {"chinchilla": "besiroglu-2024", "kaplan": "kaplan-2020-table-2"}
@@ -28,6 +28,18 @@ def simulated(name: str, count: int = 36, *, scatter: float = 0.005, seed: int =
         mean = np.asarray(truth.loss(N, D), float)
     return Runs.from_columns(
         {"N": N, "D": D, "C": C, "L": mean * np.exp(scatter * rng.standard_normal(len(N)))}
+    )
+
+
+def bent() -> Runs:
+    """Runs of a power law that bends by 3 %, ten times its scatter.
+
+    Of one input, so that fits with the law's error are compiled fast.
+    """
+    X = np.geomspace(1e5, 1e9, 24)
+    scatter = 0.003 * np.random.default_rng(0).standard_normal(24)
+    return Runs.from_columns(
+        {"X": X, "L": (0.5 + 20 * X**-0.3) * np.exp(0.03 * np.sin(np.log10(X)) + scatter)}
     )
 
 

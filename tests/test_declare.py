@@ -75,14 +75,14 @@ def test_a_law_is_a_frozen_pytree_of_its_parameters() -> None:
     assert jax.tree.leaves(law) == [1.0, 0.3, 0.5, 200.0, 400.0]
     assert law.values() == dict(Toy.published["somebody-2020"].values)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        law.E = 2.0
+        law.E = 2.0  # type: ignore[misc, assignment]
     draws = jax.tree.map(lambda leaf: np.full((4, 10), leaf), law)
     assert draws.expand(1).loss(np.ones(3), np.ones(3)).shape == (4, 10, 3)
 
 
 def test_the_prior_of_a_coefficient_is_that_of_its_term() -> None:
     """A / at^alpha and (S_c / at)^gamma are log-normal, whatever the exponents."""
-    values = {"alpha": 0.3, "gamma": 0.5}
+    values: Any = {"alpha": 0.3, "gamma": 0.5}
     A, S_c = (Toy.parameters()[name].prior_given(values) for name in ("A", "S_c"))
     assert (A.loc, A.scale) == pytest.approx((math.log(0.4 * 1e9**0.3), 1.0))
     assert (S_c.loc, S_c.scale) == pytest.approx((math.log(1e4 * 0.2 ** (1 / 0.5)), 0.7 / 0.5))
@@ -184,7 +184,7 @@ def test_faulty_declarations_are_told_with_the_line_to_change() -> None:
 
 def test_a_law_without_a_formula_cannot_be_made() -> None:
     with pytest.raises(TypeError, match="abstract"):
-        Law()  # type: ignore[abstract]
+        Law()
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,8 @@ def test_a_law_never_sees_the_difference(name: str) -> None:
     found = sf.law(name)
     rng = np.random.default_rng(0)
     with jax.enable_x64(True):
-        key, values = jax.random.key(3), {}
+        key = jax.random.key(3)
+        values: dict[str, Any] = {}
         for parameter_name, declared in found.parameters().items():
             key, this = jax.random.split(key)
             values[parameter_name] = declared.prior_given(values).sample(this)

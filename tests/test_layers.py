@@ -364,7 +364,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert not loaded & HEAVY
 
 
-@pytest.mark.parametrize("name", scalingfit.__all__)
+@pytest.mark.parametrize("name", vars(scalingfit)["__all__"])
 def test_every_public_name_is_there(name: str) -> None:
     assert getattr(scalingfit, name) is not None
     assert name in dir(scalingfit)
@@ -377,4 +377,4 @@ def test_law_is_a_function() -> None:
 
 def test_an_unknown_name_is_refused_with_what_there_is() -> None:
     with pytest.raises(AttributeError, match=r"no attribute 'fitt'.*__version__"):
-        scalingfit.fitt  # noqa: B018  # type: ignore[attr-defined]
+        scalingfit.fitt  # type: ignore[attr-defined]  # noqa: B018

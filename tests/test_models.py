@@ -20,7 +20,7 @@ import pytest
 from numpy.typing import NDArray
 from numpyro.distributions import constraints
 
-from benchmarks.recovery import around, seed
+from benchmarks.sbc import around, seed
 from scalingfit._positive import Positive, plain
 from scalingfit.catalog import law, laws
 from scalingfit.declare import Law, expanded, log
@@ -83,7 +83,9 @@ def _prior_draws(name: str, double: bool) -> dict[str, np.ndarray]:
 def inputs(name: str, *, double: bool = True) -> dict[str, np.ndarray]:
     """Log-uniform inputs over the whole range, shape ``(run,)``."""
     random = np.random.default_rng(seed(name))
-    columns = {k: np.exp(random.uniform(*np.log(ends(name, k)), RUNS)) for k in law(name).inputs()}
+    columns = {
+        k: np.exp(random.uniform(*np.log(ends(name, k)), size=RUNS)) for k in law(name).inputs()
+    }
     return {k: v.astype(np.float64 if double else np.float32) for k, v in columns.items()}
 
 
@@ -326,7 +328,7 @@ def test_kaplan_in_one_quantity() -> None:
 
 
 def test_kaplan_steps_solves_its_equation() -> None:
-    steps = prior_draws("kaplan_steps").expand(1)
+    steps: Any = prior_draws("kaplan_steps").expand(1)
     N, S, batch = inputs("kaplan_steps").values()
     L = steps.loss(N, S, batch)
     S_min = steps.minimum_steps(L, S, batch)
@@ -335,7 +337,7 @@ def test_kaplan_steps_solves_its_equation() -> None:
 
 
 def test_kaplan_trades_steps_against_tokens() -> None:
-    steps = point("kaplan_steps", "kaplan-2020-table-3")
+    steps: Any = point("kaplan_steps", "kaplan-2020-table-3")
     N, S, batch = 1e8, 1e5, np.geomspace(1e4, 1e8, 9)
     L = steps.loss(N, S, batch)
     S_min, C_min = steps.minimum_steps(L, S, batch), steps.minimum_compute(L, N, S, batch)
@@ -449,8 +451,8 @@ def test_broken_is_the_formula_of_the_paper() -> None:
             (twice.c2, twice.d1 * twice.apart, twice.f2),
         )
         two = bnsl(twice.a, twice.b, twice.c0, first, second)
-    for ours, direct in ((once.loss(X), one), (twice.loss(X), two)):
-        ours, direct = np.asarray(ours), np.asarray(direct)
+    for found, expected in ((once.loss(X), one), (twice.loss(X), two)):
+        ours, direct = np.asarray(found), np.asarray(expected)
         sound = np.isfinite(direct)  # the direct form overflows at sharp breaks
         assert sound.mean() > 0.8
         np.testing.assert_allclose(ours[sound], direct[sound], rtol=1e-9)
@@ -458,7 +460,8 @@ def test_broken_is_the_formula_of_the_paper() -> None:
 
 def test_broken_laws_nest() -> None:
     once, X = prior_draws("broken").expand(1), inputs("broken")["X"]
-    straight = law("broken")(**{**once.values(), "c1": 0.0})
+    values: dict[str, Any] = {**once.values(), "c1": 0.0}
+    straight = law("broken")(**values)
     power = law("power")(E=once.a, beta=once.b, c=once.c0)
     np.testing.assert_allclose(straight.loss(X), power.loss(X), rtol=1e-10)
     twice = law("broken_twice")(**once.values(), c2=0.0, apart=10.0, f2=0.3)
@@ -518,7 +521,7 @@ def test_transfer_multiplies_data_as_published() -> None:
     """Section 6.2: one character to a model of 175e9 parameters is worth 3.7e8 and 4.1e9."""
     scratch = {"alpha_N": 0.08, "alpha_D": 0.1, "N_c": 1e13, "D_c": 1e13}
     for k, alpha, published in ((1.9e4, 0.18, 3.7e8), (2.1e5, 0.096, 4.1e9)):
-        transfer = law("transfer")(k=k, alpha=alpha, beta=0.38, **scratch)
+        transfer: Any = law("transfer")(k=k, alpha=alpha, beta=0.38, **scratch)
         assert transfer.transferred(175e9, 1.0) == pytest.approx(published, rel=0.06)
         low = ((1e13 / 1e9) ** 0.8 + 1e13 / (k * 1e4**alpha * 1e9**0.38)) ** 0.1  # equation 6.1
         assert transfer.loss(1e9, 1e4) == pytest.approx(low, rel=1e-3)
@@ -565,7 +568,7 @@ def test_vocabulary_fits_the_published_runs_in_its_own_count_of_data(data_dir: P
     def unexplained(D: pd.Series) -> float:
         columns = runs.params_non_vocab, runs.params_vocab, D
         predicted = vocabulary.loss(*(column.to_numpy(float) for column in columns))
-        return float(np.mean((predicted - runs.loss) ** 2) / np.var(runs.loss))
+        return float(np.mean((np.asarray(predicted) - runs.loss) ** 2) / np.var(runs.loss))
 
     assert unexplained(counted) < 0.03
     assert unexplained(runs.tokens) > 0.5  # see the conventions of the published point

@@ -93,7 +93,8 @@ def install(what: Path, folder: Path, *, editable: bool = False) -> Path:
     shell(
         *(sys.executable, "-m", "pip", "--python", python, "install", "--quiet"),
         *("--no-index", "--no-deps", "--no-build-isolation", "--ignore-installed"),
-        *(*flags, what),
+        *flags,
+        what,
         cwd=folder,
     )
     return python

@@ -36,7 +36,7 @@ BUDGETS = Table(
 
 
 class Answer(Result):
-    tables = (BUDGETS,)
+    tables: Sequence[Table] = (BUDGETS,)
 
     @property
     def notes(self) -> Sequence[Note]:
@@ -67,7 +67,7 @@ def test_arguments_are_spelled_by_the_face() -> None:
 def test_json_is_strict_and_whole() -> None:
     found = Answer().as_json()
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert found["budgets"][1] == {  # type: ignore[index, call-overload]
+    assert found["budgets"][1] == {  # type: ignore[index]
         "C": 1e22,
         "N": {"q5": 4.0, "q50": 5.0, "q95": None},
         "<b>": None,
@@ -75,7 +75,7 @@ def test_json_is_strict_and_whole() -> None:
     }
     assert found["schema"] == 1
     assert [note["code"] for note in found["notes"]] == ["binds", "binds", "far"]  # type: ignore[union-attr, index, call-overload]
-    (_, typed, _) = Answer().as_json(COMMAND_LINE)["notes"]  # type: ignore[misc]
+    (_, typed, _) = Answer().as_json(COMMAND_LINE)["notes"]  # type: ignore[misc, str-unpack]
     assert typed == {
         "code": "binds",
         "of": "C 1e22",
@@ -113,7 +113,7 @@ def test_dimensions_without_labels_are_counted_and_others_may_have_several() -> 
 
 def test_a_result_without_tables_has_its_notes() -> None:
     class Said(Answer):
-        tables = ()
+        tables: Sequence[Table] = ()
 
     assert str(Said()).splitlines()[0] == "! C 1e21, 1e22: " + str(Answer().notes[0].text)
     assert [*Said().to_pandas()["of"]] == ["C 1e21", "C 1e22", ""]
@@ -160,7 +160,7 @@ def test_few_notes_are_shown_unless_all_are_asked_for() -> None:
 
 def test_people_get_as_many_rows_as_a_table_allows_and_machines_all() -> None:
     class Long(Answer):
-        tables = (
+        tables: Sequence[Table] = (
             Table("rows", "row", {"x": Column(["a", "b", "c"])}, "Three", limit=2),
             Table("unseen", "row", {"y": Column([1])}, "Unseen", limit=0),
             Table("none", "row", {"z": Column([])}, "Empty"),

@@ -70,7 +70,7 @@ def of_class(name: str, cls: type) -> Iterator[str]:
     for attribute, annotation in collections.ChainMap(*map(inspect.get_annotations, ours)).items():
         if not attribute.startswith("_") and says_any(annotation):
             yield f"{name}.{attribute}"
-    for attribute, value in collections.ChainMap(*map(vars, ours)).items():
+    for attribute, value in collections.ChainMap(*(dict(vars(base)) for base in ours)).items():
         if not attribute.startswith("_"):
             match value:
                 case classmethod() | staticmethod():

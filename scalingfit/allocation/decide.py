@@ -21,10 +21,20 @@ from scalingfit.allocation.question import Asked, Subject, cost, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
 from scalingfit.allocation.window import ends_of_window
-from scalingfit.allocation.worth import Risk, Spending, best_size, require_finite, worth
+from scalingfit.allocation.worth import (
+    Risk,
+    Spending,
+    best_size,
+    error_apart,
+    require_finite,
+    worth,
+)
 from scalingfit.result import Note
 
 __all__ = ["decide", "first_order"]
+
+ROUNDING = 1e-6
+"""Of a loss, by which it must lie below another to be less."""
 
 BINS, FEWEST = 40, 400
 """Bins over a parameter's draws, and the draws that it takes to fill them."""
@@ -105,14 +115,19 @@ def decide(
         N=N,
         D=D,
         **found._asdict(),
-        hinges=[_hinge(found.overspend[..., row], asked) for row in range(len(rows))],
+        hinges=_hinges(
+            found.overspend,
+            asked.law.values(),
+            error_apart(asked.law, N, budgets, place, optimum, found),
+        ),
         risk=risk,
         costs=costs,
         remarks=[
             *left_out,
             *stated.caveats(asked, N),
             *_edges(asked_C, wanted),
-            *ends_of_window("C", asked_C, wanted.beyond),
+            *_searched(asked_C, wanted),
+            *_unsearched(rows, budgets.C[place], found.L, optimum.L[..., place]),
             *stated.reach("plans", {"N": N, "D": D}, asked).notes,
         ],
         provenance=stated.record(asked, extras),
@@ -172,10 +187,16 @@ def _tokens(stated: Terms, N: FloatArray, C: FloatArray) -> FloatArray:
         return np.asarray(stated.rule.tokens(N, C), np.float64)
 
 
-def _hinge(overspend: FloatArray, asked: Subject) -> tuple[str, float] | None:
-    """The parameter that a plan's overspend hangs on most."""
-    found = first_order(1.0 - 1.0 / overspend.ravel(), asked.law.values())
-    return max(found.items(), key=lambda item: item[1]) if found else None
+def _hinges(
+    overspend: FloatArray, parameters: Mapping[str, Any], error: FloatArray | None
+) -> list[tuple[str, float] | None]:
+    """What the overspend of each plan hangs on most: a parameter, or the error of the law there."""
+    hinges: list[tuple[str, float] | None] = []
+    for row in range(overspend.shape[-1]):
+        known = dict(parameters) if error is None else {**parameters, "error": error[..., row]}
+        found = first_order(1.0 - 1.0 / overspend[..., row].ravel(), known)
+        hinges.append(max(found.items(), key=lambda item: item[1]) if found else None)
+    return hinges
 
 
 def first_order(values: FloatArray, parameters: Mapping[str, Any]) -> dict[str, float]:
@@ -204,6 +225,29 @@ def first_order(values: FloatArray, parameters: Mapping[str, Any]) -> dict[str, 
         chance = (BINS - 1) / count
         found[name] = max(0.0, (share - chance) / (1.0 - chance))
     return found
+
+
+def _searched(C: FloatArray, optimum: Optimum) -> list[Note]:
+    """Where the optimum lies at an end of the window, and what that means for plans."""
+    found = ends_of_window("C", C, optimum.beyond)
+    text = "regret and overspend are measured from the best of what was searched"
+    return [*found, Note("searched", text)] if found else []
+
+
+def _unsearched(rows: Sequence[Row], C: FloatArray, L: FloatArray, least: FloatArray) -> list[Note]:
+    """Of which plans the loss is below the least that was found, and in how many draws."""
+    return [
+        Note(
+            "unsearched",
+            "its loss is below the least of what was searched: it counts as the best there",
+            f"{name} at {quantity('C', budget)} FLOP",
+            float(part),
+        )
+        for (_, name, _), budget, part in zip(
+            rows, C, share(least * (1 - ROUNDING) > L), strict=True
+        )
+        if part > 0
+    ]
 
 
 def _edges(C: FloatArray, optimum: Optimum) -> list[Note]:

@@ -36,7 +36,8 @@ class Decision(Result):
         million on. Of a law that is a single point, shape (row,).
     hinges : sequence of (str, float) or None
         The parameter that a plan's overspend hangs on most, and the share of its variance that
-        knowing that parameter would take away; None where there are too few draws to tell.
+        knowing that parameter would take away; None where there are too few draws to tell. "error"
+        is how much larger the law's error is there than at the best plan of each draw.
     risk : str
         What the best plan makes least.
     costs : Costs or None
@@ -69,7 +70,7 @@ class Decision(Result):
     @property
     @override
     def tables(self) -> Sequence[Table]:
-        factor = _flat(self.overspend)
+        share = self.wasted / self.C
         wide = intervals(self.overspend)
         columns = {
             "C": Column([*map(float, self.C)], [quantity("C", C) for C in self.C]),
@@ -80,19 +81,17 @@ class Decision(Result):
             "L": Column(intervals(self.L)),
             "regret": Column(intervals(self.regret), [*map(_brief, intervals(self.regret))]),
             "overspend": Column(wide, [*map(_percents, wide)], "overspend [%]"),
-            "mean_overspend": Column(
-                [*map(float, factor.mean(axis=0))],
-                [percent(value - 1.0) for value in factor.mean(axis=0)],
-                heading="mean [%]",
+            "wasted_share": Column(
+                [*map(float, share)], [*map(percent, share)], heading="wasted [%]"
             ),
         }
-        for share in (0.25, 0.75):
-            quartile = quantiles_of(factor, (share,), axis=0)[0]
-            columns[f"overspend_q{100 * share:g}"] = Column([*map(float, quartile)], hidden=True)
-        for share in NEAR:
-            near = self.within(share)
-            columns[f"within_{100 * share:g}_percent"] = Column(
-                [*map(float, near)], [f"{p:.2f}" for p in near], f"P(< {100 * share:g} %)"
+        for at in (0.25, 0.75):
+            quartile = quantiles_of(_flat(self.overspend), (at,), axis=0)[0]
+            columns[f"overspend_q{100 * at:g}"] = Column([*map(float, quartile)], hidden=True)
+        for at in NEAR:
+            near = self.within(at)
+            columns[f"within_{100 * at:g}_percent"] = Column(
+                [*map(float, near)], [f"{p:.2f}" for p in near], f"P(< {100 * at:g} %)"
             )
         columns |= spent(self.wasted, self.costs, "wasted")
         columns["hinges_on"] = Column(
@@ -139,14 +138,14 @@ class Decision(Result):
         return {"plan": Labels("plan", self.plans)}
 
     def _waste(self, row: int) -> str:
-        """FLOP wasted, and the same in money."""
-        wasted = self.wasted[row]
-        paid = (
+        """What is wasted: as a share, in FLOP, and in money."""
+        wasted = float(self.wasted[row])
+        money = (
             ""
             if self.costs is None or self.costs.price is None
-            else (f" (${engineering(float(self.costs.money(wasted)))})")
+            else (f", ${engineering(self.costs.money(np.array([wasted])).item())}")
         )
-        return f"{quantity('C', wasted)} FLOP{paid}"
+        return f"{percent(wasted / self.C[row])} % ({quantity('C', wasted)} FLOP{money})"
 
     def _sentence(self, row: int) -> str:
         """A sentence about a budget, whose best plan stands in this row."""
@@ -156,18 +155,14 @@ class Decision(Result):
             f"on {engineering(self.D[row])} tokens"
         )
         if self.L.ndim == 1:
-            sure = "."
+            said = f"{head}."
         else:
-            expected = percent(_mean(self.overspend)[row] - 1.0)
-            known = f"to know the law would save {self._waste(row)}."
-            sure = f": expected to overspend {expected} %; {known}"
+            known = "which is what knowing the law would save"
+            said = f"{head}: expected to waste {self._waste(row)}, {known}."
         if not there:
-            return head + sure
+            return said
         worst = max(there, key=lambda at: self.wasted[at])
-        return (
-            f"{head}{sure} {self.plans[worst]} overspends "
-            f"{_percents(intervals(self.overspend)[worst])} %, which wastes {self._waste(worst)}."
-        )
+        return f"{said} {self.plans[worst]} wastes {self._waste(worst)}."
 
 
 def spent(C: FloatArray, costs: Costs | None, name: str) -> dict[str, Column]:

@@ -147,9 +147,9 @@ def frontier(
         Largest model allowed, for instance by memory.
     inference_tokens : float, optional
         Tokens that the model will serve, each at a third of what a trained one costs (Sardana et
-        al. 2024, arXiv 2401.00448). The budget is that of training; what serving adds is told, and
-        what a smaller model that reaches the same loss would save. A budget that pays for both is
-        counted so: ``counting=WithInference(SixND(), 2e12)``.
+        al. 2024, arXiv 2401.00448). The budget is that of training; the answer states what serving
+        adds, and what a smaller model that reaches the same loss would save. A budget that pays for
+        both is counted so: ``counting=WithInference(SixND(), 2e12)``.
     costs : Costs, optional
         What compute costs.
     **extras : float or array, shape (budget,)
@@ -192,7 +192,7 @@ def frontier(
 
     def answer(asked: Subject, made: tuple[Optimum, dict[str, FloatArray]]) -> Frontier:
         found, draws = made
-        middle = _middle(found)
+        middle = found.middle
         far = stated.reach("budgets", middle, asked)
         return Frontier(
             asked={"C": budgets, **priced(costs, budgets), **others},
@@ -286,9 +286,3 @@ def _saturated(found: Optimum, budgets: FloatArray, repeated: bool) -> list[Note
         f"{100 * NEGLIGIBLE:g} %: N and D hardly matter there{cure}"
     )
     return in_draws("saturated", "C", budgets, flat, little)
-
-
-def _middle(found: Optimum) -> dict[str, FloatArray]:
-    """The median optimum."""
-    every = {**found.parts, "N": found.N, "D": found.D}
-    return {name: np.median(v.reshape(-1, v.shape[-1]), axis=0) for name, v in every.items()}

@@ -16,6 +16,7 @@ from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.question import Asked, Subject, subject
 from scalingfit.allocation.terms import Rule, terms
+from scalingfit.allocation.window import ends_of_window
 from scalingfit.allocation.worth import Spending, equal_budget, require_finite
 from scalingfit.declare import Law
 from scalingfit.result import Axes, Column, Note, Result, Table
@@ -40,6 +41,8 @@ class Multiplier(Result):
         the reference there, and 0 where a millionth does.
     floors : mapping of str to tuple
         The irreducible loss of "recipe" and "reference": whether it was given, and its draws.
+    remarks : sequence of Note
+    provenance : mapping
     """
 
     C: FloatArray
@@ -47,6 +50,7 @@ class Multiplier(Result):
     reference: FloatArray
     factor: FloatArray
     floors: Mapping[str, tuple[bool, FloatArray]]
+    remarks: Sequence[Note]
     provenance: Mapping[str, object]
 
     @property
@@ -84,7 +88,7 @@ class Multiplier(Result):
             for C, part in zip(self.C, self.missing, strict=True)
             if part > 0
         ]
-        return [*lost, *self._floors()]
+        return [*lost, *self._floors(), *self.remarks]
 
     @property
     @override
@@ -167,16 +171,22 @@ def multiplier(
     at = np.arange(len(budget))
     sides = [equal_budget(laws[1], L, terms_of[1], at, more=more) for more in (False, True)]
     log_c = np.where(least > L, sides[1], sides[0])
+    recipes = {"recipe": recipe, "reference": other}
     return Multiplier(
         C=budget,
         L=L,
         reference=least,
         factor=np.exp(log_c - np.log(budget)),
-        floors=_floors({"recipe": recipe, "reference": other}),
-        provenance={
-            "recipe": stated.record(recipe, extras),
-            "reference": stated.record(other, extras),
-        },
+        floors=_floors(recipes),
+        remarks=[
+            note.within(name)
+            for (name, one), optimum in zip(recipes.items(), found, strict=True)
+            for note in (
+                *ends_of_window("C", budget, optimum.beyond),
+                *stated.reach("budgets", optimum.middle, one).notes,
+            )
+        ],
+        provenance={name: stated.record(one, extras) for name, one in recipes.items()},
     )
 
 

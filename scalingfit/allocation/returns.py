@@ -11,16 +11,19 @@ from numpy.typing import ArrayLike
 
 from scalingfit._arguments import numbers
 from scalingfit._text import interval
-from scalingfit.allocation.answer import FloatArray, intervals
+from scalingfit.allocation.answer import FloatArray, in_draws, intervals
 from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.decision import spent
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.question import Asked, subject
 from scalingfit.allocation.terms import Rule, terms
+from scalingfit.allocation.window import ends_of_window
 from scalingfit.allocation.worth import Spending, require_finite
 from scalingfit.result import Axes, Column, Note, Result, Table
 
 __all__ = ["BudgetReturns", "returns"]
+
+NO_GAIN = "a little more compute does not lower the loss, and a price for less of it is infinite"
 
 STEP = 0.01
 """Of the loss: what the price of a little less of it is quoted for."""
@@ -136,10 +139,6 @@ def returns(
     budgets = Spending(budget, stated.rule, others, stated.max_params)
     now, twice = budgets.solve(asked.law), budgets._replace(C=2 * budget).solve(asked.law)
     require_finite(now, budgets)
-    middle = {
-        name: np.median(values.reshape(-1, len(budget)), axis=0)
-        for name, values in (("N", now.N), ("D", now.D))
-    }
     with np.errstate(divide="ignore"):
         price = np.where(now.slope < 0, -budget / now.slope, np.inf)
     return BudgetReturns(
@@ -149,8 +148,10 @@ def returns(
         price=price,
         costs=costs,
         remarks=[
-            *stated.caveats(asked, middle["N"]),
-            *stated.reach("budgets", middle, asked).notes,
+            *stated.caveats(asked, now.middle["N"]),
+            *ends_of_window("C", budget, now.beyond),
+            *in_draws("no_gain", "C", budget, now.slope >= 0, NO_GAIN),
+            *stated.reach("budgets", now.middle, asked).notes,
         ],
         provenance=stated.record(asked, extras),
     )

@@ -60,6 +60,12 @@ class Optimum(NamedTuple):
     highest: NDArray[np.bool_]
     beyond: NDArray[np.bool_]
 
+    @property
+    def middle(self) -> dict[str, NDArray[np.float64]]:
+        """Medians of N, D and the law's own sizes, each of shape (budget,)."""
+        every = {**self.parts, "N": self.N, "D": self.D}
+        return {name: np.median(v.reshape(-1, v.shape[-1]), axis=0) for name, v in every.items()}
+
 
 def solve(
     law: Law,
@@ -75,7 +81,7 @@ def solve(
     ----------
     law : Law
         Leaves of any one shape, float64.
-    C : array, shape (budget,)
+    C : array, shape (budget,), or ``leaves.shape + (budget,)``
         Budgets in FLOP, as `rule` counts them.
     rule : Counting
         The counting rule.
@@ -89,12 +95,13 @@ def solve(
     Optimum
         NumPy arrays of shape ``leaves.shape + (budget,)``; NaN where no split is feasible.
     """
-    count = len(C)
+    count = C.shape[-1]
     # Powers of two: another number of budgets then rarely means another compilation.
     width = (0, (1 << (count - 1).bit_length()) - count)
     padded = {name: np.pad(values, width, mode="edge") for name, values in (extras or {}).items()}
     with jax.enable_x64(True):
-        traced = _solve(law, np.pad(C, width, mode="edge"), rule, padded, float(max_params))
+        wide = np.pad(C, [*[(0, 0)] * (C.ndim - 1), width], mode="edge")
+        traced = _solve(law, wide, rule, padded, float(max_params))
         found = jax.tree.map(lambda values: np.asarray(values)[..., :count], traced)
     # The search runs over log N, whose exponential may round above the limit.
     return Optimum(**found | {"N": np.minimum(found["N"], max_params)})
@@ -111,8 +118,9 @@ def _solve(
     bottom, top = window(law, rule, extras, log_c, first, last)
     loss: Loss = functools.partial(budget_loss, law, rule, extras)
     low, high = basin(loss, log_c, bottom, top[1])
-    loss = between(law, rule, extras, near, low - STEP, high + STEP)
-    x = lowest_point(loss, near, jnp.maximum(low - STEP, bottom), jnp.minimum(high + STEP, top))
+    low, high = jnp.maximum(low - STEP, bottom), jnp.minimum(high + STEP, top)
+    loss = between(law, rule, extras, near, low, high)
+    x = lowest_point(loss, near, low, high)
     log_d = jnp.log(rule.tokens(jnp.exp(x), jnp.exp(near)))
     value = loss(x, near)
 

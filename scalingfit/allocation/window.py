@@ -4,7 +4,7 @@ A draw of an error wanders ever further from zero as one leaves the runs, so tha
 least loss may lie decades from any run, at a budget that the runs do cover. N* is therefore the
 best split within a window: within a decade of the runs, in parameters and in tokens, or within a
 decade of where the law without its error has its optimum, by the median of the draws. How many
-draws are best at an end of it is told with every answer.
+draws are best at an end of it is stated with every answer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from scalingfit._text import quantity
 from scalingfit.allocation.answer import FloatArray, share
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.roots import last_true
-from scalingfit.allocation.search import Loss, basin, budget_loss, lowest_point
+from scalingfit.allocation.search import EDGE, Loss, basin, budget_loss, lowest_point
 from scalingfit.declare import Law
 from scalingfit.result import Note
 
@@ -117,7 +117,7 @@ def between(law: Any, rule: Counting, extras: Any, log_c: Array, low: Array, hig
     """
     if law.exact is law:
         return functools.partial(budget_loss, law, rule, extras)
-    middle, half = 0.5 * (low + high), 0.5 * (high - low)
+    middle, half = 0.5 * (low + high), jnp.maximum(0.5 * (high - low), EDGE)
     exact = functools.partial(budget_loss, law.exact, rule, extras)
     places = [middle + half * node for node in NODES]
     errors = [

@@ -25,7 +25,16 @@ from scalingfit.allocation.search import budget_loss
 from scalingfit.allocation.solver import Optimum, solve
 from scalingfit.declare import Law
 
-__all__ = ["Risk", "Spending", "Worth", "best_size", "equal_budget", "require_finite", "worth"]
+__all__ = [
+    "Risk",
+    "Spending",
+    "Worth",
+    "best_size",
+    "equal_budget",
+    "error_apart",
+    "require_finite",
+    "worth",
+]
 
 Risk = Literal["mean", "quantile", "cvar"]
 """What of the regret over the draws a plan is to make least."""
@@ -92,6 +101,30 @@ def worth(
     regret = np.maximum(L - optimum.L[..., place], 0.0)  # rounding aside
     log_equal = equal_budget(law, L, budgets, place)
     return Worth(L, regret, np.exp(np.maximum(np.log(spent.C) - log_equal, 0.0)))
+
+
+def error_apart(
+    law: Any,
+    N: FloatArray,
+    budgets: Spending,
+    place: NDArray[np.intp],
+    optimum: Optimum,
+    found: Worth,
+) -> FloatArray | None:
+    """How much larger a law's error is at plans than at the optimum; None of an exact law.
+
+    Parameters are those of `worth`, and what it found. The result is like ``found.L``.
+    """
+    if law.exact is law:
+        return None
+    spent = budgets.at(place)
+
+    def error(L: FloatArray, N: FloatArray) -> FloatArray:
+        with jax.enable_x64(True):
+            exact = _loss(law.exact, np.log(N), np.log(spent.C), spent.rule, spent.extras)
+            return np.asarray(law.error_in(L, exact))
+
+    return error(found.L, N) - error(optimum.L[..., place], optimum.N[..., place])
 
 
 def equal_budget(

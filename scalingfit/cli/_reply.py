@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 
+from cyclopts.exceptions import UnusedCliTokensError
 from rich.console import Console, RenderableType
 from rich.text import Text as RichText
 
@@ -32,7 +33,7 @@ class Reply:
     warned : bool
         Whether the exit code is 1.
     failed : exception, optional
-        What could not be done with the answer; it is told after it, and the exit code is 2.
+        What could not be done with the answer; it is said after it, and the exit code is 2.
     """
 
     data: Result | Mapping[str, object]
@@ -70,7 +71,19 @@ def refuse(error: BaseException, *, as_json: bool) -> None:
 
 
 def _said(error: BaseException) -> str:
-    return error.spelled(COMMAND_LINE) if isinstance(error, InputError) else str(error)
+    if isinstance(error, InputError):
+        return error.spelled(COMMAND_LINE)
+    return _unused(error) if isinstance(error, UnusedCliTokensError) else str(error)
+
+
+def _unused(error: UnusedCliTokensError) -> str:
+    """That words belong to no option; after one that takes no value, what that is."""
+    words, given = error.unused_tokens or [], error.root_input_tokens or []
+    at = given.index(words[0]) if words and words[0] in given else 0
+    before = given[at - 1] if at else ""
+    switch = f": {before} is a switch and takes no value" if before.startswith("--") else ""
+    command = " ".join(["scalingfit", *(error.command_chain or ())])
+    return f"nothing takes {', '.join(words)}{switch}\nWhat to do: see {command} --help."
 
 
 def warn(message: Text) -> None:

@@ -12,7 +12,7 @@ import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit._text import listed
 from scalingfit.cli._hardware import UNKNOWN, Hardware
-from scalingfit.cli._picture import drawing
+from scalingfit.cli._picture import drawing, told
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import Repeated
@@ -43,7 +43,7 @@ class Terms:
     max_params
         The largest model allowed.
     inference_tokens
-        Tokens the model will serve: what that adds to the budget of training is told.
+        Tokens the model will serve: what that adds to the budget of training is stated.
     lifetime
         The budget pays for training and for serving these tokens.
     input
@@ -104,6 +104,7 @@ def frontier(
     terms: Terms = AS_USUAL,
     hardware: Hardware = UNKNOWN,
     plot: Path | None = None,
+    marks: Annotated[bool, Parameter(negative="")] = False,
 ) -> Reply:
     """Split budgets between parameters and tokens, with intervals.
 
@@ -123,6 +124,8 @@ def frontier(
         Sizes that can be built, with commas between them, to compare at each budget.
     plot
         Draw the frontier into this file (.png, .pdf or .svg).
+    marks
+        Draw models that people know into it too: GPT-3, Chinchilla, Llama 3 and others.
     """
     post = loaded_fit(fit)
     budgets, options = names(compute), terms.options() | {"costs": hardware.costs()}
@@ -130,14 +133,15 @@ def frontier(
     with drawing(plot) as save:
         found = post.frontier(budgets, **options)
         choice = None if sizes is None else post.choose(budgets, sizes, **options)
-        drawn = save(lambda report: report.plots.frontier(post, budgets, **options))
+        drawn = save(
+            lambda report: report.plots.frontier(post, found.C, marks=marks, **terms.options())
+        )
     data: dict[str, object] = {**found.as_json(COMMAND_LINE)}
     shown: list[Result | str] = [found]
     if choice is not None:
         data["choice"] = choice
         shown.append(choice)
-    if plot is not None and drawn:
-        shown.append(f"drawn in {plot}")
+    shown += told(plot, drawn)
     wager = far_beyond(found) or (choice is not None and far_beyond(choice))
     return Reply(data, shown, warned=wager or not (post.verdict.ok and drawn))
 
@@ -151,6 +155,7 @@ def forecast(
     compute: str | None = None,
     input: Repeated = (),
     hardware: Hardware = UNKNOWN,
+    plot: Path | None = None,
 ) -> Reply:
     """Forecast the loss of runs that have not been made.
 
@@ -172,6 +177,8 @@ def forecast(
         and C follows from C = 6 N D.
     input
         A further input of the law: `--input U=1e11`.
+    plot
+        Draw the forecasts into this file (.png, .pdf or .svg).
     """
     post = loaded_fit(fit)
     costs = hardware.costs()
@@ -186,8 +193,11 @@ def forecast(
 
         inputs["C"] = flop("C", names(compute), costs).tolist()
     asked = inputs | _inputs(input, inputs)
-    found = post.forecast(counting="6ND", seed=0, costs=costs, **asked)
-    return Reply(found, [found], warned=far_beyond(found) or not post.verdict.ok)
+    with drawing(plot) as save:
+        found = post.forecast(counting="6ND", seed=0, costs=costs, **asked)
+        drawn = save(lambda report: report.picture(found))
+    sound = post.verdict.ok and drawn and not far_beyond(found)
+    return Reply(found, [found, *told(plot, drawn)], warned=not sound)
 
 
 def cheapest(

@@ -78,7 +78,7 @@ class Experiment(Result):
         The standard deviation that log N* is expected to have, for each law that may be true. From
         a factor of ten on the runs do not determine it.
     exponent_sd : array, shape (truth, target)
-        Likewise of the exponent a.
+        Likewise of the exponent a; from one on the runs do not determine it.
     overspend : array, shape (truth, target)
         What the best plan is then expected to overspend, as a share of the target.
     costs : Costs or None
@@ -126,7 +126,7 @@ class Experiment(Result):
         }
         wide = 1.645
         factor = _over_truths(np.exp(np.minimum(wide * self.log_sd, DECADE)))
-        slope = _over_truths(wide * self.exponent_sd)
+        slope = _over_truths(np.minimum(wide * self.exponent_sd, 1.0))
         lost = _over_truths(self.overspend)
         rows = {
             "target": Column([*map(float, self.targets)], [quantity("C", C) for C in self.targets]),

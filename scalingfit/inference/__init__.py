@@ -13,6 +13,7 @@ from scalingfit.inference.density import (
 )
 from scalingfit.inference.diagnostics import Diagnosis, Limits, ess
 from scalingfit.inference.fit import check, fit, posterior_of, prior_predictive
+from scalingfit.inference.fitted import functions, replicates
 from scalingfit.inference.formula import declaration, exactly
 from scalingfit.inference.group import Draws
 from scalingfit.inference.hypothesis import OPTIMA, Hypothesis, hypothesis
@@ -21,7 +22,14 @@ from scalingfit.inference.model import Model, Prior
 from scalingfit.inference.point import PointEstimate, point
 from scalingfit.inference.posterior import QUANTILES, Posterior
 from scalingfit.inference.priors import parse_priors
-from scalingfit.inference.programs import centre, group_size, pack, padded, prior_values
+from scalingfit.inference.programs import (
+    centre,
+    group_size,
+    landmarks_of,
+    pack,
+    padded,
+    prior_values,
+)
 from scalingfit.inference.sampler import failures, sample, sampled, workplaces
 from scalingfit.inference.settings import (
     SAMPLING,
@@ -65,8 +73,10 @@ __all__ = [
     "failures",
     "far_in_prior",
     "fit",
+    "functions",
     "group_size",
     "hypothesis",
+    "landmarks_of",
     "load",
     "log_density",
     "log_likelihood",
@@ -80,6 +90,7 @@ __all__ = [
     "predicted",
     "prior_predictive",
     "prior_values",
+    "replicates",
     "sample",
     "sampled",
     "settings_of",

@@ -77,7 +77,7 @@ class Coordinates:
     transforms: tuple[Transform, ...]
     error: LawError | None = None
 
-    def constrain(self, z: Array, centre: Mapping[str, Leaf]) -> tuple[dict[str, Array], Array]:
+    def constrain(self, z: Array, centre: Mapping[str, Number]) -> tuple[dict[str, Array], Array]:
         """Sampled parameters at `z`, and the log determinant of the Jacobian.
 
         Parameters
@@ -107,7 +107,7 @@ class Coordinates:
             log_jacobian += at[lead] + jax.nn.log_sigmoid(at[floor] / SHARP)
         return values, log_jacobian
 
-    def unconstrain(self, values: Mapping[str, Number], centre: Mapping[str, Leaf]) -> Array:
+    def unconstrain(self, values: Mapping[str, Number], centre: Mapping[str, Number]) -> Array:
         """The coordinates of sampled parameters; the inverse of `constrain`."""
         known = {site: jnp.asarray(values[site]) for site in self.sites}
         at: dict[str, Array] = {}
@@ -198,7 +198,7 @@ class Coordinates:
         return self.transforms[self.sites.index(site)]
 
     def _recentring(
-        self, site: str, values: Mapping[str, Any], centre: Mapping[str, Leaf], steepness: Any
+        self, site: str, values: Mapping[str, Any], centre: Mapping[str, Number], steepness: Any
     ) -> tuple[Any, Any]:
         """Shift and stretch from the sampled coordinate to the unconstrained parameter."""
         declared, transform = self.declared[site], self._transform(site)
@@ -236,14 +236,14 @@ class Coordinates:
         return total
 
     def _at_centre(
-        self, method: str, values: Mapping[str, Any], centre: Mapping[str, Leaf]
+        self, method: str, values: Mapping[str, Any], centre: Mapping[str, Number]
     ) -> Array | Positive:
         """What a method of the law gives there; of parameters that are not known yet it has NaN."""
         known = dict.fromkeys(self.sites, math.nan) | {**values}
         return at_inputs(method, self.in_logs(self.law_of(known)), centre)
 
 
-def at_inputs(method: str, law: Law, log_inputs: Mapping[str, Leaf]) -> Array | Positive:
+def at_inputs(method: str, law: Law, log_inputs: Mapping[str, Number]) -> Array | Positive:
     """What a method of the law gives at inputs that are given by their logarithms."""
     inputs = {name: Positive(value) for name, value in log_inputs.items()}
     found: Array | Positive = getattr(law, method)(**inputs)

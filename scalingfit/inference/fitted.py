@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
 import jax
@@ -17,13 +17,13 @@ from numpyro.distributions import Distribution
 from scalingfit.declare import Law, loss_of_logs
 from scalingfit.inference.group import Draws, Record
 from scalingfit.inference.model import Data, Model
-from scalingfit.inference.programs import bucket, pack, places_of
+from scalingfit.inference.programs import bucket, centre, landmarks_of, pack, places_of
 from scalingfit.inference.verdict import Verdict
 from scalingfit.law_error import ErrorDraws, law_with_error
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
 
-__all__ = ["Fitted", "Provenance", "with_error"]
+__all__ = ["Fitted", "Provenance", "functions", "replicates", "with_error"]
 
 Floats = NDArray[np.float64]
 
@@ -105,13 +105,69 @@ class Fitted:
 
         Of a padded table, so that tables of nearly one length share a compiled program.
         """
-        rows = len(self.runs)
-        with jax.enable_x64(True):
-            data = pack(self.model, self.runs, bucket(rows), "float64")
-            law, noise = jax.tree.map(
-                jnp.asarray, (self.law_with_error.expand(1), self.noise.expand(1))
-            )
-            return np.asarray(function(law, noise, data))[..., :rows]
+        return _at_runs(function, self.model, self.runs, self.law_with_error, self.noise)
+
+
+def functions(
+    model: Model,
+    runs: Runs,
+    values: Mapping[str, Floats],
+    errors: Floats | None = None,
+    seed: int = 0,
+) -> Law:
+    """Draws of a law as functions of its inputs, each with its error.
+
+    Parameters
+    ----------
+    model : Model
+    runs : Runs
+        Those that the draws are of.
+    values : mapping of str to array, shape (chain, draw)
+        The sampled parameters.
+    errors : array, shape (chain, draw, landmark), or None
+        Of the law, at the landmarks of the runs.
+    seed : int
+        Of how the errors go on beyond these.
+    """
+    law, _ = model.complete_arrays(values)
+    if errors is None:
+        return law
+    known = landmarks_of(model, runs.used()).places
+    return _with_error(model, runs, law, known, errors, values["tau"], seed)
+
+
+def replicates(
+    model: Model, runs: Runs, values: Mapping[str, Floats], errors: Floats | None, seed: int
+) -> Floats:
+    """Losses of new runs at the same places, (chain, draw, run); arguments as of `functions`."""
+    law = functions(model, runs, values, errors, seed)
+    _, noise = model.complete_arrays(values, centre(model, runs))
+    return _at_runs(functools.partial(_replicate, seed=seed), model, runs, law, noise)
+
+
+def _with_error(
+    model: Model,
+    runs: Runs,
+    law: Law,
+    landmarks: Floats,
+    errors: Floats,
+    tau: Floats,
+    seed: int = 0,
+) -> Law:
+    places, additive = places_of(model.law, runs.used()), not model.noise.on_log
+    error = ErrorDraws.given(landmarks, errors, tau, places, additive=additive, seed=seed)
+    return law_with_error(law, error)
+
+
+def _at_runs(
+    function: Callable[[Law, Noise, Data], Array], model: Model, runs: Runs, law: Law, noise: Noise
+) -> Floats:
+    """What a function gives of every draw and run, (chain, draw, run)."""
+    rows = len(runs)
+    with jax.enable_x64(True):
+        data = pack(model, runs, bucket(rows), "float64")
+        law, noise = jax.tree.map(jnp.asarray, (law.expand(1), noise.expand(1)))
+        return np.asarray(function(law, noise, data))[..., :rows]
 
 
 def with_error(law: Law, model: Model, runs: Runs, sampled: Draws) -> Law:
@@ -130,14 +186,8 @@ def with_error(law: Law, model: Model, runs: Runs, sampled: Draws) -> Law:
     if sampled.errors is None or sampled.landmarks is None:
         return law
     shape = np.shape(jax.tree.leaves(law)[0])
-    error = ErrorDraws.given(
-        sampled.landmarks,
-        sampled.errors.reshape(*shape, -1),
-        sampled.values["tau"].reshape(shape),
-        places_of(model.law, runs.used()),
-        additive=not model.noise.on_log,
-    )
-    return law_with_error(law, error)
+    errors, tau = sampled.errors.reshape(*shape, -1), sampled.values["tau"].reshape(shape)
+    return _with_error(model, runs, law, sampled.landmarks, errors, tau)
 
 
 @jax.jit

@@ -91,7 +91,7 @@ class Draws:
     record : Record
         How the fit was made.
     errors : array, shape (chain, draw, landmark), or None
-        Of the law, at the landmarks of the table; None where it is held to be exact.
+        Of the law, at the landmarks of the table; None where it is taken to be exact.
     landmarks : array, shape (landmark, input), or None
         Decimal logarithms of the law's inputs there.
     evidence : Evidence or None
@@ -270,7 +270,7 @@ class Group:
         bridges = list(map(Bridge.between, rows[..., :dim], spawned))
         proposed = self._full(np.stack([bridge.proposed for bridge in bridges]))
         heights = np.asarray(self.programs.heights(proposed, (self.data, made.white)), np.float64)
-        half = bridges[0].weighed.shape[1]
+        half = bridges[0].compared.shape[1]
         at_draws = rows[:, :, -half:, nuts.Row.log_density].reshape(self.count, -1)
         volumes = np.linalg.slogdet(np.asarray(made.white.factor, np.float64))[1]
         found = map(Bridge.evidence, bridges, at_draws, heights)

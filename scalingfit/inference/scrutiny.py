@@ -11,6 +11,7 @@ from scalingfit.declare import Law
 from scalingfit.inference.against_priors import about_priors
 from scalingfit.inference.diagnostics import Limits
 from scalingfit.inference.group import ELSEWHERE, Draws
+from scalingfit.inference.interaction import interaction
 from scalingfit.inference.misfit import about_residuals
 from scalingfit.inference.model import Model
 from scalingfit.inference.programs import prior_values
@@ -61,6 +62,10 @@ def verdict_on(
         said = about_residuals(found, on_log=model.noise.on_log)
         for note, doubtful in said:
             (doubts if doubtful else remarks).append(note)
+        pinned = {name: np.asarray(drawn) for name, drawn in law.values().items()}
+        combined = interaction(model, runs, pinned | dict(values))
+        if combined is not None and combined.clear:
+            remarks.append(combined.note)
     doubts += about_priors(model, values, float(runs.used()["L"].min()))
     return judge(diagnosis, model.judged, limits, widths, doubts, remarks)
 

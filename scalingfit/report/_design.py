@@ -6,11 +6,11 @@ from collections import Counter
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 
 from scalingfit._errors import InputError
 from scalingfit._text import flop
 from scalingfit.report import _style as style
+from scalingfit.report._style import Canvas
 from scalingfit.runs import Runs
 
 __all__ = ["design"]
@@ -22,7 +22,7 @@ LINES, NUMBERS = 16, 60
 """Budgets, and designs that were run several times, which are marked: more would hide the runs."""
 
 
-def design(runs: Runs, *, figure: FigureBase | None = None) -> FigureBase:
+def design(runs: Runs, *, figure: Canvas | None = None) -> Canvas:
     """Draw which N was trained on how many D: budgets, repeats, groups, and the losses.
 
     Colours are groups of runs, where the table has a label of few groups, else losses. A number

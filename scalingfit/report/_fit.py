@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
 from scalingfit.inference import Posterior, prior_values
 from scalingfit.report import _style as style
+from scalingfit.report._style import Canvas
 
 __all__ = ["parameters", "residuals"]
 
@@ -21,7 +21,7 @@ SHOWN = (0.002, 0.985)
 """Quantiles of the posterior between which a parameter is drawn, before a margin is added."""
 
 
-def parameters(posterior: Posterior, *, figure: FigureBase | None = None) -> FigureBase:
+def parameters(posterior: Posterior, *, figure: Canvas | None = None) -> Canvas:
     """Draw the marginal posterior of every sampled parameter, its prior, and published values.
 
     Parameters
@@ -43,11 +43,11 @@ def parameters(posterior: Posterior, *, figure: FigureBase | None = None) -> Fig
         axes.set_axis_off()
     _mark_published(dict(zip(names, panels, strict=False)), posterior)
     _legend(figure, panels, spare=panels[len(names) :])
-    figure.suptitle("What was learnt", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure.suptitle("What was learnt?", x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
 
-def residuals(posterior: Posterior, *, figure: FigureBase | None = None) -> FigureBase:
+def residuals(posterior: Posterior, *, figure: Canvas | None = None) -> Canvas:
     """Draw what each run's loss misses of the law, against every input and the expected loss.
 
     Parameters
@@ -74,7 +74,7 @@ def residuals(posterior: Posterior, *, figure: FigureBase | None = None) -> Figu
         style.tidy(axes)
     above = "loss above the law"
     panels[0].set_ylabel(f"{above} [%]" if relative else style.loss_label(posterior.runs, above))
-    figure.suptitle("What the law misses", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure.suptitle("What does the law miss?", x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
 
@@ -112,7 +112,7 @@ def _mark_published(panels: dict[str, Axes], posterior: Posterior) -> None:
                 axes.axvline(value, color=color, ls=dashes, lw=1.5, label=key)
 
 
-def _legend(figure: FigureBase, panels: NDArray[Any], spare: NDArray[Any]) -> None:
+def _legend(figure: Canvas, panels: NDArray[Any], spare: NDArray[Any]) -> None:
     """One legend for all panels: in a panel that is left over, or else below them."""
     shown = {
         label: handle

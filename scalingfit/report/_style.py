@@ -6,10 +6,12 @@ import math
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
+from scalingfit.declare import Law
+from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
 
 # Okabe & Ito's palette, made for every kind of colour vision.
@@ -26,16 +28,26 @@ BLUE, ORANGE, GREEN, PINK, INK, SKY, AMBER, GREY = (
 PUBLISHED = ((ORANGE, "-"), (GREEN, (0, (4, 3))), (PINK, "-"), (AMBER, (0, (1, 1.5))))
 LOSS_COLORS = "viridis_r"
 
+type Canvas = Figure | SubFigure
+"""What pictures are drawn into."""
+
 SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
-def blank(figure: FigureBase | None, width: float, height: float, caption: str = "") -> FigureBase:
+def blank(figure: Canvas | None, width: float, height: float, caption: str = "") -> Canvas:
     """The figure to draw into: the one given, or a new one of this size in inches, captioned."""
     if figure is not None:
         return figure
     new = Figure(figsize=(width, height), dpi=150, layout="constrained")
     new.supxlabel(caption, x=0.99, ha="right", fontsize=8, color=GREY)
     return new
+
+
+def thinned(posterior: Posterior, most: int) -> Law:
+    """The law of about this many of a posterior's draws: enough for a picture."""
+    law = posterior.law_with_error
+    draws = math.prod(law.shape)
+    return law.take(np.arange(0, draws, max(1, draws // most)))
 
 
 def tidy(axes: Axes, title: str = "") -> None:
@@ -111,6 +123,13 @@ def power(value: float) -> str:
     factor = value / 10.0**exponent
     head = "" if math.isclose(factor, 1.0, rel_tol=1e-6) else f"{factor:.2g}\\times"
     return f"${head}10^{{{exponent}}}$"
+
+
+def legend_below(axes: Axes, columns: int = 4) -> None:
+    """A legend under the axis, where no data can be."""
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=columns, fontsize=9, frameon=False
+    )
 
 
 def band(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from numpy.typing import ArrayLike
 
-from scalingfit.allocation import Costs, Decision, Plans, Risk, Rule, decide, percent, subject
+from scalingfit._text import quantity
+from scalingfit.allocation import Costs, Decision, Plans, Risk, Rule, decide, percent
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
+from scalingfit.report._style import Canvas
 
 __all__ = ["valley"]
 
@@ -30,14 +30,14 @@ def valley(
     C: ArrayLike,
     plans: Plans = (),
     *,
-    figure: FigureBase | None = None,
+    figure: Canvas | None = None,
     risk: Risk = "mean",
     level: float = 0.9,
     counting: Rule = "6ND",
     max_params: float | None = None,
     costs: Costs | None = None,
     **extras: ArrayLike,
-) -> FigureBase:
+) -> Canvas:
     """Draw what models of each size overspend at a budget, with plans on it.
 
     Parameters
@@ -62,9 +62,7 @@ def valley(
     found = decide(posterior, C, plans, risk=risk, level=level, **options)
     budgets = list(dict.fromkeys(found.C[row] for row in _of(found, found.best)))
     figure = style.blank(figure, 1.6 + 5.4 * len(budgets), 4.8, posterior.title)
-    law = subject(posterior).law
-    draws = math.prod(law.shape)
-    law = law.take(np.arange(0, draws, max(1, draws // DRAWS)))
+    law = style.thinned(posterior, DRAWS)
     panels = figure.subplots(1, len(budgets), squeeze=False)[0]
     for axes, budget in zip(panels, budgets, strict=True):
         rows = np.flatnonzero(budget == found.C)
@@ -72,9 +70,9 @@ def valley(
         _slopes(axes, decide(law, budget, [*N], **options))
         _marks(axes, found, rows)
         style.log_axis(axes, "x")
-        style.tidy(axes, f"Compute overspent at {budget:.3g} FLOP".replace("e+", "e"))
+        style.tidy(axes, f"What does a size overspend at {quantity('C', budget)} FLOP?")
         axes.set(xlabel="parameters N", ylabel="overspend")
-        axes.legend(loc="lower left", fontsize=8, framealpha=0.9, edgecolor="none")
+        style.legend_below(axes, 2)
     return figure
 
 
@@ -101,11 +99,11 @@ def _marks(axes: Axes, found: Decision, rows: Any) -> None:
     """Where the plans stand."""
     colors = (style.INK, *(color for color, _ in style.PUBLISHED), style.SKY, style.GREY)
     for at, row in enumerate(rows):
-        mean = found.overspend.reshape(-1, len(found.N))[:, row].mean() - 1.0
-        label = f"{found.plans[row]}: {percent(mean)} % expected"
+        middle = np.median(found.overspend.reshape(-1, len(found.N))[:, row]) - 1.0
+        label = f"{found.plans[row]}: {percent(found.wasted[row] / found.C[row])} % wasted"
         axes.plot(
             found.N[row],
-            max(mean, FLOOR),
+            max(middle, FLOOR),
             "D" if at == 0 else "o",
             color=colors[at % len(colors)],
             ms=7,

@@ -1,4 +1,4 @@
-"""Pictures of comparisons, backtests and reconciliations."""
+"""Pictures of comparisons, backtests, calibrations and reconciliations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
@@ -27,6 +26,7 @@ from scalingfit.evidence import (
     band,
     coverage,
 )
+from scalingfit.report._calibration import calibration, distributions
 from scalingfit.report._style import (
     AMBER,
     BLUE,
@@ -36,12 +36,13 @@ from scalingfit.report._style import (
     ORANGE,
     PINK,
     SKY,
+    Canvas,
     blank,
     log_axis,
     tidy,
 )
 
-__all__ = ["backtest", "comparison", "reconciliation"]
+__all__ = ["backtest", "calibration", "comparison", "distributions", "reconciliation"]
 
 COLORS = (BLUE, ORANGE, GREEN, PINK, INK, SKY, AMBER)
 BINS = 10
@@ -50,8 +51,8 @@ Floats = NDArray[np.float64]
 
 
 def comparison(
-    found: Comparison, figure: FigureBase | None = None, *, counting: Rule = "6ND"
-) -> FigureBase:
+    found: Comparison, figure: Canvas | None = None, *, counting: Rule = "6ND"
+) -> Canvas:
     """Each law's frontier over the same runs, and its forecasts of held-out runs.
 
     Parameters
@@ -70,9 +71,9 @@ def comparison(
     """
     figure = blank(figure, 11, 4.6)
     drawn = list(found.candidates.items())[: len(COLORS)]
-    ahead = {name: item.future for name, item in drawn if item.future is not None}
+    futures = {name: item.future for name, item in drawn if item.future is not None}
     splitting = [n for n, fit in found.posteriors.items() if set(fit.model.law.inputs()) == PLAIN]
-    if not splitting and not ahead:
+    if not splitting and not futures:
         raise InputError(
             "there is nothing to draw: no law splits a budget between N and D alone, and no larger "
             "runs were forecast",
@@ -83,14 +84,14 @@ def comparison(
         halves: Any = figure.subfigures(1, 2)  # Matplotlib's stub knows of one alone
         left, right = halves
         _frontiers(left.subplots(), found, splitting, rule(counting))
-    if ahead:
-        columns = 1 if len(ahead) < 3 else 2
+    if futures:
+        columns = 1 if len(futures) < 3 else 2
         panels = right.subplots(
-            -(-len(ahead) // columns), columns, sharex=True, sharey=True, squeeze=False
+            -(-len(futures) // columns), columns, sharex=True, sharey=True, squeeze=False
         ).ravel()
-        for axes, color, (name, scored) in zip(panels, COLORS, ahead.items(), strict=False):
+        for axes, color, (name, scored) in zip(panels, COLORS, futures.items(), strict=False):
             _forecasts(axes, scored, name, color)
-        for axes in panels[len(ahead) :]:
+        for axes in panels[len(futures) :]:
             axes.axis("off")
         _finish(panels[0])
         right.supxlabel("times larger than the largest fitted run", fontsize=10)
@@ -170,7 +171,7 @@ def _percent(value: float) -> str:
     return "0" if abs(value) < 1e-9 else f"{100 * value:+.3g} %"
 
 
-def backtest(found: Backtest, figure: FigureBase | None = None) -> FigureBase:
+def backtest(found: Backtest, figure: Canvas | None = None) -> Canvas:
     """Whether forecasts were right: PIT, coverage, and errors against distance.
 
     Parameters
@@ -238,7 +239,7 @@ def _losses(axes: Axes, scored: ScoredForecasts, distance: Floats) -> Floats:
     return ratio
 
 
-def reconciliation(found: Reconciliation, figure: FigureBase | None = None) -> FigureBase:
+def reconciliation(found: Reconciliation, figure: Canvas | None = None) -> Canvas:
     """The exponent of every stage with its 90 % intervals, beside what was published.
 
     Parameters

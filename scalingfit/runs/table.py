@@ -1,7 +1,7 @@
 """A table of training runs: validated, immutable, float64, with a digest of its content."""
 
 import hashlib
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -72,7 +72,7 @@ class Runs:
         cls,
         columns: Mapping[str, ArrayLike],
         *,
-        labels: Mapping[str, ArrayLike] | None = None,
+        labels: Mapping[str, ArrayLike | Sequence[object]] | None = None,
         row_numbers: ArrayLike | None = None,
         provenance: Provenance | None = None,
         allow_negative_loss: bool = False,

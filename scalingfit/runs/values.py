@@ -1,6 +1,6 @@
 """What a column of a table of runs may hold."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -46,7 +46,7 @@ def as_floats(name: str, values: ArrayLike) -> FloatArray:
         ) from error
 
 
-def as_labels(values: ArrayLike) -> Label:
+def as_labels(values: ArrayLike | Sequence[object]) -> Label:
     """Keep numbers as they are, text as Python objects so that missing values stay apart."""
     array = np.asarray(values)
     return array.astype(object) if array.dtype.kind in "USO" else array

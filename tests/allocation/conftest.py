@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scalingfit.catalog import law
+from scalingfit.catalog import law, noise
 from scalingfit.declare import Law
-from scalingfit.noise import StudentT
 from scalingfit.runs import Runs
 
 
@@ -33,7 +32,7 @@ def posterior(chinchilla: Callable[..., Law]) -> Any:
     N = np.geomspace(1e8, 1e10, 20)
     return SimpleNamespace(
         law=chinchilla((4, 50)),
-        noise=StudentT(sigma=np.full((4, 50), 0.02), nu=np.full((4, 50), 6.0)),
+        noise=noise("student_t")(sigma=np.full((4, 50), 0.02), nu=np.full((4, 50), 6.0)),
         runs=Runs.from_columns({"N": N, "D": 20 * N, "L": np.linspace(3.5, 2.2, 20)}),
         provenance={"data": "abc"},
     )

@@ -1,5 +1,7 @@
 """FLOP as hours and as money, in and out."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,8 @@ def test_hours_and_dollars_of_llama_3() -> None:
 
 def test_every_way_to_state_compute_comes_back() -> None:
     costs = Costs.of(1e15, mfu=0.5, price=3.0)
-    found = flop("C", ["1e21", 1e21, "1000h", "$3K", "1PFd"], costs)
+    given: Any = ["1e21", 1e21, "1000h", "$3K", "1PFd"]
+    found = flop("C", given, costs)
     assert found == pytest.approx([1e21, 1e21, 1.8e21, 1.8e21, 8.64e19], rel=1e-14)
     assert costs.hours(found[2]) == pytest.approx(1000)
     assert costs.money(found[3]) == pytest.approx(3000)
@@ -44,7 +47,7 @@ def test_what_is_missing_is_named_so_that_it_can_be_copied() -> None:
         ({"hardware": "h100", "mfu": 0.4, "price": -1.0}, "positive"),
     ],
 )
-def test_costs_that_cannot_be_are_refused(given: dict, said: str) -> None:
+def test_costs_that_cannot_be_are_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError) as refused:
         Costs.of(**given)
     assert said in str(refused.value)

@@ -79,7 +79,8 @@ def test_floors_are_named_where_they_differ(posterior: Any, chinchilla: Callable
     said = [str(note.text) for note in found.notes if note.code == "floors"]
     assert len(said) == 1
     assert "inferred, 1.8" in said[0]
-    pinned = type(other)(**{**other.values(), "E": np.full((4, 50), 1.6)})
+    values: dict[str, Any] = {**other.values(), "E": np.full((4, 50), 1.6)}
+    pinned = type(other)(**values)
     assert multiplier(pinned, pinned, 1e22).notes == []
     assert "given as 1.6" in str(multiplier(pinned, posterior, 1e22).notes)
 

@@ -1,5 +1,6 @@
 """The solver against closed forms, published optima and SciPy."""
 
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize, minimize_scalar
 
+from scalingfit._arrays import Number
 from scalingfit.allocation import (
     Custom,
     NonEmbedding,
@@ -180,9 +182,12 @@ def test_a_function_is_solved_like_the_rule_it_states(chinchilla: Callable[..., 
 def test_a_cost_may_be_in_any_unit(unit: float) -> None:
     """Petaflop days, or nanoflop: the optimum is the same, and so is the way back."""
     point, C = law("chinchilla").published["hoffmann-2022"].law, np.array([1e18, 1e24])
+
+    def cost(N: Number, D: Number, unit: float) -> Number:
+        return 6 * N * D / unit
+
     known, found = (
-        solve(point, C / each, counting(lambda N, D, each=each: 6 * N * D / each))
-        for each in (1.0, unit)
+        solve(point, C / each, counting(functools.partial(cost, unit=each))) for each in (1.0, unit)
     )
     for name in ("N", "D", "L", "a", "b"):
         np.testing.assert_allclose(getattr(found, name), getattr(known, name), rtol=1e-6)

@@ -81,11 +81,11 @@ def test_horizons_are_nested(runs: Runs) -> None:
     ("design", "message"),
     [
         (lambda runs: sf.designs.bootstraps(runs, 0), "count must be at least 1, and is 0"),
-        (lambda runs: sf.designs.bootstraps(runs, 2.5), "count must be a whole number, and is 2.5"),
+        (lambda runs: sf.designs.bootstraps(runs, 2.5), "count must be a whole number, and is 2.5"),  # type: ignore[arg-type]
         (lambda runs: sf.designs.bootstraps(runs, 9, seed=-1), "seed must be at least 0"),
         (lambda runs: sf.designs.subsets(runs, 9, seed=-1), "seed must be at least 0, and is -1"),
         (lambda runs: sf.designs.subsets(runs, 9, 0), "count must be at least .*, and is 0"),
-        (lambda runs: sf.designs.subsets(runs, 9.5), "size must be a whole number, and is 9.5"),
+        (lambda runs: sf.designs.subsets(runs, 9.5), "size must be a whole number, and is 9.5"),  # type: ignore[arg-type]
         (lambda runs: sf.designs.bootstraps(runs, 9, cluster="none"), "no column 'none'"),
         (lambda runs: sf.designs.bootstraps(runs.take([0])), "always the same"),
         (lambda runs: sf.designs.leave_out(runs, "nothing"), "no column 'nothing'"),

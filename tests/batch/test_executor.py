@@ -93,7 +93,7 @@ def test_dask_makes_again_what_a_killed_worker_loses(
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
 
         def worker() -> int:
-            return min(client.run(os.getpid).values())
+            return int(min(client.run(os.getpid).values()))
 
         with client.get_executor() as executor, killing(worker, tmp_path):
             refits = refit(tables, tmp_path, executor)
@@ -105,13 +105,14 @@ def test_dask_makes_again_what_a_killed_worker_loses(
 def test_a_task_that_fails_is_tried_again(
     tables: dict[str, Runs], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sampled, trials = work.sampled, []
+    sampled: Any = vars(work)["sampled"]
+    trials: list[int] = []
 
     def unreliable(*arguments: object) -> object:
         trials.append(1)
         if len(trials) <= TASKS:
             raise MemoryError("out of memory")
-        return sampled(*arguments)  # type: ignore[arg-type]
+        return sampled(*arguments)
 
     monkeypatch.setattr(work, "sampled", unreliable)
     with ThreadPoolExecutor(1) as executor:

@@ -62,7 +62,7 @@ def test_another_seed_gives_other_draws(tables: dict[str, Runs], together: Refit
 def test_equal_shapes_compile_nothing(together: Refits) -> None:
     events: list[str] = []
 
-    def listen(event: str, duration: float, **_: object) -> None:
+    def listen(event: str, duration_secs: float, **_: str | int) -> None:
         if event.startswith("/jax/core/compile"):
             events.append(event)
 

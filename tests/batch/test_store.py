@@ -85,7 +85,8 @@ def test_a_damaged_chunk_is_reported_and_made_again(
     content = bytearray(victim.read_bytes())
     if damage == "flipped":
         content[len(content) // 2] ^= 1
-    victim.write_bytes({"flipped": content, "cut": content[:-100], "emptied": b""}[damage])
+    damaged = {"flipped": bytes(content), "cut": bytes(content[:-100]), "emptied": b""}
+    victim.write_bytes(damaged[damage])
     again = refit(tables, folder)
     assert again.fitted == made.fitted
     assert same_bits(made, again)

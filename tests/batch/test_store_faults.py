@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ SUFFIX = ".fits.zip"
 PATIENCE = module.PATIENCE
 
 
-def refit(tables: dict[str, Runs], folder: Path, **options: Any) -> Refits:
+def refit(tables: Mapping[Any, Runs], folder: Path, **options: Any) -> Refits:
     return sf.refit(tables, **{**QUICK, "store": folder, "chunk": 4, **options})
 
 
@@ -325,7 +325,7 @@ def test_finished_fits_are_soon_written(
             yield some
 
     monkeypatch.setattr(work, "sampled", sampled)
-    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("scalingfit.batch.store.time.monotonic", lambda: clock[0])
     many = {
         (label, copy): runs.with_weight(runs.weight * (1 + copy))
         for label, runs in tables.items()

@@ -12,7 +12,7 @@ from scalingfit._errors import InputError
 from scalingfit.allocation import AspectRatio, SixND, Spending, decide, frontier
 from scalingfit.experiments import plan
 from scalingfit.experiments.first_runs import _Aims, _truths
-from tests.experiments.conftest import POINT, posterior_of
+from tests.posteriors import POINT, posterior_of
 
 
 def _spending(budget: float) -> Spending:
@@ -80,7 +80,7 @@ def test_the_optimum_moves_as_the_slope_of_the_error_says() -> None:
         )
 
     near = np.log(best.N[0])
-    options = {"xatol": 1e-10}
+    options: Any = {"xatol": 1e-10}
     moved = minimize_scalar(loss, bounds=(near - 1, near + 1), method="bounded", options=options)
     along = aims.along[0, 0]
     place = aims.place[0, 0]

@@ -23,7 +23,9 @@ def conditioned(moments: Moments, chosen: list[int]) -> np.ndarray:
     runs = moments.candidates[:, chosen]
     cross = moments.targets.T @ runs / draws
     known = runs.T @ runs / draws + np.diag(moments.noise[chosen])
-    return moments.variance - np.einsum("ti,ij,tj->t", cross, np.linalg.inv(known), cross)
+    return np.asarray(
+        moments.variance - np.einsum("ti,ij,tj->t", cross, np.linalg.inv(known), cross)
+    )
 
 
 @pytest.mark.parametrize("chosen", [[0], [3, 5], [2, 2, 2], [0, 1, 2, 3, 4, 5, 6, 7, 8, 8]])

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def autoregressive(memory: float, shape: tuple[int, ...], seed: int = 0) -> np.n
 
 
 def apart(draws: np.ndarray) -> np.ndarray:
-    return draws + np.arange(draws.shape[-2])[:, None] * 0.3
+    return np.asarray(draws + np.arange(draws.shape[-2])[:, None] * 0.3)
 
 
 CHAINS: dict[str, Callable[[], np.ndarray]] = {
@@ -186,7 +187,7 @@ def test_a_fit_that_nothing_is_wrong_with_is_ok() -> None:
         ({"stuck": np.array(2)}, r"2 chains never moved"),
     ],
 )
-def test_each_failure_has_its_words(changes: dict[str, np.ndarray], words: str) -> None:
+def test_each_failure_has_its_words(changes: dict[str, Any], words: str) -> None:
     given = verdict(**changes)
     assert given.status == "not converged"
     (note,) = given.notes

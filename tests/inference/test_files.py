@@ -85,7 +85,9 @@ def test_a_loaded_fit_can_be_saved_again(path: Path, tmp_path: Path) -> None:
 
 def test_a_long_history_of_the_runs_is_no_obstacle(fitted: Posterior, tmp_path: Path) -> None:
     """Beyond the 64 KiB of a plain HDF5 attribute."""
-    dropped = [{"row": row, "why": "not a number"} for row in range(5000)]
+    dropped: list[dict[str, str | int | None]] = [
+        {"row": row, "why": "not a number"} for row in range(5000)
+    ]
     runs = Runs.from_columns(dict(fitted.runs.columns), provenance={"dropped": dropped})
     dataclasses.replace(fitted, runs=runs).save(tmp_path / "long.nc")
     assert sf.load(tmp_path / "long.nc").runs.provenance["dropped"] == dropped

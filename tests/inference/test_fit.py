@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -259,7 +259,11 @@ def test_single_precision_agrees(posterior_240: Posterior, epoch_240: Runs) -> N
     ],
 )
 def test_single_precision_agrees_on_many_tables(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str, law: str, method: str
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    law: str,
+    method: Literal["nuts", "auto"],
 ) -> None:
     monkeypatch.setenv("SCALINGFIT_DATA", str(data_dir))
     every = sf.datasets.read(name)
@@ -473,8 +477,9 @@ def test_what_cannot_be_fitted_is_refused(simulated: Callable[..., Runs]) -> Non
             "none of the 12 runs has weight",
         ),
     ):
+        given: dict[str, Any] = {"runs": runs, **arguments}
         with pytest.raises(InputError, match=message):
-            sf.fit(**{"runs": runs, **arguments})
+            sf.fit(**given)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5, 6])
@@ -489,7 +494,7 @@ def test_few_runs_are_answered_by_the_priors_too(simulated: Callable[..., Runs],
     assert not fit.verdict.ok
     enough = sf.fit(simulated(12), law_error=None, draws=500)
     assert not any("free parameters" in str(note.text) for note in enough.verdict.notes)
-    far = {"N": 1e11, "D": 2e12}
+    far: Any = {"N": 1e11, "D": 2e12}
     wide, narrow = (np.std(np.log(each.forecast(**far).mean)) for each in (fit, enough))
     assert wide > narrow
 

@@ -73,6 +73,7 @@ def test_what_was_never_seen_still_has_an_error(posterior: Posterior) -> None:
     found = posterior.hypothesis("a > 0.75")
     assert found.probability == 0.0
     assert 0 < found.error < 0.01
+    assert found.prior is not None
     assert 0 < found.prior < 0.2
     assert str(found).startswith("P(a > 0.75) = 0 ±")
 
@@ -157,7 +158,10 @@ def test_the_default_budget_is_the_largest_run_as_it_is_counted() -> None:
     fit = scattered("chinchilla")
     largest = hypothesis(fit, "a > 0.5").C
     assert largest == pytest.approx(6 * 1e10 * 20e10)
-    assert largest > hypothesis(fit, "a > 0.5", counting="6ND-non-embedding").C
+    smaller = hypothesis(fit, "a > 0.5", counting="6ND-non-embedding").C
+    assert smaller is not None
+    assert largest is not None
+    assert largest > smaller
     assert hypothesis(fit, "alpha > beta").C is None
 
 
@@ -175,7 +179,7 @@ def test_what_the_optimum_rests_on_is_noted(posterior: Posterior) -> None:
     """The default relation of embeddings far below the models it was fitted to, for one."""
     assert posterior.hypothesis("alpha > beta", C=1e13).notes == ()
     assert "!" not in str(posterior.hypothesis("a > 0.6", C=float(posterior.runs["C"].min())))
-    tiny = {"C": 1e13, "counting": "6ND-non-embedding"}
+    tiny: Any = {"C": 1e13, "counting": "6ND-non-embedding"}
     found = posterior.hypothesis("a > 0.6", **tiny)
     assert found.notes == posterior.frontier(**tiny).notes
     assert re.search(r"(?m)^! omega = 47491 .* counting=NonEmbedding\(omega\)", str(found))

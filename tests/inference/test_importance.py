@@ -164,7 +164,9 @@ def test_weights_are_against_the_density_of_the_mixture() -> None:
         random.standard_normal((500, DIM)), {}, weight, weight, 0.1, 1 / np.sum(weight**2)
     )
     proposal = Proposal.around(found, random)
-    position, found = jax.tree.map(np.asarray, proposal.placed(proposal.draw(random, 256)))
+    position, found = jax.tree.map(
+        np.asarray, proposal.placed(jnp.asarray(proposal.draw(random, 256)))
+    )
     centres, shape = proposal.centres @ proposal.factor.T, proposal.factor @ proposal.factor.T
     components = [stats.multivariate_t(centre, shape, df=importance.TAIL) for centre in centres]
     proposed = np.log(np.mean([each.pdf(position) for each in components], axis=0))

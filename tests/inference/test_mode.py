@@ -24,11 +24,13 @@ def _double_precision() -> Iterator[None]:
 
 def climb(log_density: Callable[[Array], Array], *starts: list[float]) -> Whitening:
     found = jax.jit(lambda begin: find_mode(log_density, begin)[0])(jnp.asarray(starts))
-    return jax.tree.map(np.asarray, found)
+    arrays: Whitening = jax.tree.map(np.asarray, found)
+    return arrays
 
 
 def covariance(found: Whitening) -> np.ndarray:
-    return np.asarray(found.factor) @ np.asarray(found.factor).T
+    factor = np.asarray(found.factor)
+    return np.asarray(factor @ factor.T)
 
 
 def test_a_quadratic_is_solved_exactly() -> None:

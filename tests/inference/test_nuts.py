@@ -53,7 +53,7 @@ def flat(x: Array) -> Array:
 
 
 DENSITIES = (normal, correlated, heavy, funnel, cliff, absent, flat)
-PROPER = {
+PROPER: dict[str, tuple[Any, Any]] = {
     "normal": (stats.norm(), stats.norm()),
     "correlated": (stats.norm(), stats.norm()),
     "heavy": (stats.t(5), stats.t(5)),
@@ -63,7 +63,8 @@ CHAINS, DRAWS, AIM = 4, 1500, 0.8
 
 
 def choose(x: Array, which: Array) -> Array:
-    return jax.lax.switch(which, DENSITIES, x)
+    chosen: Array = jax.lax.switch(which, DENSITIES, x)
+    return chosen
 
 
 @jax.jit
@@ -77,7 +78,8 @@ def sample(
     """Rows of the first `stop` transitions, (fit, chain, draw, dim + 5), and the chains' state."""
     keys = jax.random.split(jax.random.key(seed), position.shape[:2])
     chains = nuts.begin(position, log_step)
-    parts, aim = [], np.full(len(which), AIM)
+    aim = np.full(len(which), AIM)
+    parts: list[np.ndarray] = []
     while not parts or np.any(np.asarray(chains.finished) < stop):
         number, limits = np.int32(len(parts)), (np.int32(adapt), np.int32(stop))
         chains, rows, turns = segment(chains, which, keys, number, *limits, aim)
@@ -184,7 +186,7 @@ def test_the_log_density_and_the_energy_belong_to_the_draw(
     made: dict[str, np.ndarray], name: str
 ) -> None:
     rows = made[name]
-    value = jax.vmap(jax.vmap(DENSITIES[number_of(name)]))(rows[..., :2])
+    value = jax.vmap(jax.vmap(DENSITIES[number_of(name)]))(jnp.asarray(rows[..., :2]))
     np.testing.assert_allclose(rows[..., nuts.Row.log_density], value, rtol=1e-10, atol=1e-12)
     kinetic = rows[:, 1:, nuts.Row.energy] + rows[:, :-1, nuts.Row.log_density]
     assert stats.kstest(kinetic[:, ::7].ravel(), stats.chi2(2, scale=0.5).cdf).pvalue > 1e-4

@@ -87,7 +87,7 @@ def test_scipy_finds_nothing_better(simulated: Callable[..., Runs], delta: float
     def objective(logs: np.ndarray) -> float:
         return huber(runs, type(made.law)(**dict(zip(names, np.exp(logs), strict=True))), delta)
 
-    options = {"maxiter": 4000, "maxfev": 4000, "xatol": 1e-10, "fatol": 1e-16}
+    options: Any = {"maxiter": 4000, "maxfev": 4000, "xatol": 1e-10, "fatol": 1e-16}
     best = minimize(objective, begin, method="Nelder-Mead", options=options)
     assert objective(begin) == pytest.approx(made.objective, rel=1e-9)
     assert made.objective <= best.fun * (1 + 1e-7)
@@ -139,7 +139,7 @@ def test_it_prints_its_numbers(kept: PointEstimate) -> None:
     text = str(kept)
     assert text.startswith("chinchilla: least sum of Huber losses 0.00101827")
     assert text.splitlines()[2].split()[:2] == ["E", "1.81722"]
-    row: Any = kept.as_json()["parameters"][0]  # type: ignore[index, call-overload]
+    row: Any = kept.as_json()["parameters"][0]  # type: ignore[index]
     drawn = kept.to_xarray()["E"]
     assert drawn.dims == ("bootstrap",)
     assert row["bootstrap"]["q50"] == pytest.approx(float(drawn.median()))

@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -97,7 +98,7 @@ def test_tables_of_several_lengths_run_side_by_side(
     monkeypatch.setattr(sampler, "workplaces", lambda: places)
     monkeypatch.setattr(sampler, "group_of", Pretended)
     tables = [simulated(rows, seed=rows) for rows in (12, 20, 50)]
-    attempt = sampler._attempt(MODEL, tables, [0, 1, 2], FAST, 0, by_weights=False)
+    attempt: Any = sampler._attempt(MODEL, tables, [0, 1, 2], FAST, 0, by_weights=False)
     assert sorted((members, made) for members, made in attempt) == [
         ([0], [12]),
         ([1], [20]),

@@ -14,7 +14,7 @@ DRAWS = 4000
 
 def covariance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     squared = ((x[:, None] - y[None]) ** 2).sum(axis=-1)
-    return sum(each**2 * np.exp(-squared / (2 * each**2)) for each in LENGTHS)
+    return np.asarray(sum(each**2 * np.exp(-squared / (2 * each**2)) for each in LENGTHS))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from typing import Any
 import jax
 import numpy as np
 import numpyro
-from arviz_stats.base import array_stats  # type: ignore[attr-defined]
+from arviz_stats.base import array_stats
 from numpyro.infer import MCMC, NUTS, init_to_value
 
 import scalingfit as sf

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from arviz_stats.base import array_stats  # type: ignore[attr-defined]
+from arviz_stats.base import array_stats
 
 import scalingfit as sf
 from tests.reference.cases import CASES, Case

@@ -1,6 +1,7 @@
 """Figures show the numbers that they claim to show."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,12 +10,15 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
 from scalingfit._errors import InputError
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 from scalingfit.report import plots
+from scalingfit.report._known import known_models
+from scalingfit.report._style import Canvas
 from scalingfit.runs import read
 from tests.report import standin
 
@@ -24,7 +28,7 @@ def posterior() -> Posterior:
     return standin.posterior()
 
 
-def line(figure: FigureBase, label: str) -> np.ndarray:
+def line(figure: Canvas, label: str) -> np.ndarray:
     """The points of a line by its label, shape (2, point)."""
     (found,) = [
         drawn
@@ -37,10 +41,13 @@ def line(figure: FigureBase, label: str) -> np.ndarray:
 
 def marks(axes: Axes) -> dict[str, float]:
     """Where the vertical lines stand, by their labels; posterior and prior are the first lines."""
-    return {str(found.get_label()): found.get_xdata()[0] for found in axes.get_lines()[2:]}
+    return {
+        str(found.get_label()): float(np.asarray(found.get_xdata())[0])
+        for found in axes.get_lines()[2:]
+    }
 
 
-def drawn(figure: FigureBase) -> None:
+def drawn(figure: Canvas) -> None:
     """Make Matplotlib lay everything out, as saving does."""
     assert isinstance(figure, Figure)
     figure.canvas.draw()
@@ -73,15 +80,17 @@ def test_the_title_says_what_holds_for_all_of_it(posterior: Posterior) -> None:
         plots.frontier(posterior, 1e22, **options).axes[0].get_title(loc="left")
         for options in ({"counting": "6ND"}, {"max_params": 3e9, "inference_tokens": [2e12]})
     )
-    assert plain == "Where the budget goes"
-    assert limited == "Where the budget goes, max_params = 3.00B, inference_tokens = 2.00T"
+    assert plain == "Where does a budget go?"
+    assert limited == "Where does a budget go?, max_params = 3.00B, inference_tokens = 2.00T"
 
 
 def test_the_runs_are_where_they_were(posterior: Posterior) -> None:
     axes, *_ = plots.frontier(posterior).axes
     (points,) = [found for found in axes.collections if isinstance(found, PathCollection)]
     runs = posterior.runs.columns
-    np.testing.assert_allclose(points.get_offsets(), np.stack([runs["C"], runs["N"]], axis=1))
+    np.testing.assert_allclose(
+        np.asarray(points.get_offsets()), np.stack([runs["C"], runs["N"]], axis=1)
+    )
     np.testing.assert_array_equal(points.get_array(), runs["L"])
 
 
@@ -96,8 +105,9 @@ def test_lines_of_equal_loss_are_of_equal_loss(posterior: Posterior) -> None:
     law = posterior.model.law.published["besiroglu-2024"].law
     (contours,) = [c for c in axes.collections if hasattr(c, "levels")]
     for level, path in zip(contours.levels, contours.get_paths(), strict=True):
-        if len(path.vertices):
-            C, N = path.vertices.T
+        vertices = np.asarray(path.vertices)
+        if len(vertices):
+            C, N = vertices.T
             # 0.02 of the loss: interpolation in the mesh, and the scatter of 64 draws.
             np.testing.assert_allclose(law.loss(N, C / 6 / N), level, rtol=0.02)
 
@@ -122,10 +132,14 @@ def test_every_parameter_has_a_panel_with_its_published_values(posterior: Poster
     assert marks(panels["E"]) == {"besiroglu-2024": 1.8172}
     marginal, prior = panels["alpha"].get_lines()[:2]
     grid, height = marginal.get_data()
-    assert np.trapezoid(height, grid) == pytest.approx(1, abs=0.03)  # a density
-    density = np.exp(posterior.model.law.parameters()["alpha"].prior.log_prob(grid))
+    assert np.trapezoid(np.asarray(height), np.asarray(grid)) == pytest.approx(
+        1, abs=0.03
+    )  # a density
+    believed = posterior.model.law.parameters()["alpha"].prior
+    assert believed is not None
+    density = np.exp(believed.log_prob(grid))
     # The density at the prior's shoulder from a thousand of its draws.
-    np.testing.assert_allclose(prior.get_ydata(), density, rtol=0.2)
+    np.testing.assert_allclose(np.asarray(prior.get_ydata()), density, rtol=0.2)
 
 
 def test_residuals_are_relative_to_the_law(posterior: Posterior) -> None:
@@ -147,7 +161,7 @@ def test_the_overview_has_all_four(posterior: Posterior, tmp_path: Path) -> None
     plots.save(figure, tmp_path / "overview.png")
     assert (tmp_path / "overview.png").read_bytes().startswith(b"\x89PNG")
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert {"Where the budget goes", "What it buys", "alpha"} <= set(titles)
+    assert {"Where does a budget go?", "Which loss does a budget buy?", "alpha"} <= set(titles)
     assert "verdict: ok" in figure.get_suptitle()
 
 
@@ -156,7 +170,7 @@ def test_a_law_of_one_input_has_figures_too() -> None:
     drawn(plots.parameters(posterior))
     figure = plots.residuals(posterior)
     drawn(figure)
-    assert [axes.get_xlabel() for axes in figure.axes] == ["parameters N", "expected loss [nats]"]
+    assert [axes.get_xlabel() for axes in figure.axes] == ["parameters N", "expected loss"]
 
 
 @pytest.mark.parametrize("suffix", ["pdf", "svg"])
@@ -197,12 +211,12 @@ def test_published_values_can_be_told_apart() -> None:
     assert len(set(marks)) == len(marks) >= 3
 
 
-def labels(figure: FigureBase) -> list[str]:
+def labels(figure: Canvas) -> list[str]:
     return [text for axes in figure.axes for text in (axes.get_xlabel(), axes.get_ylabel())]
 
 
 @pytest.mark.parametrize("draw", [plots.frontier, plots.loss, plots.residuals])
-def test_losses_have_the_unit_of_the_table_or_none(draw) -> None:
+def test_losses_have_the_unit_of_the_table_or_none(draw: Any) -> None:
     table = standin.table()
     frame = table.to_pandas().rename(columns={"L": "val_bpb"})
     unnamed, named = (standin.posterior(runs=each) for each in (table, read(frame)))
@@ -219,12 +233,12 @@ def test_a_design_shows_every_run_its_budgets_and_repeats() -> None:
     axes, bar = figure.axes
     (points,) = [one for one in axes.collections if isinstance(one, PathCollection)]
     np.testing.assert_array_equal(
-        np.sort(points.get_offsets(), axis=0), np.sort(np.stack([N, D], axis=1), axis=0)
+        np.sort(np.asarray(points.get_offsets()), axis=0), np.sort(np.stack([N, D], axis=1), axis=0)
     )
     assert bar.get_ylabel() == "loss of the run [bits per byte]"
     assert sorted(text.get_text() for text in axes.texts) == ["2", "2.4e18", "4.8e18"]
     for found, C in zip(axes.get_lines(), (2.4e18, 4.8e18), strict=True):
-        x, y = found.get_data()
+        x, y = np.asarray(found.get_data())
         np.testing.assert_allclose(6 * x * y, C)
 
 
@@ -232,7 +246,7 @@ def test_a_design_tells_groups_apart() -> None:
     N, D = np.array([1e7, 1e8, 1e9] * 4), np.array([1e9, 1e10, 1e11] * 4)
     recipes = ["one"] * 6 + ["two"] * 6
     runs = read({"N": N, "D": D, "L": np.linspace(4, 3, 12), "optimizer": recipes})
-    axes = plots.design(runs).axes[0]
+    axes: Any = plots.design(runs).axes[0]
     shown = {str(each.get_label()): each for each in axes.collections}
     assert axes.get_legend().get_title().get_text() == "optimizer"
     for name in ("one", "two"):
@@ -243,3 +257,21 @@ def test_a_design_tells_groups_apart() -> None:
 def test_a_design_without_a_plane_is_refused() -> None:
     with pytest.raises(InputError, match="the plane of N and D"):
         plots.design(read({"X": [1.0, 2.0], "L": [2.0, 1.0]}))
+
+
+def test_models_that_people_know_are_marked(posterior: Posterior) -> None:
+    known = {model.name: model for model in known_models()}
+    assert {"GPT-3", "Chinchilla", "Llama 3 405B"} <= set(known)
+    assert all("arXiv" in model.source for model in known.values())
+    # By Grattafiori et al. 2024, arXiv 2407.21783, section 1: 3.8e25 FLOP.
+    assert pytest.approx(3.8e25, rel=0.01) == 6 * known["Llama 3 405B"].N * known["Llama 3 405B"].D
+    # By Hoffmann et al. 2022, arXiv 2203.15556: the budget of Gopher, 5.76e23 FLOP.
+    assert pytest.approx(5.76e23, rel=0.03) == 6 * known["Chinchilla"].N * known["Chinchilla"].D
+    figure = plots.frontier(posterior, marks=True)
+    drawn(figure)
+    axes = figure.axes[0]
+    named = {text.get_text(): text.xy for text in axes.texts if isinstance(text, Annotation)}
+    for model in known.values():
+        np.testing.assert_allclose(named[model.name], (6 * model.N * model.D, model.N))
+        assert axes.get_xlim()[0] < 6 * model.N * model.D < axes.get_xlim()[1]
+        assert axes.get_ylim()[0] < model.N < axes.get_ylim()[1]

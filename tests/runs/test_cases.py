@@ -87,6 +87,7 @@ def test_pf_days_are_compute(cases: Any) -> None:
 
 
 def test_logarithms_are_taken_back_on_a_word(cases: Any) -> None:
+    asked: Any
     for asked in ({}, {"N": "log10_params", "D": "log10_tokens"}):
         with pytest.raises(InputError, match=r'N="10\^log10_params", D="10\^log10_tokens"'):
             read(cases / "log10_columns.csv", **asked)

@@ -29,7 +29,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         raise ConnectionError("no network in tests")
 
     monkeypatch.delenv(datasets.FOLDER_VARIABLE, raising=False)
-    monkeypatch.setattr(datasets.pooch, "os_cache", lambda name: tmp_path / "cache")
+    monkeypatch.setattr("scalingfit.runs.datasets.pooch.os_cache", lambda name: tmp_path / "cache")
     monkeypatch.setattr("pooch.core.stream_download", no_network)
     return tmp_path / "cache"
 
@@ -73,7 +73,7 @@ def test_local_tables_load_whole_with_every_left_out_row_recorded(local: Any, na
 def test_dropped_rows_are_the_ones_the_publishers_flag(local: Any) -> None:
     raw = pd.read_csv(local / "alabdulmohsin_curves.csv")
     runs = datasets.read("alabdulmohsin_curves")
-    dropped = [row["line"] - 2 for row in runs.provenance["dropped"]]
+    dropped = [int(str(row["line"])) - 2 for row in runs.provenance["dropped"]]
     np.testing.assert_array_equal(dropped, np.flatnonzero(raw["duplicate_row"] == 1))
 
 

@@ -24,7 +24,7 @@ def check_one(seed: Any, folder: Any) -> Any:
     for _ in range(int(random.integers(3))):
         mutations.FAULTS[int(random.integers(len(mutations.FAULTS)))](table, random)
     source = mutations.written(table, kind, folder, random)
-    bad_rows = ["refuse", "drop"][int(random.integers(2))]
+    bad_rows: Any = ["refuse", "drop"][int(random.integers(2))]
     try:
         runs = read(source, bad_rows=bad_rows)
     except InputError as error:
@@ -45,7 +45,7 @@ def check_one(seed: Any, folder: Any) -> Any:
     assert len(runs) + len(runs.provenance["dropped"]) == runs.provenance["rows_read"]
     if bad_rows == "refuse":
         # What is left out without a word of the caller are empty lines and rows that repeat a run.
-        assert all("repeats" in row["reason"] for row in runs.provenance["dropped"])
+        assert all("repeats" in str(row["reason"]) for row in runs.provenance["dropped"])
     return "read"
 
 

@@ -193,7 +193,7 @@ def test_remedies_can_be_typed(
     monkeypatch.chdir(tmp_path)
     source, *_ = RIGHT[kind]
     pd.DataFrame(source).to_csv("runs.csv", index=False)
-    words = []
+    words: list[str] = []
     for _ in range(5):
         if cli.run(["read", "runs.csv", *words]) == 0:
             break
@@ -208,7 +208,7 @@ def first_options(text: Any) -> Any:
     """The options of the first call in a remedy, as a shell takes them apart."""
     found = re.search(r"--[a-z].*", text, re.S)
     assert found is not None, text
-    words = []
+    words: list[str] = []
     for word in _shell(found[0]):
         if word.startswith("--") or (words and words[-1].startswith("--")):
             words.append(word)

@@ -51,9 +51,9 @@ def test_the_table_does_not_share_memory_with_its_source() -> None:
     N[0] = 5.0
     assert runs.N[0] == 1e7
     with pytest.raises(TypeError):
-        runs.columns["N"] = N
+        runs.columns["N"] = N  # type: ignore[index]
     with pytest.raises(AttributeError):
-        runs.columns = {}
+        runs.columns = {}  # type: ignore[misc]
 
 
 def test_integers_become_floats() -> None:

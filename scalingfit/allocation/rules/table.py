@@ -63,7 +63,8 @@ class TableCount(PerToken):
         """
         if ratio is None:
             raise InputError(
-                "the runs have no count of their own: one of N, D and C follows from the others",
+                "the runs have no count of their own: one of N, D and C follows from the others, "
+                "or no table or several are asked at once",
                 remedy=Message("count by another rule: ", Argument("counting", "6ND"), "."),
             )
         sizes = np.array([N.min(), np.sqrt(N.min() * N.max()), N.max()])

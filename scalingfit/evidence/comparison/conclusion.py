@@ -51,13 +51,15 @@ def _conclude_laws(candidates: Candidates) -> str:
 
 
 def _conclude_forecasts(candidates: Candidates) -> str:
-    ahead = _forecasts(candidates)
-    best, second, *_ = ahead  # a comparison has two laws or more
-    scores = {name: candidates[name].by_cut().tolist() for name in ahead}
+    forecasts = _forecasts(candidates)
+    best, second, *_ = forecasts  # a comparison has two laws or more
+    scores = {name: candidates[name].by_cut().tolist() for name in forecasts}
     winners = [max(zip(cut, scores, strict=True))[1] for cut in zip(*scores.values(), strict=True)]
-    gap = ahead[best].log_score - ahead[second].log_score
+    gap = forecasts[best].log_score - forecasts[second].log_score
     # A run that several cuts forecast is one run.
-    error = float(np.sqrt(np.sum(np.bincount(ahead[best].row, gap - gap.mean()) ** 2))) / len(gap)
+    error = float(np.sqrt(np.sum(np.bincount(forecasts[best].row, gap - gap.mean()) ** 2))) / len(
+        gap
+    )
     lead = f"log score {gap.mean():.2f} ± {error:.2f} a run above {second}"
     at = f"at {winners.count(best)} of {len(winners)} cuts"
     if gap.mean() < 2 * error:
@@ -68,7 +70,7 @@ def _conclude_forecasts(candidates: Candidates) -> str:
     else:
         who = f"{best} also" if best == next(iter(candidates)) else f"But {best}"
         said = f"{who} forecasts larger runs from smaller ones best overall, and {at} ({lead})"
-    covered = f"its 90 % intervals covered {ahead[best].covered().mean():.0%} of them"
+    covered = f"its 90 % intervals covered {forecasts[best].covered().mean():.0%} of them"
     others = [
         f"those of {name} (weight {candidates[name].weight:.2f}) {share:.0%}"
         for name, share in over_confident(candidates).items()
@@ -88,11 +90,15 @@ def over_confident(candidates: Candidates) -> dict[str, float]:
 
     Of the laws that matter to the stack, and of the one that forecasts larger runs best.
     """
-    ahead = _forecasts(candidates)
-    heavy = [name for name in ahead if candidates[name].weight >= HEAVY]
-    shares = {name: float(ahead[name].covered().mean()) for name in [*heavy, *list(ahead)[:1]]}
+    forecasts = _forecasts(candidates)
+    heavy = [name for name in forecasts if candidates[name].weight >= HEAVY]
+    shares = {
+        name: float(forecasts[name].covered().mean()) for name in [*heavy, *list(forecasts)[:1]]
+    }
     return {
-        name: share for name, share in shares.items() if share < band(0.9, ahead[name].count())[0]
+        name: share
+        for name, share in shares.items()
+        if share < band(0.9, forecasts[name].count())[0]
     }
 
 

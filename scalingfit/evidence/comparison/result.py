@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from scalingfit.allocation import Answer, Costs, Rule
 from scalingfit.evidence.comparison.answers import Answers, answers
 from scalingfit.evidence.comparison.candidate import Candidate
 from scalingfit.evidence.comparison.conclusion import conclude, far_from_priors, over_confident
-from scalingfit.evidence.comparison.exponents import Exponents, exponents_by_law
+from scalingfit.evidence.comparison.exponents import PLAIN, Exponents, exponents_by_law
 from scalingfit.evidence.comparison.stacked import Stacked, stack
 from scalingfit.evidence.forecasts import Horizon
 from scalingfit.evidence.hypotheses import (
@@ -29,6 +30,9 @@ from scalingfit.runs import Runs
 __all__ = ["Comparison"]
 
 Floats = NDArray[np.float64]
+
+AHEAD = 10.0
+"""Times the largest budget of the runs, where it is seen whether a choice of law matters."""
 
 NAMED = 10
 """Left-out groups with a high Pareto k that people get; machines get all."""
@@ -92,8 +96,21 @@ class Comparison(Result):
 
     @property
     def conclusion(self) -> str:
-        """What may be concluded, in a sentence or two."""
-        return conclude(self.candidates)
+        """Which law is nearer, how it forecasts, and whether that matters for the optimum."""
+        return " ".join([conclude(self.candidates), *self._consequence])
+
+    @functools.cached_property
+    def _consequence(self) -> list[str]:
+        """Whether the choice between the first two laws that split a budget matters."""
+        splitting = {
+            name: fit
+            for name, fit in self.posteriors.items()
+            if set(fit.model.law.inputs()) == PLAIN
+        }
+        if len(splitting) < 2 or not self.runs.budgets.in_flop:
+            return []
+        first = dict(list(splitting.items())[:2])
+        return [answers(first, self.weights, AHEAD * self.runs.budgets.largest).conclusion]
 
     @property
     def notes(self) -> Sequence[Note]:

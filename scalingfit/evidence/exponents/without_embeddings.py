@@ -11,9 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message
 from scalingfit._text import engineering
-from scalingfit.allocation import CHINCHILLA_OMEGA, counting, frontier, with_embedding
+from scalingfit.allocation import CHINCHILLA_OMEGA, Asked, counting, frontier, with_embedding
 from scalingfit.evidence.exponents.isoflop import Exponent
-from scalingfit.inference import Posterior
 from scalingfit.result import Note
 from scalingfit.runs import Runs
 
@@ -75,7 +74,7 @@ def without_embeddings(
 
 
 def exponent_without_embeddings(
-    posterior: Posterior,
+    asked: Asked,
     sizes: tuple[float, float] = KAPLAN_SIZES,
     omega: float = CHINCHILLA_OMEGA,
 ) -> Exponent:
@@ -86,8 +85,8 @@ def exponent_without_embeddings(
 
     Parameters
     ----------
-    posterior : Posterior
-        Of a law of N and D, fitted on total parameters.
+    asked : Posterior or Law
+        Of a law of N and D, fitted on total parameters; or a law with values.
     sizes : (float, float)
         Smallest and largest N_E; by default those of Kaplan et al. 2020.
     omega : float
@@ -112,7 +111,7 @@ def exponent_without_embeddings(
         )
     rule = counting(RULE, omega=omega)
     C = np.logspace(8, 26, 73)
-    found = frontier(posterior, C, counting=rule)
+    found = frontier(asked, C, counting=rule)
     log_N = np.log(np.asarray(rule.size(found.N.reshape(-1, len(C))), float))
     _require_within(log_N, low, high, omega)
     places = np.linspace(np.log(low), np.log(high), 20)

@@ -4,6 +4,10 @@
 (2020, arXiv 2001.08361, equation 1.5) at E = 0 and q = beta. Three models share the family's
 priors: the whole family, and either corner. Their marginal likelihoods give Bayes factors, and the
 posterior of (E, q) in the whole family shows where the runs lie: see `NestedFamily`.
+
+The question has two readings: which law is exactly the truth, if one is, and which is nearer to it.
+With laws that have errors the second is asked, and what the errors can take up tells nothing; the
+first is answered beside it.
 """
 
 from __future__ import annotations
@@ -46,10 +50,13 @@ class NestedTest(Result):
         "family", "chinchilla" (q = 1) and "kaplan" (E = 0 and q = beta).
     evidence : mapping of str to Evidence
         Log marginal likelihoods of the three.
+    exact : NestedTest or None
+        The same of laws that are held to be exact, where those above have errors.
     """
 
     posteriors: Mapping[str, Posterior]
     evidence: Mapping[str, Evidence]
+    exact: NestedTest | None = None
 
     @property
     def family(self) -> NestedFamily:
@@ -72,14 +79,10 @@ class NestedTest(Result):
     @property
     def tables(self) -> Sequence[Table]:
         """Those of the family, and the models with their evidence and probability."""
-        logs = [found.log for found in self.evidence.values()]
-        errors = [found.error for found in self.evidence.values()]
-        shown = [f"{log:.2f} ± {error:.2f}" for log, error in zip(logs, errors, strict=True)]
         columns = {
             "model": Column([*self.evidence], [MODELS[name] for name in self.evidence], ""),
-            "log_evidence": Column(logs, shown, "log evidence"),
-            "log_evidence_error": Column(errors, hidden=True),
-            "probability": Column.of(self.probabilities.values(), ".3g"),
+            **self._columns("", ""),
+            **({} if self.exact is None else self.exact._columns("exact_", "exact: ")),
             "verdict": Column(
                 [fit.verdict.status for fit in self.posteriors.values()], hidden=True
             ),
@@ -90,16 +93,21 @@ class NestedTest(Result):
     @property
     def notes(self) -> Sequence[Note]:
         """What stands against the fits."""
-        return doubts(self.posteriors)
+        exact = [] if self.exact is None else self.exact.notes
+        return (*doubts(self.posteriors), *(note.within("exact") for note in exact))
 
     @property
     def conclusion(self) -> str:
         """What follows from where the runs lie, and from the Bayes factor."""
         factor = self.log_bayes_factor
-        return (
+        said = (
             f"{self.family.conclusion} {self.odds} The log Bayes factor of Chinchilla's corner "
             f"over Kaplan's is {factor.log:.1f} ± {factor.error:.2f}."
         )
+        if self.exact is None:
+            return said
+        odds = self.exact.odds
+        return f"{said} Of laws that are held to be exact: {odds[0].lower()}{odds[1:]}"
 
     @property
     def details(self) -> Mapping[str, object]:
@@ -130,6 +138,19 @@ class NestedTest(Result):
                 "the law that these runs follow is neither."
             )
         return said
+
+    def _columns(self, name: str, heading: str) -> dict[str, Column]:
+        """Evidence with its error, and probabilities."""
+        logs = [found.log for found in self.evidence.values()]
+        errors = [found.error for found in self.evidence.values()]
+        shown = [f"{log:.2f} ± {error:.2f}" for log, error in zip(logs, errors, strict=True)]
+        return {
+            f"{name}log_evidence": Column(logs, shown, f"{heading}log evidence"),
+            f"{name}log_evidence_error": Column(errors, hidden=True),
+            f"{name}probability": Column.of(
+                self.probabilities.values(), ".3g", f"{heading}probability"
+            ),
+        }
 
 
 def _times(log: float) -> str:
@@ -182,7 +203,10 @@ def nested_test(
         name: made[model] for name, model in models.items() if model in made
     }
     posteriors = {name: found[name] for name in models}
-    return NestedTest(posteriors, {name: evidence(fit) for name, fit in posteriors.items()})
+    exact = (
+        nested_test(runs, noise, priors=priors, law_error=None, **sampling) if law_error else None
+    )
+    return NestedTest(posteriors, {name: evidence(fit) for name, fit in posteriors.items()}, exact)
 
 
 def _priors(given: Mapping[str, Prior]) -> dict[str, dict[str, Prior]]:

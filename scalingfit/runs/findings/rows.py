@@ -102,11 +102,12 @@ def _unannealed(labels: Labels) -> Iterator[Finding]:
         if numeric and plain in FRACTIONS | FINAL_FLAGS:
             final, condition = values.astype(float) >= 1 - 1e-9, f"{name}=1"
         elif not numeric:
-            said = np.char.lower(np.char.strip(group_names(values).astype(str)))
-            known = set(said.tolist())
+            names = group_names(values).tolist()
+            said = {name: name.strip().lower() for name in set(names)}
+            known = set(said.values())
             if not (known & _FINAL and known & _NOT_FINAL) or len(known) > MOST_GROUPS:
                 continue
-            final = np.isin(said, [*_FINAL])
+            final = np.array([said[name] in _FINAL for name in names])
             condition = f"{name}={values[final][0]}"
         else:
             continue

@@ -14,6 +14,7 @@ from scalingfit import cli, law
 from scalingfit._errors import InputError
 from scalingfit.allocation import counting
 from scalingfit.allocation.question import cost
+from scalingfit.catalog import noise
 from scalingfit.cli import evidence as evidence_commands
 from scalingfit.cli.fits import within_and_beyond
 from scalingfit.evidence import Comparison, ScoredForecasts
@@ -52,6 +53,8 @@ def test_compare(
     (expected,) = comparison.frontier([1e20]).tables[0].records()
     assert rows[0]["L"] == pytest.approx(expected["L"])
     assert set(said["stacked"]["spread"][0]["L"]) == {"within", "between"}
+    each = said["answers"]["answers"]  # of the largest budget
+    assert [(row["name"], row["C"]) for row in each] == [(n, 3.2e23) for n in comparison.posteriors]
     assert asked["given"][1:] == (["chinchilla", "kaplan"], ["normal"])
     assert asked["cuts"] == [1e20, 6e20]
     assert plot.read_bytes().startswith(PNG)
@@ -248,7 +251,8 @@ def test_laws_of_one_input_forecast_along_it_together(
         runs=Runs.from_columns({"X": X, "L": 0.5 + 20 * X**-0.3}),
         forecast=lambda *, counting, seed, costs, **asked: asked,
     )
-    assert evidence_commands._stacked(found, None, counting("6ND")) == expected
+    shared: Any = evidence_commands._stacked(found, None, counting("6ND"))
+    assert shared == expected
 
 
 def test_one_law_gets_advice_that_can_be_typed(
@@ -268,7 +272,7 @@ def without_a_split(scale: str, laws: list[str]) -> Any:
     places = HeldOutRuns.together([task.held_out for task in Task.each(None, 0, runs, cuts)])
     means = np.broadcast_to(places.observed, (100, len(places.observed)))
     future = ScoredForecasts.of(
-        LawForecasts(places, Normal(sigma=np.full(means.shape, 0.1)), At(means))
+        LawForecasts(places, noise("normal")(sigma=np.full(means.shape, 0.1)), At(means))
     )
     fits = {name: SimpleNamespace(model=build(law(name), Normal)) for name in laws}
     candidates = {name: SimpleNamespace(posterior=fit, future=future) for name, fit in fits.items()}
@@ -289,13 +293,15 @@ def test_laws_that_split_nothing_are_drawn_by_their_forecasts(scale: str, laws: 
 
 
 def test_a_law_that_splits_nothing_is_named_beside_those_that_do(comparison: Comparison) -> None:
-    other = SimpleNamespace(model=build(law("kaplan_compute"), Normal))
+    other: Any = SimpleNamespace(model=build(law("kaplan_compute"), Normal))
     kaplan = dataclasses.replace(comparison.candidates["kaplan"], posterior=other)
     mixed = dataclasses.replace(comparison, candidates={**comparison.candidates, "kaplan": kaplan})
     left, *panels = evidence_plots.comparison(mixed).axes
-    labels = [text.get_text() for text in left.get_legend().get_texts()]
+    legend = left.get_legend()
+    assert legend is not None
+    labels = [text.get_text() for text in legend.get_texts()]
     assert labels[-1] == "kaplan: not of N and D alone"
-    assert len(left.get_lines()[0].get_xdata()) == 40
+    assert np.size(left.get_lines()[0].get_xdata()) == 40
     assert len(panels) == 2
     assert left.get_xlabel() == "compute C, FLOP"
     rule = counting("6ND-non-embedding")
@@ -303,7 +309,7 @@ def test_a_law_that_splits_nothing_is_named_beside_those_that_do(comparison: Com
     assert left.get_xlabel() == "compute C, FLOP (6ND-non-embedding)"
     assert left.xaxis.get_major_formatter()(2e11) == r"$2\times10^{11}$"
     spent = cost(rule, mixed.runs.N, mixed.runs.D)
-    assert left.get_lines()[0].get_xdata()[[0, -1]] == pytest.approx(
+    assert np.asarray(left.get_lines()[0].get_xdata())[[0, -1]] == pytest.approx(
         [spent.min(), 100 * spent.max()]
     )
 
@@ -317,7 +323,7 @@ def test_what_was_found_is_printed_where_its_picture_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stand_in("compare", comparison)
-    monkeypatch.setattr(evidence_plots, "comparison", lambda *_, **__: {}["C"])
+    monkeypatch.setattr(evidence_plots, "comparison", lambda *_, **__: dict[str, Any]()["C"])
     plot = tmp_path / "compare.png"
     plot.write_text("an older one")
     assert cli.run(["compare", file, "--plot", str(plot)]) == 1
@@ -334,7 +340,7 @@ def test_the_picture_shows_every_law(comparison: Comparison) -> None:
     held_out = sum(int(cut.test.sum()) for cut in comparison.cuts)
     for axes, name in zip(panels, ["chinchilla", "kaplan"], strict=True):
         assert axes.get_title(loc="left").startswith(name)
-        assert len(axes.collections[-1].get_offsets()) == held_out
+        assert len(np.asarray(axes.collections[-1].get_offsets())) == held_out
 
 
 @pytest.mark.parametrize(

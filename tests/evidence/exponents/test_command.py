@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from scalingfit import cli
 from scalingfit.evidence import Exponent, Reconciliation
@@ -87,9 +88,12 @@ def test_reconcile_is_refused(
 
 def test_nothing_covers_the_exponents(reconciled: Reconciliation) -> None:
     figure = evidence_plots.reconciliation(reconciled)
+    assert isinstance(figure, Figure)
     figure.draw_without_rendering()
     (axes,) = figure.axes
-    legend = axes.get_legend().get_window_extent()
+    box = axes.get_legend()
+    assert box is not None
+    legend = box.get_window_extent()
     assert legend.x0 >= axes.get_window_extent().x1
     for text in (axes.xaxis.label, *axes.get_yticklabels()):
         place = text.get_window_extent()
@@ -97,4 +101,4 @@ def test_nothing_covers_the_exponents(reconciled: Reconciliation) -> None:
         assert place.y0 >= 0
         assert place.x1 <= figure.bbox.x1
     *_, marks = axes.collections
-    np.testing.assert_allclose(marks.get_offsets()[:, 0], [0.73, 0.78, 0.5, 0.55])
+    np.testing.assert_allclose(np.asarray(marks.get_offsets())[:, 0], [0.73, 0.78, 0.5, 0.55])

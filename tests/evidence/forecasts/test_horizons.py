@@ -101,7 +101,8 @@ def test_cuts_of_a_learning_curve_stay_where_they_are() -> None:
     steps = np.arange(1000.0, 2000.0, 10.0)
     curve = Runs.from_columns({"X": steps, "L": np.linspace(3, 2, 100)})
     (cut,) = horizons(curve, 6, [1505])
-    assert (cut.train.sum(), cut.limit, moved([cut])) == (51, 1500, [])
+    assert (int(cut.train.sum()), cut.limit) == (51, 1500)
+    assert moved([cut]) == []
 
 
 @pytest.mark.parametrize("cuts", [["a"], "1e20", [], [0.0], [-1e20], [np.nan]])

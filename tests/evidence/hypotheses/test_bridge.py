@@ -1,5 +1,7 @@
 """Marginal likelihoods against closed forms and quadrature."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,14 +11,14 @@ from scipy.stats import multivariate_normal
 
 from scalingfit.declare import dist
 from scalingfit.evidence import evidence
-from scalingfit.inference import Settings, bridge, build, log_density, posterior_of, sample
+from scalingfit.inference import Model, Settings, bridge, build, log_density, posterior_of, sample
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 
 CHAINS, DRAWS = 4, 1000
 
 
-def conjugate(seed: int) -> tuple[np.ndarray, float, object]:
+def conjugate(seed: int) -> tuple[np.ndarray, float, Callable[[np.ndarray], np.ndarray]]:
     """A normal regression with known noise: exact draws, exact evidence, unnormalised density."""
     rng = np.random.default_rng(seed)
     design = rng.standard_normal((30, 4))
@@ -58,7 +60,7 @@ def test_the_stated_error_is_the_scatter_over_repeats() -> None:
 
 
 @pytest.fixture(scope="module")
-def two_parameters() -> tuple[object, Runs]:
+def two_parameters() -> tuple[Model, Runs]:
     rng = np.random.default_rng(3)
     X = np.logspace(6, 9, 20)
     L = (0.5 + 20.0 * X**-0.3) * np.exp(0.02 * rng.standard_normal(20))
@@ -69,7 +71,7 @@ def two_parameters() -> tuple[object, Runs]:
 
 
 def test_a_law_of_two_parameters_agrees_with_quadrature(
-    two_parameters: tuple[object, Runs],
+    two_parameters: tuple[Model, Runs],
 ) -> None:
     model, runs = two_parameters
     assert model.dim == 2
@@ -89,7 +91,7 @@ def test_a_law_of_two_parameters_agrees_with_quadrature(
     assert abs(found.log - exact) < max(0.01, 4 * found.error)
 
 
-def test_the_density_is_prior_times_likelihood(two_parameters: tuple[object, Runs]) -> None:
+def test_the_density_is_prior_times_likelihood(two_parameters: tuple[Model, Runs]) -> None:
     """Against the integral over the parameters themselves: no Jacobian of ours takes part."""
     model, runs = two_parameters
     assert np.isfinite(log_density(model, runs)(np.zeros((1, 2)))).all()
@@ -110,7 +112,7 @@ def test_the_density_is_prior_times_likelihood(two_parameters: tuple[object, Run
     assert abs(found.log - (np.log(direct) + 40.0)) < max(0.01, 4 * found.error)
 
 
-def test_float64_stays_inside(two_parameters: tuple[object, Runs]) -> None:
+def test_float64_stays_inside(two_parameters: tuple[Model, Runs]) -> None:
     model, runs = two_parameters
     log_density(model, runs)(np.zeros((1, 2)))
     assert jnp.ones(1).dtype == jnp.float32

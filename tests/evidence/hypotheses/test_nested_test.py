@@ -33,7 +33,9 @@ def family_of(**draws: Any) -> NestedFamily:
     """A family whose posterior has these draws; the prior is the law's own."""
     model = build(law("nested"), Normal)
     values = {name: np.asarray(value, float) for name, value in draws.items()}
-    fit: Any = SimpleNamespace(draws=values, model=model, verdict=SimpleNamespace(ok=True))
+    fit: Any = SimpleNamespace(
+        draws=values, model=model, verdict=SimpleNamespace(ok=True, status="ok")
+    )
     return NestedFamily(fit)
 
 
@@ -96,6 +98,18 @@ def test_odds_follow_from_evidence(log: float, said: str) -> None:
         assert found.probabilities[name] == pytest.approx(weight / sum(weights.values()))
     assert said in found.conclusion
     assert ("whole family" in found.conclusion) == (5.0 - max(log, 0.0) >= STRONG)
+    # With errors, and held to be exact: both are told.
+    evidence = {"family": Evidence(0, 0), "chinchilla": Evidence(9, 0), "kaplan": Evidence(0, 0)}
+    fits = dict.fromkeys(evidence, found.posteriors["family"])
+    both = NestedTest(fits, found.evidence, NestedTest(fits, evidence))
+    assert said in both.conclusion
+    assert "Of laws that are held to be exact: given these runs and even odds beforehand, Chin" in (
+        both.conclusion
+    )
+    models: Any = both.tables[-1].records()
+    assert models[1]["exact_log_evidence"] == 9
+    assert models[1]["exact_probability"] == pytest.approx(1 / (1 + 2 * np.exp(-9)))
+    assert models[1]["log_evidence"] == log
 
 
 def test_a_bayes_factor_of_one_dimension_is_that_of_quadrature() -> None:
@@ -162,7 +176,7 @@ def test_corners_have_the_priors_and_the_noise_of_the_family_that_was_compared(
     comparison.nested_test()
     assert asked["models"]["family"] is build(law("nested"), Normal)
     with pytest.raises(InputError, match="unknown argument settings"):
-        nested_test(runs, settings=SETTINGS)
+        nested_test(runs, settings=SETTINGS)  # type: ignore[call-arg]
 
 
 @pytest.mark.slow

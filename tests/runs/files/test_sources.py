@@ -172,7 +172,7 @@ def test_the_frame_of_a_tracker_with_dictionaries_in_it(text: bool) -> None:
 
 
 def test_a_chart_gives_the_last_value_of_each_run_on_a_word() -> None:
-    chart = {"Step": [1, 2, 3]}
+    chart: dict[str, list[float]] = {"Step": [1, 2, 3]}
     for run, ends in zip("abc", L, strict=True):
         for suffix in ("", "__MIN", "__MAX"):
             chart[f"{run} - val/loss{suffix}"] = [5.0, ends, np.nan]
@@ -201,7 +201,8 @@ def test_scalars_of_tensorboard_are_the_log_of_one_run(tmp_path: Path) -> None:
 def test_scalars_of_tensorboard_tell_their_run_and_tag(tmp_path: Path) -> None:
     def scalar(run: str, tag: str, value: float) -> Path:
         text = f"Wall time,Step,Value\n1.0,1,9.0\n2.0,2,{value!r}\n"
-        return written(tmp_path / f"run-{run}-tag-{tag}.csv", text)
+        path: Path = written(tmp_path / f"run-{run}-tag-{tag}.csv", text)
+        return path
 
     paths = [scalar(f"m{i}", "eval_loss", x) for i, x in enumerate(L)]
     paths += [scalar(f"m{i}", "num_tokens", 1e9 * (i + 1)) for i in range(len(L))]

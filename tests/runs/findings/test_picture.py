@@ -45,6 +45,7 @@ def test_groups_are_told_apart_by_letters() -> None:
     table = Runs.from_columns(columns, labels={"optimizer": ["x", "x", "y", "y"] * 3})
     assert [finding.code for finding in table.findings] == ["groups"]
     text = table.picture()
+    assert text is not None
     assert text.splitlines()[-1] == "optimizer: a x, b y"
     assert re.sub(" +", "", "".join(drawn(text))) == "ba*"
 

@@ -1,0 +1,232 @@
+"""Do N and D interact? A look at the family of `nested` from a fit of Chinchilla's law, at no cost.
+
+At q = 1 the family ``E + [(A / N^alpha)^(1/q) + (B / D^beta)^(1/q)]^q`` is the additive law that
+was fitted; tables of language models mostly lie at q between 0.2 and 0.6. Here q is profiled: at
+each value the other parameters are fitted anew by Gauss and Newton's method, under the scatter and
+the law's error that the fit found. The additive law's misfit is in these already, so that what
+speaks for another q is understated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.special import logsumexp
+
+from scalingfit._messages import Argument, Message
+from scalingfit._text import flop, interval, quantity
+from scalingfit.inference.model import Model
+from scalingfit.law_error import covariance
+from scalingfit.result import Interval, Note
+from scalingfit.runs import Runs
+
+__all__ = ["Interaction", "interaction"]
+
+Floats = NDArray[np.float64]
+
+GRID = np.linspace(0.05, 1.5, 30)
+"""Values of q: evenly over the prior of `nested`, 1 among them."""
+
+CLEAR = float(np.log(20.0))
+"""Log Bayes factor from which the family is clearly nearer: odds of 20 (Kass & Raftery 1995)."""
+
+MOST_RUNS = 3000
+"""Beyond so many the covariance of the runs is not worth its time."""
+
+LIKELY = np.log(0.25), 0.7
+"""Prior of the logarithms of alpha and beta, as in both laws."""
+
+STEPS, WEIGHINGS = 30, 5
+
+ENOUGH = 1e-4
+"""In log density: a step that gains less is the last."""
+
+TINY = 1e-9
+"""What a term that the runs say nothing of is held by."""
+
+LN10 = float(np.log(10.0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Interaction:
+    """How the terms of N and D combine, beyond the law that adds them.
+
+    Attributes
+    ----------
+    q : Interval
+        1 where they add up.
+    log_bayes : float
+        Log Bayes factor of the family, with q uniform between 0 and 1.5, over the additive law.
+    C : float
+        The largest of the runs, 6 N D.
+    additive, nested : (float, float)
+        N* and L* there at q = 1, and at the best q.
+    """
+
+    q: Interval
+    log_bayes: float
+    C: float
+    additive: tuple[float, float]
+    nested: tuple[float, float]
+
+    @property
+    def clear(self) -> bool:
+        """Whether the family is clearly nearer to the runs than the additive law."""
+        return self.log_bayes > CLEAR
+
+    @property
+    def note(self) -> Note:
+        """That it is, and what it changes."""
+        (N, L), (other, least) = self.additive, self.nested
+        lower = 100 * (1 - least / L)
+        text = Message(
+            f"N and D interact: q = {interval('', *self.q)} in the law nested, where this one has "
+            f"1 (log Bayes factor at least {self.log_bayes:.1f}); at {flop(self.C)} FLOP its best "
+            f"N is {quantity('N', other)} instead of {quantity('N', N)}, and its loss "
+            f"{abs(lower):.2g} % {'lower' if lower > 0 else 'higher'}; fit it too: ",
+            Argument("law", "nested"),
+        )
+        return Note("interaction", text)
+
+
+def interaction(model: Model, runs: Runs, draws: Mapping[str, Floats]) -> Interaction | None:
+    """How the terms of N and D combine, told from a fit of the law that adds them.
+
+    Parameters
+    ----------
+    model : Model
+    runs : Runs
+    draws : mapping of str to array
+        Of the parameters of law and noise, and of tau.
+
+    Returns
+    -------
+    Interaction or None
+        None for other laws than `chinchilla`, for scatter that is not on the log of the loss or
+        whose scale differs between runs, and for more than 3,000 runs.
+    """
+    runs = runs.used()
+    plain = model.noise.name in ("student_t", "normal", "laplace")
+    if model.law.name != "chinchilla" or not plain or len(runs) > MOST_RUNS:
+        return None
+    log_N, log_D, y = (np.log(runs[name]) for name in ("N", "D", "L"))
+    centre = np.array([log_N.mean(), log_D.mean()])
+    x = np.stack([log_N, log_D]) - centre[:, None]
+    middle = {name: float(np.median(values)) for name, values in draws.items()}
+    start = np.log([middle[name] for name in ("E", "A", "B", "alpha", "beta")])
+    start[1:3] -= centre * [middle["alpha"], middle["beta"]]
+    known = runs.columns.get("loss_se", np.zeros(len(runs))) / runs["L"]
+    kernel = middle.get("tau", 0.0) ** 2 * covariance(x.T / LN10, x.T / LN10)
+    scatter = _Scatter(kernel, middle["sigma"] ** 2 + known**2, middle.get("nu"))
+    terms, root = scatter.weighed(start, 1.0, x, y)
+    additive = _profile(terms, 1.0, x, y, root)
+    heights = np.array([height for _, height in additive.values()])
+    best = [*additive][int(np.argmax(heights))]
+    terms, root = scatter.weighed(additive[best][0], best, x, y)
+    again = _profile(terms, best, x, y, root)
+    share = np.array([height for _, height in again.values()])
+    share = np.exp(share - logsumexp(share))
+    share = np.cumsum(share) - share / 2
+    C = float(np.max(6 * runs["N"] * runs["D"]))
+    return Interaction(
+        q=Interval(*(float(np.interp(at, share, [*again])) for at in (0.05, 0.5, 0.95))),
+        log_bayes=float(logsumexp(heights) - np.log(len(heights)) - additive[1.0][1]),
+        C=C,
+        additive=_optimum(additive[1.0][0], 1.0, centre, C),
+        nested=_optimum(again[best][0], best, centre, C),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Scatter:
+    """How runs scatter about the law: its error, and the scatter of each, Student's t or normal."""
+
+    kernel: Floats
+    variance: Floats
+    nu: float | None
+
+    def weighed(self, terms: Floats, q: float, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """The terms for a q, and the root of the covariance in which each run has its weight."""
+        variance = self.variance
+        for _ in range(WEIGHINGS if self.nu is not None else 1):
+            root = cholesky(self.kernel + np.diag(variance), lower=True)
+            terms, _ = _fitted(terms, q, x, y, root)
+            if self.nu is not None:
+                own = variance * cho_solve((root, True), y - _law(terms, q, x)[0])
+                variance = self.variance * (self.nu + own**2 / self.variance) / (self.nu + 1)
+        return terms, np.asarray(cholesky(self.kernel + np.diag(variance), lower=True))
+
+
+def _profile(
+    terms: Floats, at: float, x: Floats, y: Floats, root: Floats
+) -> dict[float, tuple[Floats, float]]:
+    """The best terms and their height for every q, outwards from the one of which terms are."""
+    values = [float(round(q, 6)) for q in GRID]
+    place = int(np.argmin(np.abs(GRID - at)))
+    found = {}
+    for way in (values[place:], values[:place][::-1]):
+        last = terms
+        for q in way:
+            found[q] = _fitted(last, q, x, y, root)
+            last = found[q][0]
+    return {q: found[q] for q in values}
+
+
+def _law(terms: Floats, q: float, x: Floats) -> tuple[Floats, Floats]:
+    """Log loss at places x, (2, run), and its derivatives by the terms, (run, 5).
+
+    The terms are the logs of E, of A and B at the middle of the runs, of alpha and of beta.
+    """
+    E, power = np.exp(terms[0]), np.exp(terms[3:])
+    parts = terms[1:3, None] - power[:, None] * x
+    both = np.logaddexp(*(parts / q))
+    reducible = np.exp(q * both)
+    slope = reducible * np.exp(parts / q - both)  # by the log of each part
+    loss = E + reducible
+    by = np.stack([np.full_like(loss, E), *slope, *(-power[:, None] * x * slope)])
+    return np.log(loss), (by / loss).T
+
+
+def _fitted(terms: Floats, q: float, x: Floats, y: Floats, root: Floats) -> tuple[Floats, float]:
+    """The terms of greatest posterior density for a q, and the log of that density."""
+
+    def scaled(values: Floats) -> Floats:
+        return np.asarray(solve_triangular(root, values, lower=True, check_finite=False))
+
+    def state(terms: Floats) -> tuple[Floats, Floats, float]:
+        with np.errstate(all="ignore"):  # a step too far is not taken
+            mean, by = _law(terms, q, x)
+        away = (terms[3:] - LIKELY[0]) / LIKELY[1]
+        missed = np.concatenate([scaled(y - mean), away, [terms[0] / 2]])
+        slopes = np.zeros((3, 5))
+        slopes[[0, 1], [3, 4]] = -1 / LIKELY[1]
+        slopes[2, 0] = -0.5
+        return missed, np.concatenate([scaled(by), slopes]), -0.5 * float(missed @ missed)
+
+    damping = 1e-3
+    missed, slopes, height = state(terms)
+    for _ in range(STEPS):
+        inner = slopes.T @ slopes
+        step = np.linalg.solve(inner + damping * np.diag(np.diag(inner) + TINY), slopes.T @ missed)
+        tried = state(terms + step)
+        if tried[2] > height:
+            terms, damping, gain = terms + step, damping / 10, tried[2] - height
+            missed, slopes, height = tried
+            if gain < ENOUGH:
+                break
+        else:
+            damping *= 10
+    return terms, height
+
+
+def _optimum(terms: Floats, q: float, centre: Floats, C: float) -> tuple[float, float]:
+    """N* and L* of a budget, 6 N D, to a tenth of a percent of N."""
+    log_N = np.arange(0.0, np.log(C / 6), 1e-3)
+    x = np.stack([log_N, np.log(C / 6) - log_N]) - centre[:, None]
+    log_L = _law(terms, q, x)[0]
+    best = int(np.argmin(log_L))
+    return float(np.exp(log_N[best])), float(np.exp(log_L[best]))

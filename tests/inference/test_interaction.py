@@ -1,0 +1,82 @@
+"""Whether N and D interact, told from a fit of the additive law, on runs of known laws."""
+
+import numpy as np
+import pytest
+
+import scalingfit as sf
+from scalingfit.allocation import frontier
+from scalingfit.inference import Posterior
+from scalingfit.inference.interaction import Interaction, interaction
+from scalingfit.runs import Runs
+from tests.report import standin
+from tests.simulated import QUICK
+
+POINT = sf.law("chinchilla").published["besiroglu-2024"].values
+N, D = (grid.ravel() for grid in np.meshgrid(np.logspace(8, 10, 8), np.logspace(9.5, 11.5, 6)))
+
+
+def simulated(q: float, seed: int) -> Runs:
+    """Runs of the family that scatter as those of the stand-in do: Student's t, 5, at .005."""
+    rng = np.random.default_rng(seed)
+    L = np.asarray(sf.law("nested")(q=q, **POINT).loss(N, D))
+    L = L * np.exp(0.005 * rng.standard_t(5, N.size))
+    return Runs.from_columns({"N": N, "D": D, "L": L})
+
+
+def of(fit: Posterior) -> Interaction:
+    answer = interaction(fit.model, fit.runs, fit.draws)
+    assert answer is not None
+    return answer
+
+
+def found(q: float, seed: int) -> Interaction:
+    return of(standin.posterior(runs=simulated(q, seed)))
+
+
+def test_additive_runs_are_rarely_taken_for_others() -> None:
+    """Odds of 20 for what is false come up in one of 20 tables at most."""
+    clear = [found(1.0, seed).clear for seed in range(40)]
+    assert sum(clear) <= 5  # Binomial(40, 1/20): more in one of seventy
+
+
+@pytest.mark.parametrize("q", [0.4, 0.7])
+def test_an_interaction_is_found_where_it_is(q: float) -> None:
+    answers = [found(q, seed) for seed in range(40)]
+    assert all(answer.clear for answer in answers)
+    inside = sum(answer.q.low <= q <= answer.q.high for answer in answers)
+    assert inside >= 30  # Binomial(40, 0.9): 36 with standard deviation 1.9
+
+
+def test_the_optimum_is_that_of_the_family() -> None:
+    """Of runs without scatter; q lies within the step of its values, and the optimum is flat."""
+    truth = sf.law("nested")(q=0.4, **POINT)
+    runs = Runs.from_columns({"N": N, "D": D, "L": np.asarray(truth.loss(N, D))})
+    fit = standin.posterior(runs=runs)
+    answer = of(fit)
+    optimum = frontier(truth, answer.C)
+    assert answer.nested == pytest.approx((optimum.N[0], optimum.L[0]), rel=1e-3)
+    assert answer.nested[1] < answer.additive[1]
+    (note,) = (note for note in fit.verdict.notes if note.code == "interaction")
+    assert note == answer.note
+    said = str(note.text)
+    assert said.startswith("N and D interact: q = 0.4")
+    assert f"{100 * (1 - answer.nested[1] / answer.additive[1]):.2g} % lower" in said
+
+
+def test_other_laws_and_scatters_are_not_looked_at() -> None:
+    fit = standin.posterior(law="kaplan", point="kaplan-2020-table-2")
+    assert interaction(fit.model, fit.runs, fit.draws) is None
+
+
+@pytest.mark.slow
+def test_it_agrees_with_a_fit_of_the_family() -> None:
+    runs = simulated(0.5, 0)
+    drawn = sf.fit(runs, law="nested", law_error=None, **QUICK).draws["q"]
+    answer = of(standin.posterior(runs=runs))
+    assert answer.q.median == pytest.approx(np.median(drawn), abs=drawn.std())
+
+
+def test_the_law_of_videau_et_al_is_the_same_family() -> None:
+    k, x, y, a, b = 0.4, 0.8, 0.9, 2e3, 4e4
+    nested = sf.law("nested")(E=1.7, q=k, alpha=k * x, beta=k * y, A=a**k, B=b**k)
+    np.testing.assert_allclose(nested.loss(N, D), 1.7 + (a / N**x + b / D**y) ** k, rtol=1e-5)
