@@ -96,3 +96,33 @@ def test_files_hold_the_error(posterior: Posterior, tmp_path: Path) -> None:
     pairs = zip(*(jax.tree.leaves(fit.law_with_error) for fit in (found, posterior)), strict=True)
     for mine, theirs in pairs:
         np.testing.assert_array_equal(mine, theirs)
+
+
+GOLDEN = {
+    "E": (1.467, 1.859, 2.255),
+    "alpha": (0.235, 0.344, 0.486),
+    "beta": (0.373, 0.509, 0.698),
+    "sigma": (0.00289, 0.00334, 0.00384),
+    "nu": (3.1, 4.98, 10.3),
+    "tau": (0.0144, 0.0199, 0.0280),
+    "N": (4.26e9, 6.33e9, 7.92e9),
+    "L": (2.0876, 2.0986, 2.1130),
+}
+"""Quantiles by other code of the law with an error on Chinchilla's 240 runs, with 40 eigenvectors
+in place of landmarks, of 4,000 draws, 3,392 of them effective; the optimum is at 1e22."""
+
+
+@pytest.mark.slow
+def test_draws_of_chinchillas_runs_are_those_of_other_code(epoch_240: Runs) -> None:
+    fit = sf.fit(epoch_240)
+    assert fit.sampled.record["exact"] < 0.001
+    assert fit.verdict.status != "not converged"
+    optimum = fit.frontier([1e22])
+    draws = fit.draws | {name: optimum.draws[name][..., 0] for name in ("N", "L")}
+    for name, quantiles in GOLDEN.items():
+        for share, value in zip((0.05, 0.5, 0.95), quantiles, strict=True):
+            below = np.mean(draws[name] < value)
+            size = 1 / float(ess(draws[name])) + 1 / 3392
+            # Four standard errors, and what three digits and fewer features leave open.
+            error = 4 * np.sqrt(share * (1 - share) * size) + 0.01
+            assert below == pytest.approx(share, abs=error), (name, share)
