@@ -33,12 +33,15 @@ class Explorer:
     Attributes
     ----------
     data : mapping
-        JSON-able: draws of the parameters and of the law's error, and the law's other inputs.
+        JSON-able: draws of the parameters and of the law's error, and what is given.
+    extras : mapping of str to float
+        The law's other inputs, which are in `data` too.
     formulas : mapping of str to str
         JavaScript functions: ``law``, ``along``, ``tokens`` and ``flops``.
     """
 
     data: Mapping[str, object]
+    extras: Mapping[str, float]
     formulas: Mapping[str, str]
 
 
@@ -82,7 +85,7 @@ def explorer(
         **_error(error, inputs),
     }
     formulas = {"law": _law(law.exact), "along": _along(law.exact, rule, [*others])}
-    return Explorer(data, {**formulas, **_counted(rule)})
+    return Explorer(data, others, {**formulas, **_counted(rule)})
 
 
 def some_of(posterior: Posterior) -> Law:

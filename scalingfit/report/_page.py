@@ -17,7 +17,7 @@ from scalingfit._errors import InputError
 from scalingfit.report._explorer import Explorer
 from scalingfit.report._style import Canvas
 
-__all__ = ["Control", "Picture", "Section", "pictured", "rendered", "require_templates"]
+__all__ = ["Picture", "Section", "pictured", "rendered", "require_templates"]
 
 
 class Picture(NamedTuple):
@@ -34,15 +34,6 @@ class Section(NamedTuple):
     lines: Sequence[str] = ()
     pictures: Sequence[Picture] = ()
     tables: Sequence[str] = ()
-
-
-class Control(NamedTuple):
-    """A box of the explorer; its slider reaches between two decimal logarithms."""
-
-    name: str
-    label: str
-    value: str
-    ends: tuple[float, float] | None = None
 
 
 def pictured(figure: Canvas, caption: str) -> Picture:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
@@ -28,19 +27,14 @@ from scalingfit.allocation import (
 )
 from scalingfit.inference import Posterior
 from scalingfit.report import plots
+from scalingfit.report._controls import Control, controls
 from scalingfit.report._explorer import Explorer, explorer
-from scalingfit.report._page import Control, Section, pictured, rendered, require_templates
+from scalingfit.report._page import Section, pictured, rendered, require_templates
 from scalingfit.report._recorded import Recorded, recorded
 from scalingfit.report.pictures import picture
 from scalingfit.result import Result, jsonable
 
 __all__ = ["report"]
-
-RATE, PRICE = 4e14, 2.5
-"""FLOP/s of an accelerator in training, and dollars for an hour of it, where nothing is said."""
-
-REACH = 3.0
-"""Decades of a slider beyond the runs and the budgets that were asked."""
 
 
 class Answer(NamedTuple):
@@ -170,52 +164,10 @@ def _explorer(posterior: Posterior, answer: Answer | None) -> tuple[Explorer | N
 
 
 def _controls(posterior: Posterior, answer: Answer, made: Explorer) -> dict[str, list[Control]]:
-    found, costs, runs = answer.frontier, answer.costs, posterior.runs
-    N, D = (float(found.quantiles(name, (0.5,))[0, 0]) for name in ("N", "D"))
-    life = _counted(posterior, answer).life
-    extras: dict[str, float] = made.data["extras"]  # type: ignore[assignment]
-    return {
-        "budget": [
-            Control(
-                "C", "budget, FLOP", _typed(found.C[0]), _ends(_spent(posterior, answer), found.C)
-            ),
-            Control(
-                "served",
-                "tokens to serve out of the same budget",
-                "0" if life is None else engineering(life.served),
-                _ends(runs["D"] / 10, [D]),
-            ),
-        ],
-        "run": [
-            Control("N", "parameters N", engineering(N), _ends(runs["N"], [N])),
-            Control("D", "tokens D", engineering(D), _ends(runs["D"], [D])),
-        ],
-        "other": [
-            Control(
-                "rate",
-                "FLOP/s that an accelerator reaches",
-                _typed(RATE if costs is None else costs.rate),
-            ),
-            Control(
-                "price",
-                "dollars for an hour of it",
-                _typed(PRICE if costs is None or costs.price is None else costs.price),
-                (-1.0, 2.0),
-            ),
-            *(Control(name, name, _typed(value)) for name, value in extras.items()),
-        ],
-    }
-
-
-def _typed(value: float) -> str:
-    """A number as one would type it: 2e13."""
-    return f"{value:g}".replace("e+", "e")
-
-
-def _ends(runs: Any, asked: Any) -> tuple[float, float]:
-    """Of a slider: from the smallest run to well beyond the largest and what was asked."""
-    every = np.log10(np.concatenate([runs, asked]))
-    return round(float(every.min()), 2), round(float(every.max()) + REACH, 2)
+    stated = _counted(posterior, answer)
+    served = 0.0 if stated.life is None else stated.life.served
+    runs = {**posterior.runs.columns, "C": _spent(posterior, answer)}
+    return controls(answer.frontier, runs, served, answer.costs, made.extras)
 
 
 def _best(posterior: Posterior, answer: Answer) -> Section:

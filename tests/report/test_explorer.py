@@ -15,9 +15,10 @@ from scalingfit.allocation import Costs, SixND, WithInference
 from scalingfit.allocation.solver import Optimum, solve
 from scalingfit.declare import Law, dist, floor, parameter
 from scalingfit.inference import Posterior
+from scalingfit.report._controls import Control
 from scalingfit.report._explorer import explorer, some_of
 from scalingfit.report._javascript import javascript
-from scalingfit.report._page import Control, rendered
+from scalingfit.report._page import rendered
 from scalingfit.runs import Runs
 from tests.report import standin
 from tests.report.browser import answers
