@@ -14,7 +14,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.special import logsumexp
 
 from scalingfit._messages import Argument, Message
@@ -34,13 +33,13 @@ GRID = np.linspace(0.05, 1.5, 30)
 CLEAR = float(np.log(20.0))
 """Log Bayes factor from which the family is clearly nearer: odds of 20 (Kass & Raftery 1995)."""
 
-MOST_RUNS = 3000
+MOST_RUNS = 500
 """Beyond so many the covariance of the runs is not worth its time."""
 
 LIKELY = np.log(0.25), 0.7
 """Prior of the logarithms of alpha and beta, as in both laws."""
 
-STEPS, WEIGHINGS = 30, 5
+STEPS, WEIGHINGS = 30, 3
 
 ENOUGH = 1e-4
 """In log density: a step that gains less is the last."""
@@ -107,7 +106,7 @@ def interaction(model: Model, runs: Runs, draws: Mapping[str, Floats]) -> Intera
     -------
     Interaction or None
         None for other laws than `chinchilla`, for scatter that is not on the log of the loss or
-        whose scale differs between runs, and for more than 3,000 runs.
+        whose scale differs between runs, and for more than 500 runs.
     """
     runs = runs.used()
     plain = model.noise.name in ("student_t", "normal", "laplace")
@@ -122,12 +121,12 @@ def interaction(model: Model, runs: Runs, draws: Mapping[str, Floats]) -> Intera
     known = runs.columns.get("loss_se", np.zeros(len(runs))) / runs["L"]
     kernel = middle.get("tau", 0.0) ** 2 * covariance(x.T / LN10, x.T / LN10)
     scatter = _Scatter(kernel, middle["sigma"] ** 2 + known**2, middle.get("nu"))
-    terms, root = scatter.weighed(start, 1.0, x, y)
-    additive = _profile(terms, 1.0, x, y, root)
+    terms, white = scatter.weighed(start, 1.0, x, y)
+    additive = _profile(terms, 1.0, x, y, white)
     heights = np.array([height for _, height in additive.values()])
     best = [*additive][int(np.argmax(heights))]
-    terms, root = scatter.weighed(additive[best][0], best, x, y)
-    again = _profile(terms, best, x, y, root)
+    terms, white = scatter.weighed(additive[best][0], best, x, y)
+    again = _profile(terms, best, x, y, white)
     share = np.array([height for _, height in again.values()])
     share = np.exp(share - logsumexp(share))
     share = np.cumsum(share) - share / 2
@@ -150,19 +149,27 @@ class _Scatter:
     nu: float | None
 
     def weighed(self, terms: Floats, q: float, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """The terms for a q, and the root of the covariance in which each run has its weight."""
+        """The terms for a q, and the whitening in which each run has its weight."""
         variance = self.variance
         for _ in range(WEIGHINGS if self.nu is not None else 1):
-            root = cholesky(self.kernel + np.diag(variance), lower=True)
-            terms, _ = _fitted(terms, q, x, y, root)
+            white = _whitening(self.kernel, variance)
+            terms, _ = _fitted(terms, q, x, y, white)
             if self.nu is not None:
-                own = variance * cho_solve((root, True), y - _law(terms, q, x)[0])
+                missed = np.einsum("ij,j->i", white, y - _law(terms, q, x)[0])
+                own = variance * np.einsum("ij,i->j", white, missed)
                 variance = self.variance * (self.nu + own**2 / self.variance) / (self.nu + 1)
-        return terms, np.asarray(cholesky(self.kernel + np.diag(variance), lower=True))
+        return terms, _whitening(self.kernel, variance)
+
+
+def _whitening(kernel: Floats, variance: Floats) -> Floats:
+    """What makes the runs' misses independent, of scale one: (run, run)."""
+    if not kernel.any():  # of an exact law
+        return np.diag(variance**-0.5)
+    return np.asarray(np.linalg.inv(np.linalg.cholesky(kernel + np.diag(variance))))
 
 
 def _profile(
-    terms: Floats, at: float, x: Floats, y: Floats, root: Floats
+    terms: Floats, at: float, x: Floats, y: Floats, white: Floats
 ) -> dict[float, tuple[Floats, float]]:
     """The best terms and their height for every q, outwards from the one of which terms are."""
     values = [float(round(q, 6)) for q in GRID]
@@ -171,13 +178,13 @@ def _profile(
     for way in (values[place:], values[:place][::-1]):
         last = terms
         for q in way:
-            found[q] = _fitted(last, q, x, y, root)
+            found[q] = _fitted(last, q, x, y, white)
             last = found[q][0]
     return {q: found[q] for q in values}
 
 
 def _law(terms: Floats, q: float, x: Floats) -> tuple[Floats, Floats]:
-    """Log loss at places x, (2, run), and its derivatives by the terms, (run, 5).
+    """Log loss at places x, (2, run), and its derivatives by the terms, (5, run).
 
     The terms are the logs of E, of A and B at the middle of the runs, of alpha and of beta.
     """
@@ -188,24 +195,23 @@ def _law(terms: Floats, q: float, x: Floats) -> tuple[Floats, Floats]:
     slope = reducible * np.exp(parts / q - both)  # by the log of each part
     loss = E + reducible
     by = np.stack([np.full_like(loss, E), *slope, *(-power[:, None] * x * slope)])
-    return np.log(loss), (by / loss).T
+    return np.log(loss), by / loss
 
 
-def _fitted(terms: Floats, q: float, x: Floats, y: Floats, root: Floats) -> tuple[Floats, float]:
+def _fitted(terms: Floats, q: float, x: Floats, y: Floats, white: Floats) -> tuple[Floats, float]:
     """The terms of greatest posterior density for a q, and the log of that density."""
-
-    def scaled(values: Floats) -> Floats:
-        return np.asarray(solve_triangular(root, values, lower=True, check_finite=False))
 
     def state(terms: Floats) -> tuple[Floats, Floats, float]:
         with np.errstate(all="ignore"):  # a step too far is not taken
             mean, by = _law(terms, q, x)
+        # Products this small and this many are slow where threads of a linear algebra share them.
+        scaled = np.einsum("ij,kj->ik", white, np.stack([y - mean, *by]))
         away = (terms[3:] - LIKELY[0]) / LIKELY[1]
-        missed = np.concatenate([scaled(y - mean), away, [terms[0] / 2]])
+        missed = np.concatenate([scaled[:, 0], away, [terms[0] / 2]])
         slopes = np.zeros((3, 5))
         slopes[[0, 1], [3, 4]] = -1 / LIKELY[1]
         slopes[2, 0] = -0.5
-        return missed, np.concatenate([scaled(by), slopes]), -0.5 * float(missed @ missed)
+        return missed, np.concatenate([scaled[:, 1:], slopes]), -0.5 * float(missed @ missed)
 
     damping = 1e-3
     missed, slopes, height = state(terms)
