@@ -76,8 +76,16 @@ class Posterior(Fitted, Result):
     @property
     def title(self) -> str:
         """What was fitted to what, in one line."""
-        rows = len(self.runs)
-        return f"{self.model.law.name} on {rows} runs, {self.model.noise.name} noise; {self._exact}"
+        law, noise = self.model.law.name, self.model.noise.name
+        return f"{law} on {self._counted}, {noise} noise; {self._exact}"
+
+    @property
+    def _counted(self) -> str:
+        """How many runs there are; of how many rows, where a label names runs of several."""
+        rows, label = len(self.runs), self.runs.run_label
+        if label is None:
+            return f"{rows} runs"
+        return f"{rows} rows of {len(np.unique(self.runs.labels[label].astype(str)))} runs"
 
     @property
     def _exact(self) -> str:

@@ -86,7 +86,7 @@ def group_size(rows: int) -> int:
     """Fits to a program: a function of the padded rows and the kind of device, of nothing else.
 
     One on a CPU: even of eight rows, more fits at a time take no less time each, and a lone fit
-    would carry copies of itself.
+    would carry copies of itself (`benchmarks/DECISIONS.md`).
     """
     if jax.default_backend() == "cpu":
         return 1
@@ -96,7 +96,7 @@ def group_size(rows: int) -> int:
 def cached(rows: int) -> int:
     """Densities to evaluate at a time: on a CPU no more than it takes to do so fast.
 
-    More would leave the core's cache.
+    More would leave the core's cache (`benchmarks/DECISIONS.md`).
     """
     if jax.default_backend() != "cpu":
         return importance.BLOCK

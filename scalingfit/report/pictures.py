@@ -38,7 +38,7 @@ from scalingfit.report._intervals import across, listed
 from scalingfit.report._style import Canvas
 from scalingfit.result import Result
 
-__all__ = ["picture", "plot"]
+__all__ = ["draw_runs", "picture", "plot"]
 
 Panels = NDArray[np.object_]
 """Axes of several panels, in the order of reading."""
@@ -175,7 +175,7 @@ def _(
 def _(result: Design, ax: Axes | None = None, figure: Canvas | None = None) -> Axes:
     """The runs to make next; a number says how often one is to be repeated."""
     ax = _axes(ax, figure)
-    _runs(ax, result.runs, "Which runs next?")
+    draw_runs(ax, result.runs, "Which runs next?")
     return ax
 
 
@@ -183,7 +183,7 @@ def _(result: Design, ax: Axes | None = None, figure: Canvas | None = None) -> A
 def _(result: Experiment, ax: Axes | None = None, figure: Canvas | None = None) -> Axes:
     """The runs to begin with."""
     ax = _axes(ax, figure)
-    _runs(ax, result.runs, "Which runs to begin with?")
+    draw_runs(ax, result.runs, "Which runs to begin with?")
     return ax
 
 
@@ -278,7 +278,7 @@ def _asked(answer: Answer) -> tuple[str, NDArray[np.float64]]:
     return next(varied, next(iter(answer.asked.items())))
 
 
-def _runs(ax: Axes, runs: Pool, title: str) -> None:
+def draw_runs(ax: Axes, runs: Pool, title: str) -> None:
     """Runs over N and D; a number says how often one is to be made."""
     N, D = runs.inputs["N"], runs.inputs["D"]
     places, times = np.unique(np.stack([N, D], axis=1), axis=0, return_counts=True)

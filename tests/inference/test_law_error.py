@@ -1,5 +1,6 @@
 """Fits of laws with their error: coordinates of the density, draws, the mixture, files."""
 
+import dataclasses
 from pathlib import Path
 
 import jax
@@ -87,6 +88,14 @@ def test_draws_without_an_error_are_those_of_the_exact_law(
     assert errors[~without].any()
     far = [fit.forecast(X=1e12).mean.std() for fit in (posterior, exact)]
     assert far[0] > far[1]
+
+
+def test_the_heading_tells_rows_from_runs(posterior: Posterior) -> None:
+    assert posterior.title.startswith("power on 24 runs, ")
+    labels = {"run_id": np.repeat(["a", "b", "c", "d"], 6)}
+    rows = Runs.from_columns(posterior.runs.columns, labels=labels)
+    title = dataclasses.replace(posterior, runs=rows).title
+    assert title.startswith("power on 24 rows of 4 runs, ")
 
 
 def test_files_hold_the_error(posterior: Posterior, tmp_path: Path) -> None:

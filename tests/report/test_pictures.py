@@ -13,8 +13,10 @@ import scalingfit as sf
 from scalingfit import cli
 from scalingfit._errors import InputError
 from scalingfit.batch import Refits
+from scalingfit.experiments import Pool
 from scalingfit.inference import Posterior
 from scalingfit.report import picture, plots
+from scalingfit.report.pictures import draw_runs
 from scalingfit.result import Result
 from scalingfit.runs import Runs
 from tests.report import standin
@@ -128,6 +130,16 @@ def test_an_outlier_does_not_take_the_colours() -> None:
     low, high = points.get_clim()
     assert high - low < 2.5 * usual
     assert figure.axes[-1].get_ylabel().startswith("loss of the run")
+
+
+def test_runs_to_make_are_where_they_are_to_be_made() -> None:
+    N, D = np.array([1e8, 1e8, 1e9]), np.array([2e9, 2e9, 2e10])
+    ax = axes()
+    draw_runs(ax, Pool({"N": N, "D": D}, 6 * N * D, {}), "Which runs next?")
+    (points,) = [each for each in ax.collections if isinstance(each, PathCollection)]
+    places = np.array([[1e8, 2e9], [1e9, 2e10]])
+    np.testing.assert_allclose(np.asarray(points.get_offsets(), float), places)
+    assert [text.get_text() for text in ax.texts] == ["2 x"]  # made twice
 
 
 @pytest.mark.parametrize(

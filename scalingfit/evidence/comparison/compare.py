@@ -31,6 +31,7 @@ from scalingfit.evidence.forecasts import (
     forecast_held_out,
     horizons,
     moved,
+    several_runs,
 )
 from scalingfit.evidence.hypotheses import evidence
 from scalingfit.inference import Sampling, settings_of
@@ -111,7 +112,7 @@ def compare(
                 ".",
             ),
         )  # fmt: skip
-    unit = leave_out or ("budget" if budgets is not None else runs.run_label)
+    unit = leave_out or ("budget" if budgets is not None else several_runs(runs))
     groups = groups_of(runs, unit, budgets)
     least = 2 + max(model.free for model in models.values())
     horizons, notes = _cuts(runs, least, cuts, budgets) if future else ([], [])

@@ -27,6 +27,11 @@ function flop(value) {
   return Number(text).toExponential().replace("e+", "e");
 }
 
+/* Two digits: 0.0023, 3.7e-6. */
+function small(value) {
+  return value > 0 && value < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(2)));
+}
+
 /* A number as people type it: 1e24, 70B, 1.4T; NaN where it is none. */
 function typed(text) {
   const found = /^\s*\$?([\d.,]+(?:e[+-]?\d+)?)\s*([KMBT]?)\s*$/i.exec(text);
@@ -41,7 +46,7 @@ const SHOWN = {
   D: short,
   ratio: short,
   L: (value) => value.toPrecision(4),
-  above: (value) => String(Number(value.toPrecision(2))),
+  above: small,
   C: flop,
   hours: short,
   dollars: short,
