@@ -15,7 +15,7 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 # Exit code 1 says that the answer comes with a warning, which is no failure of the demo.
-demo: .venv/installed-report  ## fit the shipped table and write a report to scalingfit-demo/
+demo: .venv/installed-report  ## fit the shipped table and draw it into scalingfit-demo/
 	@$(BIN)/scalingfit demo || [ $$? -eq 1 ]
 
 test: check  ## lint, type check and the quick tests: what CI runs

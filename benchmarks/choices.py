@@ -46,7 +46,7 @@ HEAD = """# Which law a comparison chooses
 Made by `python -m benchmarks.choices`. Tables are simulated from a law whose parameters are known,
 at six budgets from 3e18 to 3e21 FLOP, on a band of sizes about 20 tokens a parameter, with normal
 scatter on log loss. Each is fitted by all four laws with `scalingfit.refit` (method "auto", 4
-chains of 250 draws, Student-t scatter), and weighed by PSIS-LOO by the rule that `compare` uses:
+chains of 250 draws, Student-t scatter), and compared by PSIS-LOO by the rule that `compare` uses:
 one law is better where its elpd is higher by more than 4 nats and two standard errors (a few
 percent more, since so many runs tell the error only so well).
 `over_training` is Chinchilla's law with alpha = beta, so that where it is true the runs cannot tell

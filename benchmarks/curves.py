@@ -34,7 +34,7 @@ HEAD = """# Learning curves, extrapolated
 Made by `python -m benchmarks.curves`, which calls `scalingfit.backtest(runs, LAWS,
 held_out="split", by="curve_id", domain="domain", stack=True, law_error=None, draws=100, retries=0,
 limits=Limits(ess=100))`, every curve cut where its source cut it, with Student-t scatter on log
-loss. The laws are held to be exact: what is compared is their forms. From a shell:
+loss. The laws are taken to be exact: what is compared is their forms. From a shell:
 
 ```sh
 scalingfit backtest alabdulmohsin_curves --by curve_id --held-out split --domain domain --stack \\

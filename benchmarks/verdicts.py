@@ -1,6 +1,6 @@
 """How often a verdict warns of nothing, or misses a mistake, and what it says of real tables.
 
-    SCALINGFIT_DATA=... python -m benchmarks.verdicts [--tables 1000] [--mistakes 50]
+    SCALINGFIT_DATA=... python -m benchmarks.verdicts [--part alarms]
 
 Tables are simulated from published points of laws, with normal or Student-t scatter of 0.2 to 2 %
 and a label that means nothing; mistakes are made in such tables of 30 to 60 runs. Writes
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,11 +22,15 @@ import numpy as np
 
 import scalingfit as sf
 from benchmarks.speed.problem import environment, markdown
-from benchmarks.tables import epoch
 from scalingfit._errors import InputError
+from scalingfit.inference import Verdict
+from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.runs import Runs
 
 REPORT = Path(__file__).with_suffix(".md")
+FOLDER = Path(tempfile.gettempdir()) / "scalingfit-verdicts"
+"""Where the parts of the report wait for each other."""
+
 ROWS = (12, 24, 60, 120, 240)
 LAWS = ("chinchilla", "kaplan", "power")
 MISFIT = {"misfit", "label_explains", "order", "outliers", "no_trend"}
@@ -57,21 +63,26 @@ def runs_of(law: str, rows: int, random: np.random.Generator) -> Runs:
     return Runs.from_columns(columns, labels={"recipe": label})
 
 
-def false_alarms(tables: int) -> Iterator[list[object]]:
-    for law in LAWS:
+def false_alarms(tables: int, law_error: LawError | None) -> Iterator[list[object]]:
+    for law in LAWS if law_error is None else LAWS[:1]:
         for rows in ROWS:
             random = np.random.default_rng(rows)
             made = {number: runs_of(law, rows, random) for number in range(tables)}
-            fits = sf.refit(made, law).fits.values()
-            codes = [{note.code for note in fit.verdict.notes} for fit in fits]
-            alarms = sum(bool(found & MISFIT) for found in codes)
-            which = Counter(code for found in codes for code in found & MISFIT)
-            statuses = Counter(fit.verdict.status for fit in fits)
-            yield [
-                law, rows, len(codes), f"{alarms / len(codes):.1%}",
-                f"{statuses['ok'] / len(codes):.0%}",
-                ", ".join(f"{name} {count}" for name, count in which.items()) or "-",
-            ]  # fmt: skip
+            fits = sf.refit(made, law, law_error=law_error).fits.values()
+            codes = [{*_codes(fit.verdict)} & MISFIT for fit in fits if not fit.verdict.ok]
+            alarms = sum(map(bool, codes))
+            which = Counter(code for found in codes for code in found)
+            ok = sum(fit.verdict.ok for fit in fits)
+            share = f"{alarms} ({alarms / len(fits):.1%})"
+            yield [law, rows, len(fits), share, f"{ok / len(fits):.0%}", _counted(which)]
+
+
+def _codes(verdict: Verdict) -> list[str]:
+    return list(dict.fromkeys(note.code for note in verdict.notes))
+
+
+def _counted(codes: Counter[str], most: int | None = None) -> str:
+    return ", ".join(f"{code} {count}" for code, count in codes.most_common(most)) or "-"
 
 
 # --- mistakes ------------------------------------------------------------------------------------
@@ -130,7 +141,7 @@ def _scattered(columns: Columns, random: np.random.Generator) -> tuple[Columns, 
     return {**columns, "L": columns["L"] * noise}, {}
 
 
-def _counted(columns: Columns, random: np.random.Generator) -> tuple[Columns, dict[str, Any]]:
+def _half_counted(columns: Columns, random: np.random.Generator) -> tuple[Columns, dict[str, Any]]:
     ratio = np.where(columns["N"] > np.median(columns["N"]), 1.0, 0.5)
     return {**columns, "C": 6 * columns["N"] * columns["D"] * ratio}, {}
 
@@ -147,11 +158,11 @@ MISTAKES: dict[str, Mistake] = {
     "five checkpoints a run": _checkpoints,
     "losses times 1000": _scaled,
     "20 % scatter": _scattered,
-    "half of the compute counted": _counted,
+    "half of the compute counted": _half_counted,
 }
 
 
-def misses(tables: int) -> Iterator[list[object]]:
+def misses(tables: int, law_error: LawError | None) -> Iterator[list[object]]:
     for number, (name, mistake) in enumerate(MISTAKES.items()):
         random = np.random.default_rng(number)
         made = {}
@@ -159,56 +170,119 @@ def misses(tables: int) -> Iterator[list[object]]:
             rows = int(random.choice([30, 40, 60]))
             columns, labels = mistake(columns_of("chinchilla", rows, random), random)
             made[table] = Runs.from_columns(columns, labels=labels)
-        fits = sf.refit(made, "chinchilla").fits.values()
-        missed = sum(fit.verdict.ok for fit in fits)
-        which = Counter(code for fit in fits for code in {n.code for n in fit.verdict.notes})
-        named = ", ".join(f"{code} {count}" for code, count in which.most_common(4))
-        yield [name, len(fits), f"{missed / max(len(fits), 1):.0%}", named or "-"]
+        verdicts = sf.refit(made, "chinchilla", law_error=law_error).verdicts.values()
+        missed = sum(verdict.ok for verdict in verdicts)
+        which = Counter(code for verdict in verdicts for code in _codes(verdict))
+        share = f"{missed} ({missed / max(len(verdicts), 1):.0%})"
+        yield [name, len(verdicts), share, _counted(which, 4)]
 
 
 # --- real tables ---------------------------------------------------------------------------------
 
-REAL: dict[str, tuple[Callable[[], Runs], str]] = {
-    "epoch_chinchilla, 240": (epoch, "chinchilla"),
-    **{
-        name: (functools.partial(sf.datasets.read, name), "chinchilla")
-        for name in (
-            "llama3_isoflop", "gzip_complexity", "cerebras_gpt", "xlstm_isoflop",
-            "steplaw_dense", "porian_isoflop", "muennighoff_data_constrained",
-        )
-    },
-}  # fmt: skip
+MANY = 150
+"""Rows beyond which the law is held to be exact, for time's sake."""
+
+LAW_OF = {
+    "muennighoff_data_constrained": "data_constrained",
+    "vocab_scaling": "vocabulary",
+    "clark_routing_moe": "routed",
+    "alabdulmohsin_curves": "power",
+    "double_descent_curves": "power",
+    "nanogpt_bench_width": "power",
+    "bnsl_4digit_addition": "power",
+    "negative_floor": "power",
+}
 
 
-def real() -> Iterator[list[object]]:
-    for name, (read, law) in REAL.items():
-        try:
-            runs = read()
-            fit = sf.fit(runs, law)
-        except InputError as error:
-            yield [name, "-", "refused", str(error).splitlines()[0]]
-            continue
-        codes = dict.fromkeys(note.code for note in fit.verdict.notes)
-        yield [name, len(runs), fit.verdict.status, ", ".join(codes) or "-"]
+DATA = Path(os.environ.get("SCALINGFIT_DATA", "../shared/data"))
+
+
+def published() -> Iterator[list[object]]:
+    """Every published table, whole, with its usual columns."""
+    for name in sf.datasets.names():
+        yield _verdict(name, functools.partial(sf.datasets.read, name))
+    for path in sorted(DATA.glob("*.csv*")):
+        if (name := path.name.split(".")[0]) not in sf.datasets.names():
+            yield _verdict(name, functools.partial(sf.read, path))
+
+
+def wrong() -> Iterator[list[object]]:
+    """Every small table that went wrong, read without options."""
+    for path in sorted((DATA.parent / "cases").glob("[!R]*")):
+        yield _verdict(path.stem, functools.partial(sf.read, path))
+
+
+def _verdict(name: str, read: Callable[[], Runs]) -> list[object]:
+    law = LAW_OF.get(name, "chinchilla")
+    try:
+        runs = read()
+        error = LAW_ERROR if len(runs) <= MANY else None
+        verdict = sf.fit(runs, law, law_error=error).verdict
+    except InputError as refusal:
+        return [name, "-", law, "-", "refused", str(refusal).splitlines()[0]]
+    said = ", ".join(_codes(verdict)) or "-"
+    return [name, len(runs), law, "exact" if error is None else "error", verdict.status, said]
+
+
+# --- the report ----------------------------------------------------------------------------------
+
+
+def parts(tables: int, mistakes: int) -> dict[str, Callable[[], str]]:
+    """The sections of the report, by name; each fits what it reports."""
+    alarms = ["law", "runs", "tables", "alarms", "ok", "codes of alarms"]
+    missed = ["mistake", "tables", "missed", "codes"]
+    read = ["table", "runs", "law", "taken as", "verdict", "codes"]
+    few = max(tables // 4, 1), max(mistakes // 5, 1)
+    return {
+        "alarms": lambda: _section(
+            "False alarms, the law held to be exact",
+            "Tables of the law itself that are warned for a misfit of any kind.",
+            table(alarms, false_alarms(tables, None)),
+        ),
+        "alarms-with-error": lambda: _section(
+            "False alarms, the law with its error",
+            "As above.",
+            table(alarms, false_alarms(few[0], LAW_ERROR)),
+        ),
+        "mistakes": lambda: _section(
+            "Mistakes, the law held to be exact",
+            "Mistakes in simulated tables; missed where the verdict is `ok`.",
+            table(missed, misses(mistakes, None)),
+        ),
+        "mistakes-with-error": lambda: _section(
+            "Mistakes, the law with its error",
+            "As above.",
+            table(missed, misses(few[1], LAW_ERROR)),
+        ),
+        "published": lambda: _section(
+            "Published tables",
+            f"Whole, with no options; the law is held to be exact beyond {MANY} rows.",
+            table(read, published()),
+        ),
+        "wrong": lambda: _section(
+            "Small tables that went wrong",
+            "As a careless user would fit them: read without options.",
+            table(read, wrong()),
+        ),
+    }
+
+
+def _section(title: str, about: str, body: str) -> str:
+    return f"## {title}\n\n{about}\n\n{body}\n\n{environment()}\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", type=int, default=1000)
-    parser.add_argument("--mistakes", type=int, default=50)
+    parser.add_argument("--tables", type=int, default=70, help="of each law and number of runs")
+    parser.add_argument("--mistakes", type=int, default=50, help="tables of each mistake")
+    parser.add_argument("--part", action="append", help="of the report; others stay as they are")
     given = parser.parse_args()
-    parts = [
-        "# Verdicts\n",
-        f"`python -m benchmarks.verdicts --tables {given.tables} --mistakes {given.mistakes}`.\n",
-        environment(),
-        "\n## False alarms\n\nTables of the law itself that are called a misfit of any kind.\n",
-        table(["law", "runs", "tables", "alarms", "ok", "codes"], false_alarms(given.tables)),
-        "\n## Mistakes in simulated tables\n\nMissed: the verdict is `ok`.\n",
-        table(["mistake", "tables", "missed", "codes"], misses(given.mistakes)),
-        "\n## Real tables, whole, under Chinchilla's law\n",
-        table(["table", "runs", "verdict", "codes"], real()),
-    ]
-    REPORT.write_text("\n".join(parts) + "\n")
+    every = parts(given.tables, given.mistakes)
+    FOLDER.mkdir(exist_ok=True)
+    for name in given.part or every:
+        (FOLDER / f"{name}.md").write_text(every[name]())
+    made = [path.read_text() for name in every if (path := FOLDER / f"{name}.md").is_file()]
+    REPORT.write_text("\n".join(["# Verdicts\n", *made]))
 
 
 def table(head: list[str], lines: Iterator[list[object]]) -> str:

@@ -18,8 +18,8 @@ from docs import examples, schemas
 from scalingfit import cli
 
 HERE = Path(__file__).parent
-FOLDER = tempfile.TemporaryDirectory()
-"""Where the examples run."""
+FOLDER, EXTRA = tempfile.TemporaryDirectory(), tempfile.TemporaryDirectory()
+"""Where the examples run, and what is put beside the pages as it is."""
 
 project = "scalingfit"
 author = "The scalingfit authors"
@@ -40,6 +40,7 @@ templates_path = ["_templates"]
 
 html_theme = "furo"
 html_title = "scalingfit"
+html_extra_path = [EXTRA.name]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
@@ -65,16 +66,25 @@ def setup(app: Sphinx) -> None:
     cli.use_cache()
     app.connect("builder-inited", prepare)
     app.connect("source-read", run)
-    app.connect("build-finished", lambda *_: FOLDER.cleanup())
+    app.connect("build-finished", tidy)
+
+
+def tidy(*_: object) -> None:
+    """Take the folders away."""
+    FOLDER.cleanup()
+    EXTRA.cleanup()
 
 
 def prepare(_: Sphinx) -> None:
-    """Make the fit of the tutorial, and the schemas of what commands print."""
+    """Make the fit of the tutorial, its report, and the schemas of what commands print."""
     with contextlib.chdir(FOLDER.name):
         for words in examples.commands((HERE / "tutorial.md").read_text("utf-8")):
             if words[0] == "fit":
                 with examples.captured():
                     assert cli.run(words) == cli.OK
+        example = str(Path(EXTRA.name, "example-report.html"))
+        with examples.captured():
+            assert cli.run(["report", "fit.nc", "--compute", "1e13", "-o", example]) == cli.OK
         schemas.write(HERE / "schemas")
 
 

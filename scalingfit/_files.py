@@ -50,7 +50,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise
         raise _unwritten(target, error) from None
     finally:
-        with contextlib.suppress(OSError):  # of a disk that went away; the first error is told
+        with contextlib.suppress(OSError):  # of a disk that went away; the first error is reported
             part.unlink(missing_ok=True)
 
 

@@ -353,6 +353,8 @@ class Law(abc.ABC):
         The inputs of which more may hurt, at parameters that the prior allows.
     symbols : mapping of str to str
         Meanings of inputs, where they are not those of `SYMBOLS`.
+    ranges : mapping of str to (float, float)
+        From where to where an input lies that is the law's own: there the law is tested.
     published : mapping of str to Published
         Points from the literature.
     """
@@ -362,6 +364,7 @@ class Law(abc.ABC):
     size: ClassVar[tuple[str, ...]] = ("N",)
     may_rise: ClassVar[tuple[str, ...]] = ()
     symbols: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = types.MappingProxyType({})
     published: ClassVar[Mapping[str, Published]] = types.MappingProxyType({})
 
     # Not a `def`, whose arguments a type checker would demand of every law.
@@ -411,7 +414,7 @@ class Law(abc.ABC):
 
     @property
     def exact(self) -> Law:
-        """The law without its error: the law itself, where it is held to be exact."""
+        """The law without its error: the law itself, where it is taken to be exact."""
         return self
 
     @property
@@ -448,7 +451,7 @@ def loss_of_logs(law: Law, log_inputs: Mapping[str, ArrayLike]) -> Array:
 
 def _check_declaration(cls: type[Law]) -> None:
     """Refuse a law that the engine could not sample, naming the line to change."""
-    for attribute in ("size", "may_rise", "symbols"):
+    for attribute in ("size", "may_rise", "symbols", "ranges"):
         strangers = set(cls.__dict__.get(attribute, ())) - set(cls.inputs())
         if strangers:
             raise TypeError(

@@ -26,12 +26,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scalingfit._late import room
 from scalingfit._messages import PYTHON, Face, Message, Text, spelled
 from scalingfit._text import listed
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from matplotlib.axes import Axes as Panel
     from rich.console import RenderableType
 
 __all__ = [
@@ -337,6 +339,27 @@ class Result(abc.ABC):
     def details(self) -> Mapping[str, object]:
         """What machines get beside the tables: provenance, and whatever is too long to print."""
         return {}
+
+    def plot(self, *arguments: object, **options: object) -> Panel | NDArray[np.object_]:
+        """Draw it with Matplotlib.
+
+        Parameters
+        ----------
+        *arguments, **options
+            ``ax``, the axes to draw into, for pictures of one panel; ``figure`` for those of
+            several; and what `scalingfit.report.pictures` says of each kind of result.
+
+        Returns
+        -------
+        matplotlib axes, or an array of these
+            Of several panels all, in the order of reading.
+
+        Raises
+        ------
+        InputError
+            There is no picture of this kind of result.
+        """
+        return room("report").plot(self, *arguments, **options)  # type: ignore[no-any-return]
 
     def text(self, face: Face = PYTHON, *, verbose: bool = True) -> str:
         """Everything as text, with arguments as the face spells them."""

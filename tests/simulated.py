@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 
 from scalingfit import law
-from scalingfit.inference import Limits, Posterior, Settings, build, posterior_of, sample
+from scalingfit.inference import (
+    Limits,
+    Posterior,
+    Settings,
+    build,
+    posterior_of,
+    prior_values,
+    sample,
+)
 from scalingfit.noise import Normal
 from scalingfit.runs import Runs
 
@@ -44,14 +52,18 @@ def bent() -> Runs:
 
 
 def scattered(name: str) -> Any:
-    """What a hypothesis reads of a posterior, with draws about a published point."""
+    """What a hypothesis reads of a posterior, with draws about a published point or the prior's."""
     rng = np.random.default_rng(0)
-    point = next(iter(law(name).published.values()))
-    values = {k: v * np.exp(0.05 * rng.standard_normal((4, 50))) for k, v in point.values.items()}
-    drawn = law(name)(**values)
+    model = build(law(name), Normal)
+    if published := law(name).published:
+        point = next(iter(published.values())).values
+    else:
+        point = {k: float(np.median(prior_values(model)[k])) for k in law(name).parameters()}
+    drawn = law(name)(
+        **{k: v * np.exp(0.05 * rng.standard_normal((4, 50))) for k, v in point.items()}
+    )
     N = np.geomspace(1e8, 1e10, 20)
     runs = Runs.from_columns({"N": N, "D": 20 * N, "L": np.linspace(3.5, 2.2, 20)})
-    model = build(law(name), Normal)
     sampled = SimpleNamespace(energy=np.zeros((4, 50)))
     return SimpleNamespace(
         law=drawn, noise=None, draws=drawn.values(), runs=runs, model=model, sampled=sampled,

@@ -176,6 +176,15 @@ def test_faulty_declarations_are_told_with_the_line_to_change() -> None:
             },
             r"Faulty\.symbols: M is not an argument of loss\(N\)",
         ),
+        (
+            declare,
+            {
+                "__annotations__": {"alpha": Array},
+                "alpha": parameter(prior, ""),
+                "ranges": {"M": (1.0, 100.0)},
+            },
+            r"Faulty\.ranges: M is not an argument of loss\(N\)",
+        ),
     ]
     for build, body, message in faults:
         with pytest.raises(TypeError, match=message):

@@ -105,7 +105,9 @@ def ends(name: str, given: str) -> tuple[float, float]:
 
 
 def around(name: str, given: str, factor: float) -> tuple[float, float]:
-    """The ends of a range about where a law states its prior on an input's term, else about 1e6."""
+    """The range that a law states, else one about its prior on an input's term, else about 1e6."""
+    if given in sf.law(name).ranges:
+        return sf.law(name).ranges[given]
     stated = [math.log(p.at) for p in sf.law(name).parameters().values() if p.of == given]
     middle = math.exp(np.mean(stated)) if stated else 1e6
     return middle / factor, middle * factor

@@ -78,7 +78,7 @@ def sampling_rate(post: Any) -> tuple[float, float]:
     this, rows = model(), bucket(len(post.runs))
     with jax.enable_x64(True):
         data = pack_group(this, [post.runs], rows, "float64")
-        white, _ = programs(this).whiten(starts(this, [None], "float64"), data)
+        white = programs(this).whiten(starts(this, [None], "float64"), data)[0]
 
         def run() -> Any:
             return sample_chains(
@@ -86,6 +86,7 @@ def sampling_rate(post: Any) -> tuple[float, float]:
                 data,
                 white,
                 [np.random.default_rng(0)],
+                np.zeros((1, CHAINS, white.dim)),
                 chains=CHAINS,
                 draws=1000,
                 warmup=50,

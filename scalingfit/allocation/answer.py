@@ -98,11 +98,8 @@ class Answer(Result):
 
     @property
     def heading(self) -> str:
-        """The title of the table, the loss's unit, and how FLOP are counted if not as 6 N D."""
-        usual = SixND().describe()
-        counted = self.provenance.get("counting", usual)
-        title = measured(self.title, self.provenance)
-        return title if counted == usual else f"{title}\n{counted}"
+        """The title of the table, as `headed` makes it."""
+        return headed(self.title, self.provenance)
 
     @property
     @override
@@ -140,10 +137,12 @@ class Answer(Result):
         return {**named, **asked, "fit": Labels("fit", [*self.fits])}
 
 
-def measured(title: str, provenance: Mapping[str, object]) -> str:
-    """A title, and what the loss is measured in where that is known."""
-    unit = provenance.get("loss_unit")
-    return title if unit is None else f"{title}; L in {unit}"
+def headed(title: str, provenance: Mapping[str, object]) -> str:
+    """A title with what the loss is measured in, and how FLOP are counted where not as 6 N D."""
+    usual = SixND().describe()
+    unit, counted = provenance.get("loss_unit"), provenance.get("counting", usual)
+    first = title if unit is None else f"{title}; L in {unit}"
+    return first if counted == usual else f"{first}\n{counted}"
 
 
 def quantiles_of(draws: FloatArray, shares: ArrayLike, axis: int) -> FloatArray:

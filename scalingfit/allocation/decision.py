@@ -9,7 +9,7 @@ from typing import Any, final, override
 import numpy as np
 
 from scalingfit._text import engineering, quantity
-from scalingfit.allocation.answer import FloatArray, intervals, measured, quantiles_of
+from scalingfit.allocation.answer import FloatArray, headed, intervals, quantiles_of
 from scalingfit.allocation.costs import Costs
 from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 
@@ -99,7 +99,7 @@ class Decision(Result):
             ["-" if one is None else f"{one[0]} {100 * one[1]:.0f} %" for one in self.hinges],
             "hinges on",
         )
-        title = measured("Plans, and what they overspend: median [5 %, 95 %]", self.provenance)
+        title = headed("Plans, and what they overspend: median [5 %, 95 %]", self.provenance)
         return (Table("plans", "plan", columns, title),)
 
     @property

@@ -1,4 +1,4 @@
-"""What else a law needs to be told before a budget can be split."""
+"""What else a law needs to know before a budget can be split."""
 
 from __future__ import annotations
 

@@ -147,9 +147,9 @@ def frontier(
         Largest model allowed, for instance by memory.
     inference_tokens : float, optional
         Tokens that the model will serve, each at a third of what a trained one costs (Sardana et
-        al. 2024, arXiv 2401.00448). The budget is that of training; what serving adds is told, and
-        what a smaller model that reaches the same loss would save. A budget that pays for both is
-        counted so: ``counting=WithInference(SixND(), 2e12)``.
+        al. 2024, arXiv 2401.00448). The budget is that of training; the answer states what serving
+        adds, and what a smaller model that reaches the same loss would save. A budget that pays for
+        both is counted so: ``counting=WithInference(SixND(), 2e12)``.
     costs : Costs, optional
         What compute costs.
     **extras : float or array, shape (budget,)

@@ -4,7 +4,7 @@ A draw of an error wanders ever further from zero as one leaves the runs, so tha
 least loss may lie decades from any run, at a budget that the runs do cover. N* is therefore the
 best split within a window: within a decade of the runs, in parameters and in tokens, or within a
 decade of where the law without its error has its optimum, by the median of the draws. How many
-draws are best at an end of it is told with every answer.
+draws are best at an end of it is stated with every answer.
 """
 
 from __future__ import annotations

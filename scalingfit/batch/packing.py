@@ -3,10 +3,10 @@
 Draws are rounded along their principal axes, in steps of 2^-7 standard deviations of each: by at
 most 0.004 of these along one, in either direction alike. Were all roundings along seven axes to add
 up, they would come to a fifth of the Monte-Carlo error of a mean of 400 effective draws. What the
-sampler told of a draw is rounded to 2^-6: its log density, its kinetic energy and its acceptance
-probability. The errors of a law are rounded likewise, in steps not shorter than 2^-9 standard
-deviations of their longest axis. All else comes back as it was, among it the verdict on the draws
-before they were rounded. A fit whose draws are not all finite is kept to the last bit.
+sampler recorded of a draw is rounded to 2^-6: its log density, its kinetic energy and its
+acceptance probability. The errors of a law are rounded likewise, in steps not shorter than 2^-9
+standard deviations of their longest axis. All else comes back as it was, among it the verdict on
+the draws before they were rounded. A fit whose draws are not all finite is kept to the last bit.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ COMMANDS = {
     "backtest": "evidence",
     "calibrate": "evidence",
     "reconcile": "reconcile",
+    "report": "report",
     "laws": "catalogs",
     "noises": "catalogs",
     "rules": "catalogs",

@@ -11,7 +11,7 @@ from typing import Any
 from scalingfit._files import replacing
 from scalingfit.cli._reply import warn
 
-__all__ = ["drawing"]
+__all__ = ["drawing", "told"]
 
 
 @contextlib.contextmanager
@@ -20,7 +20,7 @@ def drawing(path: Path | None) -> Iterator[Callable[[Callable[[ModuleType], Any]
 
     Yields a function to call once with what draws. That gets the package `scalingfit.report`, which
     is loaded only where there is a path: ``save(lambda report: report.plots.frontier(post, C))``.
-    It gives False where the picture failed: that is told, and what was computed is still answered.
+    It gives False where the picture failed: that is said, and what was computed is still answered.
     """
     if path is None:
         yield lambda _: True
@@ -44,6 +44,11 @@ def drawing(path: Path | None) -> Iterator[Callable[[Callable[[ModuleType], Any]
         yield save
         if not drawn:
             raise _NotDrawn
+
+
+def told(path: Path | None, drawn: bool) -> list[str]:
+    """What is said of a picture that was asked for."""
+    return [f"drawn in {path}"] if path is not None and drawn else []
 
 
 class _NotDrawn(Exception):

@@ -33,7 +33,7 @@ class Reply:
     warned : bool
         Whether the exit code is 1.
     failed : exception, optional
-        What could not be done with the answer; it is told after it, and the exit code is 2.
+        What could not be done with the answer; it is said after it, and the exit code is 2.
     """
 
     data: Result | Mapping[str, object]

@@ -9,12 +9,11 @@ from cyclopts import Parameter
 
 import scalingfit as sf
 from scalingfit.cli._hardware import UNKNOWN, Hardware
-from scalingfit.cli._picture import drawing
+from scalingfit.cli._picture import drawing, told
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._table import Repeated
 from scalingfit.cli._values import names, numbers
 from scalingfit.cli.questions import AS_USUAL, Terms, far_beyond, loaded_fit
-from scalingfit.result import Result
 
 __all__ = ["decide", "multiplier", "returns"]
 
@@ -67,12 +66,8 @@ def decide(
     with drawing(plot) as save:
         found = sf.decide(post, budgets, plan, **options)
         drawn = save(lambda report: report.plots.valley(post, budgets, plan, **options))
-    shown: list[Result | str] = [
-        found,
-        *([f"drawn in {plot}"] if plot is not None and drawn else []),
-    ]
     sound = post.verdict.ok and drawn and not far_beyond(found)
-    return Reply(found, shown, warned=not sound)
+    return Reply(found, [found, *told(plot, drawn)], warned=not sound)
 
 
 def returns(

@@ -96,7 +96,7 @@ def compare(
         Replace a prior of one law, `kaplan.alpha_N=LogNormal(-1.5, 0.7)`, or pin a parameter,
         `chinchilla.beta=0.28`. Repeat for several.
     law_error
-        As of `scalingfit fit`, of every law: smooth, or none for laws that are held to be exact.
+        As of `scalingfit fit`, of every law: smooth, or none for laws that are taken to be exact.
     plot
         Draw every law's forecast and frontier into this file (.png, .pdf or .svg).
     """
@@ -188,7 +188,7 @@ def backtest(
         Replace a prior of one law, `kaplan.alpha_N=LogNormal(-1.5, 0.7)`, or pin a parameter,
         `chinchilla.beta=0.28`. Repeat for several.
     law_error
-        As of `scalingfit fit`, of every law: smooth, or none for laws that are held to be exact.
+        As of `scalingfit fit`, of every law: smooth, or none for laws that are taken to be exact.
     plot
         Draw calibration and forecasts into this file (.png, .pdf or .svg).
     """

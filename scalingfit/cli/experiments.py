@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 import scalingfit as sf
 from scalingfit.cli._hardware import UNKNOWN, Hardware
+from scalingfit.cli._picture import drawing, told
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._values import counted, names, number_if_given, numbers
 from scalingfit.cli.questions import AS_USUAL, Terms, loaded_fit
@@ -76,6 +77,7 @@ def design(
     terms: Terms = AS_USUAL,
     shapes: Shapes = ANY,
     hardware: Hardware = UNKNOWN,
+    plot: Path | None = None,
 ) -> Reply:
     """Choose the runs to make next, and say whether they are worth their cost.
 
@@ -102,6 +104,8 @@ def design(
         How many runs there may be.
     output
         Write the runs into this CSV file, for a launcher.
+    plot
+        Draw the runs into this file (.png, .pdf or .svg).
     """
     post, options = loaded_fit(fit), terms.options(demand=False)
     found = sf.design(
@@ -115,7 +119,7 @@ def design(
         **shapes.options(),
         **options,
     )
-    return _reply(found, output, warned=not post.verdict.ok)
+    return _reply(found, output, plot, warned=not post.verdict.ok)
 
 
 def plan(
@@ -131,6 +135,7 @@ def plan(
     max_params: str | None = None,
     shapes: Shapes = ANY,
     hardware: Hardware = UNKNOWN,
+    plot: Path | None = None,
 ) -> Reply:
     """Propose a first experiment before there is any run: an isoFLOP grid, and what it would tell.
 
@@ -159,6 +164,8 @@ def plan(
         What a run costs: a name that `scalingfit rules` lists.
     max_params
         The largest model allowed.
+    plot
+        Draw the runs into this file (.png, .pdf or .svg).
     """
     found = sf.plan(
         budget,
@@ -172,12 +179,16 @@ def plan(
         costs=hardware.costs(),
         **shapes.options(),
     )
-    return _reply(found, output, warned=False)
+    return _reply(found, output, plot, warned=False)
 
 
-def _reply(found: Design | Experiment, output: Path | None, *, warned: bool) -> Reply:
-    shown: list[Result | str] = [found]
+def _reply(
+    found: Design | Experiment, output: Path | None, plot: Path | None, *, warned: bool
+) -> Reply:
+    with drawing(plot) as save:
+        drawn = save(lambda report: report.picture(found))
+    shown: list[Result | str] = [found, *told(plot, drawn)]
     if output is not None:
         found.save(output)
         shown.append(f"written to {output}")
-    return Reply(found, shown, warned=warned)
+    return Reply(found, shown, warned=warned or not drawn)

@@ -11,6 +11,7 @@ import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit._files import require_place
 from scalingfit._messages import Argument
+from scalingfit.cli._picture import drawing, told
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._sampling import AS_USUAL, Sampling
@@ -48,6 +49,7 @@ def fit(
     prior: Repeated = (),
     law_error: Literal["smooth", "none"] = "smooth",
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
+    plot: Path | None = None,
     table: Table = AS_IT_STANDS,
     sampling: Sampling = AS_USUAL,
 ) -> Reply:
@@ -77,24 +79,25 @@ def fit(
         none: the law is taken to be exact, and intervals leave out that it is not.
     out
         Save the fit to this file (NetCDF) for `frontier` and `forecast`.
+    plot
+        Draw what was learnt, and where a budget goes, into this file (.png, .pdf or .svg).
     """
     if out is not None:
         require_place(out)
     loaded = load(runs, table)
-    post = fitted(
-        loaded, law=law, noise=noise, priors=parsed_priors(prior), **law_error_option(law_error),
-        **sampling.options(),
-    )  # fmt: skip
-    from scalingfit.evidence import interaction
-
-    found, other = usual_frontier(post), interaction(post)
+    with drawing(plot) as save:
+        post = fitted(
+            loaded, law=law, noise=noise, priors=parsed_priors(prior),
+            **law_error_option(law_error), **sampling.options(),
+        )  # fmt: skip
+        found = usual_frontier(post)
+        drawn = save(lambda report: report.plots.overview(post))
     shown: list[Result | str] = [understood(loaded), post]
-    data: dict[str, object] = {**post.as_json(COMMAND_LINE), "interaction": other}
+    data: dict[str, object] = {**post.as_json(COMMAND_LINE)}
     if found is not None:
         shown.append(found)
         data["frontier"] = found
-    if other is not None and other.clear:
-        shown.append(other)
+    shown += told(plot, drawn)
     failed = None
     if out is not None:
         try:
@@ -103,7 +106,7 @@ def fit(
             data["saved"] = str(out)
         except InputError as error:  # the answer is there, and took long
             failed, data["saved"] = error, None
-    return Reply(data, shown, warned=not post.verdict.ok, failed=failed)
+    return Reply(data, shown, warned=not (post.verdict.ok and drawn), failed=failed)
 
 
 class LawErrorOption(TypedDict, total=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +11,10 @@ from cyclopts import Parameter
 
 import scalingfit as sf
 from scalingfit._errors import InputError
+from scalingfit._files import require_place, write
 from scalingfit._text import listed
 from scalingfit.cli._hardware import UNKNOWN, Hardware
-from scalingfit.cli._picture import drawing
+from scalingfit.cli._picture import drawing, told
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import Repeated
@@ -43,7 +45,7 @@ class Terms:
     max_params
         The largest model allowed.
     inference_tokens
-        Tokens the model will serve: what that adds to the budget of training is told.
+        Tokens the model will serve: what that adds to the budget of training is stated.
     lifetime
         The budget pays for training and for serving these tokens.
     input
@@ -93,6 +95,7 @@ class Terms:
 
 
 AS_USUAL = Terms()
+SERVED = "inference_tokens"
 
 
 def frontier(
@@ -104,6 +107,8 @@ def frontier(
     terms: Terms = AS_USUAL,
     hardware: Hardware = UNKNOWN,
     plot: Path | None = None,
+    marks: Annotated[bool, Parameter(negative="")] = False,
+    echarts: Path | None = None,
 ) -> Reply:
     """Split budgets between parameters and tokens, with intervals.
 
@@ -123,21 +128,36 @@ def frontier(
         Sizes that can be built, with commas between them, to compare at each budget.
     plot
         Draw the frontier into this file (.png, .pdf or .svg).
+    marks
+        Draw models that people know into it too: GPT-3, Chinchilla, Llama 3 and others.
+    echarts
+        Write the frontier into this file as an option of Apache ECharts (JSON).
     """
     post = loaded_fit(fit)
     budgets, options = names(compute), terms.options() | {"costs": hardware.costs()}
     sizes = numbers_if_given("--models", models)
+    if echarts is not None:
+        require_place(echarts)
     with drawing(plot) as save:
         found = post.frontier(budgets, **options)
         choice = None if sizes is None else post.choose(budgets, sizes, **options)
-        drawn = save(lambda report: report.plots.frontier(post, budgets, **options))
+        drawn = save(
+            lambda report: report.plots.frontier(post, found.C, marks=marks, **terms.options())
+        )
     data: dict[str, object] = {**found.as_json(COMMAND_LINE)}
     shown: list[Result | str] = [found]
     if choice is not None:
         data["choice"] = choice
         shown.append(choice)
-    if plot is not None and drawn:
-        shown.append(f"drawn in {plot}")
+    shown += told(plot, drawn)
+    if echarts is not None:
+        from scalingfit.report import echarts as charts
+
+        # What is served beside the budget does not move the best size.
+        split = {name: value for name, value in terms.options().items() if name != SERVED}
+        chart = charts.frontier(post, found.C, **split)
+        write(echarts, json.dumps(chart).encode())
+        shown.append(f"written: {echarts}")
     wager = far_beyond(found) or (choice is not None and far_beyond(choice))
     return Reply(data, shown, warned=wager or not (post.verdict.ok and drawn))
 
@@ -151,6 +171,7 @@ def forecast(
     compute: str | None = None,
     input: Repeated = (),
     hardware: Hardware = UNKNOWN,
+    plot: Path | None = None,
 ) -> Reply:
     """Forecast the loss of runs that have not been made.
 
@@ -172,6 +193,8 @@ def forecast(
         and C follows from C = 6 N D.
     input
         A further input of the law: `--input U=1e11`.
+    plot
+        Draw the forecasts into this file (.png, .pdf or .svg).
     """
     post = loaded_fit(fit)
     costs = hardware.costs()
@@ -186,8 +209,11 @@ def forecast(
 
         inputs["C"] = flop("C", names(compute), costs).tolist()
     asked = inputs | _inputs(input, inputs)
-    found = post.forecast(counting="6ND", seed=0, costs=costs, **asked)
-    return Reply(found, [found], warned=far_beyond(found) or not post.verdict.ok)
+    with drawing(plot) as save:
+        found = post.forecast(counting="6ND", seed=0, costs=costs, **asked)
+        drawn = save(lambda report: report.picture(found))
+    sound = post.verdict.ok and drawn and not far_beyond(found)
+    return Reply(found, [found, *told(plot, drawn)], warned=not sound)
 
 
 def cheapest(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import scalingfit as sf
 from scalingfit._errors import InputError
+from scalingfit.cli._picture import drawing, told
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._spelling import COMMAND_LINE
@@ -19,6 +20,7 @@ from scalingfit.cli.runs import understood
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from scalingfit.result import Result
     from scalingfit.runs import Runs
 
 __all__ = ["refit"]
@@ -39,6 +41,7 @@ def refit(
     law_error: Literal["smooth", "none"] = "smooth",
     store: Path | None = None,
     part: str | None = None,
+    plot: Path | None = None,
     table: Table = AS_IT_STANDS,
     method: Literal["auto", "nuts"] = "auto",
     sampling: Sampling = AS_USUAL,
@@ -75,13 +78,15 @@ def refit(
         Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`; for one law only.
         Repeat for several.
     law_error
-        As of `scalingfit fit`. Fits of laws that are held to be exact, none, take a hundredth of
+        As of `scalingfit fit`. Fits of laws that are taken to be exact, none, take a hundredth of
         the time.
     store
         Keep finished fits in this folder. The same command goes on where the last one was stopped,
         and may run on several machines at once.
     part
         Fit only part K of N of the tables, `3/16`: for array jobs with one store.
+    plot
+        Draw the first exponent of every fit into this file (.png, .pdf or .svg).
     method
         auto tries importance sampling first, and NUTS where that does not suffice; nuts does not.
     """
@@ -100,12 +105,15 @@ def refit(
     )  # fmt: skip
     options = sampling.options()
     options["method"] = method
-    found = sf.refit(
-        _part(tables, part), wanted, scatters,
-        parse_priors(list(prior)) or None,
-        store=store, **law_error_option(law_error), **options,
-    )  # fmt: skip
-    return Reply(found.as_json(COMMAND_LINE), [understood(loaded), found], warned=not found.ok)
+    with drawing(plot) as save:
+        found = sf.refit(
+            _part(tables, part), wanted, scatters,
+            parse_priors(list(prior)) or None,
+            store=store, **law_error_option(law_error), **options,
+        )  # fmt: skip
+        drawn = save(lambda report: report.picture(found))
+    shown: list[Result | str] = [understood(loaded), found, *told(plot, drawn)]
+    return Reply(found.as_json(COMMAND_LINE), shown, warned=not (found.ok and drawn))
 
 
 def _designed(

@@ -35,12 +35,10 @@ from scalingfit.evidence.forecasts import (
     coverage,
 )
 from scalingfit.evidence.hypotheses import (
-    Interaction,
     NestedFamily,
     NestedTest,
     StackedHypothesis,
     evidence,
-    interaction,
     nested_test,
 )
 
@@ -56,7 +54,6 @@ __all__ = [
     "Comparison",
     "Exponent",
     "Exponents",
-    "Interaction",
     "Laws",
     "NestedFamily",
     "NestedTest",
@@ -77,7 +74,6 @@ __all__ = [
     "evidence",
     "exponent_without_embeddings",
     "exponents_by_law",
-    "interaction",
     "isoflop",
     "nested_test",
     "profiles",

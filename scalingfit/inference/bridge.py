@@ -36,17 +36,17 @@ class Evidence:
 class Bridge:
     """Draws of a density, and places proposed by a normal distribution that half of them shape.
 
-    The other half is weighed against the proposal: draws that had shaped it would look too likely
+    The other half is compared against the proposal: draws that had shaped it would look too likely
     under it.
 
     Attributes
     ----------
-    weighed : array, shape (chain, draw, dim)
+    compared : array, shape (chain, draw, dim)
         The other half.
     proposed : array, shape (chain * draw, dim)
     """
 
-    weighed: Floats
+    compared: Floats
     proposed: Floats
     centre: Floats
     factor: Floats
@@ -54,7 +54,7 @@ class Bridge:
     @classmethod
     def between(cls, draws: Floats, rng: np.random.Generator) -> Bridge:
         """From draws, (chain, draw, dim), to a proposal of their mean and covariance."""
-        fitted, weighed = np.split(draws, [draws.shape[1] // 2], axis=1)
+        fitted, compared = np.split(draws, [draws.shape[1] // 2], axis=1)
         dim = draws.shape[-1]
         flat = fitted.reshape(-1, dim)
         centre = flat.mean(axis=0)
@@ -62,27 +62,27 @@ class Bridge:
             factor = np.linalg.cholesky(np.atleast_2d(np.cov(flat, rowvar=False)))
         except np.linalg.LinAlgError:  # draws of a fit that failed, such as of chains that stand
             factor = np.full((dim, dim), np.nan)
-        white = rng.standard_normal((weighed[..., 0].size, dim))
-        return cls(weighed, centre + white @ factor.T, centre, factor)
+        white = rng.standard_normal((compared[..., 0].size, dim))
+        return cls(compared, centre + white @ factor.T, centre, factor)
 
-    def evidence(self, at_weighed: Floats, at_proposed: Floats) -> Evidence:
+    def evidence(self, at_compared: Floats, at_proposed: Floats) -> Evidence:
         """The log of the integral of the density; NaN where the draws are those of no density.
 
         Parameters
         ----------
-        at_weighed, at_proposed : array, shape (chain * draw,)
+        at_compared, at_proposed : array, shape (chain * draw,)
             Log density there, without its constant.
         """
-        dim = self.weighed.shape[-1]
+        dim = self.compared.shape[-1]
         ratios = (
-            self._log_ratio(self.weighed.reshape(-1, dim), at_weighed),
+            self._log_ratio(self.compared.reshape(-1, dim), at_compared),
             self._log_ratio(self.proposed, at_proposed),
         )
         constant = _fixed_point(*ratios)
         if not np.isfinite(constant):
             return Evidence(log=np.nan, error=np.nan)
         at_draws, at_proposal = (ratio - constant for ratio in ratios)
-        error = _error(at_draws, at_proposal, self.weighed.shape[:2])
+        error = _error(at_draws, at_proposal, self.compared.shape[:2])
         return Evidence(log=float(constant), error=error)
 
     def _log_ratio(self, points: Floats, density: Floats) -> Floats:
@@ -103,8 +103,8 @@ def bridge(density: Callable[[Floats], Floats], draws: Floats, seed: int = 0) ->
     seed : int
     """
     between = Bridge.between(draws, np.random.default_rng(seed))
-    weighed = between.weighed.reshape(-1, draws.shape[-1])
-    return between.evidence(density(weighed), density(between.proposed))
+    compared = between.compared.reshape(-1, draws.shape[-1])
+    return between.evidence(density(compared), density(between.proposed))
 
 
 def _fixed_point(at_draws: Floats, at_proposal: Floats) -> float:

@@ -9,6 +9,7 @@ variable at a time, is the oracle in the tests.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,17 @@ __all__ = [
     "ess",
     "ess_tail",
     "rhat",
+    "settled",
+    "to_rounding",
 ]
 
 Floats = NDArray[np.float64]
+
+ROUNDING = 1e-9
+"""Relative scatter below which runs are exact: some powers of ten above the rounding of floats."""
+
+AGREED = 1e-6
+"""Relative range of a parameter's draws on an exact table."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +147,46 @@ def diagnose(draws: Floats, energy: Floats, diverging: NDArray[np.bool_]) -> Dia
             divergences=diverging.sum(axis=(-2, -1)),
             stuck=(~alive).sum(axis=-1),
         )
+
+
+def settled(
+    diagnosis: Diagnosis, draws: Mapping[str, Floats], parameters: Collection[str]
+) -> Diagnosis:
+    """The diagnosis of one fit; where runs follow its law to rounding, nothing is left to resolve.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    draws : mapping of str to array, shape (chain, draw)
+    parameters : collection of str
+        Of the law.
+    """
+    if not to_rounding(draws, parameters):
+        return diagnosis
+    chains, kept = next(iter(draws.values())).shape
+    return Diagnosis.of_weights(float(chains * kept), len(draws), chains)
+
+
+def to_rounding(draws: Mapping[str, Floats], parameters: Collection[str]) -> bool:
+    """Whether runs follow a law to rounding, so that neither draws nor intervals can be resolved.
+
+    Log densities are summed in floating-point numbers; relative differences of losses below 1e-9
+    drown in that, and chains cannot mix in the scatter. All that the runs can say of the law is
+    then in the digits on which the draws agree.
+
+    Parameters
+    ----------
+    draws : mapping of str to array, shape (chain, draw)
+    parameters : collection of str
+        Of the law.
+    """
+    if "sigma" not in draws or not np.quantile(draws["sigma"], 0.95) < ROUNDING:
+        return False
+    return all(
+        np.ptp(draws[name]) <= AGREED * np.abs(draws[name]).max()
+        for name in parameters
+        if name in draws
+    )
 
 
 def rhat(draws: Floats) -> Floats:

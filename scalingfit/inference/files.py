@@ -1,6 +1,6 @@
 """Fits as files: ArviZ's DataTree in NetCDF, with all that is needed to go on working.
 
-A file holds the draws to the last bit, what the sampler told of each, the runs and the priors.
+A file holds the draws to the last bit, what the sampler recorded of each, the runs and the priors.
 What follows from these, the log density and a replicate of every run by every draw, is made again.
 The digest of the whole is checked before anything is read.
 """

@@ -13,15 +13,17 @@ from typing import Any, TypedDict
 import jax
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from scalingfit.inference import nuts
 from scalingfit.inference.bridge import Bridge, Evidence
-from scalingfit.inference.diagnostics import Diagnosis, diagnose
+from scalingfit.inference.diagnostics import Diagnosis, diagnose, settled
 from scalingfit.inference.importance import BLOCK, Proposal, weigh
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import (
     STARTS,
+    Modes,
     group_size,
     pack_group,
     padded,
@@ -36,6 +38,9 @@ __all__ = ["Draws", "Group", "Record"]
 
 ALIKE = 1e-3  # relative distance of parameters within which climbs ended at one mode
 
+ELSEWHERE = 0.03
+"""Share of a posterior at other modes than the highest from which chains begin there too."""
+
 Floats = NDArray[np.float64]
 
 
@@ -48,6 +53,8 @@ class Record(TypedDict, total=False):
     attempts : int
     agreeing : float
         Share of the starts that ended at the highest mode.
+    elsewhere : float
+        Share of the posterior at other modes, by Laplace's approximation.
     repaired : bool
         Whether the curvature at the mode had to be made positive.
     reshaped, leapfrogs
@@ -61,6 +68,7 @@ class Record(TypedDict, total=False):
     method: str
     attempts: int
     agreeing: float
+    elsewhere: float
     repaired: bool
     reshaped: bool
     leapfrogs: int
@@ -83,7 +91,7 @@ class Draws:
     record : Record
         How the fit was made.
     errors : array, shape (chain, draw, landmark), or None
-        Of the law, at the landmarks of the table; None where it is held to be exact.
+        Of the law, at the landmarks of the table; None where it is taken to be exact.
     landmarks : array, shape (landmark, input), or None
         Decimal logarithms of the law's inputs there.
     evidence : Evidence or None
@@ -154,17 +162,45 @@ class Group:
         self.tables = full
 
     @functools.cached_property
-    def climbed(self) -> tuple[Whitening, dict[str, jax.Array]]:
-        """What `white` says, and where the climbs ended."""
+    def climbed(self) -> tuple[Whitening, dict[str, jax.Array], Modes]:
+        """What `white` says, where the climbs ended, and which ends are modes."""
         known = [_modes_of(self.model, runs, self.settings) for runs in self.tables]
         begin = starts(self.model, known, self.settings.precision)
-        found: tuple[Whitening, dict[str, jax.Array]] = self.programs.whiten(begin, self.data)
-        return found
+        return self.programs.whiten(begin, self.data)
 
     @functools.cached_property
     def white(self) -> Whitening:
         """Coordinates in which each posterior is close to a standard normal."""
         return self.climbed[0]
+
+    @functools.cached_property
+    def elsewhere(self) -> tuple[Floats, Floats]:
+        """What lies at other modes than the highest, by Laplace's approximation.
+
+        Returns
+        -------
+        share : array, shape (fit,)
+            Of the posterior.
+        place : array, shape (fit, dim)
+            The mode of the most of it, in the sampled coordinates.
+        """
+        tops, integrals = (np.array(each, np.float64) for each in self.climbed[2])
+        integrals[np.isneginf(integrals[:, 0]), 0] = 0.0  # the highest end is all that is known
+        weights = softmax(integrals, axis=1)
+        other = weights[:, 1:].argmax(axis=1) + 1
+        return weights[:, 1:].sum(axis=1), tops[np.arange(len(tops)), other]
+
+    def _begin(self) -> Floats:
+        """Where chains begin about, (fit, chain, dim): some at another mode, if it holds enough."""
+        (share, place), white, chains = self.elsewhere, self.white, self.settings.chains
+        mode, factor = (np.asarray(each, np.float64) for each in (white.mode, white.factor))
+        begin = np.zeros((len(mode), chains, white.dim))
+        for fit in np.flatnonzero(share > ELSEWHERE):
+            target = np.append(place[fit], mode[fit, place.shape[1] :])  # the error's scale stays
+            count = int(np.clip(np.round(share[fit] * chains), 1, chains - 1))
+            offset = np.linalg.solve(factor[fit], target - mode[fit])
+            begin[fit, -count:, : len(target)] = offset
+        return begin
 
     def compile_ahead(self, by_weights: bool) -> None:
         """Compile, beside another thread that whitens, what comes next."""
@@ -185,6 +221,7 @@ class Group:
             self.data,
             self.white,
             self.generators,
+            self._begin(),
             chains=settings.chains,
             draws=settings.draws,
             warmup=settings.warmup,
@@ -204,16 +241,17 @@ class Group:
         diverging = rows[..., row.diverging] > 0
         stacked = np.stack([values[name] for name in self.model.sites], axis=1)
         diagnosis = diagnose(stacked, rows[..., row.energy], diverging)
+        each = [{name: value[fit] for name, value in values.items()} for fit in range(self.count)]
         return [
             Draws(
-                values={name: value[fit] for name, value in values.items()},
+                values=each[fit],
                 log_density=rows[fit, ..., row.log_density],
                 energy=rows[fit, ..., row.energy],
                 acceptance=rows[fit, ..., row.acceptance],
                 leapfrogs=rows[fit, ..., row.leapfrogs].astype(np.int64),
                 diverging=diverging[fit],
                 step_size=np.exp(np.asarray(made.log_step[fit], np.float64)),
-                diagnosis=diagnosis.of(fit),
+                diagnosis=settled(diagnosis.of(fit), each[fit], self.model.law.parameters()),
                 record=self._record(fit)
                 | {
                     "method": "nuts",
@@ -232,7 +270,7 @@ class Group:
         bridges = list(map(Bridge.between, rows[..., :dim], spawned))
         proposed = self._full(np.stack([bridge.proposed for bridge in bridges]))
         heights = np.asarray(self.programs.heights(proposed, (self.data, made.white)), np.float64)
-        half = bridges[0].weighed.shape[1]
+        half = bridges[0].compared.shape[1]
         at_draws = rows[:, :, -half:, nuts.Row.log_density].reshape(self.count, -1)
         volumes = np.linalg.slogdet(np.asarray(made.white.factor, np.float64))[1]
         found = map(Bridge.evidence, bridges, at_draws, heights)
@@ -261,7 +299,8 @@ class Group:
         weighted = weigh(evaluate, self.model.dim, generators, needed)
         for fit, (one, generator) in enumerate(zip(weighted, generators, strict=True)):
             values, log_density = one.resample(generator, shape)
-            worth = one.worth(kept) if one.sure else np.nan
+            seen = self.elsewhere[0][fit] <= ELSEWHERE  # proposals are about one mode
+            worth = one.worth(kept) if one.sure and seen else np.nan
             made.append(
                 Draws(
                     values={name: values[name] for name in self.model.sites},
@@ -290,6 +329,7 @@ class Group:
         return {
             "attempts": self.attempt + 1,
             "agreeing": float(np.asarray(self.white.agreeing)[fit]),
+            "elsewhere": float(self.elsewhere[0][fit]),
             "repaired": bool(np.asarray(self.white.repaired)[fit]),
         }
 

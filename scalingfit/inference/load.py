@@ -20,7 +20,7 @@ from scalingfit.catalog import noise as find_noise
 from scalingfit.declare import Law
 from scalingfit.inference.bridge import Evidence
 from scalingfit.inference.build import build
-from scalingfit.inference.diagnostics import Diagnosis, Limits, diagnose
+from scalingfit.inference.diagnostics import Diagnosis, Limits, diagnose, settled
 from scalingfit.inference.files import FORMAT, STATS, prior_text
 from scalingfit.inference.formula import formula
 from scalingfit.inference.group import Draws
@@ -29,7 +29,7 @@ from scalingfit.inference.netcdf import Unsound, unpacked
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.priors import parse_prior
 from scalingfit.inference.programs import centre
-from scalingfit.inference.verdict import Verdict, exact
+from scalingfit.inference.verdict import Verdict
 from scalingfit.law_error import LawError
 from scalingfit.noise import Noise
 from scalingfit.runs import Runs
@@ -155,9 +155,7 @@ def _require_sound(posterior: Posterior) -> None:
         raise Unsound(f"its verdict is {posterior.verdict.status!r}")
     limits = Limits(**posterior.provenance["limits"])
     finite = all(np.isfinite(array).all() for array in posterior.sampled.values.values())
-    sampled, sites = posterior.sampled, posterior.model.law.parameters()
-    sound = sampled.diagnosis.passes(limits) or exact(sampled.values, sites)
-    if posterior.verdict.ok and not (finite and sound):
+    if posterior.verdict.ok and not (finite and posterior.sampled.diagnosis.passes(limits)):
         raise Unsound("its verdict is 'ok', and its draws do not say so")
 
 
@@ -214,7 +212,7 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
             values=values,
             **stats,
             step_size=kept["step_size"][:, 0],
-            diagnosis=_diagnosis(values, stats, attributes),
+            diagnosis=_diagnosis(model, values, stats, attributes),
             record=attributes["record"],
             errors=draws.get("law_error"),
             landmarks=landmarks,
@@ -224,14 +222,18 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
 
 
 def _diagnosis(
-    values: Mapping[str, NDArray[Any]], stats: Mapping[str, Any], attributes: Mapping[str, Any]
+    model: Model,
+    values: Mapping[str, NDArray[Any]],
+    stats: Mapping[str, Any],
+    attributes: Mapping[str, Any],
 ) -> Diagnosis:
     if (kept := attributes["diagnosis"]) is not None:
         return Diagnosis(**{name: np.asarray(found) for name, found in kept.items()})
     record = attributes["record"]
     if record["method"] == "importance":  # draws hold repeats: only the weights knew their worth
         return Diagnosis.of_weights(record["importance_ess"], len(values), len(stats["energy"]))
-    return diagnose(np.stack(list(values.values())), stats["energy"], stats["diverging"])
+    found = diagnose(np.stack(list(values.values())), stats["energy"], stats["diverging"])
+    return settled(found, values, model.law.parameters())
 
 
 def _arrays(tree: xr.DataTree, group: str) -> dict[str, NDArray[Any]]:

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtri, fdtrc
+from scipy.special import chdtri
 
 from scalingfit._messages import Argument, Call, Message
 from scalingfit._text import listed
-from scalingfit.inference.residuals import Explained, Residuals
+from scalingfit.inference.departure import Departure
+from scalingfit.inference.residuals import Explained, Residuals, added
 from scalingfit.result import Note
 
-__all__ = ["about_residuals", "beyond_repeats"]
+__all__ = ["about_residuals", "beyond_repeats", "says_nothing"]
 
 CHANCE = 0.005
 """Level of each test: of the smooth part, of the order, and of all labels together; with heavy
@@ -21,6 +22,9 @@ tails and a law that is not linear in its parameters their sum stays below 3 %."
 
 TREND = 0.01
 """Level at which losses must vary with the inputs."""
+
+FEWEST = 3
+"""Degrees of freedom that are left to tell that they do not."""
 
 SHARE = 0.2
 """Of the residual variance. Below it the scatter alone would be less than a tenth smaller
@@ -30,6 +34,9 @@ LARGE = 0.02
 """Error of the law, in log loss, that is large even where intervals carry it. Near the frontier a
 loss 2 % lower takes about half as much compute again."""
 
+RARE = 0.99
+"""Of the mass of the prior of the error's scale: a larger one contradicts what was believed."""
+
 FAR = 10.0
 """Robust standard deviations of a row that is no scatter."""
 
@@ -38,41 +45,49 @@ MOST_CAUSES = 3
 type Floats = NDArray[np.float64]
 
 
-def about_residuals(
-    found: Residuals, *, on_log: bool, carried: bool
-) -> Iterator[tuple[Note, bool]]:
+def about_residuals(found: Residuals, *, on_log: bool) -> Iterator[tuple[Note, bool]]:
     """What residuals say against the law, the worst first, and whether each is a doubt.
+
+    A misfit that the law's error carries is in all intervals: it is a doubt where it is large.
 
     Parameters
     ----------
     found : Residuals
     on_log : bool
         Whether they are of log loss.
-    carried : bool
-        Whether the law has an error in the posterior, so that intervals hold its misfit.
     """
-    if found.freedom < 1:  # as many parameters as runs: nothing is left over
-        return
-    if _says_nothing(found):
+    if says_nothing(found):
         yield _nothing(), True
-    elif not carried and (gap := beyond_repeats(found)) is not None:
+    elif found.departure is None and (gap := beyond_repeats(found)) is not None:
         yield Note("misfit", _repeats(*gap, on_log)), True
     else:
-        for cause in causes(found):
-            doubt = not carried or cause.what != "smooth" or cause.of > LARGE
-            yield _note(cause, on_log, carried), doubt
+        if found.departure is not None:
+            yield from _about_error(found, found.departure, on_log)
+        yield from ((_note(cause, on_log), True) for cause in causes(found))
     if far := outliers(found):
         yield _outliers(found, far, on_log), True
+
+
+def _about_error(
+    found: Residuals, departure: Departure, on_log: bool
+) -> Iterator[tuple[Note, bool]]:
+    unit = 1.0 if on_log else float(np.median(np.abs(found.runs["L"])))
+    contradicted = departure.rank > RARE
+    if departure.share > SHARE or contradicted:
+        large = contradicted or departure.of > LARGE * unit
+        yield Note("misfit", _departs(departure.of, on_log, large)), large
 
 
 def causes(found: Residuals) -> list[Explained]:
     """What explains the residuals, each beside what explains more.
 
-    The order of the rows is mostly that of an input, so it is asked about last, beside whatever is
-    smooth in the inputs.
+    Whatever is smooth in the inputs is the law's error, where it has one. The order of the rows is
+    mostly that of an input, so it is asked about last, beside whatever is smooth.
     """
+    if found.freedom < 1:  # as many parameters as runs: nothing is left
+        return []
     labels = dict(found.groups())
-    asked = {"smooth": found.smooth, **labels}
+    asked = labels if found.departure else {"smooth": found.smooth, **labels}
     levels = {name: CHANCE / len(labels) for name in labels} | {"smooth": CHANCE}
     beside = np.empty((len(found.values), 0))
     named: list[Explained] = []
@@ -117,20 +132,22 @@ def beyond_repeats(found: Residuals) -> tuple[float, float] | None:
 
 def outliers(found: Residuals) -> list[int]:
     """Rows that lie farther from the law than scatter does, the farthest first."""
+    if found.freedom < 1:
+        return []
     distance = np.abs(found.values - np.median(found.values)) / found.spread()
     return [int(row) for row in np.argsort(-distance) if distance[row] > FAR]
 
 
-def _says_nothing(found: Residuals) -> bool:
-    """Whether the law explains no more of the losses than chance lets it."""
-    observed = found.runs["L"]
-    logs = np.log(observed) if np.all(observed > 0) else observed
-    whole = float(np.sum((logs - logs.mean()) ** 2))
-    left = float(np.sum((found.values - found.values.mean()) ** 2)) * found.scale**2
-    more, freedom = found.taken.shape[1] - 1, found.freedom
-    if more < 1 or freedom < 1 or left <= 0:  # the prior alone holds the law
-        return left > whole
-    return bool(fdtrc(more, freedom, max(whole - left, 0.0) / more / (left / freedom)) > TREND)
+def says_nothing(found: Residuals) -> bool:
+    """Whether the losses vary with the inputs no more than chance lets them, under any law.
+
+    An F test of their ranks (Conover & Iman 1981, Am. Stat. 35, 124), so that no outlier hides it.
+    """
+    ranks = np.unique(found.runs["L"], return_inverse=True)[1].astype(np.float64)
+    columns = found.surface(2)[:, : (len(ranks) - 1) // 2]
+    if len(ranks) - 1 - columns.shape[1] < FEWEST:
+        return False
+    return added(ranks, np.ones((len(ranks), 1)), columns)[1] > TREND
 
 
 def _nothing() -> Note:
@@ -151,15 +168,17 @@ def _repeats(law: float, pure: float, on_log: bool) -> str:
     )
 
 
-def _note(cause: Explained, on_log: bool, carried: bool) -> Note:
+def _departs(size: float, on_log: bool, large: bool) -> str:
+    beside = ", more than a decision should rest on" if large else ""
+    return (
+        f"the law is off by {_size(size, on_log)} over the runs{beside}; all intervals carry that, "
+        "and other laws may do better: compare them"
+    )
+
+
+def _note(cause: Explained, on_log: bool) -> Note:
     size = f"{_size(cause.of, on_log)} of {_size(cause.total, on_log)}"
     match cause.what:
-        case "smooth" if carried:
-            return Note(
-                "misfit",
-                f"the law is off by {_size(cause.of, on_log)} over the runs, which its error and "
-                "all intervals carry: other laws may do better; compare them",
-            )
         case "smooth":
             return Note(
                 "misfit",

@@ -18,7 +18,7 @@ from scipy.special import logit, logsumexp
 
 from scalingfit.inference.bridge import Evidence
 from scalingfit.inference.build import without_error
-from scalingfit.inference.diagnostics import Diagnosis, diagnose
+from scalingfit.inference.diagnostics import Diagnosis, diagnose, to_rounding
 from scalingfit.inference.group import Draws, Group
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Model
@@ -63,6 +63,12 @@ class _ErrorGroup(Group):
             settings, acceptance=acceptance, draws=self.thin * settings.draws
         )
         super().__init__(model, exact.tables[: exact.count], more, exact.attempt)
+
+    @property
+    @override
+    def elsewhere(self) -> tuple[Floats, Floats]:
+        """What the exact law has at other modes than the highest."""
+        return self.exact.elsewhere
 
     @functools.cached_property
     @override
@@ -147,12 +153,16 @@ class Mixture:
         error, alone = self._sampled(self.error), self._behind() > NEGLIGIBLE
         exact = error if np.all(alone) else self._sampled(self.exact)
         generators = [generator.spawn(1)[0] for generator in self.error.generators]
-        return [
-            _certain(draws, self.prior) if certain else _mixed(other, draws, self.prior, generator)
-            for other, draws, certain, generator in zip(
-                exact, error, alone, generators, strict=False
-            )
-        ]
+        sites = self.exact.model.law.parameters()
+        made = []
+        for other, draws, certain, generator in zip(exact, error, alone, generators, strict=False):
+            if certain:
+                made.append(_certain(draws, self.prior))
+            elif to_rounding(other.values, sites):
+                made.append(_exact(other, draws))
+            else:
+                made.append(_mixed(other, draws, self.prior, generator))
+        return made
 
     def _sampled(self, group: Group) -> list[Draws]:
         pairs = zip(group.by_nuts(), group.evidence(), strict=True)
@@ -175,6 +185,25 @@ def _certain(error: Draws, prior: float) -> Draws:
     assert error.evidence is not None
     evidence = Evidence(error.evidence.log + np.log1p(-prior), error.evidence.error)
     return dataclasses.replace(error, evidence=evidence, record=error.record | {"exact": 0.0})
+
+
+def _exact(exact: Draws, error: Draws) -> Draws:
+    """Draws of the exact law alone, where runs follow it to rounding.
+
+    Nothing is then left for an error, and evidences cannot be bridged.
+    """
+    assert error.errors is not None
+    chains, draws = exact.energy.shape
+    values = {name: exact.values.get(name, np.zeros((chains, draws))) for name in error.values}
+    return dataclasses.replace(
+        exact,
+        values=values,
+        diagnosis=Diagnosis.of_weights(float(chains * draws), len(values) + 1, chains),
+        errors=np.zeros_like(error.errors),
+        landmarks=error.landmarks,
+        evidence=Evidence(np.nan, np.nan),
+        record=exact.record | {"exact": 1.0},
+    )
 
 
 def _mixed(exact: Draws, error: Draws, prior: float, rng: np.random.Generator) -> Draws:

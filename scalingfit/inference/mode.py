@@ -19,6 +19,7 @@ __all__ = ["Ascent", "Whitening", "climb", "climb_each", "find_mode"]
 ITERATIONS = 1000
 ACCELERATOR_LANES = 4096
 NEAR = 0.1  # in log density: climbs that end so near to each other are at one mode
+APART = 4.0  # posterior standard deviations between two modes; nearer ones chains cross
 STIFFEST, SOFTEST = 1e-8, 3.0  # limits on a posterior standard deviation, in log units
 
 
@@ -98,7 +99,9 @@ class Whitening:
         return self.funnel.stretch(jnp.exp(self.mode[last] + self.factor[last, last] * white[last]))
 
 
-def find_mode(log_density: Callable[[Array], Array], starts: Array) -> tuple[Whitening, Array]:
+def find_mode(
+    log_density: Callable[[Array], Array], starts: Array
+) -> tuple[Whitening, Array, Array]:
     """Climb from every start and whiten at the best mode found.
 
     Parameters
@@ -113,22 +116,30 @@ def find_mode(log_density: Callable[[Array], Array], starts: Array) -> tuple[Whi
     Whitening
     array, shape (start, dim)
         Where the climbs ended, the best first.
+    array, shape (start,)
+        Log of the integral about each end, by Laplace's approximation and without its constant;
+        minus infinity where it is no mode, or that of another.
     """
-    tops = climb_each(functools.partial(climb, log_density), starts)
-    heights = jnp.where(jnp.isnan(tops.height), -jnp.inf, tops.height)
+    ends = climb_each(functools.partial(climb, log_density), starts)
+    heights = jnp.where(jnp.isnan(ends.height), -jnp.inf, ends.height)
     order = jnp.argsort(-heights)
-    best = order[0]
-    near = heights > heights[best] - NEAR
+    tops: Ascent = jax.tree.map(lambda leaf: leaf[order], ends)
+    heights = heights[order]
+    near = heights > heights[0] - NEAR
     agreeing = jnp.mean(near, dtype=heights.dtype, where=tops.turn > 0)
-    top: Ascent = jax.tree.map(lambda leaf: leaf[best], tops)
+    top: Ascent = jax.tree.map(lambda leaf: leaf[0], tops)
     white = Whitening(
         mode=top.place,
         factor=top.directions * top.spread,
-        log_density=heights[best],
+        log_density=heights[0],
         agreeing=agreeing,
         repaired=jnp.any(top.curvatures <= 0),
     )
-    return white, tops.place[order]
+    offsets = (tops.place - top.place) @ (top.directions / top.spread)
+    beside = jnp.linalg.norm(offsets[:, None] - offsets, axis=-1) < APART
+    copies = jnp.any(jnp.tril(beside, k=-1), axis=1)
+    integrals = heights + jnp.sum(jnp.log(tops.spread), axis=1)
+    return white, tops.place, jnp.where(tops.at_mode & ~copies, integrals, -jnp.inf)
 
 
 def climb_each[Found](climb: Callable[[Any], Found], starts: Any) -> Found:
@@ -174,6 +185,12 @@ class Ascent:
         stiff, soft = STIFFEST**-2, SOFTEST**-2
         curvatures = jnp.where(self.curvatures > 0, self.curvatures, soft)
         return jnp.clip(curvatures, soft, stiff) ** -0.5
+
+    @property
+    def at_mode(self) -> Array:
+        """Whether it is a maximum, as far as a quadratic tells."""
+        curved = jnp.all(self.curvatures > 0, axis=-1)
+        return curved & (jnp.sum(self.along**2 / self.curvatures, axis=-1) < NEAR)
 
 
 def climb(function: Callable[[Array], Array], start: Array) -> Ascent:

@@ -13,7 +13,8 @@ loop has a fixed length, and its program serves any number of draws, for warm-up
 
 The target is whitened: positions are coordinates in which the posterior is close to a standard
 normal, so the mass matrix is the identity. What belongs together is one array, and what many
-elements are computed from is computed `once`: on a CPU, to do so again took half of a turn.
+elements are computed from is computed `once`: on a CPU, to do so again took half of a turn
+(`benchmarks/DECISIONS.md`).
 """
 
 from __future__ import annotations
@@ -251,8 +252,10 @@ def _turn(
     tree_sum = chain.momentum_sums[TREE] + jnp.where(complete, subtree_sum, 0.0)
     nearer = jnp.zeros_like(end).at[0].set(0.5 * position)
     end = jnp.where(nowhere, nearer, end)
+    # One end moved; the other stays where the tree reached on its side.
     ends = jnp.where((jnp.arange(2) == forward)[:, None, None], end, chain.ends)
     left, right = ends[:, 1]
+    # Ends count half: the trapezoidal rule along the trajectory.
     turned = _is_turning(tree_sum - 0.5 * (left + right), left, right)
     drawn = ~first_turn & (stopped | (complete & (turned | (depth + 1 == MAX_DEPTH))))
     drawn, ended, tree = once((drawn, drawn | (first_turn & ~nowhere), tree))

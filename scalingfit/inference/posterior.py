@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, override
 import numpy as np
 from numpy.typing import ArrayLike
 
+from scalingfit._late import room
+from scalingfit._messages import PYTHON, Face
 from scalingfit.allocation import (
     Cheapest,
     Choice,
@@ -74,14 +76,22 @@ class Posterior(Fitted, Result):
     @property
     def title(self) -> str:
         """What was fitted to what, in one line."""
-        rows = len(self.runs)
-        return f"{self.model.law.name} on {rows} runs, {self.model.noise.name} noise; {self._exact}"
+        law, noise = self.model.law.name, self.model.noise.name
+        return f"{law} on {self._counted}, {noise} noise; {self._exact}"
+
+    @property
+    def _counted(self) -> str:
+        """How many runs there are; of how many rows, where a label names runs of several."""
+        rows, label = len(self.runs), self.runs.run_label
+        if label is None:
+            return f"{rows} runs"
+        return f"{rows} rows of {len(np.unique(self.runs.labels[label].astype(str)))} runs"
 
     @property
     def _exact(self) -> str:
-        """Whether the law is held to be exact, or how probably it is."""
+        """Whether the law is taken to be exact, or how probably it is."""
         if self.model.error is None:
-            return "the law is held to be exact"
+            return "the law is taken to be exact"
         return f"P(law exact) = {self.sampled.record['exact']:.2g}"
 
     @property
@@ -253,6 +263,30 @@ class Posterior(Fitted, Result):
     ) -> Hypothesis:
         """How probable a statement such as "a > 0.6" is; see `scalingfit.inference.hypothesis`."""
         return hypothesis(self, statement, C=C, counting=counting, **extras)
+
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        C: ArrayLike | str | Sequence[str] | None = None,
+        *more: Result | str | os.PathLike[str],
+        counting: Rule = "6ND",
+        max_params: float | None = None,
+        costs: Costs | None = None,
+        face: Face = PYTHON,
+        **extras: ArrayLike,
+    ) -> None:
+        """Write a page that can be handed on; see `scalingfit.report.report`."""
+        room("report").report(
+            self,
+            path,
+            C,
+            *more,
+            counting=counting,
+            max_params=max_params,
+            costs=costs,
+            face=face,
+            **extras,
+        )
 
     def to_arviz(self) -> xr.DataTree:
         """The fit as ArviZ's DataTree, with every group that ArviZ's functions look for."""

@@ -30,6 +30,7 @@ from scalingfit.runs import Runs
 __all__ = [
     "PRIOR_DRAWS",
     "RANDOM",
+    "Modes",
     "Programs",
     "bucket",
     "cached",
@@ -85,7 +86,7 @@ def group_size(rows: int) -> int:
     """Fits to a program: a function of the padded rows and the kind of device, of nothing else.
 
     One on a CPU: even of eight rows, more fits at a time take no less time each, and a lone fit
-    would carry copies of itself.
+    would carry copies of itself (`benchmarks/DECISIONS.md`).
     """
     if jax.default_backend() == "cpu":
         return 1
@@ -95,7 +96,7 @@ def group_size(rows: int) -> int:
 def cached(rows: int) -> int:
     """Densities to evaluate at a time: on a CPU no more than it takes to do so fast.
 
-    More would leave the core's cache.
+    More would leave the core's cache (`benchmarks/DECISIONS.md`).
     """
     if jax.default_backend() != "cpu":
         return importance.BLOCK
@@ -177,12 +178,16 @@ def pack_group(model: Model, tables: Sequence[Runs], rows: int, precision: str) 
 class Programs:
     """The compiled functions of a model; JAX keeps one executable for each shape."""
 
-    whiten: Callable[..., tuple[Whitening, dict[str, Array]]]
+    whiten: Callable[..., tuple[Whitening, dict[str, Array], Modes]]
     whiten_error: Callable[..., Whitening]
     segment: Callable[..., tuple[nuts.Chain, Array, Array]]
     weigh: Callable[..., tuple[Array, dict[str, Array], Array, Array]]
     values: Callable[..., dict[str, Array]]
     heights: Callable[..., Array]
+
+
+type Modes = tuple[Array, Array]
+"""Ends of climbs, (start, dim), and the log integrals about those that are modes, (start,)."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -197,7 +202,7 @@ def programs(model: Model) -> Programs:
 
     def whiten(
         starts: tuple[dict[str, Array], Array], data: Data
-    ) -> tuple[Whitening, dict[str, Array]]:
+    ) -> tuple[Whitening, dict[str, Array], Modes]:
         def density(place: Array) -> Array:
             return model.log_density(place, data)
 
@@ -208,8 +213,9 @@ def programs(model: Model) -> Programs:
         order = jnp.argsort(jnp.where(jnp.isnan(heights), jnp.inf, -preferred))[:STARTS]
         climbs = jnp.where(known > 0, known + 1, STARTS)
         begin = jnp.where(jnp.arange(STARTS)[:, None] < climbs, places[order], jnp.nan)
-        white, tops = find_mode(density, begin)
-        return white, jax.vmap(lambda top: model.constrain(top, data.centre)[0])(tops)
+        white, tops, integrals = find_mode(density, begin)
+        values = jax.vmap(lambda top: model.constrain(top, data.centre)[0])(tops)
+        return white, values, (tops, integrals)
 
     def weigh(
         places: Array, proposal: importance.Proposal, given: tuple[Data, Whitening]

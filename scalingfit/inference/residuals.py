@@ -1,10 +1,10 @@
-"""What a law leaves of the losses, and what explains it.
+"""What a law, with its error where it has one, leaves of the losses, and what explains it.
 
 Under the law the residuals are scatter: whatever else is asked of them, columns of numbers beside
 the law explain no more than chance lets them. That is tested as by a regression to which variables
 are added (Davidson & MacKinnon 1993, Estimation and Inference in Econometrics, section 6.4): what
-the law's own parameters can still take up is removed from residuals and columns alike, so that the
-F test holds wherever the law was fitted, and priors do not disturb it.
+the law's own parameters, or its error, can still take up is removed from residuals and columns
+alike, so that the F test holds wherever the law was fitted, and priors do not disturb it.
 """
 
 from __future__ import annotations
@@ -17,17 +17,24 @@ from typing import Any
 import jax
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 from scipy.special import fdtrc
 
 from scalingfit.declare import Law
+from scalingfit.inference.departure import Departure
+from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Model
+from scalingfit.inference.programs import landmarks_of
 from scalingfit.noise import At, Noise
 from scalingfit.runs import Runs, group_key
 
 __all__ = ["Explained", "Residuals", "added"]
 
-DRAWS = 200
+DRAWS = 400
 """Draws of the law that are looked at."""
+
+FEW = 100
+"""Of these, draws whose differences tell the directions in which a law moves: some ten."""
 
 CLIPPED = 4.0
 """Scales at which a residual is cut off, so that one bad run hides nothing."""
@@ -52,7 +59,8 @@ class Explained:
     what : str
         "smooth", "order", or the name of a label.
     share : float
-        Of their variance, adjusted for the number of columns.
+        Of their variance, or of that of the scatter where it is larger; adjusted for the number of
+        columns.
     chance : float
         How probable so large a share is where the law holds.
     of, total : float
@@ -70,7 +78,7 @@ class Explained:
 
 @dataclasses.dataclass(frozen=True)
 class Residuals:
-    """Residuals of a fit in units of its scatter, and what its parameters can take up.
+    """Residuals of a fit in units of its scatter, and what the law can take up.
 
     Attributes
     ----------
@@ -82,6 +90,8 @@ class Residuals:
         Orthonormal directions in which the runs, not the prior, hold the law; and the level.
     runs : Runs
     inputs : mapping of str to array, shape (run,)
+    departure : Departure or None
+        What the law's error makes of it, where it has one.
     """
 
     values: Floats
@@ -89,17 +99,19 @@ class Residuals:
     taken: Floats
     runs: Runs
     inputs: Mapping[str, Floats]
+    departure: Departure | None = None
 
     @classmethod
-    def of(cls, model: Model, runs: Runs, law: Law, noise: Noise) -> Residuals:
+    def of(cls, model: Model, runs: Runs, draws: Draws, law: Law, noise: Noise) -> Residuals:
         """Those of a posterior's draws, on the runs that it used.
 
         Parameters
         ----------
         model : Model
         runs : Runs
+        draws : Draws
         law, noise
-            Draws, of shape (chain, draw); the law without its error, where it has one.
+            The same draws, of shape (chain, draw); the law without its error, where it has one.
         """
         runs = runs.used()
         inputs = runs.input(model.law.inputs())
@@ -109,16 +121,24 @@ class Residuals:
             at = At(mean, {name: np.log(values) for name, values in inputs.items()})
             # A scale along slopes is nearly one over a table; they are not worth their cost here.
             scale = np.asarray(noise.sigma if noise.along else noise.scale(at))
-        scale = np.median(np.broadcast_to(scale, mean.shape), axis=0)
+        scales = np.broadcast_to(scale, mean.shape)
+        scale = np.median(scales, axis=0)
         on_log = model.noise.on_log
         mean, observed = (np.log(mean), np.log(runs["L"])) if on_log else (mean, runs["L"])
-        middle = mean.mean(axis=0)
+        taken, departure = _taken(mean / scale, model.free), None
+        if model.error is not None and draws.errors is not None:
+            errors = _errors(model, runs, draws.errors)
+            rank = model.error.tau(on_log).cdf(np.median(draws.values["tau"]))
+            departure = Departure.between(errors, scales, taken, float(rank))
+            mean = mean + errors
+            taken = _taken(mean / scale, len(runs))
         return cls(
-            (observed - middle) / scale,
+            (observed - mean.mean(axis=0)) / scale,
             float(np.median(scale)),
-            _taken((mean - middle) / scale, model.free),
+            taken,
             runs,
             inputs,
+            departure,
         )
 
     @property
@@ -139,14 +159,18 @@ class Residuals:
     @property
     def smooth(self) -> Floats:
         """Columns that stand for whatever is smooth in the inputs, shape (run, column)."""
+        return self.surface(DEGREE)[:, : self.most]
+
+    def surface(self, degree: int) -> Floats:
+        """Polynomials of the log inputs, shape (run, column)."""
         logs = np.stack([_standard(np.log(x)) for x in self.inputs.values()])
-        return _polynomial(logs)[:, : self.most]
+        return _polynomial(logs, degree)
 
     @property
     def order(self) -> Floats:
         """Columns that run with the order of the rows, fewer, for `smooth` stands beside them."""
         rows = _standard(np.arange(len(self.values), dtype=float))
-        return _polynomial(rows[None])[:, : self.most // 2]
+        return _polynomial(rows[None], DEGREE)[:, : self.most // 2]
 
     def groups(self) -> Iterator[tuple[str, Floats]]:
         """Labels with few values, and their indicators, each of shape (run, value - 1)."""
@@ -160,6 +184,7 @@ class Residuals:
         bound = CLIPPED * self.spread()
         clipped = np.clip(self.values, -bound, bound)
         share, chance, of, total = added(clipped, np.hstack([self.taken, beside]), columns)
+        share *= min(1.0, total) ** 2
         return Explained(what, share, chance, of * self.scale, total * self.scale, columns)
 
     def _sizes(self, groups: Floats) -> bool:
@@ -209,29 +234,48 @@ def added(values: Floats, base: Floats, columns: Floats) -> tuple[float, float, 
     return share, chance, float(total * np.sqrt(max(share, 0.0))), float(total)
 
 
-def _thinned[Draws: (Law, Noise)](draws: Draws) -> Draws:
-    """At most `DRAWS` draws, evenly taken, with an axis for runs: leaves of shape (draw, 1)."""
-
-    def thin(leaf: Floats) -> Floats:
-        flat = np.asarray(leaf).reshape(-1)
-        return flat[:: max(1, len(flat) // DRAWS), None]
-
-    thinned: Draws = jax.tree.map(thin, draws)
+def _thinned[Kind: (Law, Noise)](draws: Kind) -> Kind:
+    """At most about `DRAWS` draws, with an axis for runs: leaves of shape (draw, 1)."""
+    thinned: Kind = jax.tree.map(lambda leaf: _thin(leaf, ())[:, None], draws)
     return thinned
 
 
-def _taken(moves: Floats, most: int) -> Floats:
+def _thin(values: Floats, inner: tuple[int, ...]) -> Floats:
+    """Draws (chain, draw, ...), evenly taken of all, (draw, ...)."""
+    flat = np.reshape(values, (-1, *inner))
+    return flat[:: max(1, len(flat) // DRAWS)]
+
+
+def _errors(model: Model, runs: Runs, errors: Floats) -> Floats:
+    """The law's error at the runs, (draw, run), from that at its landmarks."""
+    known = landmarks_of(model, runs)
+    thinned = _thin(errors, errors.shape[2:])
+    normal: Floats = solve_triangular(known.own, thinned.T, lower=True)
+    return (known.factor @ normal).T
+
+
+def _taken(draws: Floats, most: int) -> Floats:
     """Directions (run, direction) in which draws of a law differ because the runs let them.
 
     The scatter moves a least-squares fit by one scale along each; the prior holds a direction
     along which the posterior moves by less than half of that.
+
+    Parameters
+    ----------
+    draws : array, shape (draw, run)
+        In units of the scatter.
+    most : int
+        Directions that there are.
     """
+    few = draws[:: max(1, len(draws) // FEW)]
+    moves = few - few.mean(axis=0)
     if not np.isfinite(moves).all():
         return np.full((moves.shape[1], 1), moves.shape[1] ** -0.5)
-    _, sizes, directions = np.linalg.svd(moves, full_matrices=False)
-    free = sizes / np.sqrt(len(moves)) > 0.5
+    # The eigenvectors of a Gram matrix of the draws cost a tenth of singular vectors.
+    variances, mixes = np.linalg.eigh(moves @ moves.T / len(moves))
+    free = variances[-most:] > 0.25
     level = np.ones((moves.shape[1], 1))
-    return _orthonormal(np.hstack([level, directions[:most][free[:most]].T]))
+    return _orthonormal(np.hstack([level, moves.T @ mixes[:, -most:][:, free]]))
 
 
 def _orthonormal(columns: Floats) -> Floats:
@@ -246,12 +290,12 @@ def _standard(values: Floats) -> Floats:
     return (values - values.mean()) / width if width > 0 else np.zeros_like(values)
 
 
-def _polynomial(standard: Floats) -> Floats:
+def _polynomial(standard: Floats, highest: int) -> Floats:
     """Monomials of rows (variable, run), by degree, mixed ones first: shape (run, column)."""
     which = range(len(standard))
     terms = [
         term
-        for degree in range(1, DEGREE + 1)
+        for degree in range(1, highest + 1)
         for term in sorted(
             itertools.combinations_with_replacement(which, degree), key=lambda t: -len(set(t))
         )

@@ -62,6 +62,7 @@ def sample_chains(
     data: Data,
     white: Whitening,
     generators: Sequence[np.random.Generator],
+    begin: Floats,
     *,
     chains: int,
     draws: int,
@@ -70,20 +71,21 @@ def sample_chains(
     precision: str,
     stopped: threading.Event,
 ) -> SampledChains:
-    """Warm up and sample a group of fits; the arguments are those of `Settings`.
+    """Warm up and sample a group of fits; the other arguments are those of `Settings`.
 
-    Where `stopped` is set, by another thread, the chains end with an InterruptedError.
+    Chains begin at random about `begin`, (fit, chain, dim), in the coordinates of `white`. Where
+    `stopped` is set, by another thread, they end with an InterruptedError.
     """
     steps = _Phases(model, data, generators, chains, acceptance, np.dtype(precision), stopped)
-    position = np.stack([g.standard_normal((chains, white.dim)) for g in generators])
+    position = begin + np.stack([g.standard_normal((chains, white.dim)) for g in generators])
     reshaped = np.zeros(len(generators), bool)
-    begin = np.full(position.shape[:2], np.log(FIRST_STEP))
+    first_step = np.full(position.shape[:2], np.log(FIRST_STEP))
     for length in (warmup, 2 * warmup):
-        made, _ = steps.run(white, position, begin, length, length)
+        made, _ = steps.run(white, position, first_step, length, length)
         kept = made[:, :, int(WINDOW_SKIP * length) :, : white.dim]
         white, position, changed = _reshape(white, kept)
         reshaped |= changed
-    made, log_step = steps.run(white, position, begin, warmup, warmup)
+    made, log_step = steps.run(white, position, first_step, warmup, warmup)
     log_step = _pooled(log_step)
     made, _ = steps.run(white, made[:, :, -1, : white.dim], log_step, 0, draws)
     return SampledChains(white, made, log_step, reshaped, steps.leapfrogs, steps.steps)

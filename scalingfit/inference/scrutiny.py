@@ -9,13 +9,14 @@ import numpy as np
 
 from scalingfit.declare import Law
 from scalingfit.inference.against_priors import about_priors
-from scalingfit.inference.diagnostics import Diagnosis, Limits
-from scalingfit.inference.group import Draws
+from scalingfit.inference.diagnostics import Limits
+from scalingfit.inference.group import ELSEWHERE, Draws
+from scalingfit.inference.interaction import interaction
 from scalingfit.inference.misfit import about_residuals
 from scalingfit.inference.model import Model
 from scalingfit.inference.programs import prior_values
 from scalingfit.inference.residuals import Residuals
-from scalingfit.inference.verdict import Verdict, exact, judge
+from scalingfit.inference.verdict import Verdict, judge
 from scalingfit.noise import Noise
 from scalingfit.result import Note
 from scalingfit.runs import Runs
@@ -46,28 +47,42 @@ def verdict_on(
         The same draws as law and noise, leaves of shape (chain, draw).
     limits : Limits
     """
-    values = draws.values
-    sites = model.law.parameters()
-    rounded = exact(values, sites)
-    diagnosis = draws.diagnosis
-    if rounded:  # nothing is left to be resolved
-        diagnosis = Diagnosis.of_weights(math.inf, len(model.judged), len(draws.step_size))
-    elif not np.all(diagnosis.stuck == 0):
+    values, diagnosis = draws.values, draws.diagnosis
+    if not np.all(diagnosis.stuck == 0):
         return judge(diagnosis, model.judged, limits, {}, _about_runs(model, runs))
     with np.errstate(invalid="ignore", divide="ignore"):
         widths = {
             name: float(np.log(values[name]).std() / width)
             for name, width in _prior_widths(model).items()
         }
-    doubts = _about_runs(model, runs)
+    doubts = [*_modes(draws), *_about_runs(model, runs)]
     remarks = _digits(model, draws)
     if not remarks:
-        found = Residuals.of(model, runs, law, noise)
-        said = about_residuals(found, on_log=model.noise.on_log, carried=model.error is not None)
+        found = Residuals.of(model, runs, draws, law, noise)
+        said = about_residuals(found, on_log=model.noise.on_log)
         for note, doubtful in said:
             (doubts if doubtful else remarks).append(note)
+        pinned = {name: np.asarray(drawn) for name, drawn in law.values().items()}
+        combined = interaction(model, runs, pinned | dict(values))
+        if combined is not None and combined.clear:
+            remarks.append(combined.note)
     doubts += about_priors(model, values, float(runs.used()["L"].min()))
     return judge(diagnosis, model.judged, limits, widths, doubts, remarks)
+
+
+def _modes(draws: Draws) -> list[Note]:
+    """That two explanations of the runs are both probable, where they are."""
+    share = draws.record.get("elsewhere", 0.0)
+    if not share > ELSEWHERE:
+        return []
+    return [
+        Note(
+            "modes",
+            f"about {share:.0%} of the posterior lies at a second mode, apart from the first, so "
+            "the runs leave two explanations open, whose weights the chains do not tell: state a "
+            "prior that rules one out, or add runs that do",
+        )
+    ]
 
 
 def _about_runs(model: Model, runs: Runs) -> list[Note]:

@@ -7,23 +7,16 @@ that stands against the answer: in the table, in the residuals, in the posterior
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self, override
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scalingfit._messages import from_record, to_record
 from scalingfit.inference.diagnostics import Diagnosis, Limits
 from scalingfit.result import Json, Note, Result, Table, jsonable
 
-__all__ = ["Verdict", "exact", "judge"]
-
-ROUNDING = 1e-9
-"""Relative scatter below which runs are exact: some powers of ten above the rounding of floats."""
-
-AGREED = 1e-6
-"""Relative range of a parameter's draws on an exact table."""
+__all__ = ["Verdict", "judge"]
 
 type Status = Literal["ok", "warned", "unidentified", "not converged"]
 
@@ -125,28 +118,6 @@ def judge(
     elif doubts:
         status = "warned"
     return Verdict(status, (*failures, *vague, *doubts, *remarks))
-
-
-def exact(draws: Mapping[str, NDArray[np.float64]], parameters: Collection[str]) -> bool:
-    """Whether runs follow a law to rounding, so that neither draws nor intervals can be resolved.
-
-    Log densities are summed in floating-point numbers; relative differences of losses below 1e-9
-    drown in that, and chains cannot mix in the scatter. All that the runs can say of the law is
-    then in the digits on which the draws agree.
-
-    Parameters
-    ----------
-    draws : mapping of str to array, shape (chain, draw)
-    parameters : collection of str
-        Of the law.
-    """
-    if "sigma" not in draws or not np.quantile(draws["sigma"], 0.95) < ROUNDING:
-        return False
-    return all(
-        np.ptp(draws[name]) <= AGREED * np.abs(draws[name]).max()
-        for name in parameters
-        if name in draws
-    )
 
 
 def _failures(diagnosis: Diagnosis, names: Sequence[str], limits: Limits) -> list[Note]:

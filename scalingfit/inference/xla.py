@@ -39,7 +39,8 @@ def once[Values](values: Values) -> Values:
 
     On a CPU XLA writes cheap operations into each loop that reads their results, even where these
     are scalars that a whole chain of them leads to; derivatives by these arrays likewise. On an
-    accelerator, where starting a kernel costs more than arithmetic, XLA is left free to.
+    accelerator, where starting a kernel costs more than arithmetic, XLA is left free to. Timed in
+    `benchmarks/DECISIONS.md`.
     """
     if jax.default_backend() != "cpu":
         return values

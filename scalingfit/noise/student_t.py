@@ -71,7 +71,7 @@ class _StudentT(dist.StudentT):  # type: ignore[misc]  # NumPyro is untyped
     (1994, Math. Comp. 62, 779), exact and free of rejection loops, which take seconds to compile.
 
     From ``eps**-0.5`` degrees of freedom on it is the normal, which it is there to rounding. More
-    would not be told from rounding: the tail, ``df * log(1 + t**2 / df)``, would vanish.
+    could not be distinguished from rounding: the tail, ``df * log(1 + t**2 / df)``, would vanish.
     """
 
     def log_prob(self, value: Array, intermediates: None = None) -> Array:

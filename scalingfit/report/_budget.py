@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -18,6 +18,7 @@ from scalingfit.allocation import counting as rule_of
 from scalingfit.allocation import frontier as solve
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
+from scalingfit.report._known import KnownModel, known_models
 from scalingfit.report._style import Canvas
 
 __all__ = ["frontier", "loss"]
@@ -37,6 +38,7 @@ def frontier(
     posterior: Posterior,
     C: ArrayLike | None = None,
     *,
+    marks: bool = False,
     figure: Canvas | None = None,
     counting: Rule = "6ND",
     max_params: float | None = None,
@@ -51,6 +53,9 @@ def frontier(
         Of a law of N and D.
     C : float or array, optional
         Budgets to mark; by default the figure reaches 100 times beyond the runs.
+    marks : bool
+        Whether models that people know stand in it, such as GPT-3 and Chinchilla, by the size and
+        the tokens that their papers state. They had other data than the runs.
     figure : matplotlib figure, optional
         Where to draw.
     counting, max_params, inference_tokens, **extras
@@ -59,14 +64,17 @@ def frontier(
     options = _options(posterior, counting, max_params, inference_tokens, extras)
     figure = style.blank(figure, 7.2, 5.2, posterior.title)
     axes = figure.add_subplot()
-    spent, grid = _budgets(posterior, C, options)
+    known = known_models() if marks else []
+    spent, grid = _budgets(posterior, C, options, known)
     found = solve(style.thinned(posterior, BANDS), grid, **options)
     grid = _trained(found, options)
     N = posterior.runs["N"]
     style.band(axes, grid, found.quantiles("N", style.BAND), style.BLUE, "optimal N")
+    L = posterior.runs["L"]
     points = axes.scatter(
-        spent, N, c=posterior.runs["L"], s=26, cmap=style.LOSS_COLORS, ec="white", lw=0.5, zorder=4
-    )
+        spent, N, c=L, s=26, cmap=style.LOSS_COLORS, ec="white", lw=0.5, zorder=4,
+        vmax=_highest(L), label="runs",
+    )  # fmt: skip
     if C is not None:
         asked = solve(posterior, C, **options)
         middle = np.median(asked.N.reshape(-1, len(asked)), axis=0)
@@ -82,17 +90,20 @@ def frontier(
         )
     low, _, _, _, high = found.quantiles("N", style.BAND)
     axes.set_xlim(grid[0], grid[-1])
-    axes.set_ylim(min(N.min(), low.min()) / 1.6, max(N.max(), high.max()) * 1.6)
+    tallest = max(N.max(), high.max(), *(model.N for model in known))
+    axes.set_ylim(min(N.min(), low.min()) / 1.6, tallest * 1.6)
+    _mark(axes, known, _training(options))
     if {"N", "D"} == set(type(posterior.law).inputs()):
         _equal_loss(axes, posterior, options)
     _mark_reach(axes, float(spent.max()))
     style.log_axis(axes, "x", flop=True)
     style.log_axis(axes, "y")
-    style.tidy(axes, _title("Where the budget goes", options))
+    style.tidy(axes, _title("Where does a budget go?", options))
     axes.set(xlabel="training compute C [FLOP]", ylabel="parameters N")
-    axes.legend(loc="lower right", fontsize=9, framealpha=0.9, edgecolor="none")
+    style.legend_below(axes)
     label = style.loss_label(posterior.runs, "loss of the run")
-    bar = figure.colorbar(points, ax=axes, label=label, pad=0.015, aspect=32)
+    beyond = "max" if L.max() > _highest(L) else "neither"
+    bar = figure.colorbar(points, ax=axes, label=label, pad=0.015, aspect=32, extend=beyond)
     bar.outline.set_visible(False)
     return figure
 
@@ -133,21 +144,24 @@ def loss(
     axes.set_xlim(grid[0], grid[-1])
     _mark_reach(axes, float(spent.max()))
     style.log_axis(axes, "x", flop=True)
-    style.tidy(axes, _title("What it buys", options))
+    style.tidy(axes, _title("Which loss does a budget buy?", options))
     axes.set(xlabel="training compute C [FLOP]", ylabel=style.loss_label(posterior.runs, "loss L"))
-    axes.legend(
-        loc="upper right", bbox_to_anchor=(1, 0.94), fontsize=9, framealpha=0.9, edgecolor="none"
-    )
+    style.legend_below(axes)
     return figure
 
 
 def _budgets(
-    posterior: Posterior, C: ArrayLike | None, options: dict[str, Any]
+    posterior: Posterior,
+    C: ArrayLike | None,
+    options: dict[str, Any],
+    known: Sequence[KnownModel] = (),
 ) -> tuple[Floats, Floats]:
     """What training the runs cost by the counting rule, and the budgets that a figure spans."""
-    spent = cost(_training(options), posterior.runs["N"], posterior.runs["D"])
+    rule = _training(options)
+    spent = cost(rule, posterior.runs["N"], posterior.runs["D"])
     asked = np.array([BEYOND * spent.max()]) if C is None else np.atleast_1d(np.asarray(C, float))
-    every = np.concatenate([spent, asked])
+    theirs = cost(rule, *(np.array([model[place] for model in known], float) for place in (1, 2)))
+    every = np.concatenate([spent, asked, theirs])
     return spent, np.geomspace(every.min() / 2, 2 * every.max(), BUDGETS)
 
 
@@ -204,9 +218,27 @@ def _equal_loss(axes: Axes, posterior: Posterior, options: dict[str, Any]) -> No
     best, worst = float(np.nanmin(heights)), float(posterior.runs["L"].max())
     levels = MaxNLocator(nbins=9, steps=[1, 2, 2.5, 5, 10]).tick_values(best, worst)
     lines = axes.contour(C, N, heights, levels=levels, colors="#B0B0B0", linewidths=0.8, zorder=1)
+    axes.plot([], [], color="#B0B0B0", lw=0.8, label="equal loss, by the law")
     labels = axes.clabel(lines, fontsize=8, colors="#777777", inline=False, fmt=lambda x: f"{x:g}")
     for label in labels:
         label.set_path_effects([withStroke(linewidth=3, foreground="white")])
+
+
+def _highest(L: Floats) -> float:
+    """Where the colours of losses end: a run far above the others does not take them all."""
+    low, middle, high = np.quantile(L, (0.0, 0.5, 0.98))
+    return float(min(L.max(), max(high, middle + 2 * (middle - low))))
+
+
+def _mark(axes: Axes, known: Sequence[KnownModel], rule: Counting) -> None:
+    """Where models that people know would stand."""
+    for model in known:
+        spent = cost(rule, np.array([model.N]), np.array([model.D]))
+        axes.plot(spent, model.N, "^", color=style.PINK, mec="white", ms=8, zorder=5)
+        axes.annotate(
+            model.name, (spent[0], model.N), (-6, 5), textcoords="offset points", ha="right",
+            fontsize=8, color=style.INK, zorder=6,
+        )  # fmt: skip
 
 
 def _mark_reach(axes: Axes, largest: float) -> None:

@@ -43,7 +43,7 @@ def parameters(posterior: Posterior, *, figure: Canvas | None = None) -> Canvas:
         axes.set_axis_off()
     _mark_published(dict(zip(names, panels, strict=False)), posterior)
     _legend(figure, panels, spare=panels[len(names) :])
-    figure.suptitle("What was learnt", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure.suptitle("What was learnt?", x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
 
@@ -74,7 +74,7 @@ def residuals(posterior: Posterior, *, figure: Canvas | None = None) -> Canvas:
         style.tidy(axes)
     above = "loss above the law"
     panels[0].set_ylabel(f"{above} [%]" if relative else style.loss_label(posterior.runs, above))
-    figure.suptitle("What the law misses", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure.suptitle("What does the law miss?", x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
 

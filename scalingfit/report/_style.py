@@ -125,6 +125,13 @@ def power(value: float) -> str:
     return f"${head}10^{{{exponent}}}$"
 
 
+def legend_below(axes: Axes, columns: int = 4) -> None:
+    """A legend under the axis, where no data can be."""
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=columns, fontsize=9, frameon=False
+    )
+
+
 def band(
     axes: Axes, x: NDArray[np.float64], quantiles: NDArray[np.float64], color: str, label: str
 ) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from scalingfit._text import quantity
 from scalingfit.allocation import Costs, Decision, Plans, Risk, Rule, decide, percent
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
@@ -69,9 +70,9 @@ def valley(
         _slopes(axes, decide(law, budget, [*N], **options))
         _marks(axes, found, rows)
         style.log_axis(axes, "x")
-        style.tidy(axes, f"Compute overspent at {budget:.3g} FLOP".replace("e+", "e"))
+        style.tidy(axes, f"What does a size overspend at {quantity('C', budget)} FLOP?")
         axes.set(xlabel="parameters N", ylabel="overspend")
-        axes.legend(loc="lower left", fontsize=8, framealpha=0.9, edgecolor="none")
+        style.legend_below(axes, 2)
     return figure
 
 

@@ -71,9 +71,9 @@ def comparison(
     """
     figure = blank(figure, 11, 4.6)
     drawn = list(found.candidates.items())[: len(COLORS)]
-    ahead = {name: item.future for name, item in drawn if item.future is not None}
+    futures = {name: item.future for name, item in drawn if item.future is not None}
     splitting = [n for n, fit in found.posteriors.items() if set(fit.model.law.inputs()) == PLAIN]
-    if not splitting and not ahead:
+    if not splitting and not futures:
         raise InputError(
             "there is nothing to draw: no law splits a budget between N and D alone, and no larger "
             "runs were forecast",
@@ -84,14 +84,14 @@ def comparison(
         halves: Any = figure.subfigures(1, 2)  # Matplotlib's stub knows of one alone
         left, right = halves
         _frontiers(left.subplots(), found, splitting, rule(counting))
-    if ahead:
-        columns = 1 if len(ahead) < 3 else 2
+    if futures:
+        columns = 1 if len(futures) < 3 else 2
         panels = right.subplots(
-            -(-len(ahead) // columns), columns, sharex=True, sharey=True, squeeze=False
+            -(-len(futures) // columns), columns, sharex=True, sharey=True, squeeze=False
         ).ravel()
-        for axes, color, (name, scored) in zip(panels, COLORS, ahead.items(), strict=False):
+        for axes, color, (name, scored) in zip(panels, COLORS, futures.items(), strict=False):
             _forecasts(axes, scored, name, color)
-        for axes in panels[len(ahead) :]:
+        for axes in panels[len(futures) :]:
             axes.axis("off")
         _finish(panels[0])
         right.supxlabel("times larger than the largest fitted run", fontsize=10)

@@ -36,19 +36,22 @@ FORMATS = (".png", ".pdf", ".svg")
 
 
 def overview(posterior: Posterior) -> Canvas:
-    """Draw the four figures of a fit on one page.
+    """Draw the figures of a fit on one page: four, or two where the law is not of N and D.
 
     Parameters
     ----------
     posterior : Posterior
-        Of a law of N and D.
     """
-    figure = Figure(figsize=(14.5, 10), dpi=110, layout="constrained")
+    split = {"N", "D"} <= set(posterior.law.inputs())
+    heights = (1.15, 1.0) if split else (1.0,)
+    figure = Figure(figsize=(14.5, 5 * len(heights)), dpi=110, layout="constrained")
     parts = figure.subfigures(
-        2, 2, squeeze=False, height_ratios=(1.15, 1), wspace=0.03, hspace=0.04
-    )
-    for draw, part in zip((frontier, loss, parameters, residuals), parts.ravel(), strict=True):
+        len(heights), 2, squeeze=False, height_ratios=heights, wspace=0.03, hspace=0.04
+    ).ravel()
+    for draw, part in zip((frontier, loss), parts[:-2], strict=False):
         draw(posterior, figure=part)
+    parameters(posterior, figure=parts[-2])
+    residuals(posterior, figure=parts[-1])
     title = f"{posterior.title}; verdict: {posterior.verdict.status}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=14, color=INK)
     return figure

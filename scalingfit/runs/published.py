@@ -37,7 +37,7 @@ class Published:
     address, address_sha256
         The source (the first one, where there are several).
     columns, options
-        What `read` is told: symbol to column, and other arguments.
+        Arguments of `read`: symbol to column, and other arguments.
     loss
         What the loss is measured in.
     notes

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.sbc.cells import around
 from scalingfit._errors import InputError
 from scalingfit.allocation import frontier
 from scalingfit.allocation.extras import splits
@@ -24,6 +25,15 @@ EXTRAS: dict[str, dict[str, Any]] = {
     "data_constrained": {"U": 1e11},
     "kaplan_steps": {"batch": 1.0},
 }
+
+
+def others(name: str) -> dict[str, Any]:
+    """The inputs of a law that no budget pays for, each in the middle of its range."""
+    kind = law(name)
+    wanted = [given for given in kind.inputs() if given not in {*kind.size, "D"}]
+    return {given: float(np.sqrt(np.prod(around(name, given, 1.0)))) for given in wanted}
+
+
 SPLITTING = [name for name, each in laws().items() if splits(each)]
 
 
@@ -86,7 +96,7 @@ def test_the_laws_that_split_a_budget_are_known() -> None:
 @pytest.mark.parametrize("name", SPLITTING)
 def test_names_of_the_split_mean_the_split_in_every_law(name: str) -> None:
     fit = scattered(name)
-    extras = EXTRAS.get(name, {})
+    extras = EXTRAS.get(name) or others(name)
     found = frontier(fit.law, 1e22, **extras)
     true = {name: float(np.median(found.draws[name])) * (1 - 1e-12) for name in OPTIMA}
     said = hypothesis(fit, " and ".join(f"{k} > {v!r}" for k, v in true.items()), C=1e22, **extras)

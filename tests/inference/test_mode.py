@@ -81,6 +81,28 @@ def test_the_best_of_several_modes_is_taken_and_the_share_that_found_it_told() -
     assert float(found.agreeing) == 0.25
 
 
+def test_the_integral_about_each_mode_is_told_once() -> None:
+    """Normal densities of unit height: the integral of the second is a quarter of the first."""
+
+    def density(x: Array) -> Array:
+        first = -0.5 * jnp.sum((x - 3) ** 2)
+        second = -0.5 * jnp.sum((2 * (x + 3)) ** 2) - 0.01
+        return jnp.logaddexp(first, second)
+
+    starts = jnp.array([[2.0, 3.0], [-3.0, -2.5], [3.0, 2.5], [-3.5, -3.0]])
+    _, places, integrals = jax.jit(lambda begin: find_mode(density, begin))(starts)
+    np.testing.assert_allclose(places, [[3, 3], [3, 3], [-3, -3], [-3, -3]], atol=1e-6)
+    assert np.isneginf(integrals).tolist() == [False, True, False, True]
+    assert float(integrals[2] - integrals[0]) == pytest.approx(np.log(0.25) - 0.01, abs=1e-6)
+
+
+def test_a_flat_end_is_no_mode() -> None:
+    integrals = jax.jit(lambda begin: find_mode(lambda x: -(x[0] ** 2) + 0 * x[1], begin))(
+        jnp.array([[1.0, 1.0], [1.0, 50.0]])
+    )[2]
+    assert np.isneginf(integrals).all()
+
+
 @pytest.mark.parametrize("power", [0.0, 0.01])
 def test_curvature_that_is_not_positive_is_repaired_and_said(power: float) -> None:
     """The second coordinate is flat, or curved the wrong way at its mode (a cusp)."""

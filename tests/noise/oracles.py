@@ -1,15 +1,23 @@
 """Every noise model at one place, and what SciPy makes of it there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import logsumexp
 
 from scalingfit.catalog import noises
+from scalingfit.declare import Parameter
 from scalingfit.noise import At, Noise
+
+
+def _middle(declared: Parameter) -> float:
+    """About the median of the prior."""
+    return float(np.median(declared.prior_given({}).sample(jax.random.key(0), (101,))))
+
 
 MEAN = 2.7
 INPUTS = {"N": np.log(1e9), "D": np.log(4e10)}
@@ -30,7 +38,14 @@ VALUES = {
     "s_N": 0.2,
     "s_D": 0.3,
 }
+VALUES |= {
+    name: _middle(declared)
+    for cls in NOISES.values()
+    for name, declared in cls.parameters().items()
+    if name not in VALUES
+}
 
+Values = Mapping[str, float]
 Density = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -65,20 +80,28 @@ def scale_of(name: str, **values: float) -> float:
 def log_scatter(name: str, **values: float) -> Density:
     """Log density of a residual, on the scale of the scatter, without known errors."""
     v, scale = {**VALUES, **values}, scale_of(name, **values)
-    family = name.removesuffix("_level")
-    if family == "normal":
-        return stats.norm(scale=scale).logpdf
-    if family == "laplace":
-        return stats.laplace(scale=scale).logpdf
-    if family == "one_sided":
-        return stats.exponnorm(v["excess"] / scale, scale=scale).logpdf
-    if family == "outlier_mixture":
-        wide = stats.norm(scale=scale * v["outlier_scale"])
-        shares = np.log([1 - v["outlier_share"], v["outlier_share"]])
-        return lambda r: logsumexp(
-            [shares[0] + stats.norm(scale=scale).logpdf(r), shares[1] + wide.logpdf(r)], axis=0
-        )
+    return SCATTERS.get(name.removesuffix("_level"), _student_t)(v, scale)
+
+
+def _student_t(v: Values, scale: float) -> Density:
     return stats.t(v["nu"], scale=scale).logpdf
+
+
+def _outlier_mixture(v: Values, scale: float) -> Density:
+    wide = stats.norm(scale=scale * v["outlier_scale"])
+    shares = np.log([1 - v["outlier_share"], v["outlier_share"]])
+    return lambda r: logsumexp(
+        [shares[0] + stats.norm(scale=scale).logpdf(r), shares[1] + wide.logpdf(r)], axis=0
+    )
+
+
+SCATTERS: Mapping[str, Callable[[Values, float], Density]] = {
+    "normal": lambda v, scale: stats.norm(scale=scale).logpdf,
+    "laplace": lambda v, scale: stats.laplace(scale=scale).logpdf,
+    "one_sided": lambda v, scale: stats.exponnorm(v["excess"] / scale, scale=scale).logpdf,
+    "outlier_mixture": _outlier_mixture,
+}
+"""By SciPy, of the models that are not Student's t; each takes a line."""
 
 
 def log_sum(density: Density, error: float, residual: float) -> float:

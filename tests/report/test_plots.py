@@ -11,11 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
 from scalingfit._errors import InputError
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 from scalingfit.report import plots
+from scalingfit.report._known import known_models
 from scalingfit.report._style import Canvas
 from scalingfit.runs import read
 from tests.report import standin
@@ -78,8 +80,8 @@ def test_the_title_says_what_holds_for_all_of_it(posterior: Posterior) -> None:
         plots.frontier(posterior, 1e22, **options).axes[0].get_title(loc="left")
         for options in ({"counting": "6ND"}, {"max_params": 3e9, "inference_tokens": [2e12]})
     )
-    assert plain == "Where the budget goes"
-    assert limited == "Where the budget goes, max_params = 3.00B, inference_tokens = 2.00T"
+    assert plain == "Where does a budget go?"
+    assert limited == "Where does a budget go?, max_params = 3.00B, inference_tokens = 2.00T"
 
 
 def test_the_runs_are_where_they_were(posterior: Posterior) -> None:
@@ -159,7 +161,7 @@ def test_the_overview_has_all_four(posterior: Posterior, tmp_path: Path) -> None
     plots.save(figure, tmp_path / "overview.png")
     assert (tmp_path / "overview.png").read_bytes().startswith(b"\x89PNG")
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert {"Where the budget goes", "What it buys", "alpha"} <= set(titles)
+    assert {"Where does a budget go?", "Which loss does a budget buy?", "alpha"} <= set(titles)
     assert "verdict: ok" in figure.get_suptitle()
 
 
@@ -255,3 +257,21 @@ def test_a_design_tells_groups_apart() -> None:
 def test_a_design_without_a_plane_is_refused() -> None:
     with pytest.raises(InputError, match="the plane of N and D"):
         plots.design(read({"X": [1.0, 2.0], "L": [2.0, 1.0]}))
+
+
+def test_models_that_people_know_are_marked(posterior: Posterior) -> None:
+    known = {model.name: model for model in known_models()}
+    assert {"GPT-3", "Chinchilla", "Llama 3 405B"} <= set(known)
+    assert all("arXiv" in model.source for model in known.values())
+    # By Grattafiori et al. 2024, arXiv 2407.21783, section 1: 3.8e25 FLOP.
+    assert pytest.approx(3.8e25, rel=0.01) == 6 * known["Llama 3 405B"].N * known["Llama 3 405B"].D
+    # By Hoffmann et al. 2022, arXiv 2203.15556: the budget of Gopher, 5.76e23 FLOP.
+    assert pytest.approx(5.76e23, rel=0.03) == 6 * known["Chinchilla"].N * known["Chinchilla"].D
+    figure = plots.frontier(posterior, marks=True)
+    drawn(figure)
+    axes = figure.axes[0]
+    named = {text.get_text(): text.xy for text in axes.texts if isinstance(text, Annotation)}
+    for model in known.values():
+        np.testing.assert_allclose(named[model.name], (6 * model.N * model.D, model.N))
+        assert axes.get_xlim()[0] < 6 * model.N * model.D < axes.get_xlim()[1]
+        assert axes.get_ylim()[0] < model.N < axes.get_ylim()[1]

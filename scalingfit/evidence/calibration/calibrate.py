@@ -55,7 +55,7 @@ def calibrate(
     simulations : int
         How many tables. Where the law has no finite loss in one of them, it is left out, and said.
     law_error : LawError, optional
-        As in `fit`; by default the law is held to be exact, whose tables are fitted many times
+        As in `fit`; by default the law is taken to be exact, whose tables are fitted many times
         faster. With an error, true errors are drawn from its prior too.
     false_alarms : float
         How often a right engine may be called wrong.

@@ -100,17 +100,26 @@ class Calibration(Result):
 
     @property
     def conclusion(self) -> str:
-        """The verdict in a sentence or two."""
+        """The verdict in a sentence or two, and what the design leaves open."""
         if self.ok:
-            return (
+            verdict = (
                 f"{self.name} is calibrated as far as {self.simulations} tables can tell: the "
                 "ranks of the true values are uniform."
             )
-        return (
-            f"{self.name} is not calibrated: the ranks of {listed(self.uneven)} are not uniform "
-            f"(false alarms: {self.false_alarms:.0%}). Do not trust its intervals; narrower priors "
-            "or more draws may help."
+        else:
+            verdict = (
+                f"{self.name} is not calibrated: the ranks of {listed(self.uneven)} are not "
+                f"uniform (false alarms: {self.false_alarms:.0%}). Do not trust its intervals; "
+                "narrower priors or more draws may help."
+            )
+        asked = [name for name in ("N*", "a*", "L") if name in self.widths]
+        widths = " and ".join(f"{np.nanmedian(self.widths[n]):.2g} ({n})" for n in asked)
+        price = (
+            f"\nRuns in these places leave 90 % intervals {widths} times their medians wide, at "
+            f"ten times the largest {'inputs' if 'L' in asked else 'budget'}; half of the tables "
+            "wider ones."
         )
+        return verdict + price if asked else verdict
 
     @property
     def tables(self) -> Sequence[Table]:

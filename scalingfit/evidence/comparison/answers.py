@@ -115,8 +115,20 @@ class Answers(Result):
             return f"{at} {interval('', *ratio[least])}, whichever is chosen."
         return (
             f"{at} {interval('', *ratio[least])} under {least} and {interval('', *ratio[most])} "
-            f"under {most}: a factor of {times:.2g}."
+            f"under {most}: a factor of {times:.2g}, {_open(ratio, least, most)}."
         )
+
+
+def _open(found: Mapping[str, Interval], one: str, other: str) -> str:
+    """Whether two answers are further apart than either leaves open."""
+    too_sure = [
+        name
+        for name, there in ((one, other), (other, one))
+        if not found[name].low <= found[there].median <= found[name].high
+    ]
+    if not too_sure:
+        return "which either leaves open: the choice between them matters little there"
+    return f"more than {' or '.join(too_sure)} by itself leaves open"
 
 
 def answers(

@@ -31,6 +31,7 @@ from scalingfit.evidence.forecasts import (
     forecast_held_out,
     horizons,
     moved,
+    several_runs,
 )
 from scalingfit.evidence.hypotheses import evidence
 from scalingfit.inference import Sampling, settings_of
@@ -87,7 +88,7 @@ def compare(
     priors : mapping, optional
         By the law's name, what `fit` takes as priors.
     law_error : LawError, optional
-        As in `fit`, of every law; None compares laws that are held to be exact.
+        As in `fit`, of every law; None compares laws that are taken to be exact.
     **sampling
         As in `fit`; see `scalingfit.inference.Sampling`.
 
@@ -111,15 +112,15 @@ def compare(
                 ".",
             ),
         )  # fmt: skip
-    unit = leave_out or ("budget" if budgets is not None else runs.run_label)
+    unit = leave_out or ("budget" if budgets is not None else several_runs(runs))
     groups = groups_of(runs, unit, budgets)
     least = 2 + max(model.free for model in models.values())
-    ahead, notes = _cuts(runs, least, cuts, budgets) if future else ([], [])
+    horizons, notes = _cuts(runs, least, cuts, budgets) if future else ([], [])
     posteriors = fit_each(models, runs, settings)
     left = {
         name: leave_each(fit, groups, settings, refit=refit) for name, fit in posteriors.items()
     }
-    tasks = Task.each(None, 0, runs, ahead)
+    tasks = Task.each(None, 0, runs, horizons)
     beyond = {
         name: forecast_held_out(model, tasks, settings) for name, model in models.items() if tasks
     }
@@ -139,7 +140,7 @@ def compare(
     return Comparison(
         runs=runs,
         candidates=found,
-        cuts=ahead,
+        cuts=horizons,
         unit=unit or "run",
         groups=groups,
         caveats=(

@@ -7,15 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from scalingfit._messages import Argument, Message
-from scalingfit._text import flop, interval
-from scalingfit.allocation import FloatArray
 from scalingfit.evidence.comparison.candidate import Candidate
 from scalingfit.evidence.comparison.stacked import NEGLIGIBLE
 from scalingfit.evidence.forecasts import ScoredForecasts, band
 from scalingfit.inference import FAR_OUT, far_in_prior
 from scalingfit.result import Note
 
-__all__ = ["conclude", "conclude_optima", "far_from_priors", "over_confident"]
+__all__ = ["conclude", "far_from_priors", "over_confident"]
 
 type Candidates = Mapping[str, Candidate]  # by name, the best first
 
@@ -37,27 +35,6 @@ def conclude(candidates: Candidates) -> str:
     return " ".join(said)
 
 
-def conclude_optima(optima: Mapping[str, FloatArray], budget: float) -> str:
-    """Whether the choice between two laws matters for the best size at a budget.
-
-    Parameters
-    ----------
-    optima : mapping of str to array, shape (3,)
-        By law, the median of N* between the ends of its 90 % interval.
-    budget : float
-        FLOP.
-    """
-    (one, (low, first, high)), (other, (least, second, most)) = optima.items()
-    factor = max(first / second, second / first)
-    found = " and ".join(f"{interval('N', *ends)} under {name}" for name, ends in optima.items())
-    said = (
-        f"At {flop(budget)}, ten times the largest budget, N* is {found}, a factor of {factor:.3g}"
-    )
-    if low <= second <= high and least <= first <= most:
-        return f"{said}: within what either law leaves open, so the choice matters little there."
-    return f"{said}: more than {one if not low <= second <= high else other} alone leaves open."
-
-
 def _conclude_laws(candidates: Candidates) -> str:
     best, *others = candidates
     gaps = {
@@ -74,13 +51,15 @@ def _conclude_laws(candidates: Candidates) -> str:
 
 
 def _conclude_forecasts(candidates: Candidates) -> str:
-    ahead = _forecasts(candidates)
-    best, second, *_ = ahead  # a comparison has two laws or more
-    scores = {name: candidates[name].by_cut().tolist() for name in ahead}
+    forecasts = _forecasts(candidates)
+    best, second, *_ = forecasts  # a comparison has two laws or more
+    scores = {name: candidates[name].by_cut().tolist() for name in forecasts}
     winners = [max(zip(cut, scores, strict=True))[1] for cut in zip(*scores.values(), strict=True)]
-    gap = ahead[best].log_score - ahead[second].log_score
+    gap = forecasts[best].log_score - forecasts[second].log_score
     # A run that several cuts forecast is one run.
-    error = float(np.sqrt(np.sum(np.bincount(ahead[best].row, gap - gap.mean()) ** 2))) / len(gap)
+    error = float(np.sqrt(np.sum(np.bincount(forecasts[best].row, gap - gap.mean()) ** 2))) / len(
+        gap
+    )
     lead = f"log score {gap.mean():.2f} ± {error:.2f} a run above {second}"
     at = f"at {winners.count(best)} of {len(winners)} cuts"
     if gap.mean() < 2 * error:
@@ -91,7 +70,7 @@ def _conclude_forecasts(candidates: Candidates) -> str:
     else:
         who = f"{best} also" if best == next(iter(candidates)) else f"But {best}"
         said = f"{who} forecasts larger runs from smaller ones best overall, and {at} ({lead})"
-    covered = f"its 90 % intervals covered {ahead[best].covered().mean():.0%} of them"
+    covered = f"its 90 % intervals covered {forecasts[best].covered().mean():.0%} of them"
     others = [
         f"those of {name} (weight {candidates[name].weight:.2f}) {share:.0%}"
         for name, share in over_confident(candidates).items()
@@ -111,11 +90,15 @@ def over_confident(candidates: Candidates) -> dict[str, float]:
 
     Of the laws that matter to the stack, and of the one that forecasts larger runs best.
     """
-    ahead = _forecasts(candidates)
-    heavy = [name for name in ahead if candidates[name].weight >= HEAVY]
-    shares = {name: float(ahead[name].covered().mean()) for name in [*heavy, *list(ahead)[:1]]}
+    forecasts = _forecasts(candidates)
+    heavy = [name for name in forecasts if candidates[name].weight >= HEAVY]
+    shares = {
+        name: float(forecasts[name].covered().mean()) for name in [*heavy, *list(forecasts)[:1]]
+    }
     return {
-        name: share for name, share in shares.items() if share < band(0.9, ahead[name].count())[0]
+        name: share
+        for name, share in shares.items()
+        if share < band(0.9, forecasts[name].count())[0]
     }
 
 

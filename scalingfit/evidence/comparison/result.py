@@ -12,12 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scalingfit.allocation import Answer, Costs, Rule
 from scalingfit.evidence.comparison.answers import Answers, answers
 from scalingfit.evidence.comparison.candidate import Candidate
-from scalingfit.evidence.comparison.conclusion import (
-    conclude,
-    conclude_optima,
-    far_from_priors,
-    over_confident,
-)
+from scalingfit.evidence.comparison.conclusion import conclude, far_from_priors, over_confident
 from scalingfit.evidence.comparison.exponents import PLAIN, Exponents, exponents_by_law
 from scalingfit.evidence.comparison.stacked import Stacked, stack
 from scalingfit.evidence.forecasts import Horizon
@@ -101,12 +96,12 @@ class Comparison(Result):
 
     @property
     def conclusion(self) -> str:
-        """Which law is nearer, how it forecasts, and whether that matters for N*."""
+        """Which law is nearer, how it forecasts, and whether that matters for the optimum."""
         return " ".join([conclude(self.candidates), *self._consequence])
 
     @functools.cached_property
     def _consequence(self) -> list[str]:
-        """Whether the choice between the first two laws that split a budget matters for N*."""
+        """Whether the choice between the first two laws that split a budget matters."""
         splitting = {
             name: fit
             for name, fit in self.posteriors.items()
@@ -114,10 +109,8 @@ class Comparison(Result):
         }
         if len(splitting) < 2 or not self.runs.budgets.in_flop:
             return []
-        two = dict(list(splitting.items())[:2])
-        budget = AHEAD * self.runs.budgets.largest
-        optima = {name: fit.frontier([budget]).quantiles("N")[:, 0] for name, fit in two.items()}
-        return [conclude_optima(optima, budget)]
+        first = dict(list(splitting.items())[:2])
+        return [answers(first, self.weights, AHEAD * self.runs.budgets.largest).conclusion]
 
     @property
     def notes(self) -> Sequence[Note]:

@@ -2,7 +2,7 @@
 
 from scalingfit.evidence.forecasts.backtest import backtest
 from scalingfit.evidence.forecasts.forecasting import Task, forecast_held_out
-from scalingfit.evidence.forecasts.horizons import Horizon, horizons, moved
+from scalingfit.evidence.forecasts.horizons import Horizon, horizons, moved, several_runs
 from scalingfit.evidence.forecasts.result import Backtest
 from scalingfit.evidence.forecasts.scored import NINETY, ScoredForecasts
 from scalingfit.evidence.forecasts.scores import LEVELS, band, coverage
@@ -20,4 +20,5 @@ __all__ = [
     "forecast_held_out",
     "horizons",
     "moved",
+    "several_runs",
 ]

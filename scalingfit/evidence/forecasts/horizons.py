@@ -15,7 +15,7 @@ from scalingfit._text import flop, listed
 from scalingfit.result import Note
 from scalingfit.runs import Runs
 
-__all__ = ["Horizon", "horizons", "moved", "within"]
+__all__ = ["Horizon", "horizons", "moved", "several_runs", "within"]
 
 Floats = NDArray[np.float64]
 
@@ -139,12 +139,21 @@ def within(runs: Runs, cut: Horizon) -> Horizon | None:
     return dataclasses.replace(found, train=cut.train & found.train, test=cut.train & found.test)
 
 
+def several_runs(runs: Runs) -> str | None:
+    """The label that names runs, where there are several of them, and several rows of one.
+
+    Of one run, such as a learning curve by itself, rows are all that can be held out.
+    """
+    label = runs.run_label
+    return None if label is None or len(set(runs.labels[label].astype(str))) == 1 else label
+
+
 def whole_runs(runs: Runs) -> Floats:
     """The scale of the run that each row is of, (row,): that of its last row, where it has several.
 
     Rows of one run share what is odd about it: a run whose first rows are fitted is not held out.
     """
-    scale, label = runs.budgets.scale, runs.run_label
+    scale, label = runs.budgets.scale, several_runs(runs)
     if label is None:
         return scale
     _, run = np.unique(runs.labels[label].astype(str), return_inverse=True)

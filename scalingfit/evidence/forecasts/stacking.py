@@ -1,7 +1,7 @@
 """Stack forecasts: weight laws by how well each predicts the last of the runs that a cut fits.
 
 Stacking of predictive densities (Yao et al. 2018, arXiv 1704.02030) with the densities of runs that
-lie ahead, as those to be forecast do, instead of runs left out in between.
+are the largest, as those to be forecast are, instead of runs left out in between.
 """
 
 from __future__ import annotations

@@ -161,6 +161,6 @@ def _hardly_varies(columns: Columns) -> Iterator[Finding]:
         if 1 < high / low < 1.5:
             yield Finding(
                 "hardly_varies",
-                f"{name} hardly varies, {_range(low, high)}, so its exponent cannot be told",
+                f"{name} hardly varies, {_range(low, high)}, so its exponent cannot be estimated",
                 Message(f"add runs of other {name}, or check that {name} is the column meant"),
             )

@@ -199,12 +199,12 @@ def _mark_repeated(
         return
     groups = key.groupby(list(key.columns), sort=False, dropna=False).ngroup().to_numpy()
     earliest = dict(zip(groups[first].tolist(), rows[first].tolist(), strict=True))
-    told = {r: earliest[g] for g, r in zip(groups.tolist(), rows.tolist(), strict=True)}
+    original = {r: earliest[g] for g, r in zip(groups.tolist(), rows.tolist(), strict=True)}
     repeated = np.zeros(len(considered), dtype=bool)
     repeated[rows[~first]] = True
 
     def detail(i: int) -> str:
-        return f"is the same as {source.row_word} {source.row_numbers[told[i]]}"
+        return f"is the same as {source.row_word} {source.row_numbers[original[i]]}"
 
     if any(normal(name) in RUN_NAMES for name in labels.columns):
         faults.once |= repeated & ~faults.bad

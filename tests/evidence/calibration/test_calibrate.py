@@ -44,6 +44,8 @@ def test_a_tiny_law_is_calibrated() -> None:
     assert dict(arrays.sizes) == {"parameter": 3, "simulation": 100}
     np.testing.assert_array_equal(arrays["rank"].sel(parameter="E"), found.ranks["E"])
     assert "is calibrated as far as 100 tables can tell" in str(found)
+    wide = np.median(found.widths["L"])
+    assert f"leave 90 % intervals {wide:.2g} (L) times their medians wide" in found.conclusion
 
 
 def test_coverage_is_that_of_central_intervals() -> None:

@@ -4,6 +4,7 @@ import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from scalingfit import law
@@ -35,11 +36,32 @@ def test_the_sentence_says_how_far_apart_they_are(comparison: Comparison) -> Non
     least, most = min(middle, key=lambda n: middle[n]), max(middle, key=lambda n: middle[n])
     assert found.conclusion.startswith("At 1e23 FLOP your D*/N* would be ")
     assert f"] under {least} and " in found.conclusion
-    assert found.conclusion.endswith(
-        f"under {most}: a factor of {middle[most] / middle[least]:.2g}."
-    )
+    factor = f"under {most}: a factor of {middle[most] / middle[least]:.2g}, "
+    assert factor in found.conclusion
     alone = dataclasses.replace(found, each={least: found.each[least]})
     assert alone.conclusion.endswith("], whichever is chosen.")
+
+
+@pytest.mark.parametrize(
+    ("high", "low", "said"),
+    [
+        (40, 10, "which either leaves open: the choice between them matters little there."),
+        (24, 22, "more than one or other by itself leaves open."),
+        (40, 22, "more than other by itself leaves open."),
+    ],
+)
+def test_a_choice_matters_where_it_is_more_than_a_law_leaves_open(
+    comparison: Comparison, high: float, low: float, said: str
+) -> None:
+    """By hand: medians of 21, below `high`, and of 25, above `low`."""
+    each: Any = {
+        name: SimpleNamespace(
+            asked={"C": [1e23]}, quantiles=lambda _, ends=ends: np.reshape(ends, (3, 1))
+        )
+        for name, ends in (("one", (10, 21, high)), ("other", (low, 25, 40)))
+    }
+    found = dataclasses.replace(comparison.answers(1e23), each=each)
+    assert found.conclusion.endswith(f"under other: a factor of 1.2, {said}")
 
 
 def test_a_law_that_splits_nothing_is_named_or_refused(comparison: Comparison) -> None:

@@ -60,6 +60,12 @@ def test_runs_of_several_rows_are_held_out_whole() -> None:
     assert inner is not None
     np.testing.assert_array_equal(inner.train, run <= 1)
     assert not np.any(inner.test & ~cut.train)
+    # Of one run alone there are rows to hold out, and nothing else.
+    alone = runs.take(run == 5)
+    assert alone.run_label == "run_id"
+    (cut,) = horizons(alone, least=3, cuts=[scale[run == 5][3]])
+    assert cut.train.tolist() == [True] * 4 + [False] * 4
+    np.testing.assert_array_equal(cut.test, ~cut.train)
 
 
 def test_named_cuts_keep_budgets_whole() -> None:

@@ -5,7 +5,8 @@ import pytest
 
 import scalingfit as sf
 from scalingfit.allocation import frontier
-from scalingfit.evidence import Interaction, interaction
+from scalingfit.inference import Posterior
+from scalingfit.inference.interaction import Interaction, interaction
 from scalingfit.runs import Runs
 from tests.report import standin
 from tests.simulated import QUICK
@@ -22,17 +23,20 @@ def simulated(q: float, seed: int) -> Runs:
     return Runs.from_columns({"N": N, "D": D, "L": L})
 
 
-def found(q: float, seed: int) -> Interaction:
-    answer = interaction(standin.posterior(runs=simulated(q, seed)))
+def of(fit: Posterior) -> Interaction:
+    answer = interaction(fit.model, fit.runs, fit.draws)
     assert answer is not None
     return answer
+
+
+def found(q: float, seed: int) -> Interaction:
+    return of(standin.posterior(runs=simulated(q, seed)))
 
 
 def test_additive_runs_are_rarely_taken_for_others() -> None:
     """Odds of 20 for what is false come up in one of 20 tables at most."""
     clear = [found(1.0, seed).clear for seed in range(40)]
     assert sum(clear) <= 5  # Binomial(40, 1/20): more in one of seventy
-    assert found(1.0, 0).conclusion.startswith("Nothing speaks clearly for an interaction")
 
 
 @pytest.mark.parametrize("q", [0.4, 0.7])
@@ -47,26 +51,28 @@ def test_the_optimum_is_that_of_the_family() -> None:
     """Of runs without scatter; q lies within the step of its values, and the optimum is flat."""
     truth = sf.law("nested")(q=0.4, **POINT)
     runs = Runs.from_columns({"N": N, "D": D, "L": np.asarray(truth.loss(N, D))})
-    answer = interaction(standin.posterior(runs=runs))
-    assert answer is not None
+    fit = standin.posterior(runs=runs)
+    answer = of(fit)
     optimum = frontier(truth, answer.C)
     assert answer.nested == pytest.approx((optimum.N[0], optimum.L[0]), rel=1e-3)
     assert answer.nested[1] < answer.additive[1]
-    assert "N and D interact: q = 0.4" in answer.conclusion
-    assert f"{100 * (1 - answer.nested[1] / answer.additive[1]):.2g} % lower" in answer.conclusion
+    (note,) = (note for note in fit.verdict.notes if note.code == "interaction")
+    assert note == answer.note
+    said = str(note.text)
+    assert said.startswith("N and D interact: q = 0.4")
+    assert f"{100 * (1 - answer.nested[1] / answer.additive[1]):.2g} % lower" in said
 
 
 def test_other_laws_and_scatters_are_not_looked_at() -> None:
     fit = standin.posterior(law="kaplan", point="kaplan-2020-table-2")
-    assert interaction(fit) is None
+    assert interaction(fit.model, fit.runs, fit.draws) is None
 
 
 @pytest.mark.slow
 def test_it_agrees_with_a_fit_of_the_family() -> None:
     runs = simulated(0.5, 0)
     drawn = sf.fit(runs, law="nested", law_error=None, **QUICK).draws["q"]
-    answer = interaction(standin.posterior(runs=runs))
-    assert answer is not None
+    answer = of(standin.posterior(runs=runs))
     assert answer.q.median == pytest.approx(np.median(drawn), abs=drawn.std())
 
 

@@ -10,17 +10,19 @@ speaks for another q is understated.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.special import logsumexp
 
+from scalingfit._messages import Argument, Message
 from scalingfit._text import flop, interval, quantity
-from scalingfit.inference import Posterior
+from scalingfit.inference.model import Model
 from scalingfit.law_error import covariance
-from scalingfit.result import Column, Interval, Result, Table
+from scalingfit.result import Interval, Note
+from scalingfit.runs import Runs
 
 __all__ = ["Interaction", "interaction"]
 
@@ -43,17 +45,20 @@ STEPS, WEIGHINGS = 30, 5
 ENOUGH = 1e-4
 """In log density: a step that gains less is the last."""
 
+TINY = 1e-9
+"""What a term that the runs say nothing of is held by."""
+
 LN10 = float(np.log(10.0))
 
 
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Interaction(Result):
-    """What `interaction` returns: ``print`` it for a sentence.
+@dataclasses.dataclass(frozen=True)
+class Interaction:
+    """How the terms of N and D combine, beyond the law that adds them.
 
     Attributes
     ----------
     q : Interval
-        Of how the terms combine: 1 where they add up.
+        1 where they add up.
     log_bayes : float
         Log Bayes factor of the family, with q uniform between 0 and 1.5, over the additive law.
     C : float
@@ -74,61 +79,44 @@ class Interaction(Result):
         return self.log_bayes > CLEAR
 
     @property
-    def tables(self) -> Sequence[Table]:
-        """The one row that machines get; people get the conclusion."""
-        columns = {
-            "q": Column([self.q]),
-            "log_bayes": Column([self.log_bayes]),
-            "clear": Column([self.clear]),
-            "C": Column([self.C]),
-            "N": Column([self.additive[0]]),
-            "L": Column([self.additive[1]]),
-            "N_nested": Column([self.nested[0]]),
-            "L_nested": Column([self.nested[1]]),
-        }
-        return (Table("interaction", "row", columns, limit=0),)
-
-    @property
-    def conclusion(self) -> str:
-        """Which is nearer, and what that changes."""
-        q = interval("", *self.q)
-        if not self.clear:
-            return (
-                f"Nothing speaks clearly for an interaction of N and D: q = {q}, where the terms "
-                f"add up at 1 (log Bayes factor {self.log_bayes:.1f})."
-            )
+    def note(self) -> Note:
+        """That it is, and what it changes."""
         (N, L), (other, least) = self.additive, self.nested
         lower = 100 * (1 - least / L)
-        return (
-            f"These runs are nearer to the law nested, in which N and D interact: q = {q}, where "
-            f"the terms add up at 1 (log Bayes factor {self.log_bayes:.1f}). At {flop(self.C)} "
-            f"FLOP its best N is {quantity('N', other)} instead of {quantity('N', N)}, and its "
-            f"loss {abs(lower):.2g} % {'lower' if lower > 0 else 'higher'}: fit it too."
+        text = Message(
+            f"N and D interact: q = {interval('', *self.q)} in the law nested, where this one has "
+            f"1 (log Bayes factor at least {self.log_bayes:.1f}); at {flop(self.C)} FLOP its best "
+            f"N is {quantity('N', other)} instead of {quantity('N', N)}, and its loss "
+            f"{abs(lower):.2g} % {'lower' if lower > 0 else 'higher'}; fit it too: ",
+            Argument("law", "nested"),
         )
+        return Note("interaction", text)
 
 
-def interaction(posterior: Posterior) -> Interaction | None:
-    """How probable it is, from a fit of the additive law alone, that N and D interact.
+def interaction(model: Model, runs: Runs, draws: Mapping[str, Floats]) -> Interaction | None:
+    """How the terms of N and D combine, told from a fit of the law that adds them.
 
     Parameters
     ----------
-    posterior : Posterior
-        Of `chinchilla`.
+    model : Model
+    runs : Runs
+    draws : mapping of str to array
+        Of the parameters of law and noise, and of tau.
 
     Returns
     -------
     Interaction or None
-        None for another law, for scatter that is not on the log of the loss or whose scale differs
-        between runs, and for more than 3,000 runs.
+        None for other laws than `chinchilla`, for scatter that is not on the log of the loss or
+        whose scale differs between runs, and for more than 3,000 runs.
     """
-    runs, noise = posterior.runs.used(), posterior.model.noise
-    plain = noise.name in ("student_t", "normal", "laplace")
-    if posterior.model.law.name != "chinchilla" or not plain or len(runs) > MOST_RUNS:
+    runs = runs.used()
+    plain = model.noise.name in ("student_t", "normal", "laplace")
+    if model.law.name != "chinchilla" or not plain or len(runs) > MOST_RUNS:
         return None
     log_N, log_D, y = (np.log(runs[name]) for name in ("N", "D", "L"))
     centre = np.array([log_N.mean(), log_D.mean()])
     x = np.stack([log_N, log_D]) - centre[:, None]
-    middle = {name: float(np.median(values)) for name, values in posterior.draws.items()}
+    middle = {name: float(np.median(values)) for name, values in draws.items()}
     start = np.log([middle[name] for name in ("E", "A", "B", "alpha", "beta")])
     start[1:3] -= centre * [middle["alpha"], middle["beta"]]
     known = runs.columns.get("loss_se", np.zeros(len(runs))) / runs["L"]
@@ -207,10 +195,11 @@ def _fitted(terms: Floats, q: float, x: Floats, y: Floats, root: Floats) -> tupl
     """The terms of greatest posterior density for a q, and the log of that density."""
 
     def scaled(values: Floats) -> Floats:
-        return np.asarray(solve_triangular(root, values, lower=True))
+        return np.asarray(solve_triangular(root, values, lower=True, check_finite=False))
 
     def state(terms: Floats) -> tuple[Floats, Floats, float]:
-        mean, by = _law(terms, q, x)
+        with np.errstate(all="ignore"):  # a step too far is not taken
+            mean, by = _law(terms, q, x)
         away = (terms[3:] - LIKELY[0]) / LIKELY[1]
         missed = np.concatenate([scaled(y - mean), away, [terms[0] / 2]])
         slopes = np.zeros((3, 5))
@@ -222,7 +211,7 @@ def _fitted(terms: Floats, q: float, x: Floats, y: Floats, root: Floats) -> tupl
     missed, slopes, height = state(terms)
     for _ in range(STEPS):
         inner = slopes.T @ slopes
-        step = np.linalg.solve(inner + damping * np.diag(np.diag(inner)), slopes.T @ missed)
+        step = np.linalg.solve(inner + damping * np.diag(np.diag(inner) + TINY), slopes.T @ missed)
         tried = state(terms + step)
         if tried[2] > height:
             terms, damping, gain = terms + step, damping / 10, tried[2] - height
