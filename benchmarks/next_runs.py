@@ -57,8 +57,8 @@ runs those with D/N from {RATIOS[0]:g} to {RATIOS[1]:g}, as the ladder's own des
 truth is the ladder's: runs at {TARGET:g} FLOP, which no trial sees, and their cubic. The overspend
 is what the fit's median N* wastes by that cubic: its loss is bought for less by the share shown, at
 the slope of the loss along the ladder's frontier. Trials share runs, so that they are not
-independent: what differs between them is the seeds and the random draws alone. What they have in
-common, the mean error, is a single observation of each method.
+independent: what differs between them is the seeds and the random draws alone. What errors have
+in common is a single observation of each method.
 """
 
 
@@ -194,15 +194,13 @@ def report(frame: pd.DataFrame) -> str:
         HEAD,
         "![Errors by method](design.png)",
         "",
-        "| method | runs | rms error of ln N* (mean) | of ln L (mean) | overspend | 90 % width of "
-        "ln N* | N* inside |",
+        "| method | runs | rms error of ln N* | of ln L | overspend | 90 % width | N* inside |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for method, part in frame.groupby("method", sort=False):
         root = np.sqrt((part[["log_n", "log_l"]] ** 2).mean())
         lines.append(
-            f"| {method} | {part.runs.mean():.1f} | {root.log_n:.2f} ({part.log_n.mean():+.2f}) | "
-            f"{root.log_l:.3f} ({part.log_l.mean():+.3f}) | "
+            f"| {method} | {part.runs.mean():.1f} | {root.log_n:.3f} | {root.log_l:.4f} | "
             f"{part.overspend.mean():.1%} | {part.width.mean():.2f} | {part.covered.mean():.0%} |"
         )
     lines += ["", f"{frame.trial.nunique()} trials. {environment()}"]

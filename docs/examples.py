@@ -9,6 +9,7 @@ their outputs when it is built (`conf.py`), the README keeps its own (``tests/re
 import contextlib
 import doctest
 import io
+import itertools
 import re
 import shlex
 import textwrap
@@ -26,13 +27,17 @@ WIDTH = 100
 BLOCK = re.compile(r"(?<=^```)(console|python)\n(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 
 
+SHELL = {">", "|"}
+"""Where what the command takes ends, and the shell goes on."""
+
+
 def commands(text: str) -> Iterator[list[str]]:
     """The arguments of every command of scalingfit in blocks of ``console`` and ``sh``."""
     for block in re.findall(r"^```(?:console|sh)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line.removeprefix("$ "), comments=True)
             if words[:1] == ["scalingfit"]:
-                yield words[1:]
+                yield [*itertools.takewhile(lambda word: word not in SHELL, words[1:])]
 
 
 def rerun(text: str, source: str) -> str:

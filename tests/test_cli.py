@@ -270,6 +270,24 @@ def test_a_frontier_in_the_count_of_the_table(type_in: Callable[..., Done]) -> N
     assert N("1.5e22", "table") == pytest.approx(N("1e22", "6ND"), rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("frontier", "-C", "1e27"),
+        ("forecast", "--params", "1e12", "--tokens", "1e15"),
+        ("decide", "-C", "1e27", "--plan", "20tpp"),
+        ("returns", "-C", "1e27"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_an_answer_far_beyond_the_runs_is_a_warning(
+    saved: Path, type_in: Callable[..., Done], words: tuple[str, ...]
+) -> None:
+    done = type_in(words[0], str(saved), *words[1:], "--json")
+    assert done.code == 1
+    assert "far_beyond_runs" in [note["code"] for note in one_json(done.out)["notes"]]
+
+
 def test_frontier_options(saved: Path, type_in: Callable[..., Done]) -> None:
     def N(*options: str) -> float:
         done = type_in("frontier", str(saved), "-C", "1e23", *options, "--json")

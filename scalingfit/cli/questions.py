@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ from cyclopts import Parameter
 
 import scalingfit as sf
 from scalingfit._errors import InputError
+from scalingfit._files import require_place, write
 from scalingfit._text import listed
 from scalingfit.cli._hardware import UNKNOWN, Hardware
 from scalingfit.cli._picture import drawing, told
@@ -93,6 +95,7 @@ class Terms:
 
 
 AS_USUAL = Terms()
+SERVED = "inference_tokens"
 
 
 def frontier(
@@ -105,6 +108,7 @@ def frontier(
     hardware: Hardware = UNKNOWN,
     plot: Path | None = None,
     marks: Annotated[bool, Parameter(negative="")] = False,
+    echarts: Path | None = None,
 ) -> Reply:
     """Split budgets between parameters and tokens, with intervals.
 
@@ -126,10 +130,14 @@ def frontier(
         Draw the frontier into this file (.png, .pdf or .svg).
     marks
         Draw models that people know into it too: GPT-3, Chinchilla, Llama 3 and others.
+    echarts
+        Write the frontier into this file as an option of Apache ECharts (JSON).
     """
     post = loaded_fit(fit)
     budgets, options = names(compute), terms.options() | {"costs": hardware.costs()}
     sizes = numbers_if_given("--models", models)
+    if echarts is not None:
+        require_place(echarts)
     with drawing(plot) as save:
         found = post.frontier(budgets, **options)
         choice = None if sizes is None else post.choose(budgets, sizes, **options)
@@ -142,6 +150,14 @@ def frontier(
         data["choice"] = choice
         shown.append(choice)
     shown += told(plot, drawn)
+    if echarts is not None:
+        from scalingfit.report import echarts as charts
+
+        # What is served beside the budget does not move the best size.
+        split = {name: value for name, value in terms.options().items() if name != SERVED}
+        chart = charts.frontier(post, found.C, **split)
+        write(echarts, json.dumps(chart).encode())
+        shown.append(f"written: {echarts}")
     wager = far_beyond(found) or (choice is not None and far_beyond(choice))
     return Reply(data, shown, warned=wager or not (post.verdict.ok and drawn))
 

@@ -3,4 +3,4 @@
 from scalingfit.report.html import report
 from scalingfit.report.pictures import picture, plot
 
-__all__ = ["evidence_plots", "html", "picture", "pictures", "plot", "plots", "report"]
+__all__ = ["echarts", "evidence_plots", "html", "picture", "pictures", "plot", "plots", "report"]

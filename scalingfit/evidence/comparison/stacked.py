@@ -13,6 +13,8 @@ from scalingfit.result import Axes, Column, Labels, Note, Result, Table
 
 __all__ = ["NEGLIGIBLE", "Stacked", "stack"]
 
+EXPONENTS = frozenset({"a"})
+"""Answers that are slopes of logarithms already."""
 COUNTED = ("counting", "a_of")  # how FLOP are counted: one rule for all laws
 NEGLIGIBLE = 0.005
 """Laws with less weight than this take no part."""
@@ -70,11 +72,13 @@ class Stacked(Result):
     def spread(self, name: str) -> tuple[FloatArray, FloatArray]:
         """Standard deviations of the logarithm of one answer, within the laws and between them.
 
-        0.1 is about ten percent; each of shape (row,).
+        0.1 is about ten percent; each of shape (row,). Of an exponent, which may be negative, they
+        are those of the exponent itself.
         """
         share = np.array(list(self.weights.values()))[:, None]
         with np.errstate(invalid="ignore", divide="ignore"):
-            logs = [np.log(answer.draws[name]) for answer in self.each.values()]
+            drawn = [answer.draws[name] for answer in self.each.values()]
+            logs = drawn if name in EXPONENTS else [np.log(values) for values in drawn]
             means = np.array([values.mean(axis=(0, 1)) for values in logs])
             inner = np.array([values.var(axis=(0, 1)) for values in logs])
         within = np.sqrt(np.sum(share * inner, axis=0))
@@ -90,7 +94,8 @@ class Stacked(Result):
                 [f"{within:.2g} / {between:.2g}" for within, between in pairs],
                 hidden=name in self.mixture.hidden,
             )
-        title = "Standard deviation of the logarithm, within / between laws"
+        itself = " (of a itself)" if EXPONENTS & self.mixture.draws.keys() else ""
+        title = f"Standard deviation of the logarithm{itself}, within / between laws"
         return Table("spread", mixture.row, columns, title)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from scalingfit._messages import PYTHON, Face
 from scalingfit._text import listed
-from scalingfit.runs.findings.doubts import HIGHEST, compute_ratio
+from scalingfit.runs.findings.doubts import compute_ratio
 from scalingfit.runs.findings.finding import Finding, Labels
 from scalingfit.runs.provenance import Dropped, Origin, Provenance
 from scalingfit.runs.values import FloatArray
@@ -56,19 +56,7 @@ def describe(
 
 def design_warnings(columns: Mapping[str, FloatArray]) -> list[str]:
     """Say what the runs cannot tell apart, whatever the law, and what to do about it."""
-    warnings = _perplexity(columns)
-    if "N" in columns and "D" in columns:
-        warnings += _weak_axes(columns["N"], columns["D"])
-    return warnings
-
-
-def _perplexity(columns: Mapping[str, FloatArray]) -> list[str]:
-    if not columns.keys() & {"N", "D", "C"} or not np.all(columns["L"] > HIGHEST):
-        return []
-    return [
-        f"All losses are above {HIGHEST:.0f}, which looks like perplexity: the laws are for "
-        "cross-entropy, so take the logarithm first."
-    ]
+    return _weak_axes(columns["N"], columns["D"]) if {"N", "D"} <= columns.keys() else []
 
 
 def _weak_axes(N: FloatArray, D: FloatArray) -> list[str]:

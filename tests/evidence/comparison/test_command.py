@@ -30,6 +30,8 @@ from scalingfit.runs import Runs
 from tests.evidence.conftest import PNG, over_confident
 from tests.simulated import SETTINGS
 
+SPREAD = "Standard deviation of the logarithm (of a itself), within / between laws"
+
 
 def test_compare(
     comparison: Comparison,
@@ -103,7 +105,7 @@ def test_compare_shows_what_the_laws_say_together(
     stand_in("compare", comparison)
     cli.run(["compare", file, "--compute", "1e22"])
     lines = capsys.readouterr().out.splitlines()
-    table = lines[lines.index("Standard deviation of the logarithm, within / between laws") :]
+    table = lines[lines.index(SPREAD) :]
     assert table[1].split() == ["C", "N", "D", "tokens_per_param", "L", "a"]
     assert table[2].split()[0] == "1e22"
 

@@ -379,6 +379,14 @@ def test_the_spread_between_laws_is_shown_however_small() -> None:
     _, (between,) = found.spread("mean")
     assert between == pytest.approx(0.5e-5, rel=1e-6)
     assert "/ 5e-06" in str(found)
+    # An exponent may be negative, and is a slope of logarithms itself: its spread is its own.
+    slopes = {"one": np.array([[[-0.2], [0.4]]]), "other": np.array([[[0.3], [0.9]]])}
+    each = {
+        name: Forecast(asked=asked, draws={"a": draws}, provenance={})
+        for name, draws in slopes.items()
+    }
+    within, between = Stacked(each["one"], each, {"one": 0.5, "other": 0.5}).spread("a")
+    assert [within.item(), between.item()] == pytest.approx([0.3, 0.25])
 
 
 def test_a_law_of_next_to_no_weight_takes_no_part_and_is_named(comparison: Comparison) -> None:
