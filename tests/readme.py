@@ -1,6 +1,7 @@
 """Renew the README: ``python -m tests.readme`` runs its examples and draws its picture."""
 
 import contextlib
+import io
 import os
 import tempfile
 from pathlib import Path
@@ -20,15 +21,18 @@ def renewed() -> str:
 
 
 def draw(fit: Path) -> None:
-    """Draw the README's picture, in few dots so that it stays small."""
+    """Draw the README's picture, in few dots and colours so that it stays small."""
     from matplotlib.figure import Figure
+    from PIL import Image
 
     import scalingfit as sf
     from scalingfit.report import plots
 
     figure = plots.overview(sf.load(fit))
     assert isinstance(figure, Figure)
-    figure.savefig(PICTURE, dpi=80, pil_kwargs={"optimize": True})
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=80)
+    Image.open(drawn).convert("RGB").quantize(128).save(PICTURE, optimize=True)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from scalingfit.allocation.rules.six_nd import SixND
 from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 
 __all__ = [
+    "FEW",
     "QUANTILES",
     "Answer",
     "FloatArray",
@@ -28,6 +29,9 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 
 QUANTILES = (0.05, 0.5, 0.95)
+
+FEW = 0.01
+"""Share of the draws that is not mentioned: it hardly moves the ends of a 90 % interval."""
 
 DRAWN = ("fit", "chain", "draw")
 """The axes of draws, before that of the rows."""
@@ -170,7 +174,7 @@ def share(flags: NDArray[np.bool_] | FloatArray) -> FloatArray:
 def in_draws(
     code: str, name: str, asked: FloatArray, flags: NDArray[np.bool_], what: Text
 ) -> list[Note]:
-    """Say of each row in how many of the draws something holds, where it does in any.
+    """Say of each row in how many of the draws something holds, where it does in more than a few.
 
     Parameters
     ----------
@@ -186,7 +190,7 @@ def in_draws(
     return [
         Note(code, what, f"{name} {quantity(name, row)}", float(part))
         for row, part in zip(asked, share(flags), strict=True)
-        if part > 0
+        if part > FEW
     ]
 
 

@@ -4,7 +4,7 @@ A draw of an error wanders ever further from zero as one leaves the runs, so tha
 least loss may lie decades from any run, at a budget that the runs do cover. N* is therefore the
 best split within a window: within a decade of the runs, in parameters and in tokens, or within a
 decade of where the law without its error has its optimum, by the median of the draws. How many
-draws are best at an end of it is stated with every answer.
+draws are best at an end of it is stated, unless they are too few to matter.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from scalingfit._text import quantity
-from scalingfit.allocation.answer import FloatArray, share
+from scalingfit.allocation.answer import FEW, FloatArray, share
 from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.roots import last_true
 from scalingfit.allocation.search import EDGE, Loss, basin, budget_loss, lowest_point
@@ -74,7 +74,7 @@ def window(
 
 
 def ends_of_window(name: str, asked: FloatArray, beyond: NDArray[np.bool_]) -> list[Note]:
-    """Say of each question in how many draws N* is at an end of the window, where it is in any.
+    """Say of each question in how many draws N* is at an end of the window, where it is in some.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def ends_of_window(name: str, asked: FloatArray, beyond: NDArray[np.bool_]) -> l
         if part > UNDETERMINED:
             said = f"{AT_END}: the runs do not determine it"
             found.append(Note("undetermined", said, f"{name} {quantity(name, row)}", float(part)))
-        elif part > 0:
+        elif part > FEW:
             found.append(Note("window", AT_END, f"{name} {quantity(name, row)}", float(part)))
     return found
 

@@ -26,6 +26,7 @@ from scalingfit.allocation import (
     frontier,
     with_embedding,
 )
+from scalingfit.allocation.answer import in_draws
 from scalingfit.catalog import law
 from scalingfit.declare import Law
 
@@ -686,3 +687,10 @@ def test_forecasts_without_an_answer_are_refused(
 )
 def test_numbers_are_three_digits_and_a_suffix(value: float, text: str) -> None:
     assert engineering(value) == text
+
+
+def test_what_holds_in_a_few_draws_only_is_not_said() -> None:
+    held = np.zeros((1, 1000, 3), bool)
+    held[0, :10, 0] = held[0, :11, 1] = True
+    (said,) = in_draws("smallest", "C", np.array([1e20, 1e21, 1e22]), held, "it holds")
+    assert (said.of, said.share) == ("C 1e21", 0.011)
