@@ -32,7 +32,7 @@ def draw(fit: Path) -> None:
     assert isinstance(figure, Figure)
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=80)
-    Image.open(drawn).convert("RGB").quantize(128).save(PICTURE, optimize=True)
+    Image.open(drawn).convert("RGB").quantize(256, kmeans=1).save(PICTURE, optimize=True)
 
 
 def main() -> None:

@@ -149,7 +149,6 @@ def test_a_killed_refit_goes_on_with_the_same_bits(
     assert not resumed.caveats
     # What was done stays; the rest is written in as many chunks as its time asks for.
     assert set(survived) < set(chunks(tmp_path))
-    assert sum(len(zipfile.ZipFile(path).namelist()) for path in chunks(tmp_path)) == 12
     kept = [zipfile.ZipFile(path).namelist() for path in chunks(tmp_path)]
     assert sum(map(len, kept)) == 12  # nothing that had survived was made again
 
