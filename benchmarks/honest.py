@@ -239,7 +239,7 @@ def summary(names: Mapping[str, object], title: str) -> list[str]:
         where = "beyond ten times the compute" if beyond else "up to ten times the compute"
         lines += [
             "",
-            f"### {title}: {where}",
+            f"## {title}: {where}",
             "",
             "| law | | tables | 50 % | 80 % | 90 % (least to most) | log score | CRPS | width |",
             "| --- | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |",
