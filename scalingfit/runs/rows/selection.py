@@ -157,9 +157,7 @@ def last_of(
     place = np.flatnonzero(rows)
     order = _progress(table, groups, rows)
     ranked = place[np.lexsort((place, order[place]))]
-    last = dict(zip(groups[ranked].tolist(), ranked.tolist(), strict=True))
-    kept = np.zeros(len(rows), dtype=bool)
-    kept[list(last.values())] = True
+    _, kept = _last_in_each(groups, ranked)
     return kept, [f"the last row of each {', '.join(wanted)}: {kept.sum()} of {rows.sum()} rows"]
 
 
@@ -190,12 +188,20 @@ def best_of(
     groups, wanted = _keys(table, names, "best_of")
     place = np.flatnonzero(rows)
     ranked = place[np.argsort(-table.symbols["L"][place], kind="stable")]
-    best = dict(zip(groups[ranked].tolist(), ranked.tolist(), strict=True))
-    kept = np.zeros(len(rows), dtype=bool)
-    kept[list(best.values())] = True
+    best, kept = _last_in_each(groups, ranked)
     said = f"the lowest loss of each {', '.join(wanted)}: {kept.sum()} of {rows.sum()} rows"
     edges = _edges(table, groups, rows, best)
     return kept, [said, *edges]
+
+
+def _last_in_each(
+    groups: NDArray[np.int64], ranked: NDArray[np.int64]
+) -> tuple[dict[int, int], NDArray[np.bool_]]:
+    """The row of each group that ranks last, and whether each row is one of these."""
+    last = dict(zip(groups[ranked].tolist(), ranked.tolist(), strict=True))
+    kept = np.zeros(len(groups), dtype=bool)
+    kept[list(last.values())] = True
+    return last, kept
 
 
 def _edges(
