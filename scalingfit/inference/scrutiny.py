@@ -21,7 +21,7 @@ from scalingfit.noise import Noise
 from scalingfit.result import Note
 from scalingfit.runs import Runs
 
-__all__ = ["verdict_on"]
+__all__ = ["beyond_verdict", "verdict_on"]
 
 TESTED = frozenset({"groups"})
 """Findings that residuals decide: groups that do not differ may be pooled."""
@@ -62,12 +62,23 @@ def verdict_on(
         said = about_residuals(found, on_log=model.noise.on_log)
         for note, doubtful in said:
             (doubts if doubtful else remarks).append(note)
-        pinned = {name: np.asarray(drawn) for name, drawn in law.values().items()}
-        combined = interaction(model, runs, pinned | dict(values))
-        if combined is not None and combined.clear:
-            remarks.append(combined.note)
     doubts += about_priors(model, values, float(runs.used()["L"].min()))
     return judge(diagnosis, model.judged, limits, widths, doubts, remarks)
+
+
+def beyond_verdict(model: Model, runs: Runs, draws: Draws, law: Law) -> list[Note]:
+    """What is worth knowing of one fit, and takes too long to be asked of thousands.
+
+    Parameters
+    ----------
+    model, runs, draws, law
+        As of `verdict_on`.
+    """
+    if not np.all(draws.diagnosis.stuck == 0) or _digits(model, draws):
+        return []
+    pinned = {name: np.asarray(drawn) for name, drawn in law.values().items()}
+    combined = interaction(model, runs, pinned | dict(draws.values))
+    return [combined.note] if combined is not None and combined.clear else []
 
 
 def _modes(draws: Draws) -> list[Note]:

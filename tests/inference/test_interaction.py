@@ -7,6 +7,7 @@ import scalingfit as sf
 from scalingfit.allocation import frontier
 from scalingfit.inference import Posterior
 from scalingfit.inference.interaction import Interaction, interaction
+from scalingfit.inference.scrutiny import beyond_verdict
 from scalingfit.runs import Runs
 from tests.report import standin
 from tests.simulated import QUICK
@@ -56,11 +57,17 @@ def test_the_optimum_is_that_of_the_family() -> None:
     optimum = frontier(truth, answer.C)
     assert answer.nested == pytest.approx((optimum.N[0], optimum.L[0]), rel=1e-3)
     assert answer.nested[1] < answer.additive[1]
-    (note,) = (note for note in fit.verdict.notes if note.code == "interaction")
+    (note,) = beyond_verdict(fit.model, fit.runs, fit.sampled, fit.law)
     assert note == answer.note
     said = str(note.text)
     assert said.startswith("N and D interact: q = 0.4")
     assert f"{100 * (1 - answer.nested[1] / answer.additive[1]):.2g} % lower" in said
+
+
+def test_fit_tells_it() -> None:
+    fit = sf.fit(simulated(0.4, 0), law_error=None, **QUICK)
+    (note,) = (note for note in fit.verdict.notes if note.code == "interaction")
+    assert note == of(fit).note
 
 
 def test_other_laws_and_scatters_are_not_looked_at() -> None:
