@@ -2,7 +2,7 @@
 
 from scalingfit.inference.against_priors import FAR_OUT, far_in_prior
 from scalingfit.inference.bridge import Evidence, bridge
-from scalingfit.inference.build import build
+from scalingfit.inference.build import build, model_of
 from scalingfit.inference.density import (
     coordinates,
     log_density,
@@ -81,6 +81,7 @@ __all__ = [
     "log_density",
     "log_likelihood",
     "log_predictive",
+    "model_of",
     "new_runs",
     "pack",
     "padded",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from numpyro.distributions import Distribution
 
 from scalingfit.declare import Law, loss_of_logs
+from scalingfit.inference.effects import effective_rows
 from scalingfit.inference.group import Draws, Record
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import bucket, centre, landmarks_of, pack, places_of
@@ -78,8 +79,14 @@ class Fitted:
     def draws(self) -> dict[str, Floats]:
         """Draws of every parameter, pinned and tied ones included, each (chain, draw)."""
         noise = {name: getattr(self.noise, name) for name in self.model.noise.parameters()}
-        error = {} if self.model.error is None else {"tau": self.sampled.values["tau"]}
-        return {**self.law.values(), **noise, **error}
+        values = self.sampled.values
+        scales = {name: values[name] for name in ("omega", "tau") if name in self.model.sites}
+        return {**self.law.values(), **noise, **scales}
+
+    @property
+    def effective_runs(self) -> float | None:
+        """How many independent rows those of runs with effects are worth; None where none have."""
+        return effective_rows(self.runs, self.noise)
 
     @functools.cached_property
     def law_with_error(self) -> Law:

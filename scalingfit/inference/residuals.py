@@ -80,6 +80,8 @@ class Explained:
 class Residuals:
     """Residuals of a fit in units of its scatter, and what the law can take up.
 
+    Where rows of one run share an effect, residuals are those beside it.
+
     Attributes
     ----------
     values : array, shape (run,)
@@ -87,7 +89,8 @@ class Residuals:
     scale : float
         Median scale of the scatter, in log loss (or in loss).
     taken : array, shape (run, direction)
-        Orthonormal directions in which the runs, not the prior, hold the law; and the level.
+        Orthonormal directions in which the runs, not the prior, hold the law; and the level, of
+        each run with an effect by itself.
     runs : Runs
     inputs : mapping of str to array, shape (run,)
     departure : Departure or None
@@ -132,6 +135,9 @@ class Residuals:
             departure = Departure.between(errors, scales, taken, float(rank))
             mean = mean + errors
             taken = _taken(mean / scale, len(runs))
+        if draws.effects is not None and (numbers := runs.run_numbers) is not None:
+            mean = mean + _thin(draws.effects, draws.effects.shape[2:])[:, numbers]
+            taken = _orthonormal(np.hstack([taken, _levels(numbers)]))
         return cls(
             (observed - mean.mean(axis=0)) / scale,
             float(np.median(scale)),
@@ -252,6 +258,12 @@ def _errors(model: Model, runs: Runs, errors: Floats) -> Floats:
     thinned = _thin(errors, errors.shape[2:])
     normal: Floats = solve_triangular(known.own, thinned.T, lower=True)
     return (known.factor @ normal).T
+
+
+def _levels(numbers: NDArray[np.int64]) -> Floats:
+    """Indicators, (row, run), of the runs that have several rows."""
+    several = np.flatnonzero(np.bincount(numbers) > 1)
+    return np.equal.outer(numbers, several).astype(np.float64)
 
 
 def _taken(draws: Floats, most: int) -> Floats:
