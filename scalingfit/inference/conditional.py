@@ -50,9 +50,9 @@ class RunEffects:
     strength: Any
 
     @classmethod
-    def given(cls, run: Array, rows: Array, weight: Array) -> RunEffects:
-        """For the run of each row, the number of rows of each run, and weights of the rows."""
-        return cls(run, jax.ops.segment_sum(weight, run, len(rows)))
+    def given(cls, run: Array, runs: int, weight: Array) -> RunEffects:
+        """For the run of each row, the number of runs, and weights of the rows."""
+        return cls(run, jax.ops.segment_sum(weight, run, runs))
 
     def total(self, values: Array) -> Array:
         """The sum over the rows of each run, (run, ...), of what each row has, (row, ...)."""
@@ -208,11 +208,12 @@ class Conditional:
         ----------
         values : array, shape (row, column)
         """
-        weighted = self.weight[:, None] * values
+        weighted: Array = self.weight[:, None] * values
         if self.effects is None or not self.strength.shape[-1]:
             return weighted
         share = _absorbed(self.effects.strength, self.ratio)[:, None] * self.effects.total(weighted)
-        return weighted - self.weight[:, None] * share[self.effects.run]
+        left: Array = weighted - self.weight[:, None] * share[self.effects.run]
+        return left
 
 
 def _independent(told: Array, precision: Array, white: Array) -> tuple[Array, Array]:

@@ -69,7 +69,7 @@ def about_effects(runs: Runs, noise: Noise) -> list[tuple[Note, bool]]:
 
 def _checkpoints(runs: Runs) -> bool:
     """Whether rows of one run differ in their inputs."""
-    numbers, inputs = runs.run_numbers, [runs[name] for name in runs.inputs]
+    numbers, inputs = np.asarray(runs.run_numbers), [runs[name] for name in runs.inputs]
     cells = np.unique(np.stack(inputs, axis=1), axis=0, return_inverse=True)[1].ravel()
-    pairs = np.unique(np.stack([np.asarray(numbers), cells]), axis=1)
-    return pairs.shape[1] > len(np.unique(numbers))
+    pairs = np.unique(np.stack([numbers, cells]), axis=1)
+    return bool(pairs.shape[1] > len(np.unique(numbers)))

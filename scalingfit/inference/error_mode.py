@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -40,14 +41,15 @@ def find_error_mode(model: Model, exact: Array, data: Data) -> Whitening:
     if data.features is not None:
         table = jnp.asarray(data.features)
     still = jnp.zeros(features + runs, exact.dtype)
-    median = jnp.asarray(model.declared[model.sites[-1]].prior.loc, exact.dtype)
+    prior: Any = model.declared[model.sites[-1]].prior  # log-normal
+    median = jnp.asarray(prior.loc, exact.dtype)
     start = jnp.append(exact, median)
 
     def given(head: Array, weight: Array) -> Conditional:
         if not runs:
             return Conditional.given(table, weight)
         scales = model.scales(head, data)
-        effects = RunEffects.given(data.run, data.run_rows, weight)
+        effects = RunEffects.given(jnp.asarray(data.run), runs, weight)
         return Conditional.given(table, weight, effects, scales.omega / scales.sigma)
 
     def placed(head: Array, conditional: Conditional) -> Array:

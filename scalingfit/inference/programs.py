@@ -125,7 +125,7 @@ def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:
         data = dataclasses.replace(data, features=features)
     numbers = runs.run_numbers if model.run_effects else None
     if numbers is not None:
-        counts = np.bincount(numbers, minlength=bucket(numbers.max() + 1))
+        counts = np.bincount(numbers, minlength=bucket(int(numbers.max()) + 1))
         data = dataclasses.replace(data, run_rows=counts)
     packed: Data = jax.tree.map(lambda leaf: np.asarray(leaf, precision), data)
     if numbers is not None:

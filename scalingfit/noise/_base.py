@@ -116,7 +116,7 @@ class Noise(abc.ABC):
         if inspect.isabstract(cls):
             return
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
-        names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        names = [field.name for field in dataclasses.fields(cls)]
         jax.tree_util.register_dataclass(cls, data_fields=names, meta_fields=[])
 
     @classmethod
@@ -170,8 +170,8 @@ class Noise(abc.ABC):
         if not anchors:
             return self
         middle = At(loss(centre), centre)
-        read_off = {name: read(middle) for name, read in anchors.items()}
-        return dataclasses.replace(self, **read_off)  # type: ignore[type-var]  # a dataclass
+        read_off: dict[str, Any] = {name: read(middle) for name, read in anchors.items()}
+        return dataclasses.replace(self, **read_off)
 
     def expand(self, axes: int) -> Self:
         """Append `axes` axes of length one to every leaf, to broadcast draws against runs."""
@@ -249,7 +249,7 @@ def level[Kind: Noise](noise: type[Kind]) -> type[Kind]:
     """
     scales = {
         field.name: dataclasses.field(metadata={"parameter": field.metadata["on_level"]})
-        for field in dataclasses.fields(noise)  # type: ignore[arg-type]
+        for field in dataclasses.fields(noise)
         if "on_level" in field.metadata
     }
     body = {
@@ -266,6 +266,6 @@ def level[Kind: Noise](noise: type[Kind]) -> type[Kind]:
 def _declared(noise: type[Noise], kind: str) -> dict[str, Any]:
     return {
         field.name: field.metadata[kind]
-        for field in dataclasses.fields(noise)  # type: ignore[arg-type]
+        for field in dataclasses.fields(noise)
         if kind in field.metadata
     }
