@@ -213,6 +213,12 @@ class Table:
         texts = [column.texts() for column in kept.values()]
         return [head, *map(list, itertools.islice(zip(*texts, strict=True), self.limit))]
 
+    def as_shown(self) -> Json:
+        """What people get, ready for JSON: the title, and the texts of cells by their headings."""
+        head, *rows = self.shown()
+        rows += [[self.more, *[""] * (len(head) - 1)]] if self.more else []
+        return {"title": self.title, "labels": self.labels, "headings": head, "rows": rows}
+
     def __rich__(self) -> RenderableType:
         return self.rich()
 
@@ -384,6 +390,7 @@ class Result(abc.ABC):
             "schema": SCHEMA,
             **{table.name: jsonable(table.records()) for table in tables},
             "conclusion": spelled(self.conclusion, face),
+            "shown": [table.as_shown() for table in self._shown()],
             **{name: jsonable(value) for name, value in self.details.items()},
         }
 
