@@ -217,7 +217,8 @@ class Table:
         """What people get, ready for JSON: the title, and the texts of cells by their headings."""
         head, *rows = self.shown()
         rows += [[self.more, *[""] * (len(head) - 1)]] if self.more else []
-        return {"title": self.title, "labels": self.labels, "headings": head, "rows": rows}
+        shown = {"title": self.title, "labels": self.labels, "headings": head, "rows": rows}
+        return jsonable(shown)
 
     def __rich__(self) -> RenderableType:
         return self.rich()
