@@ -34,7 +34,7 @@ def report(
 
     ```
     scalingfit report fit.nc --compute 1e24
-    scalingfit report fit.nc kaplan.nc compare.json --compute 1e24 -o report.html
+    scalingfit report fit.nc kaplan.nc compare.json compare.svg --compute 1e24 -o report.html
     ```
 
     Parameters
@@ -42,8 +42,8 @@ def report(
     fit
         A file that `scalingfit fit -o` wrote.
     more
-        What else belongs to the page: other fits, and answers that were kept with `--json`, such
-        as `scalingfit compare runs.csv --json > compare.json`.
+        What else belongs on the page: other fits, and what other commands gave, as `scalingfit
+        compare runs.csv --json --plot compare.svg > compare.json` keeps it.
     out
         Where to write the page.
     compute

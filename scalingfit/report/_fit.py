@@ -73,7 +73,7 @@ def residuals(posterior: Posterior, *, figure: Canvas | None = None) -> Canvas:
     for axes, (name, values) in zip(panels, against.items(), strict=True):
         axes.axhline(0, color=style.INK, lw=1)
         axes.scatter(values, missed, s=20, color=style.BLUE, alpha=0.7, ec="white", lw=0.4)
-        axes.set_xlabel(NAMES.get(name, name), fontsize=9)
+        axes.set_xlabel(NAMES.get(name, name), fontsize=8)
         if name in inputs:
             axes.set_xscale("log")
             style.log_axis(axes, "x", most=4)

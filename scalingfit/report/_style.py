@@ -86,6 +86,12 @@ def loss_label(runs: Runs, what: str) -> str:
     return what if runs.loss_unit is None else f"{what} [{runs.loss_unit}]"
 
 
+def highest(L: NDArray[np.float64]) -> float:
+    """Where the colours of losses end: a few runs far above the others do not take them all."""
+    low, middle, high = np.quantile(L, (0.0, 0.5, 0.98))
+    return float(min(L.max(), max(high, middle + 2 * (middle - low))))
+
+
 def ticks(low: float, high: float, most: int = 7) -> list[float]:
     """Round numbers between two positive ones: three to `most` of them where that can be.
 

@@ -97,6 +97,7 @@ class Result(abc.ABC):
             "schema": SCHEMA,
             **{table.name: jsonable(table.records()) for table in tables},
             "conclusion": spelled(self.conclusion, face),
+            "shown": [table.as_shown() for table in self._shown()],
             **{name: jsonable(value) for name, value in self.details.items()},
         }
 

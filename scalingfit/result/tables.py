@@ -160,6 +160,13 @@ class Table:
         texts = [column.texts() for column in kept.values()]
         return [head, *map(list, itertools.islice(zip(*texts, strict=True), self.limit))]
 
+    def as_shown(self) -> Json:
+        """What people get, ready for JSON: the title, and the texts of cells by their headings."""
+        head, *rows = self.shown()
+        rows += [[self.more, *[""] * (len(head) - 1)]] if self.more else []
+        shown = {"title": self.title, "labels": self.labels, "headings": head, "rows": rows}
+        return jsonable(shown)
+
     def __rich__(self) -> RenderableType:
         return self.rich()
 
