@@ -11,7 +11,7 @@ import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit._files import require_place
 from scalingfit._messages import Argument
-from scalingfit.cli._picture import drawing, told
+from scalingfit.cli._picture import drawing, picture_note
 from scalingfit.cli._progress import progress
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._sampling import AS_USUAL, Sampling
@@ -97,7 +97,7 @@ def fit(
     if found is not None:
         shown.append(found)
         data["frontier"] = found
-    shown += told(plot, drawn)
+    shown += picture_note(plot, drawn)
     failed = None
     if out is not None:
         try:
