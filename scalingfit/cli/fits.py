@@ -72,13 +72,12 @@ def fit(
         How losses scatter about the law: a name that `scalingfit noises` lists. By default the
         law's own, mostly student_t.
     prior
-        Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`. Repeat for
-        several.
+        Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`. May be repeated.
     law_error
         smooth: the law may be off by a smooth function of its inputs, which all answers carry;
         none: the law is taken to be exact, and intervals leave out that it is not.
     out
-        Save the fit to this file (NetCDF) for `frontier` and `forecast`.
+        Save the fit to this file (NetCDF), which other commands take.
     plot
         Draw what was learnt, and where a budget goes, into this file (.png, .pdf or .svg).
     """

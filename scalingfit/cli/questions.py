@@ -45,12 +45,12 @@ class Terms:
     max_params
         The largest model allowed.
     inference_tokens
-        Tokens the model will serve: what that adds to the budget of training is stated.
+        Tokens the model will serve; the answer says what that adds to the training budget.
     lifetime
         The budget pays for training and for serving these tokens.
     input
-        A further input of the law, one number or one a row of the answer: `--input U=1e11`. A law
-        of batch sizes also takes `--input batch=critical`.
+        Another input of the law, as one number or one for each row of the answer: `--input U=1e11`.
+        A law of batch sizes also takes `--input batch=critical`.
     """
 
     counting: str = "6ND"
@@ -129,7 +129,7 @@ def frontier(
     plot
         Draw the frontier into this file (.png, .pdf or .svg).
     marks
-        Draw models that people know into it too: GPT-3, Chinchilla, Llama 3 and others.
+        Mark well-known models in it as well: GPT-3, Chinchilla, Llama 3 and others.
     echarts
         Write the frontier into this file as an option of Apache ECharts (JSON).
     """
@@ -192,7 +192,7 @@ def forecast(
         Training compute C in FLOP, or with --hardware in hours or dollars; the missing one of N, D
         and C follows from C = 6 N D.
     input
-        A further input of the law: `--input U=1e11`.
+        Another input of the law: `--input U=1e11`.
     plot
         Draw the forecasts into this file (.png, .pdf or .svg).
     """

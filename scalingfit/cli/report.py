@@ -27,7 +27,7 @@ def report(
     terms: Terms = AS_USUAL,
     hardware: Hardware = UNKNOWN,
 ) -> Reply:
-    """Write a page about a fit that can be handed on: one file, which works offline.
+    """Write a report on a fit to hand on: one page, in one file that works offline.
 
     It says the answer in three sentences, shows what that rests on, and answers further questions
     by itself: budgets, sizes, tokens, serving and prices can be changed in the page.
