@@ -115,41 +115,50 @@ def fit(
 
 
 def prior_predictive(
+    runs: Runs | Mapping[str, ArrayLike],
     law: str | type[Law] = "chinchilla",
     noise: str | type[Noise] | None = None,
     priors: Mapping[str, Prior] | None = None,
     *,
     draws: int = 1000,
     seed: int = 0,
-    **inputs: ArrayLike,
 ) -> dict[str, NDArray[np.float64]]:
-    """Draw parameters from the prior, and losses of runs at given inputs.
+    """Draw parameters from the prior, and losses of runs: of the law, without its error.
 
     Parameters
     ----------
+    runs : Runs or mapping
+        Where the runs are: a table (its losses are not used), or the law's inputs by name,
+        ``{"N": [1e8, 1e9], "D": 2e10}``.
     law, noise, priors
         As in `fit`.
     draws, seed : int
-    **inputs : array, shape (run,)
-        The law's inputs by name: ``N=[1e8, 1e9], D=2e10``.
 
     Returns
     -------
     dict
         Every sampled parameter, shape (draw,), and "L", shape (draw, run).
+
+    Raises
+    ------
+    InputError
+        An input of the law is missing, or something else is given.
     """
     chosen = find_law(law)
     model = build(chosen, find_noise(noise or chosen.default_noise), priors)
-    missing = sorted(set(chosen.inputs()) ^ set(inputs))
-    if missing:
+    needed = chosen.inputs()
+    given = runs.columns if isinstance(runs, Runs) else runs
+    known = {*given} if isinstance(given, Mapping) else set[str]()
+    if not {*needed} <= known or (given is runs and known != {*needed}):
+        example = ", ".join(f'"{name}": [...]' for name in needed)
         raise InputError(
-            f"prior_predictive needs the inputs {', '.join(chosen.inputs())} of {chosen.name}, "
-            f"got {', '.join(inputs) or 'none'}",
-            remedy=f"look at {', '.join(missing)}.",
+            f"prior_predictive takes runs with the inputs {', '.join(needed)} of {chosen.name}, "
+            f"not {', '.join(known) or type(runs).__name__}",
+            remedy=f"pass a table that has them, or {{{example}}}.",
         )
-    rows = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, float)) for v in inputs.values()))
+    rows = np.broadcast_arrays(*(np.atleast_1d(np.asarray(given[n], float)) for n in needed))
     with jax.enable_x64(True):
-        log_inputs = {name: jnp.log(row) for name, row in zip(inputs, rows, strict=True)}
+        log_inputs = {name: jnp.log(row) for name, row in zip(needed, rows, strict=True)}
         blank = jnp.zeros(rows[0].shape)
         middle = {name: jnp.mean(row) for name, row in log_inputs.items()}
         data = Data(log_inputs, blank, blank, None, middle)

@@ -134,11 +134,11 @@ def interaction(model: Model, runs: Runs, draws: Mapping[str, Floats]) -> Intera
     known = runs.columns.get("loss_se", np.zeros(len(runs))) / runs["L"]
     kernel = middle.get("tau", 0.0) ** 2 * covariance(x.T / LN10, x.T / LN10)
     scatter = _Scatter(kernel, middle["sigma"] ** 2 + known**2, middle.get("nu"))
-    terms, white = scatter.weighed(start, 1.0, x, y)
+    terms, white = scatter.whitened(start, 1.0, x, y)
     additive = _profile(terms, 1.0, x, y, white)
     heights = np.array([height for _, height in additive.values()])
     best = [*additive][int(np.argmax(heights))]
-    terms, white = scatter.weighed(additive[best][0], best, x, y)
+    terms, white = scatter.whitened(additive[best][0], best, x, y)
     again = _profile(terms, best, x, y, white)
     share = np.array([height for _, height in again.values()])
     share = np.exp(share - logsumexp(share))
@@ -161,7 +161,7 @@ class _Scatter:
     variance: Floats
     nu: float | None
 
-    def weighed(self, terms: Floats, q: float, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    def whitened(self, terms: Floats, q: float, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """The terms for a q, and the whitening in which each run has its weight."""
         variance = self.variance
         for _ in range(WEIGHINGS if self.nu is not None else 1):

@@ -73,7 +73,7 @@ def frontier(
     L = posterior.runs["L"]
     points = axes.scatter(
         spent, N, c=L, s=26, cmap=style.LOSS_COLORS, ec="white", lw=0.5, zorder=4,
-        vmax=_highest(L), label="runs",
+        vmax=style.highest(L), label="runs",
     )  # fmt: skip
     if C is not None:
         asked = solve(posterior, C, **options)
@@ -103,7 +103,7 @@ def frontier(
     axes.set(xlabel="training compute C [FLOP]", ylabel="parameters N")
     style.legend_below(axes)
     label = style.loss_label(posterior.runs, "loss of the run")
-    beyond = "max" if L.max() > _highest(L) else "neither"
+    beyond = "max" if L.max() > style.highest(L) else "neither"
     bar = figure.colorbar(points, ax=axes, label=label, pad=0.015, aspect=32, extend=beyond)
     bar.outline.set_visible(False)
     return figure
@@ -228,12 +228,6 @@ def _equal_loss(axes: Axes, posterior: Posterior, options: dict[str, Any]) -> No
         label.set_path_effects([withStroke(linewidth=3, foreground="white")])
 
 
-def _highest(L: Floats) -> float:
-    """Where the colours of losses end: a run far above the others does not take them all."""
-    low, middle, high = np.quantile(L, (0.0, 0.5, 0.98))
-    return float(min(L.max(), max(high, middle + 2 * (middle - low))))
-
-
 def _mark(axes: Axes, known: Sequence[KnownModel], rule: Counting) -> None:
     """Where models that people know would stand."""
     for model in known:
@@ -257,4 +251,6 @@ def _mark_reach(axes: Axes, largest: float) -> None:
         va="top",
         fontsize=8,
         color="#666666",
+        path_effects=[withStroke(linewidth=3, foreground="white")],
+        zorder=3,
     )
