@@ -78,7 +78,7 @@ def table() -> Runs:
     """A few late checkpoints of each run."""
     names = ["run_id", "portion_elapsed"]
     runs = sf.datasets.read("misfitting_checkpoints", labels=names)
-    runs = runs.take(runs.labels["portion_elapsed"] > ELAPSED)
+    runs = runs.take(np.asarray(runs.labels["portion_elapsed"], float) > ELAPSED)
     kept = []
     for name in np.unique(runs.labels["run_id"].astype(str)):
         rows = np.flatnonzero(runs.labels["run_id"] == name)

@@ -242,7 +242,7 @@ def _columns() -> Mapping[str, Floats]:
         ({"run_id": [*"aaaaaa"]}, None),  # of one run nothing tells its effect
         ({"seed": [1, 2, 1, 2, 1, 2]}, None),  # seeds make runs
         ({"run_id": [*"aabbcd"]}, [0, 0, 1, 1, 2, 3]),
-        ({"run_id": ["a", "a", "", "", "b", "b"]}, [0, 0, 1, 2, 3, 3]),
+        ({"run_id": ["a", "a", None, None, "b", "b"]}, [0, 0, 1, 2, 3, 3]),
     ],
 )
 def test_a_label_names_runs(labels: Mapping[str, Any], numbers: list[int] | None) -> None:
