@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 import scalingfit as sf
 from scalingfit.cli._hardware import UNKNOWN, Hardware
-from scalingfit.cli._picture import drawing, told
+from scalingfit.cli._picture import drawing, picture_note
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._table import Repeated
 from scalingfit.cli._values import names, numbers
@@ -67,7 +67,7 @@ def decide(
         found = sf.decide(post, budgets, plan, **options)
         drawn = save(lambda report: report.plots.valley(post, budgets, plan, **options))
     sound = post.verdict.ok and drawn and not far_beyond(found)
-    return Reply(found, [found, *told(plot, drawn)], warned=not sound)
+    return Reply(found, [found, *picture_note(plot, drawn)], warned=not sound)
 
 
 def returns(

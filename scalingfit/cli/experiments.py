@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 import scalingfit as sf
 from scalingfit.cli._hardware import UNKNOWN, Hardware
-from scalingfit.cli._picture import drawing, told
+from scalingfit.cli._picture import drawing, picture_note
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._values import counted, names, number_if_given, numbers
 from scalingfit.cli.questions import AS_USUAL, Terms, loaded_fit
@@ -187,7 +187,7 @@ def _reply(
 ) -> Reply:
     with drawing(plot) as save:
         drawn = save(lambda report: report.picture(found))
-    shown: list[Result | str] = [found, *told(plot, drawn)]
+    shown: list[Result | str] = [found, *picture_note(plot, drawn)]
     if out is not None:
         found.save(out)
         shown.append(f"written to {out}")

@@ -14,7 +14,7 @@ from scalingfit._errors import InputError
 from scalingfit._files import require_place, write
 from scalingfit._text import listed
 from scalingfit.cli._hardware import UNKNOWN, Hardware
-from scalingfit.cli._picture import drawing, told
+from scalingfit.cli._picture import drawing, picture_note
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import Repeated
@@ -149,7 +149,7 @@ def frontier(
     if choice is not None:
         data["choice"] = choice
         shown.append(choice)
-    shown += told(plot, drawn)
+    shown += picture_note(plot, drawn)
     if echarts is not None:
         from scalingfit.report import echarts as charts
 
@@ -213,7 +213,7 @@ def forecast(
         found = post.forecast(counting="6ND", seed=0, costs=costs, **asked)
         drawn = save(lambda report: report.picture(found))
     sound = post.verdict.ok and drawn and not far_beyond(found)
-    return Reply(found, [found, *told(plot, drawn)], warned=not sound)
+    return Reply(found, [found, *picture_note(plot, drawn)], warned=not sound)
 
 
 def cheapest(

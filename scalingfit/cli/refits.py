@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import scalingfit as sf
 from scalingfit._errors import InputError
-from scalingfit.cli._picture import drawing, told
+from scalingfit.cli._picture import drawing, picture_note
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._spelling import COMMAND_LINE
@@ -112,7 +112,7 @@ def refit(
             store=store, **law_error_option(law_error), **options,
         )  # fmt: skip
         drawn = save(lambda report: report.picture(found))
-    shown: list[Result | str] = [understood(loaded), found, *told(plot, drawn)]
+    shown: list[Result | str] = [understood(loaded), found, *picture_note(plot, drawn)]
     return Reply(found.as_json(COMMAND_LINE), shown, warned=not (found.ok and drawn))
 
 
