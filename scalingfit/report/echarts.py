@@ -67,8 +67,8 @@ def frontier(
         ("asked", style.ORANGE, _pairs(asked.C, asked.quantiles("N", (0.5,))[0])),
     ):
         size = 6 if name == "runs" else 10
-        marks = {"name": name, "type": "scatter", "symbolSize": size, "color": color}
-        series.append({**marks, "data": places})
+        marks: dict[str, Json] = {"name": name, "type": "scatter", "symbolSize": size}
+        series.append({**marks, "color": color, "data": places})
     return {
         "title": {"text": "Where does a budget go?", "subtext": posterior.title},
         "tooltip": {"trigger": "item"},
