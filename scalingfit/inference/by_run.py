@@ -21,10 +21,10 @@ BLOCK = 1 << 21
 """Densities to evaluate at a time."""
 
 TURNS = 10
-NODES = 24
-STEP = 0.35
+NODES = 34
+STEP = 0.25
 """Of the trapezoidal rule in the inverse hyperbolic sine of what an effect differs from its middle,
-in units of its spread: 33 spreads on either side. For a normal density it is right to rounding."""
+in units of its spread: 35 spreads on either side. For a normal density it is right to 1e-8."""
 
 LEAST = 1e-6
 """Of an effect's scale relative to that of the scatter: a smaller one is none."""
