@@ -22,21 +22,18 @@ from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import sizes
 from scalingfit.allocation.search import (
     EDGE,
+    STEP,
     Loss,
-    basin,
     budget_loss,
     known_inputs,
     largest_log_n,
     lowest_point,
     smallest_log_n,
 )
-from scalingfit.allocation.window import between, window
+from scalingfit.allocation.window import Line, between, window
 from scalingfit.declare import Law
 
 __all__ = ["Optimum", "solve"]
-
-STEP = 1e-3
-"""Half width, in log C, of the central difference that gives the exponents."""
 
 
 class Optimum(NamedTuple):
@@ -117,9 +114,9 @@ def _solve(
     first, last = smallest_log_n(law, extras), largest_log_n(rule, near, log_max_n)
     bottom, top = window(law, rule, extras, log_c, first, last)
     loss: Loss = functools.partial(budget_loss, law, rule, extras)
-    low, high = basin(loss, log_c, bottom, top[1])
-    low, high = jnp.maximum(low - STEP, bottom), jnp.minimum(high + STEP, top)
-    loss = between(law, rule, extras, near, low, high)
+    line = Line.of(law, rule, bottom, top)
+    low, high = line.around(loss, log_c, near)
+    loss = between(law, line, extras, near, low, high)
     x = lowest_point(loss, near, low, high)
     log_d = jnp.log(rule.tokens(jnp.exp(x), jnp.exp(near)))
     value = loss(x, near)
