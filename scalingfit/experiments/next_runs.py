@@ -156,6 +156,7 @@ def design(
     return Design(
         runs=candidates.take(chosen),
         grid=candidates.take(batches[1]) if grids else None,
+        fitted={name: asked.runs[name] for name in candidates.inputs},
         loss=np.median(outlook.mean[:, chosen], axis=0),
         expected=wanted.expected([np.sqrt(each) for each in left]),
         waste=_waste(wanted, weights, left),

@@ -59,6 +59,8 @@ class Design(Result):
         The batch, the most useful run first; repeats are replicates.
     grid : Pool or None
         The isoFLOP grid of the same cost that would tell the most; none for a pool of runs.
+    fitted : mapping of str to array
+        Inputs of the runs that were fitted.
     loss : array, shape (run,)
         What is expected of each.
     expected : sequence of Expected
@@ -81,6 +83,7 @@ class Design(Result):
 
     runs: Pool
     grid: Pool | None
+    fitted: Mapping[str, FloatArray]
     loss: FloatArray
     expected: Sequence[Expected]
     waste: FloatArray

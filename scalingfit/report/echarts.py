@@ -93,4 +93,4 @@ def _axis(name: str) -> Json:
 def _pairs(x: NDArray[np.float64], y: NDArray[np.float64]) -> Json:
     """Decimal logarithms, to five digits behind the point: a part in 40,000 of the numbers."""
     places = np.round(np.log10(np.stack([x, y], axis=1)), 5)
-    return [[float(a), float(b)] for a, b in places]
+    return [[float(a), float(b)] for a, b in places if np.isfinite(b)]  # where there is a best size

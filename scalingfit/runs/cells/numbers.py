@@ -155,7 +155,7 @@ def floats(texts: list[str]) -> FloatArray | None:
     if max(map(len, texts), default=0) > LONGEST:
         return None
     try:
-        return np.array(texts, dtype=str).astype(np.float64)
+        return np.fromiter(map(float, texts), np.float64, len(texts))
     except ValueError:
         return None
 
