@@ -244,7 +244,7 @@ def smooth() -> str:
 
 def speed() -> dict[str, float]:
     """How long a design of 16 runs of 1,000 takes, beside a frontier, and the most memory."""
-    post = sf.fit(sf.datasets.read("ladder"), progress=False)
+    post = sf.fit(sf.datasets.read("ladder"))
     C = np.repeat(np.geomspace(2e10, 4e12, 40), 25)
     N = np.sqrt(C / 120) * np.tile(np.geomspace(1 / 8, 8, 25), 40)
     budgets = np.geomspace(2e10, 2e13, 8)
