@@ -31,6 +31,10 @@ class Evidence:
     log: float
     error: float
 
+    def over(self, log_volume: float) -> Evidence:
+        """That of a density over coordinates of which a unit has this volume of these."""
+        return Evidence(self.log + log_volume, self.error)
+
 
 @dataclasses.dataclass(frozen=True)
 class Bridge:
