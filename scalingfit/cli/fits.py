@@ -13,7 +13,7 @@ from scalingfit._files import require_place
 from scalingfit._messages import Argument
 from scalingfit.cli._picture import drawing, picture_note
 from scalingfit.cli._progress import progress
-from scalingfit.cli._reply import Reply, warn
+from scalingfit.cli._reply import Reply
 from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
@@ -130,12 +130,8 @@ def _next_question(law: type[Law], fit: Path) -> str:
 
 
 def fitted(runs: Runs, **options: Any) -> Posterior:
-    """Fit, after saying what the design of the runs cannot tell."""
-    law = sf.law(options["law"])
-    if {"N", "D"} <= set(law.inputs()):
-        for message in runs.design_warnings():
-            warn(message)
-    with progress(f"fitting {law.name} to {len(runs)} runs"):
+    """Fit, and show that it goes on."""
+    with progress(f"fitting {sf.law(options['law']).name} to {len(runs)} runs"):
         return sf.fit(runs, **options)
 
 

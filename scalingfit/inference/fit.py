@@ -28,7 +28,7 @@ from scalingfit.inference.model import Data, Model, Prior
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.programs import centre
 from scalingfit.inference.sampler import sample
-from scalingfit.inference.scrutiny import beyond_verdict, verdict_on
+from scalingfit.inference.scrutiny import looked_at_again, verdict_on
 from scalingfit.inference.settings import Settings, checked, default_precision
 from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.noise import Noise
@@ -110,8 +110,8 @@ def fit(
     check(model, runs)
     drawn = sample(model, [runs], settings)[0]
     found = posterior_of(model, runs, drawn, settings)
-    notes = (*found.verdict.notes, *beyond_verdict(model, runs, drawn, found.law))
-    return dataclasses.replace(found, verdict=dataclasses.replace(found.verdict, notes=notes))
+    verdict = looked_at_again(found.verdict, model, runs, drawn, found.law)
+    return dataclasses.replace(found, verdict=verdict)
 
 
 def prior_predictive(

@@ -33,6 +33,13 @@ GRID = np.linspace(0.05, 1.5, 30)
 CLEAR = float(np.log(20.0))
 """Log Bayes factor from which the family is clearly nearer: odds of 20 (Kass & Raftery 1995)."""
 
+SURE = float(np.log(200.0))
+"""From which it can be a doubt: odds that come up by chance in one of 200 tables at most."""
+
+MOVED = 2.0
+"""Factor in the best N that is a doubt: with alpha + beta about 0.7 it costs a sixth of the
+compute."""
+
 MOST_RUNS = 500
 """Beyond so many the covariance of the runs is not worth its time."""
 
@@ -76,6 +83,12 @@ class Interaction:
     def clear(self) -> bool:
         """Whether the family is clearly nearer to the runs than the additive law."""
         return self.log_bayes > CLEAR
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the best N of the additive law is then another, too far off to train."""
+        (N, _), (other, _) = self.additive, self.nested
+        return self.log_bayes > SURE and abs(np.log(other / N)) > np.log(MOVED)
 
     @property
     def note(self) -> Note:

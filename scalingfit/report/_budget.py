@@ -90,8 +90,9 @@ def frontier(
         )
     low, _, _, _, high = found.quantiles("N", style.BAND)
     axes.set_xlim(grid[0], grid[-1])
-    tallest = max(N.max(), high.max(), *(model.N for model in known))
-    axes.set_ylim(min(N.min(), low.min()) / 1.6, tallest * 1.6)
+    # Where no size is the best, there is no band.
+    tallest = np.nanmax([*N, *high, *(model.N for model in known)])
+    axes.set_ylim(np.nanmin([*N, *low]) / 1.6, tallest * 1.6)
     _mark(axes, known, _training(options))
     if {"N", "D"} == set(type(posterior.law).inputs()):
         _equal_loss(axes, posterior, options)
@@ -133,10 +134,13 @@ def loss(
     grid = _trained(found, options)
     style.band(axes, grid, found.quantiles("L", style.BAND), style.BLUE, "law at the best split")
     N, D = (np.median(v.reshape(-1, len(grid)), axis=0) for v in (found.N, found.D))
-    if {"N", "D"} == set(type(posterior.law).inputs()):
-        new = forecast(posterior, N=N, D=D).quantiles("new_run", (0.05, 0.95))
+    sized = np.isfinite(N)  # where there is a best size
+    if {"N", "D"} == set(type(posterior.law).inputs()) and sized.any():
+        new = forecast(posterior, N=N[sized], D=D[sized]).quantiles("new_run", (0.05, 0.95))
         for edge, label in zip(new, ("new run there: 90 %", None), strict=True):
-            axes.plot(grid, edge, color=style.BLUE, lw=1, ls=(0, (4, 3)), label=label, zorder=3)
+            axes.plot(
+                grid[sized], edge, color=style.BLUE, lw=1, ls=(0, (4, 3)), label=label, zorder=3
+            )
     L = posterior.runs["L"]
     axes.scatter(
         spent, L, s=24, color=style.ORANGE, alpha=0.75, ec="white", lw=0.4, label="runs", zorder=4
