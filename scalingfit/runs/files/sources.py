@@ -122,7 +122,7 @@ def _ends(sources: list[Source], paths: list[Path]) -> Source:
         frame = pd.DataFrame([*rows.values()])
     sizes = sizes_in([str(run) for run in frame["run"]])
     if sizes is not None:
-        frame = frame.assign(**{"size_in_name": sizes})
+        frame = frame.assign(size_in_name=sizes)
     name = sources[0].name if len(sources) == 1 else f"{len(sources)} files"
     rows_read = sum(len(source.frame) for source in sources)
     note = f"the last values of each run, of {rows_read} rows"
