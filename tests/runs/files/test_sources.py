@@ -219,7 +219,7 @@ def test_sizes_in_the_names_of_logs_are_a_column_that_is_taken_when_named(tmp_pa
         return path
 
     paths = [exported(f"gpt-{n}_s1", x) for n, x in zip(("125M", "350m", "1.3B"), L, strict=False)]
-    columns = {"L": "Value", "D": "Step*5e5"}
+    columns: Any = {"L": "Value", "D": "Step*5e5"}
     assert "N" not in read(paths, last=True, **columns).inputs
     runs = read(paths, last=True, N="size_in_name", **columns)
     np.testing.assert_array_equal(runs.N, [125e6, 350e6, 1.3e9])
