@@ -3,7 +3,8 @@
     SCALINGFIT_DATA=../shared/data python -m benchmarks.reading
 
 A table is understood without a word about its columns, or refused; then the remedy is followed as
-it is printed, until the table is read or nothing is left to follow.
+it is printed, until the table is read or nothing is left to follow. Large tables are timed beside
+pandas, which takes cells as they are.
 """
 
 from __future__ import annotations
@@ -11,9 +12,14 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from scalingfit._errors import InputError
 from scalingfit.runs import Runs, read
@@ -29,6 +35,15 @@ column that could be meant: its reader has to choose.
 | table | what came of it |
 |---|---|
 """
+HEADER_OF_SIZES = """
+## Large tables
+
+Numbers of 17 digits; seconds of one processor, the second time in a process.
+
+| rows | columns | `read` | pandas' `read_csv` |
+|---|---|---|---|
+"""
+LARGE = ((200_000, 4), (200, 5_000), (500, 5_000))
 
 
 def main() -> None:
@@ -39,7 +54,9 @@ def main() -> None:
         for path in sorted(folder.iterdir())
         if path.is_file() and path.name not in ("README.md", "datasets.json")
     ]
-    (HERE / "reading.md").write_text(HEADER + "\n".join(lines) + "\n")
+    sizes = [f"| {rows:,} | {columns:,} | {large(rows, columns)} |" for rows, columns in LARGE]
+    text = HEADER + "\n".join(lines) + "\n" + HEADER_OF_SIZES + "\n".join(sizes) + "\n"
+    (HERE / "reading.md").write_text(text)
 
 
 def steps(path: Path) -> Iterator[str]:
@@ -59,6 +76,26 @@ def steps(path: Path) -> Iterator[str]:
             return
         yield f"refused: {first}; `{call}`"
         options |= arguments(call)
+
+
+def large(rows: int, columns: int) -> str:
+    """Seconds of reading a table of this size, by this package and by pandas."""
+    random = np.random.default_rng(0)
+    table = {name: 10 ** random.uniform(8, 11, rows) for name in ("N", "D")}
+    table["L"] = 1.7 + 400 / table["N"] ** 0.34 + 400 / table["D"] ** 0.28
+    table |= {f"label_{i}": random.random(rows) for i in range(columns - len(table))}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "runs.csv"
+        pd.DataFrame(table).to_csv(path, index=False)
+        return f"{seconds(read, path):.2f} | {seconds(pd.read_csv, path):.2f}"
+
+
+def seconds(reader: Callable[[Path], object], path: Path) -> float:
+    """Of one processor, that a reader takes the second time."""
+    reader(path)
+    start = time.process_time()
+    reader(path)
+    return time.process_time() - start
 
 
 def understood(runs: Runs) -> str:

@@ -1,20 +1,23 @@
 """How often a verdict warns of nothing, or misses a mistake, and what it says of real tables.
 
-    SCALINGFIT_DATA=... python -m benchmarks.verdicts [--part alarms]
+    SCALINGFIT_DATA=... python -m benchmarks.verdicts
 
 Tables are simulated from published points of laws, with normal or Student-t scatter of 0.2 to 2 %
 and a label that means nothing; mistakes are made in such tables of 30 to 60 runs. Writes
-``benchmarks/verdicts.md``.
+``benchmarks/verdicts.md``. It may be stopped: lines that this very code has made are kept in a
+temporary folder, and not made again.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import hashlib
+import json
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +27,34 @@ import scalingfit as sf
 from benchmarks.speed.problem import environment, markdown
 from scalingfit._errors import InputError
 from scalingfit.inference import Verdict
+from scalingfit.inference.scrutiny import looked_at_again
 from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.runs import Runs
 
 REPORT = Path(__file__).with_suffix(".md")
 FOLDER = Path(tempfile.gettempdir()) / "scalingfit-verdicts"
-"""Where the parts of the report wait for each other."""
+"""Where lines of the report wait for each other."""
 
 ROWS = (12, 24, 60, 120, 240)
 LAWS = ("chinchilla", "kaplan", "power")
-MISFIT = {"misfit", "label_explains", "order", "outliers", "no_trend"}
+MISFIT = {
+    *("misfit", "miscounted", "unit", "label_explains", "order", "outliers", "no_trend"),
+    "interaction",
+}
 
 POWER: dict[str, Any] = {"E": 1.8, "c": 0.3, "beta": 900.0}
 
+FEWER = 5
+"""Times as few tables where the law has an error: a fit then takes twenty times as long."""
+
+ABOUT = """Verdicts are those of `fit`. Tables are simulated from published points of laws, with
+scatter of 0.2 to 2 %."""
+
 type Columns = dict[str, Any]
+type Line = list[object]
+type Lines = dict[str, Callable[[], Line]]
+type Tables = Mapping[str, Callable[[], Runs]]
+type Part = tuple[str, list[str], Lines]
 
 
 def columns_of(law: str, rows: int, random: np.random.Generator) -> Columns:
@@ -63,18 +80,22 @@ def runs_of(law: str, rows: int, random: np.random.Generator) -> Runs:
     return Runs.from_columns(columns, labels={"recipe": label})
 
 
-def false_alarms(tables: int, law_error: LawError | None) -> Iterator[list[object]]:
-    for law in LAWS if law_error is None else LAWS[:1]:
-        for rows in ROWS:
-            random = np.random.default_rng(rows)
-            made = {number: runs_of(law, rows, random) for number in range(tables)}
-            fits = sf.refit(made, law, law_error=law_error).fits.values()
-            codes = [{*_codes(fit.verdict)} & MISFIT for fit in fits if not fit.verdict.ok]
-            alarms = sum(map(bool, codes))
-            which = Counter(code for found in codes for code in found)
-            ok = sum(fit.verdict.ok for fit in fits)
-            share = f"{alarms} ({alarms / len(fits):.1%})"
-            yield [law, rows, len(fits), share, f"{ok / len(fits):.0%}", _counted(which)]
+def false_alarms(law: str, rows: int, tables: int, law_error: LawError | None) -> Line:
+    random = np.random.default_rng(rows)
+    made = {number: runs_of(law, rows, random) for number in range(tables)}
+    verdicts = _verdicts(made, law, law_error)
+    codes = [{*_codes(verdict)} & MISFIT for verdict in verdicts if not verdict.ok]
+    alarms = sum(map(bool, codes))
+    which = Counter(code for found in codes for code in found)
+    ok = sum(verdict.ok for verdict in verdicts)
+    share = f"{alarms} ({alarms / len(verdicts):.1%})"
+    return [law, rows, len(verdicts), share, f"{ok / len(verdicts):.0%}", _counted(which)]
+
+
+def _verdicts(made: dict[int, Runs], law: str, law_error: LawError | None) -> list[Verdict]:
+    """What `fit` says of each table."""
+    fits = sf.refit(made, law, law_error=law_error).fits.values()
+    return [looked_at_again(f.verdict, f.model, f.runs, f.sampled, f.law) for f in fits]
 
 
 def _codes(verdict: Verdict) -> list[str]:
@@ -162,19 +183,19 @@ MISTAKES: dict[str, Mistake] = {
 }
 
 
-def misses(tables: int, law_error: LawError | None) -> Iterator[list[object]]:
-    for number, (name, mistake) in enumerate(MISTAKES.items()):
-        random = np.random.default_rng(number)
-        made = {}
-        for table in range(tables):
-            rows = int(random.choice([30, 40, 60]))
-            columns, labels = mistake(columns_of("chinchilla", rows, random), random)
-            made[table] = Runs.from_columns(columns, labels=labels)
-        verdicts = sf.refit(made, "chinchilla", law_error=law_error).verdicts.values()
-        missed = sum(verdict.ok for verdict in verdicts)
-        which = Counter(code for verdict in verdicts for code in _codes(verdict))
-        share = f"{missed} ({missed / max(len(verdicts), 1):.0%})"
-        yield [name, len(verdicts), share, _counted(which, 4)]
+def misses(name: str, tables: int, law_error: LawError | None) -> Line:
+    random = np.random.default_rng([*MISTAKES].index(name))
+    made = {}
+    for number in range(tables):
+        rows = int(random.choice([30, 40, 60]))
+        columns, labels = MISTAKES[name](columns_of("chinchilla", rows, random), random)
+        made[number] = Runs.from_columns(columns, labels=labels)
+    verdicts = _verdicts(made, "chinchilla", law_error)
+    told = sum(verdict.ok and bool(verdict.notes) for verdict in verdicts)
+    missed = sum(verdict.ok and not verdict.notes for verdict in verdicts)
+    which = Counter(code for verdict in verdicts for code in _codes(verdict))
+    share = f"{missed} ({missed / max(len(verdicts), 1):.0%})"
+    return [name, len(verdicts), share, told, _counted(which, 4)]
 
 
 # --- real tables ---------------------------------------------------------------------------------
@@ -197,22 +218,21 @@ LAW_OF = {
 DATA = Path(os.environ.get("SCALINGFIT_DATA", "../shared/data"))
 
 
-def published() -> Iterator[list[object]]:
+def published() -> Tables:
     """Every published table, whole, with its usual columns."""
-    for name in sf.datasets.names():
-        yield _verdict(name, functools.partial(sf.datasets.read, name))
-    for path in sorted(DATA.glob("*.csv*")):
-        if (name := path.name.split(".")[0]) not in sf.datasets.names():
-            yield _verdict(name, functools.partial(sf.read, path))
+    every = {path.name.split(".")[0]: path for path in sorted(DATA.glob("*.csv*"))}
+    known = sf.datasets.names()
+    others = {name: functools.partial(sf.read, every[name]) for name in every if name not in known}
+    return {name: functools.partial(sf.datasets.read, name) for name in known} | others
 
 
-def wrong() -> Iterator[list[object]]:
+def wrong() -> Tables:
     """Every small table that went wrong, read without options."""
-    for path in sorted((DATA.parent / "cases").glob("[!R]*")):
-        yield _verdict(path.stem, functools.partial(sf.read, path))
+    paths = sorted((DATA.parent / "cases").glob("[!R]*"))
+    return {path.stem: functools.partial(sf.read, path) for path in paths}
 
 
-def _verdict(name: str, read: Callable[[], Runs]) -> list[object]:
+def verdict(name: str, read: Callable[[], Runs]) -> Line:
     law = LAW_OF.get(name, "chinchilla")
     try:
         runs = read()
@@ -227,71 +247,87 @@ def _verdict(name: str, read: Callable[[], Runs]) -> list[object]:
 # --- the report ----------------------------------------------------------------------------------
 
 
-def parts(tables: int, mistakes: int) -> dict[str, Callable[[], str]]:
-    """The sections of the report, by name; each fits what it reports."""
+def parts(tables: int, mistakes: int) -> dict[str, Part]:
+    """The sections of the report, by name, with what makes each line of them."""
     alarms = ["law", "runs", "tables", "alarms", "ok", "codes of alarms"]
-    missed = ["mistake", "tables", "missed", "codes"]
+    missed = ["mistake", "tables", "missed", "ok, but told", "codes"]
     read = ["table", "runs", "law", "taken as", "verdict", "codes"]
-    few = max(tables // 4, 1), max(mistakes // 5, 1)
+    few = max(tables // FEWER, 1), max(mistakes // FEWER, 1)
+
+    def of_laws(laws: Sequence[str], count: int, error: LawError | None) -> Lines:
+        return {
+            f"{law}-{rows}": functools.partial(false_alarms, law, rows, count, error)
+            for law in laws
+            for rows in ROWS
+        }
+
+    def of_mistakes(count: int, error: LawError | None) -> Lines:
+        return {name: functools.partial(misses, name, count, error) for name in MISTAKES}
+
+    def of_tables(found: Tables) -> Lines:
+        return {name: functools.partial(verdict, name, read) for name, read in found.items()}
+
     return {
-        "alarms": lambda: _section(
-            "False alarms, the law held to be exact",
+        "False alarms, the law held to be exact": (
             "Tables of the law itself that are warned for a misfit of any kind.",
-            table(alarms, false_alarms(tables, None)),
+            alarms,
+            of_laws(LAWS, tables, None),
         ),
-        "alarms-with-error": lambda: _section(
-            "False alarms, the law with its error",
-            "As above.",
-            table(alarms, false_alarms(few[0], LAW_ERROR)),
+        "Mistakes, the law held to be exact": (
+            "Mistakes in simulated tables; missed where the verdict is `ok` and no note says "
+            "anything. One that a note tells, and that intervals carry, is `ok, but told`.",
+            missed,
+            of_mistakes(mistakes, None),
         ),
-        "mistakes": lambda: _section(
-            "Mistakes, the law held to be exact",
-            "Mistakes in simulated tables; missed where the verdict is `ok`.",
-            table(missed, misses(mistakes, None)),
-        ),
-        "mistakes-with-error": lambda: _section(
-            "Mistakes, the law with its error",
-            "As above.",
-            table(missed, misses(few[1], LAW_ERROR)),
-        ),
-        "published": lambda: _section(
-            "Published tables",
-            f"Whole, with no options; the law is held to be exact beyond {MANY} rows.",
-            table(read, published()),
-        ),
-        "wrong": lambda: _section(
-            "Small tables that went wrong",
+        "Small tables that went wrong": (
             "As a careless user would fit them: read without options.",
-            table(read, wrong()),
+            read,
+            of_tables(wrong()),
+        ),
+        "Published tables": (
+            f"Whole, with no options; the law is held to be exact beyond {MANY} rows.",
+            read,
+            of_tables(published()),
+        ),
+        "Mistakes, the law with its error": ("As above.", missed, of_mistakes(few[1], LAW_ERROR)),
+        "False alarms, the law with its error": (
+            "As above.",
+            alarms,
+            of_laws(LAWS[:1], few[0], LAW_ERROR),
         ),
     }
 
 
-def _section(title: str, about: str, body: str) -> str:
-    return f"## {title}\n\n{about}\n\n{body}\n\n{environment()}\n"
+def kept(part: str, key: str, make: Callable[[], Line]) -> Line:
+    """A line of the report, which is made only once by the same code."""
+    name = hashlib.sha256(f"{part} {key}".encode()).hexdigest()[:16]
+    place = FOLDER / code() / f"{name}.json"
+    if not place.is_file():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(json.dumps(make()))
+    line: Line = json.loads(place.read_text())
+    print(*line, sep="\t", flush=True)
+    return line
+
+
+@functools.cache
+def code() -> str:
+    """What the lines hang on: this file, the package and its laws."""
+    rooms = [Path(__file__).parents[1] / room for room in ("scalingfit", "models")]
+    sources = [Path(__file__), *(path for room in rooms for path in sorted(room.rglob("*.py")))]
+    return hashlib.sha256(b"".join(map(Path.read_bytes, sources))).hexdigest()[:16]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", type=int, default=70, help="of each law and number of runs")
     parser.add_argument("--mistakes", type=int, default=50, help="tables of each mistake")
-    parser.add_argument("--part", action="append", help="of the report; others stay as they are")
     given = parser.parse_args()
-    every = parts(given.tables, given.mistakes)
-    FOLDER.mkdir(exist_ok=True)
-    for name in given.part or every:
-        (FOLDER / f"{name}.md").write_text(every[name]())
-    made = [path.read_text() for name in every if (path := FOLDER / f"{name}.md").is_file()]
-    REPORT.write_text("\n".join(["# Verdicts\n", *made]))
-
-
-def table(head: list[str], lines: Iterator[list[object]]) -> str:
-    """A table as Markdown, each line of which is printed as soon as it is there."""
-    made = []
-    for line in lines:
-        print(*line, sep="\t", flush=True)
-        made.append(line)
-    return markdown(head, made)
+    body = ["# Verdicts\n", f"Made by `python -m benchmarks.verdicts`. {ABOUT}\n"]
+    for title, (about, head, lines) in parts(given.tables, given.mistakes).items():
+        made = [kept(title, key, make) for key, make in lines.items()]
+        body.append(f"## {title}\n\n{about}\n\n{markdown(head, made)}\n")
+    REPORT.write_text("\n".join([*body, f"{environment()}\n"]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ import itertools
 import re
 import shlex
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from scalingfit import cli
 
-__all__ = ["ROOT", "WIDTH", "captured", "commands", "rerun"]
+__all__ = ["ROOT", "WIDTH", "captured", "commands", "output_of", "rerun"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,16 +31,31 @@ SHELL = {">", "|"}
 """Where what the command takes ends, and the shell goes on."""
 
 
-def commands(text: str) -> Iterator[list[str]]:
+def commands(text: str) -> Iterator[tuple[str, ...]]:
     """The arguments of every command of scalingfit in blocks of ``console`` and ``sh``."""
     for block in re.findall(r"^```(?:console|sh)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line.removeprefix("$ "), comments=True)
             if words[:1] == ["scalingfit"]:
-                yield [*itertools.takewhile(lambda word: word not in SHELL, words[1:])]
+                yield tuple(itertools.takewhile(lambda word: word not in SHELL, words[1:]))
 
 
-def rerun(text: str, source: str) -> str:
+def output_of(words: tuple[str, ...]) -> str:
+    """What a command prints, without spaces at the ends of lines.
+
+    Parameters
+    ----------
+    words : tuple of str
+        The arguments of scalingfit.
+    """
+    with captured() as output:
+        code = cli.run([*words])
+    if code not in (cli.OK, cli.WARNED):
+        raise RuntimeError(f"exit code {code}: scalingfit {shlex.join(words)}")
+    return trimmed(output.getvalue())
+
+
+def rerun(text: str, source: str, output_of: Callable[[tuple[str, ...]], str] = output_of) -> str:
     """The text with the outputs of its examples made anew, in the current folder.
 
     Parameters
@@ -49,8 +64,14 @@ def rerun(text: str, source: str) -> str:
         Markdown.
     source : str
         What it is called where an example fails.
+    output_of : callable
+        What a command prints.
     """
     names: dict[str, object] = {}
+
+    def typed(content: str) -> str:
+        lines = [line for line in content.splitlines() if line.startswith("$ ")]
+        return "".join(f"{line}\n{output_of(words_of(line))}" for line in lines)
 
     def renew(block: re.Match[str]) -> str:
         language, content = block.groups()
@@ -60,22 +81,12 @@ def rerun(text: str, source: str) -> str:
     return BLOCK.sub(renew, text)
 
 
-def typed(content: str) -> str:
-    """Run each command and put its standard output below it."""
-    lines = [line for line in content.splitlines() if line.startswith("$ ")]
-    return "".join(f"{line}\n{output_of(line)}" for line in lines)
-
-
-def output_of(command: str) -> str:
-    """What a command prints, without spaces at the ends of lines."""
-    program, *arguments = shlex.split(command.removeprefix("$ "))
+def words_of(line: str) -> tuple[str, ...]:
+    """The arguments of a command that was typed."""
+    program, *arguments = shlex.split(line.removeprefix("$ "))
     if program != "scalingfit":
-        raise ValueError(f"not a command of scalingfit: {command}")
-    with captured() as output:
-        code = cli.run(arguments)
-    if code not in (cli.OK, cli.WARNED):
-        raise RuntimeError(f"exit code {code}: {command}")
-    return trimmed(output.getvalue())
+        raise ValueError(f"not a command of scalingfit: {line}")
+    return tuple(arguments)
 
 
 def interpreted(content: str, names: dict[str, object], source: str) -> str:

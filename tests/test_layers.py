@@ -16,7 +16,7 @@ import scalingfit
 ROOT = Path(__file__).parents[1]
 
 # A module may use its own room and what stands to its left, never what stands to its right. Some of
-# these rooms are modules, and a few are not built yet.
+# these rooms are modules.
 ROOMS = (
     "result",
     "declare",

@@ -83,7 +83,7 @@ def simulate(name: str, fits: int) -> tuple[dict[str, np.ndarray], list[Runs]]:
     given = design(name, RUNS)
     priors = SEEN.get(name, {})
     columns: dict[str, Any] = given
-    drawn = sf.prior_predictive(name, priors=priors, draws=fits, seed=seed(name), **columns)
+    drawn = sf.prior_predictive(columns, name, priors=priors, draws=fits, seed=seed(name))
     losses = drawn.pop("L")
     signed = not model_of(name).noise.on_log
     tables = [Runs.from_columns({**given, "L": L}, allow_negative_loss=signed) for L in losses]

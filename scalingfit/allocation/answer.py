@@ -17,6 +17,7 @@ from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Tabl
 __all__ = [
     "FEW",
     "QUANTILES",
+    "UNDEFINED",
     "Answer",
     "FloatArray",
     "Reach",
@@ -32,6 +33,9 @@ QUANTILES = (0.05, 0.5, 0.95)
 
 FEW = 0.01
 """Share of the draws that is not mentioned: it hardly moves the ends of a 90 % interval."""
+
+UNDEFINED = "undefined"
+"""What stands for a number that there is none of."""
 
 DRAWN = ("fit", "chain", "draw")
 """The axes of draws, before that of the rows."""
@@ -118,7 +122,8 @@ class Answer(Result):
     def column(self, name: str) -> Column:
         """One answer as the table shows it: median and 90 % interval, one a row."""
         found = intervals(self.draws[name])
-        return Column(found, [interval(name, *ends) for ends in found], hidden=name in self.hidden)
+        shown = [UNDEFINED if np.isnan(e.median) else interval(name, *e) for e in found]
+        return Column(found, shown, hidden=name in self.hidden)
 
     @property
     @override

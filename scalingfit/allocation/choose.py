@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scalingfit._arguments import numbers
 from scalingfit._errors import InputError
 from scalingfit._text import engineering, quantity
-from scalingfit.allocation.answer import Answer, FloatArray, share
+from scalingfit.allocation.answer import UNDEFINED, Answer, FloatArray, share
 from scalingfit.allocation.costs import Costs, flop, priced
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.parts import require_room
@@ -22,6 +22,7 @@ from scalingfit.allocation.search import budget_loss
 from scalingfit.allocation.shapes import ListedShapes, Shape
 from scalingfit.allocation.solver import solve
 from scalingfit.allocation.terms import Rule, terms
+from scalingfit.allocation.undefined import undefined, without_a_best
 from scalingfit.result import Column, Note
 
 __all__ = ["Choice", "choose"]
@@ -36,7 +37,7 @@ class Choice(Answer):
     the loss L; ``regret``, how far it lies above the best model of the list in
     that draw; ``penalty``, how far above the optimum over every N up to `max_params`; ``best``, 1
     where the model is the best of the list and 0 elsewhere; and ``nearest``, likewise where log N
-    is nearest to that optimum's.
+    is nearest to that optimum's, or NaN where many sizes are as good.
     """
 
     title: ClassVar[str] = "Models at a budget: median [5 %, 95 %]"
@@ -53,7 +54,8 @@ class Choice(Answer):
         if name not in ("best", "nearest"):
             return super().column(name)
         shares = share(self.draws[name])
-        return Column([*map(float, shares)], [f"{100 * part:.3g} %" for part in shares])
+        shown = [UNDEFINED if np.isnan(part) else f"{100 * part:.3g} %" for part in shares]
+        return Column([*map(float, shares)], shown)
 
 
 def choose(
@@ -125,6 +127,7 @@ def choose(
     distance = np.abs(np.log(sizes) - np.log(optimum.N)[..., None])
     distance = np.where(fits.reshape(len(budgets), len(sizes)), distance, np.inf)
     best, nearest = _least(by_budget), _least(distance)
+    nearest[..., without_a_best(optimum), :] = np.nan
     with np.errstate(invalid="ignore"):  # at a budget for which every model is too large
         regret = by_budget - by_budget.min(axis=-1, keepdims=True)
     draws = {
@@ -144,6 +147,7 @@ def choose(
         notes=(
             *left_out,
             *stated.caveats(asked, N[fits]),
+            *undefined("C", budgets, optimum),
             *_disagreements(budgets, sizes, best, nearest, fits),
             *stated.reach("models", {"N": N[fits], "D": D[fits]}, asked).notes,
         ),
@@ -201,7 +205,8 @@ def _disagreements(
 ) -> list[Note]:
     """Say where the model that is mostly the best is not the one that is mostly the nearest."""
     shape = (-1, len(C), len(N))
-    most = [flags.reshape(shape).mean(axis=0).argmax(axis=-1) for flags in (best, nearest)]
+    shares = [flags.reshape(shape).mean(axis=0) for flags in (best, nearest)]
+    asked = fits.reshape(len(C), len(N)).any(axis=1) & ~np.isnan(shares[1]).any(axis=-1)
     return [
         Note(
             "nearest_not_best",
@@ -209,10 +214,10 @@ def _disagreements(
             "has the lower loss",
             f"C {quantity('C', budget)}",
         )
-        for budget, first, near, any_fits in zip(
-            C, *most, fits.reshape(len(C), len(N)).any(axis=1), strict=True
+        for budget, first, near, tells in zip(
+            C, *(each.argmax(axis=-1) for each in shares), asked, strict=True
         )
-        if first != near and any_fits
+        if first != near and tells
     ]
 
 

@@ -20,6 +20,7 @@ from scalingfit.allocation.plans import Plan, Plans, plans_of
 from scalingfit.allocation.question import Asked, Subject, cost, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
+from scalingfit.allocation.undefined import undefined
 from scalingfit.allocation.window import ends_of_window
 from scalingfit.allocation.worth import (
     Risk,
@@ -92,7 +93,7 @@ def decide(
     stated = terms(counting, max_params, asked=asked)
     if not 0.0 < level < 1.0:
         raise InputError(
-            f"the level {level} is no share between 0 and 1",
+            f"the level {level} is not a share between 0 and 1",
             remedy=Message("write ", Argument("level", 0.9), "."),
         )
     asked_C = flop("C", C, costs)
@@ -125,6 +126,7 @@ def decide(
         remarks=[
             *left_out,
             *stated.caveats(asked, N),
+            *undefined("C", asked_C, wanted),
             *_edges(asked_C, wanted),
             *_searched(asked_C, wanted),
             *_unsearched(rows, budgets.C[place], found.L, optimum.L[..., place]),

@@ -23,6 +23,7 @@ from scalingfit.allocation.parts import require_room
 from scalingfit.allocation.question import Asked, Subject, answered, by_fit, cost, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
+from scalingfit.allocation.undefined import defined, undefined
 from scalingfit.allocation.window import ends_of_window
 from scalingfit.allocation.worth import Spending
 from scalingfit.declare import Law
@@ -31,6 +32,9 @@ from scalingfit.result import Column, Note
 __all__ = ["Frontier", "frontier"]
 
 IN_FLOP = frozenset({"training", "serving", "total", "total_lean"})
+
+KEPT = frozenset({"L", "N_lean", "D_lean", "total_lean"})
+"""What rests on no best size of a budget."""
 
 NEGLIGIBLE = 1e-3
 """Of the loss: no run's noise lets one see less."""
@@ -77,6 +81,7 @@ class Frontier(Answer):
             for C, N, D, saved in zip(
                 self.C, middle["N_lean"], middle["D_lean"], middle["saved"], strict=True
             )
+            if not np.isnan(saved)
         )
 
     @override
@@ -189,6 +194,7 @@ def frontier(
         draws |= by_fit(asked, functools.partial(_over_life, spent, stated.training, stated.life))
     if extras.get("batch") is not None and "batch" not in others:
         draws |= _at_critical_batch(asked.law, found)
+    draws = defined(draws, found, KEPT)
 
     def answer(asked: Subject, made: tuple[Optimum, dict[str, FloatArray]]) -> Frontier:
         found, draws = made
@@ -199,6 +205,7 @@ def frontier(
             draws=draws,
             notes=(
                 *stated.caveats(asked, middle["N"]),
+                *undefined("C", budgets, found),
                 *_edges(found, budgets, stated),
                 *ends_of_window("C", budgets, found.beyond),
                 *_saturated(found, budgets, "U" in others),

@@ -35,6 +35,11 @@ from scalingfit.declare import Law
 
 __all__ = ["Optimum", "solve"]
 
+SAME = 1e-6
+"""Of a loss: less than runs or rounding tell apart."""
+
+TWICE = float(np.log(2.0))
+
 STEP = 1e-3
 """Half width, in log C, of the central difference that gives the exponents."""
 
@@ -47,6 +52,8 @@ class Optimum(NamedTuple):
     ``slope`` is dL*/d log C. ``lowest`` and ``highest`` mark optima at the smallest and the largest
     possible N: one parameter, and what leaves a token to train on (or the largest allowed).
     ``beyond`` marks those at an end of the `window`, outside of which no N was searched.
+    ``smaller`` and ``larger`` are the farthest N, in steps of a factor of two, up to which the loss
+    is the same to `SAME`: N itself, where that is the optimum and not one of many.
     """
 
     N: FloatArray
@@ -59,6 +66,13 @@ class Optimum(NamedTuple):
     lowest: NDArray[np.bool_]
     highest: NDArray[np.bool_]
     beyond: NDArray[np.bool_]
+    smaller: FloatArray
+    larger: FloatArray
+
+    @property
+    def flat(self) -> NDArray[np.bool_]:
+        """Where sizes that differ by a factor of two or more are equally good."""
+        return np.asarray(self.larger > 1.5 * self.smaller)
 
     @property
     def middle(self) -> dict[str, NDArray[np.float64]]:
@@ -119,10 +133,13 @@ def _solve(
     loss: Loss = functools.partial(budget_loss, law, rule, extras)
     low, high = basin(loss, log_c, bottom, top[1])
     low, high = jnp.maximum(low - STEP, bottom), jnp.minimum(high + STEP, top)
-    loss = between(law, rule, extras, near, low, high)
-    x = lowest_point(loss, near, low, high)
+    close = between(law, rule, extras, near, low, high)
+    x = lowest_point(close, near, low, high)
     log_d = jnp.log(rule.tokens(jnp.exp(x), jnp.exp(near)))
-    value = loss(x, near)
+    value = close(x, near)
+    smaller, larger = (
+        jnp.exp(_as_good(loss, log_c, x[1], value[1], way, bottom, top[1])) for way in (-1, 1)
+    )
 
     feasible = (last[1] > first) & jnp.isfinite(value[1])
     numbers = {
@@ -132,6 +149,8 @@ def _solve(
         "a": _slope(jnp.log(rule.size(jnp.exp(x)))),
         "b": _slope(log_d),
         "slope": _slope(value),
+        "smaller": smaller,
+        "larger": larger,
         "parts": sizes(law.exact, jnp.exp(x[1]), known_inputs(rule, extras, x[1], log_c)),
     }
     numbers = jax.tree.map(lambda number: jnp.where(feasible, number, jnp.nan), numbers)
@@ -139,6 +158,26 @@ def _solve(
     at_end = feasible & ((x[1] < bottom + EDGE) | (x[1] > top[1] - EDGE))
     beyond = at_end & ~lowest & ~highest
     return {**numbers, "lowest": lowest, "highest": highest, "beyond": beyond}
+
+
+def _as_good(
+    loss: Loss, log_c: Array, x: Array, least: Array, way: int, bottom: Array, top: Array
+) -> Array:
+    """Log N of the farthest size to one side, by factors of two, whose loss is as good.
+
+    Mostly the first is not, and it ends there.
+    """
+
+    def farther(state: tuple[Array, Array]) -> tuple[Array, Array]:
+        at, going = state
+        tried = at + way * TWICE
+        inside = (tried >= bottom) & (tried <= top)
+        as_good = going & inside & (loss(tried, log_c) - least <= SAME * jnp.abs(least))
+        return jnp.where(as_good, tried, at), as_good
+
+    start = x, jnp.ones(x.shape, bool)
+    found: Array = jax.lax.while_loop(lambda state: jnp.any(state[1]), farther, start)[0]
+    return found
 
 
 def _slope(values: Array) -> Array:

@@ -63,12 +63,12 @@ LONGEST = 10_000  # characters of one argument
 app = App(
     name="scalingfit",
     help="Bayesian fits of neural scaling laws: how to spend the next training budget, "
-    "and how sure one may be.",
+    "and how sure you can be.",
     help_format="markdown",
-    help_epilogue="Every command takes `--json`, and then prints one JSON object and nothing else; "
-    "`-v` for all notes on an answer; and `-q` for no progress and no warnings on standard error. "
+    help_epilogue="Every command takes `--json`, and then prints one JSON object and nothing else. "
+    "`-v` shows all notes on an answer; `-q` shows no progress, and no warnings on standard error. "
     "Exit codes: 0 fine; 1 the answer comes with a warning, such as a verdict that is not ok or an "
-    "answer more than 100 times beyond the runs; 2 refused; 3 a defect of scalingfit.",
+    "answer more than 100 times beyond the runs; 2 refused; 3 a bug in scalingfit.",
     version=__version__,
 )
 app.register_install_completion_command(help="Install completion for your shell.")
@@ -120,7 +120,7 @@ def run(arguments: Sequence[str]) -> int:
     Returns
     -------
     int
-        0 fine; 1 the answer comes with a warning; 2 refused; 3 a defect of scalingfit.
+        0 fine; 1 the answer comes with a warning; 2 refused; 3 a bug in scalingfit.
     """
     as_json = not JSON.isdisjoint(arguments)
     try:
@@ -172,7 +172,7 @@ def _checked(place: int, word: str) -> str:
         )
     if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in word):
         raise InputError(
-            f"argument {place}, {word!a}, is no text",
+            f"argument {place}, {word!a}, is not text",
             remedy="give files and columns names in UTF-8.",
         )
     return word

@@ -11,7 +11,7 @@ from typing import Any
 from scalingfit._files import replacing
 from scalingfit.cli._reply import warn
 
-__all__ = ["drawing", "told"]
+__all__ = ["drawing", "picture_note"]
 
 
 @contextlib.contextmanager
@@ -46,7 +46,7 @@ def drawing(path: Path | None) -> Iterator[Callable[[Callable[[ModuleType], Any]
             raise _NotDrawn
 
 
-def told(path: Path | None, drawn: bool) -> list[str]:
+def picture_note(path: Path | None, drawn: bool) -> list[str]:
     """What is said of a picture that was asked for."""
     return [f"drawn in {path}"] if path is not None and drawn else []
 

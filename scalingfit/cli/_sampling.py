@@ -21,11 +21,11 @@ class Sampling:
     Attributes
     ----------
     draws
-        Draws kept of each chain: by default 1000, of `refit` 500.
+        Draws to keep from each chain: 1000 by default, 500 in `refit`.
     chains
-        Independent chains: by default 4.
+        Independent chains: 4 by default.
     warmup
-        Transitions of the first and last adaptation window, by default 50; the middle one is
+        Transitions in the first and the last adaptation window: 50 by default; the middle one is
         twice as long.
     retries
         Further attempts, with a longer warm-up and smaller steps, where diagnostics fail: by

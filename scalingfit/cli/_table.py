@@ -45,7 +45,7 @@ class Table:
         law.
     where
         Read only the rows for which this holds: `--where family=gpt`, `--where "C<1e21"`,
-        `--where "D/N>5"`; with `=`, `!=`, `<`, `<=`, `>` or `>=`. Repeat to ask for several.
+        `--where "D/N>5"`; with `=`, `!=`, `<`, `<=`, `>` or `>=`. May be repeated.
     last_of
         Keep the last row of each run, which this column names: `--last-of run_id`.
     best_of
@@ -59,12 +59,12 @@ class Table:
     decimal
         The decimal mark, where the cells leave it open.
     bad_rows
-        Refuse the table where a row cannot be used, or drop such rows and say so.
+        What to do about rows that cannot be used: refuse the table, or drop them and say so.
     derive
         "6ND" derives what is missing of N, D and C by C = 6 N D, from two of them or from one and
         M = D / N, or checks all three against it; "none" does neither.
     allow_negative_loss
-        For losses that are no cross-entropies.
+        For losses that are not cross-entropies, and may be negative.
     """
 
     column: Annotated[Repeated, Parameter(alias="-c")] = ()

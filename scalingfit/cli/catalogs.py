@@ -19,7 +19,7 @@ __all__ = ["laws", "noises", "rules"]
 
 
 def laws(name: str | None = None, /) -> Reply:
-    """List the scaling laws, or say all about one.
+    """List the scaling laws, or describe one.
 
     ```
     scalingfit laws
@@ -40,7 +40,7 @@ def laws(name: str | None = None, /) -> Reply:
 
 
 def noises(name: str | None = None, /) -> Reply:
-    """List the noise models, or say all about one.
+    """List the noise models, or describe one.
 
     A noise model says how losses scatter about a law.
 
@@ -64,7 +64,7 @@ def noises(name: str | None = None, /) -> Reply:
 
 
 def rules(name: str | None = None, /) -> Reply:
-    """List the counting rules, or say all about one.
+    """List the counting rules, or describe one.
 
     A counting rule says what a training run costs.
 

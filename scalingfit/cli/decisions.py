@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 import scalingfit as sf
 from scalingfit.cli._hardware import UNKNOWN, Hardware
-from scalingfit.cli._picture import drawing, told
+from scalingfit.cli._picture import drawing, picture_note
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._table import Repeated
 from scalingfit.cli._values import names, numbers
@@ -46,12 +46,12 @@ def decide(
     plan
         What to compare with the best: a size (70B), tokens per parameter (20tpp), a published rule
         (hoffmann-2022, kaplan-2020), a size and its tokens (70B:1.4T), or a run of the table by its
-        row ("run 17"). Repeat for several.
+        row ("run 17"). May be repeated.
     risk
-        What the best plan makes least: the mean of its regret, a quantile of it, or the mean of
-        what lies beyond that quantile.
+        What the best plan minimises: the mean of its regret, a quantile of it, or the mean beyond
+        that quantile.
     level
-        Of that quantile.
+        The level of that quantile.
     plot
         Draw what each size overspends into this file (.png, .pdf or .svg).
     """
@@ -67,7 +67,7 @@ def decide(
         found = sf.decide(post, budgets, plan, **options)
         drawn = save(lambda report: report.plots.valley(post, budgets, plan, **options))
     sound = post.verdict.ok and drawn and not far_beyond(found)
-    return Reply(found, [found, *told(plot, drawn)], warned=not sound)
+    return Reply(found, [found, *picture_note(plot, drawn)], warned=not sound)
 
 
 def returns(
@@ -79,7 +79,7 @@ def returns(
     terms: Terms = AS_USUAL,
     hardware: Hardware = UNKNOWN,
 ) -> Reply:
-    """Say what a budget and multiples of it buy, and what a little less loss costs.
+    """Say what a budget and its multiples buy, and what a slightly lower loss costs.
 
     ```
     scalingfit returns fit.nc --compute 1e24
@@ -93,7 +93,7 @@ def returns(
     compute
         Budgets with commas between them: FLOP, or with --hardware hours (5000h) or dollars ($2M).
     times
-        Multiples of each that are answered too.
+        Multiples of each budget to answer as well.
     """
     post = loaded_fit(fit)
     multiples, options = numbers("--times", times), terms.options(demand=False)
@@ -122,7 +122,7 @@ def multiplier(
         The recipe: a file that `scalingfit fit -o` wrote. With `--prior E=1.6` a fit takes its
         irreducible loss as given.
     reference
-        The recipe that it is compared with, likewise.
+        The recipe to compare it with, likewise.
     compute
         Budgets of the first, with commas between them.
     """

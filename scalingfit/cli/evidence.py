@@ -50,8 +50,8 @@ def compare(
     """Fit several laws to the same runs, and say which of them predicts the runs best.
 
     Each is scored by how well it predicts runs that were left out, and larger runs from smaller
-    ones. Exit code 1 where something stands against relying on it, such as a fit that did not
-    converge, or over-confident forecasts of larger runs.
+    ones. Exit code 1 where there is reason not to rely on it, such as a fit that did not converge,
+    or over-confident forecasts of larger runs.
 
     ```
     scalingfit compare runs.csv --laws chinchilla,kaplan,nested
@@ -67,34 +67,35 @@ def compare(
         Noise models that `scalingfit noises` lists, with commas between them; every law is fitted
         with each.
     leave_out
-        Leave out all runs of one value of this column at once; "budget" groups runs of nearly the
-        same compute, unless the table has a column of that name. By default each run by itself.
+        Leave out all runs that share a value of this column together; "budget" groups runs of
+        nearly the same compute, unless the table has a column of that name. By default each run on
+        its own.
     budgets
         The budgets of the experiment in FLOP, with commas between them, for `--leave-out budget`.
     cuts
         Budgets in FLOP, with commas between them: fit the runs below, forecast those above; a cut
         that would part a budget moves to its end. By default up to four of them.
     compute
-        Budgets in FLOP, with commas between them, that all laws split together, each by its weight,
-        and each by itself; by default one inside the runs, the largest, and 10 and 100 times that.
+        Budgets in FLOP, with commas between them, that all laws split together, weighted, and each
+        on its own; by default one inside the runs, the largest, and 10 and 100 times that.
     counting
         What a run costs, of --compute and of the exponents in --hypothesis: a name that
         `scalingfit rules` lists.
     omega
         Size of the embeddings, for the rules that count them; see `scalingfit frontier --help`.
     corners
-        Also compare Kaplan's law and Chinchilla's as corners of one family, with Bayes factors:
-        two fits more. Where the runs lie between the corners is shown anyway if `nested` is among
-        the laws.
+        Also compare Kaplan's law and Chinchilla's as corners of one family, with Bayes factors: two
+        more fits. Where the runs lie between the corners is shown anyway if `nested` is among the
+        laws.
     exponents
         Also print the exponent a of N* ~ C^a under each law and each counting rule, and how likely
         it is near 0.73 (Kaplan et al.) and 0.50 (Hoffmann et al.).
     hypothesis
         A statement about the exponents a and b of N* and D* in C, or about parameters: its
-        probability under each law, and averaged over them. Repeat for several.
+        probability under each law, and averaged over them. May be repeated.
     prior
         Replace a prior of one law, `kaplan.alpha_N=LogNormal(-1.5, 0.7)`, or pin a parameter,
-        `chinchilla.beta=0.28`. Repeat for several.
+        `chinchilla.beta=0.28`. May be repeated.
     law_error
         As of `scalingfit fit`, of every law: smooth, or none for laws that are taken to be exact.
     plot
@@ -177,16 +178,16 @@ def backtest(
     held_out
         Instead: a column that says train or test of each run.
     by
-        Fit and forecast the runs of each value of this column by themselves.
+        Fit and forecast the runs of each value of this column separately.
     domain
         With `--by`: a column of what its tables are about; scores are averaged over each, and
         weights are of each.
     stack
         Also stack the laws' forecasts, by how each predicts the last third of the fitted runs from
-        the others: twice as many fits.
+        the others: this doubles the number of fits.
     prior
         Replace a prior of one law, `kaplan.alpha_N=LogNormal(-1.5, 0.7)`, or pin a parameter,
-        `chinchilla.beta=0.28`. Repeat for several.
+        `chinchilla.beta=0.28`. May be repeated.
     law_error
         As of `scalingfit fit`, of every law: smooth, or none for laws that are taken to be exact.
     plot
@@ -221,7 +222,7 @@ def calibrate(
     table: Table = AS_IT_STANDS,
     sampling: Sampling = AS_USUAL,
 ) -> Reply:
-    """Simulate runs where yours are, fit them, and see whether intervals cover the truth.
+    """Simulate runs like yours, fit them, and check whether intervals cover the truth.
 
     Only the places of the runs are used, not their losses. Says of every parameter, and of the
     best split of ten times the largest budget, whether its intervals hold what they claim, and how
@@ -238,8 +239,7 @@ def calibrate(
     noise
         See `scalingfit fit --help`.
     prior
-        Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`. Repeat for
-        several.
+        Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`. May be repeated.
     law_error
         none: the law is exact, in simulated runs and in fits; smooth: it may be off by a smooth
         function of its inputs in both, as fits allow by default. A fit then takes many times as

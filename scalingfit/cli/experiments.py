@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 import scalingfit as sf
 from scalingfit.cli._hardware import UNKNOWN, Hardware
-from scalingfit.cli._picture import drawing, told
+from scalingfit.cli._picture import drawing, picture_note
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._values import counted, names, number_if_given, numbers
 from scalingfit.cli.questions import AS_USUAL, Terms, loaded_fit
@@ -73,7 +73,7 @@ def design(
     aim: Literal["size", "loss"],
     pool: Path | None = None,
     batch: int = 8,
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    out: Annotated[Path | None, Parameter(alias="-o")] = None,
     terms: Terms = AS_USUAL,
     shapes: Shapes = ANY,
     hardware: Hardware = UNKNOWN,
@@ -102,7 +102,7 @@ def design(
         ladder of budgets about the optimum.
     batch
         How many runs there may be.
-    output
+    out
         Write the runs into this CSV file, for a launcher.
     plot
         Draw the runs into this file (.png, .pdf or .svg).
@@ -119,7 +119,7 @@ def design(
         **shapes.options(),
         **options,
     )
-    return _reply(found, output, plot, warned=not post.verdict.ok)
+    return _reply(found, out, plot, warned=not post.verdict.ok)
 
 
 def plan(
@@ -130,14 +130,14 @@ def plan(
     about: str | None = None,
     sigma: float = 0.01,
     exact: Annotated[bool, Parameter(negative="")] = False,
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    out: Annotated[Path | None, Parameter(alias="-o")] = None,
     counting: str = "6ND",
     max_params: str | None = None,
     shapes: Shapes = ANY,
     hardware: Hardware = UNKNOWN,
     plot: Path | None = None,
 ) -> Reply:
-    """Propose a first experiment before there is any run: an isoFLOP grid, and what it would tell.
+    """Propose a first experiment, before there are any runs: a grid, and what it would tell.
 
     ```
     scalingfit plan --budget 1e20 --target 1e23 -o grid.csv
@@ -153,12 +153,12 @@ def plan(
     law
         A law of N and D.
     about
-        A published point of the law that is taken for true; by default laws from its prior.
+        A published point of the law to take as the truth; by default laws are drawn from its prior.
     sigma
-        How far a run scatters, relative to its loss.
+        The scatter of a run, relative to its loss.
     exact
-        Suppose that the law has no error.
-    output
+        Assume that the law has no error.
+    out
         Write the runs into this CSV file, for a launcher.
     counting
         What a run costs: a name that `scalingfit rules` lists.
@@ -179,16 +179,16 @@ def plan(
         costs=hardware.costs(),
         **shapes.options(),
     )
-    return _reply(found, output, plot, warned=False)
+    return _reply(found, out, plot, warned=False)
 
 
 def _reply(
-    found: Design | Experiment, output: Path | None, plot: Path | None, *, warned: bool
+    found: Design | Experiment, out: Path | None, plot: Path | None, *, warned: bool
 ) -> Reply:
     with drawing(plot) as save:
         drawn = save(lambda report: report.picture(found))
-    shown: list[Result | str] = [found, *told(plot, drawn)]
-    if output is not None:
-        found.save(output)
-        shown.append(f"written to {output}")
+    shown: list[Result | str] = [found, *picture_note(plot, drawn)]
+    if out is not None:
+        found.save(out)
+        shown.append(f"written to {out}")
     return Reply(found, shown, warned=warned or not drawn)

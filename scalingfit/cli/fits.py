@@ -11,9 +11,9 @@ import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit._files import require_place
 from scalingfit._messages import Argument
-from scalingfit.cli._picture import drawing, told
+from scalingfit.cli._picture import drawing, picture_note
 from scalingfit.cli._progress import progress
-from scalingfit.cli._reply import Reply, warn
+from scalingfit.cli._reply import Reply
 from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import AS_IT_STANDS, Repeated, Source, Table, load
@@ -72,13 +72,12 @@ def fit(
         How losses scatter about the law: a name that `scalingfit noises` lists. By default the
         law's own, mostly student_t.
     prior
-        Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`. Repeat for
-        several.
+        Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`. May be repeated.
     law_error
         smooth: the law may be off by a smooth function of its inputs, which all answers carry;
         none: the law is taken to be exact, and intervals leave out that it is not.
     out
-        Save the fit to this file (NetCDF) for `frontier` and `forecast`.
+        Save the fit to this file (NetCDF), which other commands take.
     plot
         Draw what was learnt, and where a budget goes, into this file (.png, .pdf or .svg).
     """
@@ -97,7 +96,7 @@ def fit(
     if found is not None:
         shown.append(found)
         data["frontier"] = found
-    shown += told(plot, drawn)
+    shown += picture_note(plot, drawn)
     failed = None
     if out is not None:
         try:
@@ -131,12 +130,8 @@ def _next_question(law: type[Law], fit: Path) -> str:
 
 
 def fitted(runs: Runs, **options: Any) -> Posterior:
-    """Fit, after saying what the design of the runs cannot tell."""
-    law = sf.law(options["law"])
-    if {"N", "D"} <= set(law.inputs()):
-        for message in runs.design_warnings():
-            warn(message)
-    with progress(f"fitting {law.name} to {len(runs)} runs"):
+    """Fit, and show that it goes on."""
+    with progress(f"fitting {sf.law(options['law']).name} to {len(runs)} runs"):
         return sf.fit(runs, **options)
 
 

@@ -14,7 +14,7 @@ from scalingfit._errors import InputError
 from scalingfit._files import require_place, write
 from scalingfit._text import listed
 from scalingfit.cli._hardware import UNKNOWN, Hardware
-from scalingfit.cli._picture import drawing, told
+from scalingfit.cli._picture import drawing, picture_note
 from scalingfit.cli._reply import Reply, warn
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.cli._table import Repeated
@@ -45,12 +45,12 @@ class Terms:
     max_params
         The largest model allowed.
     inference_tokens
-        Tokens the model will serve: what that adds to the budget of training is stated.
+        Tokens the model will serve; the answer says what that adds to the training budget.
     lifetime
         The budget pays for training and for serving these tokens.
     input
-        A further input of the law, one number or one a row of the answer: `--input U=1e11`. A law
-        of batch sizes also takes `--input batch=critical`.
+        Another input of the law, as one number or one for each row of the answer: `--input U=1e11`.
+        A law of batch sizes also takes `--input batch=critical`.
     """
 
     counting: str = "6ND"
@@ -129,7 +129,7 @@ def frontier(
     plot
         Draw the frontier into this file (.png, .pdf or .svg).
     marks
-        Draw models that people know into it too: GPT-3, Chinchilla, Llama 3 and others.
+        Mark well-known models in it as well: GPT-3, Chinchilla, Llama 3 and others.
     echarts
         Write the frontier into this file as an option of Apache ECharts (JSON).
     """
@@ -149,7 +149,7 @@ def frontier(
     if choice is not None:
         data["choice"] = choice
         shown.append(choice)
-    shown += told(plot, drawn)
+    shown += picture_note(plot, drawn)
     if echarts is not None:
         from scalingfit.report import echarts as charts
 
@@ -192,7 +192,7 @@ def forecast(
         Training compute C in FLOP, or with --hardware in hours or dollars; the missing one of N, D
         and C follows from C = 6 N D.
     input
-        A further input of the law: `--input U=1e11`.
+        Another input of the law: `--input U=1e11`.
     plot
         Draw the forecasts into this file (.png, .pdf or .svg).
     """
@@ -213,7 +213,7 @@ def forecast(
         found = post.forecast(counting="6ND", seed=0, costs=costs, **asked)
         drawn = save(lambda report: report.picture(found))
     sound = post.verdict.ok and drawn and not far_beyond(found)
-    return Reply(found, [found, *told(plot, drawn)], warned=not sound)
+    return Reply(found, [found, *picture_note(plot, drawn)], warned=not sound)
 
 
 def cheapest(

@@ -41,7 +41,7 @@ def reconcile(
     table: Table = AS_IT_STANDS,
     sampling: Sampling = AS_USUAL,
 ) -> Reply:
-    """Find the exponent of N* in C for every stage of an experiment, in three ways.
+    """Find the exponent of N* in C in three ways, for every stage of an experiment.
 
     From the law's posterior, from isoFLOP profiles, and from the lower envelope. Exit code 1 where
     the fit of a stage is not to be relied on, or its runs do not allow one of the three.
@@ -73,7 +73,7 @@ def reconcile(
         Size of the embeddings in that relation: the vocabulary times the cube root of
         width / (12 depth). By default 47491, which was fitted to Chinchilla's models.
     published
-        An exponent to show beside a stage: `--published "last=0.5"`. Repeat for several.
+        An exponent to show beside a stage: `--published "last=0.5"`. May be repeated.
     plot
         Draw the exponents into this file (.png, .pdf or .svg).
     """
@@ -104,7 +104,7 @@ def _stages(loaded: Runs, by: str | None, chosen: str | None) -> dict[str, Runs]
     wanted = list(found) if chosen is None else names(chosen)
     if strange := [name for name in wanted if name not in found]:
         raise InputError(
-            f"--stages {strange[0]!r} is no value of {by}",
+            f"--stages {strange[0]!r} is not a value of {by}",
             [f"{by} has: {listed(found)}"],
             remedy="choose among these.",
         )

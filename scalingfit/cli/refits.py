@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import scalingfit as sf
 from scalingfit._errors import InputError
-from scalingfit.cli._picture import drawing, told
+from scalingfit.cli._picture import drawing, picture_note
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._sampling import AS_USUAL, Sampling
 from scalingfit.cli._spelling import COMMAND_LINE
@@ -60,13 +60,13 @@ def refit(
     Parameters
     ----------
     by
-        Fit the runs of each value of this column by themselves.
+        Fit the runs of each value of this column separately.
     bootstrap
-        Fit so many resamples of the runs.
+        Fit this many resamples of the runs.
     cluster
-        Resample whole groups of runs: those with one value of this column.
+        Resample whole groups of runs: those that share a value of this column.
     leave_out
-        Leave out the runs of each value of this column in turn.
+        Leave out the runs of each value of this column, one value at a time.
     horizons
         Fit the runs up to each of these budgets in FLOP, with commas between them.
     laws
@@ -76,13 +76,13 @@ def refit(
         own.
     prior
         Replace a prior, `E=LogNormal(0.5, 0.2)`, or pin a parameter, `beta=0.28`; for one law only.
-        Repeat for several.
+        May be repeated.
     law_error
         As of `scalingfit fit`. Fits of laws that are taken to be exact, none, take a hundredth of
         the time.
     store
-        Keep finished fits in this folder. The same command goes on where the last one was stopped,
-        and may run on several machines at once.
+        Keep finished fits in this folder. The same command resumes where the last one stopped, and
+        may run on several machines at once.
     part
         Fit only part K of N of the tables, `3/16`: for array jobs with one store.
     plot
@@ -112,7 +112,7 @@ def refit(
             store=store, **law_error_option(law_error), **options,
         )  # fmt: skip
         drawn = save(lambda report: report.picture(found))
-    shown: list[Result | str] = [understood(loaded), found, *told(plot, drawn)]
+    shown: list[Result | str] = [understood(loaded), found, *picture_note(plot, drawn)]
     return Reply(found.as_json(COMMAND_LINE), shown, warned=not (found.ok and drawn))
 
 
@@ -148,7 +148,7 @@ def _part(tables: dict[Hashable, Runs], part: str | None) -> dict[Hashable, Runs
         return tables
     first, slash, count = part.partition("/")
     if not (slash and first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
-        raise InputError(f"--part {part!r} is no part", remedy="write --part 3/16.")
+        raise InputError(f"--part {part!r} is not a part", remedy="write --part 3/16.")
     chosen = dict(itertools.islice(tables.items(), int(first) - 1, None, int(count)))
     if not chosen:
         raise InputError(

@@ -27,14 +27,14 @@ def report(
     terms: Terms = AS_USUAL,
     hardware: Hardware = UNKNOWN,
 ) -> Reply:
-    """Write a page about a fit that can be handed on: one file, which works offline.
+    """Write a report on a fit to hand on: one page, in one file that works offline.
 
     It says the answer in three sentences, shows what that rests on, and answers further questions
     by itself: budgets, sizes, tokens, serving and prices can be changed in the page.
 
     ```
     scalingfit report fit.nc --compute 1e24
-    scalingfit report fit.nc kaplan.nc compare.json --compute 1e24 -o report.html
+    scalingfit report fit.nc kaplan.nc compare.json compare.svg --compute 1e24 -o report.html
     ```
 
     Parameters
@@ -42,8 +42,8 @@ def report(
     fit
         A file that `scalingfit fit -o` wrote.
     more
-        What else belongs to the page: other fits, and answers that were kept with `--json`, such
-        as `scalingfit compare runs.csv --json > compare.json`.
+        What else belongs on the page: other fits, and what other commands gave, as `scalingfit
+        compare runs.csv --json --plot compare.svg > compare.json` keeps it.
     out
         Where to write the page.
     compute

@@ -19,7 +19,7 @@ __all__ = ["datasets", "read", "understood"]
 
 
 def read(runs: Source, /, *, plot: Path | None = None, table: Table = AS_IT_STANDS) -> Reply:
-    """Show what is understood of a table of runs, and what is doubtful, without fitting.
+    """Show how a table of runs was read, and what in it is doubtful, without fitting.
 
     ```
     scalingfit read runs.csv
@@ -61,7 +61,7 @@ def read(runs: Source, /, *, plot: Path | None = None, table: Table = AS_IT_STAN
 
 
 def datasets(name: str | None = None, /) -> Reply:
-    """List the tables that can be read by name, or say all about one.
+    """List the tables that can be read by name, or describe one.
 
     ```
     scalingfit datasets

@@ -150,6 +150,7 @@ def design(
     in_flop = "C" in candidates.labels and np.array_equal(candidates.labels["C"], candidates.cost)
     return Design(
         runs=candidates.take(chosen),
+        fitted={name: asked.runs[name] for name in candidates.inputs},
         loss=np.median(outlook.mean[:, chosen], axis=0),
         expected=wanted.expected(np.sqrt(left / moments.variance)),
         waste=_waste(wanted, weights, left / moments.variance),

@@ -51,6 +51,8 @@ class Design(Result):
     ----------
     runs : Pool
         The batch, the most useful run first; repeats are replicates.
+    fitted : mapping of str to array
+        Inputs of the runs that were fitted.
     loss : array, shape (run,)
         What is expected of each.
     expected : sequence of Expected
@@ -71,6 +73,7 @@ class Design(Result):
     """
 
     runs: Pool
+    fitted: Mapping[str, FloatArray]
     loss: FloatArray
     expected: Sequence[Expected]
     waste: FloatArray

@@ -1,4 +1,4 @@
-"""How far a law's error takes it away from the law, as the draws of a posterior say."""
+"""How far a law's error takes it away from the law, and what of residuals it can carry."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Departure"]
+__all__ = ["Carried", "Departure"]
 
 SURE = 0.025
 """Share of the draws that may say otherwise. Draws of an exact law have no error, so at least all
@@ -56,3 +56,34 @@ class Departure:
         size = np.mean(own**2, axis=1)
         share = size / (size + np.mean(scale**2, axis=1))
         return cls(float(np.median(np.sqrt(size))), float(np.quantile(share, SURE)), rank)
+
+
+@dataclasses.dataclass(frozen=True)
+class Carried:
+    """What an error can carry of residuals, and how it is taken out of them.
+
+    Under a law with an error residuals are correlated: ``I + G G'``, in units of the scatter. The
+    symmetric inverse root of that makes them independent, as generalised least squares does, and
+    leaves those that the error cannot carry where they are.
+
+    Attributes
+    ----------
+    modes : array, shape (run, mode)
+        Orthonormal.
+    left : array, shape (mode,)
+        What is left of each, of 1.
+    """
+
+    modes: Floats
+    left: Floats
+
+    @classmethod
+    def by(cls, factor: Floats) -> Self:
+        """By an error that is ``factor``, (run, landmark), times independent normal numbers."""
+        modes, sizes, _ = np.linalg.svd(factor, full_matrices=False)
+        return cls(modes, 1 / np.sqrt(1 + sizes**2))
+
+    def out_of(self, columns: Floats) -> Floats:
+        """Columns, (run,) or (run, column), without what it can carry."""
+        along = self.modes.T @ columns
+        return columns - self.modes @ ((1 - self.left) * along.T).T

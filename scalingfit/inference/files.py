@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,10 @@ from scalingfit.noise import Noise
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["FORMAT", "STATS", "prior_text", "save", "to_arviz"]
+__all__ = ["FORMAT", "LABEL", "STATS", "named_label", "prior_text", "save", "to_arviz"]
 
 FORMAT = 4
+LABEL = "label_"
 STATS = {  # our names and ArviZ's
     "log_density": "lp",
     "energy": "energy",
@@ -69,7 +71,7 @@ def _tree(posterior: Fitted, **derived: Mapping[str, NDArray[Any]]) -> xr.DataTr
 
     runs, sampled = posterior.runs, posterior.sampled
     inputs = {name: np.asarray(values) for name, values in runs.columns.items() if name != "L"}
-    labels = {f"label_{name}": _storable(values) for name, values in runs.labels.items()}
+    labels = {_label_name(name): _storable(values) for name, values in runs.labels.items()}
     stats = {theirs: getattr(sampled, ours) for ours, theirs in STATS.items()}
     steps = np.broadcast_to(sampled.step_size[:, None], sampled.energy.shape)
     errors, places = {}, {}
@@ -126,6 +128,16 @@ def _attributes(posterior: Fitted) -> dict[str, str]:
 def _written(cls: type[Law] | type[Noise]) -> str:
     """Where a class is written, as an entry point states it."""
     return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _label_name(name: str) -> str:
+    """What a label's array is called in a file, where a slash would part groups."""
+    return LABEL + name.replace("%", "%25").replace("/", "%2F")
+
+
+def named_label(stored: str) -> str:
+    """The name of a label, from what its array is called."""
+    return unquote(stored.removeprefix(LABEL))
 
 
 def _storable(values: NDArray[Any]) -> NDArray[Any]:

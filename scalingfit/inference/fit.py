@@ -28,7 +28,7 @@ from scalingfit.inference.model import Data, Model, Prior
 from scalingfit.inference.posterior import Posterior
 from scalingfit.inference.programs import centre
 from scalingfit.inference.sampler import sample
-from scalingfit.inference.scrutiny import beyond_verdict, verdict_on
+from scalingfit.inference.scrutiny import looked_at_again, verdict_on
 from scalingfit.inference.settings import Settings, checked, default_precision
 from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.noise import Noise
@@ -111,46 +111,55 @@ def fit(
     check(model, runs)
     drawn = sample(model, [runs], settings)[0]
     found = posterior_of(model, runs, drawn, settings)
-    notes = (*found.verdict.notes, *beyond_verdict(model, runs, drawn, found.law))
-    return dataclasses.replace(found, verdict=dataclasses.replace(found.verdict, notes=notes))
+    verdict = looked_at_again(found.verdict, model, runs, drawn, found.law)
+    return dataclasses.replace(found, verdict=verdict)
 
 
 def prior_predictive(
+    runs: Runs | Mapping[str, ArrayLike],
     law: str | type[Law] = "chinchilla",
     noise: str | type[Noise] | None = None,
     priors: Mapping[str, Prior] | None = None,
     *,
     draws: int = 1000,
     seed: int = 0,
-    **inputs: ArrayLike,
 ) -> dict[str, NDArray[np.float64]]:
-    """Draw parameters from the prior, and losses of runs at given inputs.
+    """Draw parameters from the prior, and losses of runs: of the law, without its error.
 
     Parameters
     ----------
+    runs : Runs or mapping
+        Where the runs are: a table (its losses are not used), or the law's inputs by name,
+        ``{"N": [1e8, 1e9], "D": 2e10}``.
     law, noise, priors
         As in `fit`.
     draws, seed : int
-    **inputs : array, shape (run,)
-        The law's inputs by name: ``N=[1e8, 1e9], D=2e10``.
 
     Returns
     -------
     dict
         Every sampled parameter, shape (draw,), and "L", shape (draw, run).
+
+    Raises
+    ------
+    InputError
+        An input of the law is missing, or something else is given.
     """
     chosen = find_law(law)
     model = build(chosen, find_noise(noise or chosen.default_noise), priors)
-    missing = sorted(set(chosen.inputs()) ^ set(inputs))
-    if missing:
+    needed = chosen.inputs()
+    given = runs.columns if isinstance(runs, Runs) else runs
+    known = {*given} if isinstance(given, Mapping) else set[str]()
+    if not {*needed} <= known or (given is runs and known != {*needed}):
+        example = ", ".join(f'"{name}": [...]' for name in needed)
         raise InputError(
-            f"prior_predictive needs the inputs {', '.join(chosen.inputs())} of {chosen.name}, "
-            f"got {', '.join(inputs) or 'none'}",
-            remedy=f"look at {', '.join(missing)}.",
+            f"prior_predictive takes runs with the inputs {', '.join(needed)} of {chosen.name}, "
+            f"not {', '.join(known) or type(runs).__name__}",
+            remedy=f"pass a table that has them, or {{{example}}}.",
         )
-    rows = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, float)) for v in inputs.values()))
+    rows = np.broadcast_arrays(*(np.atleast_1d(np.asarray(given[n], float)) for n in needed))
     with jax.enable_x64(True):
-        log_inputs = {name: jnp.log(row) for name, row in zip(inputs, rows, strict=True)}
+        log_inputs = {name: jnp.log(row) for name, row in zip(needed, rows, strict=True)}
         blank = jnp.zeros(rows[0].shape)
         middle = {name: jnp.mean(row) for name, row in log_inputs.items()}
         data = Data(log_inputs, blank, blank, None, middle)

@@ -33,6 +33,13 @@ GRID = np.linspace(0.05, 1.5, 30)
 CLEAR = float(np.log(20.0))
 """Log Bayes factor from which the family is clearly nearer: odds of 20 (Kass & Raftery 1995)."""
 
+SURE = float(np.log(200.0))
+"""From which it can be a doubt: odds that come up by chance in one of 200 tables at most."""
+
+MOVED = 2.0
+"""Factor in the best N that is a doubt: with alpha + beta about 0.7 it costs a sixth of the
+compute."""
+
 MOST_RUNS = 500
 """Beyond so many the covariance of the runs is not worth its time."""
 
@@ -78,6 +85,12 @@ class Interaction:
         return self.log_bayes > CLEAR
 
     @property
+    def doubtful(self) -> bool:
+        """Whether the best N of the additive law is then another, too far off to train."""
+        (N, _), (other, _) = self.additive, self.nested
+        return self.log_bayes > SURE and abs(np.log(other / N)) > np.log(MOVED)
+
+    @property
     def note(self) -> Note:
         """That it is, and what it changes."""
         (N, L), (other, least) = self.additive, self.nested
@@ -121,11 +134,11 @@ def interaction(model: Model, runs: Runs, draws: Mapping[str, Floats]) -> Intera
     known = runs.columns.get("loss_se", np.zeros(len(runs))) / runs["L"]
     kernel = middle.get("tau", 0.0) ** 2 * covariance(x.T / LN10, x.T / LN10)
     scatter = _Scatter(kernel, middle["sigma"] ** 2 + known**2, middle.get("nu"))
-    terms, white = scatter.weighed(start, 1.0, x, y)
+    terms, white = scatter.whitened(start, 1.0, x, y)
     additive = _profile(terms, 1.0, x, y, white)
     heights = np.array([height for _, height in additive.values()])
     best = [*additive][int(np.argmax(heights))]
-    terms, white = scatter.weighed(additive[best][0], best, x, y)
+    terms, white = scatter.whitened(additive[best][0], best, x, y)
     again = _profile(terms, best, x, y, white)
     share = np.array([height for _, height in again.values()])
     share = np.exp(share - logsumexp(share))
@@ -148,7 +161,7 @@ class _Scatter:
     variance: Floats
     nu: float | None
 
-    def weighed(self, terms: Floats, q: float, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    def whitened(self, terms: Floats, q: float, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """The terms for a q, and the whitening in which each run has its weight."""
         variance = self.variance
         for _ in range(WEIGHINGS if self.nu is not None else 1):

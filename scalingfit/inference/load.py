@@ -21,7 +21,7 @@ from scalingfit.declare import Law
 from scalingfit.inference.bridge import Evidence
 from scalingfit.inference.build import build
 from scalingfit.inference.diagnostics import Diagnosis, Limits, diagnose, settled
-from scalingfit.inference.files import FORMAT, STATS, prior_text
+from scalingfit.inference.files import FORMAT, LABEL, STATS, named_label, prior_text
 from scalingfit.inference.formula import formula
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Model, Prior
@@ -188,9 +188,7 @@ def _restore(tree: xr.DataTree, attributes: dict[str, Any], model: Model) -> Pos
     if model.error is not None:
         places = [constant.pop(f"landmark_{name}") for name in model.law.inputs()]
         landmarks = np.stack(places, axis=1)
-    labels = {
-        n.removeprefix("label_"): constant.pop(n) for n in list(constant) if n.startswith("label_")
-    }
+    labels = {named_label(n): constant.pop(n) for n in [*constant] if n.startswith(LABEL)}
     labels |= attributes["labels"]
     evidence = attributes["evidence"]
     runs = Runs.from_columns(

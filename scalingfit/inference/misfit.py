@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from scalingfit._messages import Argument, Call, Message
-from scalingfit._text import listed
+from scalingfit._text import flop, listed, quantity
 from scalingfit.inference.departure import Departure
+from scalingfit.inference.miscounts import Miscount, exponential, miscount
 from scalingfit.inference.residuals import Explained, Residuals, added
 from scalingfit.result import Note
 
 __all__ = ["about_residuals", "beyond_repeats", "says_nothing"]
 
 CHANCE = 0.005
-"""Level of each test: of the smooth part, of the order, and of all labels together; with heavy
-tails and a law that is not linear in its parameters their sum stays below 3 %."""
+"""Level of each test: of the smooth part, of a miscount, of a perplexity, and of all labels
+together; with heavy tails and a law that is not linear in its parameters their sum stays below
+3 %."""
+
+OF_ORDER = 0.001
+"""Level for the order of the rows, which is mostly that of a design and seldom one of time."""
 
 TREND = 0.01
 """Level at which losses must vary with the inputs."""
@@ -79,7 +85,7 @@ def _about_error(
 
 
 def causes(found: Residuals) -> list[Explained]:
-    """What explains the residuals, each beside what explains more.
+    """What explains the residuals, each beside what explains them better.
 
     Whatever is smooth in the inputs is the law's error, where it has one. The order of the rows is
     mostly that of an input, so it is asked about last, beside whatever is smooth.
@@ -87,22 +93,36 @@ def causes(found: Residuals) -> list[Explained]:
     if found.freedom < 1:  # as many parameters as runs: nothing is left
         return []
     labels = dict(found.groups())
-    asked = labels if found.departure else {"smooth": found.smooth, **labels}
-    levels = {name: CHANCE / len(labels) for name in labels} | {"smooth": CHANCE}
+    asked: dict[str, Callable[[Floats], Explained | None]] = {
+        name: functools.partial(found.explained, name, columns) for name, columns in labels.items()
+    }
+    if not found.departure:
+        asked["smooth"] = functools.partial(found.explained, "smooth", found.smooth)
+    asked |= {
+        "miscount": functools.partial(miscount, found),
+        "exponential": functools.partial(exponential, found),
+    }
+    levels = {name: CHANCE / len(labels) for name in labels}
     beside = np.empty((len(found.values), 0))
     named: list[Explained] = []
     while asked and len(named) < MOST_CAUSES:
-        tried = [found.explained(what, columns, beside) for what, columns in asked.items()]
-        sound = [each for each in tried if each.share > SHARE and each.chance < levels[each.what]]
+        sound = [
+            each
+            for ask in asked.values()
+            if (each := ask(beside)) is not None
+            and each.share > SHARE
+            and each.chance < levels.get(each.what, CHANCE)
+        ]
         if not sound:
             break
-        best = max(sound, key=lambda each: each.share)
+        # What needs the fewest numbers to explain as much has the smallest chance.
+        best = min(sound, key=lambda each: (each.chance, -each.share))
         named.append(best)
         beside = np.hstack([beside, best.columns])
         del asked[best.what]
     if not named:
         last = found.explained("order", found.order, found.smooth)
-        if last.share > SHARE and last.chance < CHANCE:
+        if last.share > SHARE and last.chance < OF_ORDER:
             named.append(last)
     return named
 
@@ -178,7 +198,18 @@ def _departs(size: float, on_log: bool, large: bool) -> str:
 
 def _note(cause: Explained, on_log: bool) -> Note:
     size = f"{_size(cause.of, on_log)} of {_size(cause.total, on_log)}"
+    if isinstance(cause, Miscount):
+        return _miscounted(cause, size)
     match cause.what:
+        case "exponential":
+            return Note(
+                "unit",
+                Message(
+                    f"the log of the loss follows the law where the loss does not ({size}), as if "
+                    "it were a perplexity: if it is one, read its logarithm, such as ",
+                    Argument("L", "column in ppl", "column"),
+                ),
+            )
         case "smooth":
             return Note(
                 "misfit",
@@ -203,6 +234,19 @@ def _note(cause: Explained, on_log: bool) -> Note:
                     Call("refit", (Argument("by", label),), other=True),
                 ),
             )
+
+
+def _miscounted(cause: Miscount, size: str) -> Note:
+    where = f"6 N D {flop(6 * cause.beyond)}"
+    if len(cause.by) == 1:
+        where = f"{cause.by[0]} {quantity(cause.by[0], cause.beyond)}"
+    times, way = max(cause.factor, 1 / cause.factor), "high" if cause.factor > 1 else "low"
+    return Note(
+        "miscounted",
+        f"the residuals jump at {where} ({size}), as if {cause.input} were counted {times:.2g} "
+        f"times too {way} beyond: check how it was counted there, such as the batch size behind "
+        "tokens, or fit the parts apart",
+    )
 
 
 def _outliers(found: Residuals, rows: list[int], on_log: bool) -> Note:

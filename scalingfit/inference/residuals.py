@@ -3,13 +3,15 @@
 Under the law the residuals are scatter: whatever else is asked of them, columns of numbers beside
 the law explain no more than chance lets them. That is tested as by a regression to which variables
 are added (Davidson & MacKinnon 1993, Estimation and Inference in Econometrics, section 6.4): what
-the law's own parameters, or its error, can still take up is removed from residuals and columns
-alike, so that the F test holds wherever the law was fitted, and priors do not disturb it.
+the law's own parameters can still take up is removed from residuals and columns alike, so that the
+F test holds wherever the law was fitted, and priors do not disturb it. Where the law has an error,
+what that can carry is taken out of both (generalised least squares).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,10 +23,11 @@ from scipy.linalg import solve_triangular
 from scipy.special import fdtrc
 
 from scalingfit.declare import Law
-from scalingfit.inference.departure import Departure
+from scalingfit.inference.departure import Carried, Departure
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Model
 from scalingfit.inference.programs import landmarks_of
+from scalingfit.law_error import Landmarks
 from scalingfit.noise import At, Noise
 from scalingfit.runs import Runs, group_key
 
@@ -33,7 +36,7 @@ __all__ = ["Explained", "Residuals", "added"]
 DRAWS = 400
 """Draws of the law that are looked at."""
 
-FEW = 100
+FEW = 40
 """Of these, draws whose differences tell the directions in which a law moves: some ten."""
 
 CLIPPED = 4.0
@@ -41,6 +44,9 @@ CLIPPED = 4.0
 
 DEGREE = 3
 """Of the polynomial that stands for whatever is smooth."""
+
+STEP = 1e-4
+"""Of the log of an input, over which a slope is taken."""
 
 MOST_VALUES = 20
 FEWEST_ROWS = 3
@@ -83,15 +89,24 @@ class Residuals:
     Attributes
     ----------
     values : array, shape (run,)
-        Log of observed over expected loss (or the difference), over `scale`.
+        Log of observed over expected loss (or the difference), over `scale`; with its error.
     scale : float
         Median scale of the scatter, in log loss (or in loss).
     taken : array, shape (run, direction)
-        Orthonormal directions in which the runs, not the prior, hold the law; and the level.
+        Orthonormal directions in which the runs, not the prior, hold the law; and the level. What
+        the error carries is taken out.
     runs : Runs
     inputs : mapping of str to array, shape (run,)
     departure : Departure or None
-        What the law's error makes of it, where it has one.
+        How far the law's error takes it away, where it has one.
+    carried : Carried or None
+        What that can carry.
+    error : array, shape (run,)
+        Its mean, over the scale of each run.
+    slopes : mapping of str to array, shape (run,)
+        Of log loss (or of loss) in the log of each input, by the law, over the scale of each run.
+    constructed : array, shape (run,), or None
+        The derivative of log loss by the exponent of Box and Cox, by the law, over that scale.
     """
 
     values: Floats
@@ -100,6 +115,10 @@ class Residuals:
     runs: Runs
     inputs: Mapping[str, Floats]
     departure: Departure | None = None
+    carried: Carried | None = None
+    error: Floats | float = 0.0
+    slopes: Mapping[str, Floats] = dataclasses.field(default_factory=dict)
+    constructed: Floats | None = None
 
     @classmethod
     def of(cls, model: Model, runs: Runs, draws: Draws, law: Law, noise: Noise) -> Residuals:
@@ -125,20 +144,29 @@ class Residuals:
         scale = np.median(scales, axis=0)
         on_log = model.noise.on_log
         mean, observed = (np.log(mean), np.log(runs["L"])) if on_log else (mean, runs["L"])
-        taken, departure = _taken(mean / scale, model.free), None
+        expected, taken = mean.mean(axis=0), _taken(mean / scale, model.free)
+        error, carried, departure = np.zeros(len(runs)), None, None
         if model.error is not None and draws.errors is not None:
-            errors = _errors(model, runs, draws.errors)
-            rank = model.error.tau(on_log).cdf(np.median(draws.values["tau"]))
+            known = landmarks_of(model, runs)
+            errors = _errors(known, draws.errors)
+            tau = draws.values["tau"]
+            rank = model.error.tau(on_log).cdf(np.median(tau))
             departure = Departure.between(errors, scales, taken, float(rank))
-            mean = mean + errors
-            taken = _taken(mean / scale, len(runs))
+            error = errors.mean(axis=0)
+            size = np.sqrt(np.mean(np.where(draws.errors.any(axis=-1), tau, 0.0) ** 2))
+            carried = Carried.by(size * known.factor / scale[:, None])
+            taken = _taken(mean / scale, model.free, carried)
         return cls(
-            (observed - mean.mean(axis=0)) / scale,
+            (observed - expected - error) / scale,
             float(np.median(scale)),
             taken,
             runs,
             inputs,
             departure,
+            carried,
+            error / scale,
+            {name: slope / scale for name, slope in _slopes(law, inputs, on_log).items()},
+            _constructed(expected) / scale if on_log else None,
         )
 
     @property
@@ -181,11 +209,31 @@ class Residuals:
 
     def explained(self, what: str, columns: Floats, beside: Floats) -> Explained:
         """What columns explain beside what the law and other columns do."""
-        bound = CLIPPED * self.spread()
-        clipped = np.clip(self.values, -bound, bound)
-        share, chance, of, total = added(clipped, np.hstack([self.taken, beside]), columns)
+        base, new = np.hstack([self.taken, self.out_of(beside)]), self.out_of(columns)
+        share, chance, of, total = added(self.left, base, new)
         share *= min(1.0, total) ** 2
         return Explained(what, share, chance, of * self.scale, total * self.scale, columns)
+
+    def one_by_one(self, columns: Floats, beside: Floats) -> tuple[Floats, Floats]:
+        """The coefficient of each column beside what the law and others do, and its chance."""
+        base = _orthonormal(np.hstack([self.taken, self.out_of(beside)]))
+        columns = self.out_of(columns)
+        rest, own = (each - base @ (base.T @ each) for each in (self.left, columns))
+        size = np.sum(own**2, axis=0)
+        size[size < 1e-8 * np.sum(columns**2, axis=0)] = np.inf
+        along = own.T @ rest
+        part, whole, freedom = along**2 / size, float(rest @ rest), len(rest) - base.shape[1] - 1
+        return along / size, fdtrc(1, freedom, part * freedom / np.maximum(whole - part, 1e-300))
+
+    def out_of(self, columns: Floats) -> Floats:
+        """Columns without what the law's error can carry."""
+        return columns if self.carried is None else self.carried.out_of(columns)
+
+    @functools.cached_property
+    def left(self) -> Floats:
+        """What the law leaves and its error cannot carry; cut off where it is far from the rest."""
+        bound = CLIPPED * self.spread()
+        return self.out_of(np.clip(self.values, -bound, bound) + self.error)
 
     def _sizes(self, groups: Floats) -> bool:
         """Whether a label's values each stand for one size of some input or of the budget."""
@@ -246,15 +294,38 @@ def _thin(values: Floats, inner: tuple[int, ...]) -> Floats:
     return flat[:: max(1, len(flat) // DRAWS)]
 
 
-def _errors(model: Model, runs: Runs, errors: Floats) -> Floats:
+def _slopes(law: Law, inputs: Mapping[str, Floats], on_log: bool) -> dict[str, Floats]:
+    """Of log loss (or of loss) in the log of each input, at the medians of the parameters."""
+    middle: Any = jax.tree.map(lambda leaf: np.median(leaf, axis=0, keepdims=True), law)
+    moved = np.exp(STEP * np.eye(len(inputs) + 1)[1:])
+    with jax.enable_x64(True):
+        losses = middle.loss(
+            **{
+                name: values * factors[:, None]
+                for (name, values), factors in zip(inputs.items(), moved, strict=True)
+            }
+        )
+    losses = np.asarray(losses, np.float64)
+    first, *others = np.log(losses) if on_log else losses
+    return {name: (other - first) / STEP for name, other in zip(inputs, others, strict=True)}
+
+
+def _constructed(log_loss: Floats) -> Floats:
+    """The derivative of log L where (L^k - 1) / k is the law's, by k, at k = 1; without its level.
+
+    A k of 0 is a loss whose log the law describes.
+    """
+    return -log_loss - np.exp(-log_loss)
+
+
+def _errors(known: Landmarks, errors: Floats) -> Floats:
     """The law's error at the runs, (draw, run), from that at its landmarks."""
-    known = landmarks_of(model, runs)
     thinned = _thin(errors, errors.shape[2:])
     normal: Floats = solve_triangular(known.own, thinned.T, lower=True)
     return (known.factor @ normal).T
 
 
-def _taken(draws: Floats, most: int) -> Floats:
+def _taken(draws: Floats, most: int, carried: Carried | None = None) -> Floats:
     """Directions (run, direction) in which draws of a law differ because the runs let them.
 
     The scatter moves a least-squares fit by one scale along each; the prior holds a direction
@@ -266,16 +337,19 @@ def _taken(draws: Floats, most: int) -> Floats:
         In units of the scatter.
     most : int
         Directions that there are.
+    carried : Carried, optional
+        What an error can carry, to be taken out.
     """
     few = draws[:: max(1, len(draws) // FEW)]
-    moves = few - few.mean(axis=0)
+    moves, level = (few - few.mean(axis=0)).T, np.ones((draws.shape[1], 1))
     if not np.isfinite(moves).all():
-        return np.full((moves.shape[1], 1), moves.shape[1] ** -0.5)
+        moves = np.zeros_like(moves)
+    if carried is not None:
+        moves, level = carried.out_of(moves), carried.out_of(level)
     # The eigenvectors of a Gram matrix of the draws cost a tenth of singular vectors.
-    variances, mixes = np.linalg.eigh(moves @ moves.T / len(moves))
+    variances, mixes = np.linalg.eigh(moves.T @ moves / moves.shape[1])
     free = variances[-most:] > 0.25
-    level = np.ones((moves.shape[1], 1))
-    return _orthonormal(np.hstack([level, moves.T @ mixes[:, -most:][:, free]]))
+    return _orthonormal(np.hstack([level, moves @ mixes[:, -most:][:, free]]))
 
 
 def _orthonormal(columns: Floats) -> Floats:

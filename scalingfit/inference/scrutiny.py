@@ -21,7 +21,7 @@ from scalingfit.noise import Noise
 from scalingfit.result import Note
 from scalingfit.runs import Runs
 
-__all__ = ["beyond_verdict", "verdict_on"]
+__all__ = ["looked_at_again", "verdict_on"]
 
 TESTED = frozenset({"groups"})
 """Findings that residuals decide: groups that do not differ may be pooled."""
@@ -66,19 +66,24 @@ def verdict_on(
     return judge(diagnosis, model.judged, limits, widths, doubts, remarks)
 
 
-def beyond_verdict(model: Model, runs: Runs, draws: Draws, law: Law) -> list[Note]:
-    """What is worth knowing of one fit, and takes too long to be asked of thousands.
+def looked_at_again(verdict: Verdict, model: Model, runs: Runs, draws: Draws, law: Law) -> Verdict:
+    """The verdict, with what takes too long to be asked of thousands of fits.
 
     Parameters
     ----------
+    verdict : Verdict
+        Of `verdict_on`.
     model, runs, draws, law
-        As of `verdict_on`.
+        As there.
     """
     if not np.all(draws.diagnosis.stuck == 0) or _digits(model, draws):
-        return []
+        return verdict
     pinned = {name: np.asarray(drawn) for name, drawn in law.values().items()}
     combined = interaction(model, runs, pinned | dict(draws.values))
-    return [combined.note] if combined is not None and combined.clear else []
+    if combined is None or not combined.clear:
+        return verdict
+    status = "warned" if combined.doubtful and verdict.ok else verdict.status
+    return Verdict(status, (*verdict.notes, combined.note))
 
 
 def _modes(draws: Draws) -> list[Note]:

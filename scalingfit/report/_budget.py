@@ -73,7 +73,7 @@ def frontier(
     L = posterior.runs["L"]
     points = axes.scatter(
         spent, N, c=L, s=26, cmap=style.LOSS_COLORS, ec="white", lw=0.5, zorder=4,
-        vmax=_highest(L), label="runs",
+        vmax=style.highest(L), label="runs",
     )  # fmt: skip
     if C is not None:
         asked = solve(posterior, C, **options)
@@ -90,8 +90,9 @@ def frontier(
         )
     low, _, _, _, high = found.quantiles("N", style.BAND)
     axes.set_xlim(grid[0], grid[-1])
-    tallest = max(N.max(), high.max(), *(model.N for model in known))
-    axes.set_ylim(min(N.min(), low.min()) / 1.6, tallest * 1.6)
+    # Where no size is the best, there is no band.
+    tallest = np.nanmax([*N, *high, *(model.N for model in known)])
+    axes.set_ylim(np.nanmin([*N, *low]) / 1.6, tallest * 1.6)
     _mark(axes, known, _training(options))
     if {"N", "D"} == set(type(posterior.law).inputs()):
         _equal_loss(axes, posterior, options)
@@ -102,7 +103,7 @@ def frontier(
     axes.set(xlabel="training compute C [FLOP]", ylabel="parameters N")
     style.legend_below(axes)
     label = style.loss_label(posterior.runs, "loss of the run")
-    beyond = "max" if L.max() > _highest(L) else "neither"
+    beyond = "max" if L.max() > style.highest(L) else "neither"
     bar = figure.colorbar(points, ax=axes, label=label, pad=0.015, aspect=32, extend=beyond)
     bar.outline.set_visible(False)
     return figure
@@ -133,10 +134,13 @@ def loss(
     grid = _trained(found, options)
     style.band(axes, grid, found.quantiles("L", style.BAND), style.BLUE, "law at the best split")
     N, D = (np.median(v.reshape(-1, len(grid)), axis=0) for v in (found.N, found.D))
-    if {"N", "D"} == set(type(posterior.law).inputs()):
-        new = forecast(posterior, N=N, D=D).quantiles("new_run", (0.05, 0.95))
+    sized = np.isfinite(N)  # where there is a best size
+    if {"N", "D"} == set(type(posterior.law).inputs()) and sized.any():
+        new = forecast(posterior, N=N[sized], D=D[sized]).quantiles("new_run", (0.05, 0.95))
         for edge, label in zip(new, ("new run there: 90 %", None), strict=True):
-            axes.plot(grid, edge, color=style.BLUE, lw=1, ls=(0, (4, 3)), label=label, zorder=3)
+            axes.plot(
+                grid[sized], edge, color=style.BLUE, lw=1, ls=(0, (4, 3)), label=label, zorder=3
+            )
     L = posterior.runs["L"]
     axes.scatter(
         spent, L, s=24, color=style.ORANGE, alpha=0.75, ec="white", lw=0.4, label="runs", zorder=4
@@ -224,12 +228,6 @@ def _equal_loss(axes: Axes, posterior: Posterior, options: dict[str, Any]) -> No
         label.set_path_effects([withStroke(linewidth=3, foreground="white")])
 
 
-def _highest(L: Floats) -> float:
-    """Where the colours of losses end: a run far above the others does not take them all."""
-    low, middle, high = np.quantile(L, (0.0, 0.5, 0.98))
-    return float(min(L.max(), max(high, middle + 2 * (middle - low))))
-
-
 def _mark(axes: Axes, known: Sequence[KnownModel], rule: Counting) -> None:
     """Where models that people know would stand."""
     for model in known:
@@ -253,4 +251,6 @@ def _mark_reach(axes: Axes, largest: float) -> None:
         va="top",
         fontsize=8,
         color="#666666",
+        path_effects=[withStroke(linewidth=3, foreground="white")],
+        zorder=3,
     )

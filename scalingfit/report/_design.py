@@ -54,8 +54,12 @@ def design(runs: Runs, *, figure: Canvas | None = None) -> Canvas:
         _by_group(axes, runs, *next(iter(few.items())))
     else:
         label = style.loss_label(runs, "loss of the run")
-        points = axes.scatter(N, D, c=runs.L, s=30, cmap=style.LOSS_COLORS, ec="white", lw=0.5)
-        bar = figure.colorbar(points, ax=axes, label=label, pad=0.015, aspect=32)
+        highest = style.highest(runs.L)
+        points = axes.scatter(
+            N, D, c=runs.L, s=30, cmap=style.LOSS_COLORS, ec="white", lw=0.5, vmax=highest
+        )
+        beyond = "max" if runs.L.max() > highest else "neither"
+        bar = figure.colorbar(points, ax=axes, label=label, pad=0.015, aspect=32, extend=beyond)
         bar.outline.set_visible(False)
     _repeats(axes, runs)
     _budgets(axes, runs)
@@ -63,7 +67,7 @@ def design(runs: Runs, *, figure: Canvas | None = None) -> Canvas:
     axes.set_ylim(D.min() / 1.6, D.max() * 1.6)
     style.log_axis(axes, "x")
     style.log_axis(axes, "y")
-    style.tidy(axes, "What was trained")
+    style.tidy(axes, "Which runs were trained?")
     axes.set(xlabel="parameters N", ylabel="tokens D")
     return figure
 

@@ -11,14 +11,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
 from scalingfit.allocation import Costs, Counting, Rule, WithInference, extras_of, subject, terms
 from scalingfit.declare import Law
 from scalingfit.inference import Posterior
 from scalingfit.law_error import LENGTHS, ErrorDraws
+from scalingfit.noise import Noise
 from scalingfit.report._javascript import javascript
+from scalingfit.report._scatter import scatter
 
 __all__ = ["DRAWS", "Explorer", "explorer", "some_of"]
 
@@ -37,7 +39,7 @@ class Explorer:
     extras : mapping of str to float
         The law's other inputs, which are in `data` too.
     formulas : mapping of str to str
-        JavaScript functions: ``law``, ``along``, ``tokens`` and ``flops``.
+        JavaScript functions: ``law``, ``along``, ``scale``, ``tokens`` and ``flops``.
     """
 
     data: Mapping[str, object]
@@ -65,9 +67,10 @@ def explorer(
     Raises
     ------
     InputError
-        The law or the counting rule cannot be evaluated in a page.
+        The law, the noise or the counting rule cannot be evaluated in a page.
     """
-    law, stated = some_of(posterior), terms(counting, max_params, asked=subject(posterior))
+    law, noise = some_of(posterior)
+    stated = terms(counting, max_params, asked=subject(posterior))
     others = {name: float(values[0]) for name, values in extras_of(law, extras, 1).items()}
     inputs = law.inputs()
     if unknown := set(inputs) - {"N", "D", *others}:
@@ -75,24 +78,32 @@ def explorer(
             f"the page knows N, D and inputs that are given: {law.name} also takes "
             f"{', '.join(sorted(unknown))}"
         )
-    error = getattr(law, "error", None)
     rule = stated.training
+    middle = {name: float(np.log(posterior.runs[name]).mean()) for name in inputs}
+    scattered = scatter(law.exact, noise, middle)
     data = {
         "parameters": np.stack([*law.values().values()], axis=-1).tolist(),
         "inputs": inputs,
         "extras": others,
         "most": stated.max_params if math.isfinite(stated.max_params) else None,
-        **_error(error, inputs),
+        **_error(getattr(law, "error", None), inputs),
+        "scatter": {"onLog": scattered.on_log, "parameters": scattered.parameters.tolist()},
+        "runs": _packed(scattered.runs),
     }
-    formulas = {"law": _law(law.exact), "along": _along(law.exact, rule, [*others])}
+    formulas = {
+        "law": _law(law.exact),
+        "along": _along(law.exact, rule, [*others]),
+        "scale": scattered.scale,
+    }
     return Explorer(data, others, {**formulas, **_counted(rule)})
 
 
-def some_of(posterior: Posterior) -> Law:
-    """The draws that a page holds, with their errors: evenly spaced, in one axis."""
+def some_of(posterior: Posterior) -> tuple[Law, Noise]:
+    """The draws that a page holds, with the law's errors: evenly spaced, in one axis."""
     count = math.prod(posterior.law.shape)
     places = np.linspace(0, count - 1, min(count, DRAWS)).round().astype(int)
-    return posterior.law_with_error.take(places)
+    noise: Noise = jax.tree.map(lambda leaf: np.ravel(leaf)[places], posterior.noise)
+    return posterior.law_with_error.take(places), noise
 
 
 def _law(law: Law) -> str:
@@ -149,7 +160,12 @@ def _error(error: ErrorDraws | None, inputs: tuple[str, ...]) -> dict[str, objec
         "lengths": LENGTHS,
         "runs": runs,
     }
-    return {"error": stated, "weights": base64.b64encode(weights.astype("<f8").tobytes()).decode()}
+    return {"error": stated, "weights": _packed(weights)}
+
+
+def _packed(values: NDArray[np.float64]) -> str:
+    """8 bytes a number, little-endian, in base64."""
+    return base64.b64encode(values.astype("<f8").tobytes()).decode()
 
 
 def _listed(values: ArrayLike) -> object:

@@ -20,6 +20,12 @@ NAMES = {"N": "parameters N", "D": "tokens D", "C": "training compute C [FLOP]"}
 SHOWN = (0.002, 0.985)
 """Quantiles of the posterior between which a parameter is drawn, before a margin is added."""
 
+WIDE = 20.0
+"""From this factor between these quantiles on, a parameter is drawn on a log axis."""
+
+FEWEST = 20
+"""Draws that it takes to draw a density."""
+
 
 def parameters(posterior: Posterior, *, figure: Canvas | None = None) -> Canvas:
     """Draw the marginal posterior of every sampled parameter, its prior, and published values.
@@ -62,15 +68,15 @@ def residuals(posterior: Posterior, *, figure: Canvas | None = None) -> Canvas:
     expected = L / np.exp(missed) if relative else L - missed
     missed = 100 * np.expm1(missed) if relative else missed
     against = {**inputs, style.loss_label(posterior.runs, "expected loss"): expected}
-    figure = style.blank(figure, 3.0 + 2.4 * len(against) / 2, 3.4, posterior.title)
+    figure = style.blank(figure, 2.5 * len(against), 3.4, posterior.title)
     panels = figure.subplots(1, len(against), sharey=True, squeeze=False).ravel()
     for axes, (name, values) in zip(panels, against.items(), strict=True):
         axes.axhline(0, color=style.INK, lw=1)
         axes.scatter(values, missed, s=20, color=style.BLUE, alpha=0.7, ec="white", lw=0.4)
-        axes.set_xlabel(NAMES.get(name, name))
+        axes.set_xlabel(NAMES.get(name, name), fontsize=8)
         if name in inputs:
             axes.set_xscale("log")
-            style.log_axis(axes, "x")
+            style.log_axis(axes, "x", most=4)
         style.tidy(axes)
     above = "loss above the law"
     panels[0].set_ylabel(f"{above} [%]" if relative else style.loss_label(posterior.runs, above))
@@ -79,25 +85,55 @@ def residuals(posterior: Posterior, *, figure: Canvas | None = None) -> Canvas:
 
 
 def _marginal(axes: Axes, draws: NDArray[np.float64], prior: NDArray[np.float64]) -> None:
-    low, high = np.quantile(draws, SHOWN)
-    margin = 0.35 * (high - low)
-    grid = np.linspace(max(low - margin, 0.0 if low > 0 else -np.inf), high + margin, 200)
-    height = gaussian_kde(draws)(grid)
+    exact = float(np.mean(draws == 0.0))  # an error's scale, where the law may have none
+    known = draws[draws != 0.0] if np.count_nonzero(draws) >= FEWEST else prior[prior != 0.0]
+    low, high = np.quantile(known, SHOWN)
+    positive = bool(np.all(prior >= 0))
+    wide = positive and low > 0 and high > WIDE * low and not exact
+    if wide:
+        margin = (high / low) ** 0.2
+        grid = np.geomspace(low / margin, high * margin, 200)
+    else:
+        margin = 0.35 * (high - low)
+        grid = np.linspace(max(low - margin, 0.0 if low > 0 else -np.inf), high + margin, 200)
+    unit = grid if wide else 1.0  # on a log axis a density is one per unit of the logarithm
+    height = unit * _density(draws, grid, wide or (positive and exact > 0))
     axes.fill_between(grid, height, color=style.BLUE, alpha=0.25, lw=0)
     axes.plot(grid, height, color=style.BLUE, lw=1.6, label="posterior")
-    # The prior's density where the posterior lies; on a log scale its draws are smoother.
-    known = np.log(prior) if np.all(prior > 0) else prior
-    place = np.log(np.maximum(grid, 1e-300)) if np.all(prior > 0) else grid
-    slope = 1 / np.maximum(grid, 1e-300) if np.all(prior > 0) else 1.0
-    axes.plot(
-        grid, gaussian_kde(known)(place) * slope, color=style.GREY, lw=1.2, ls="--", label="prior"
-    )
+    # The prior's density where the posterior lies; of its logarithms it is smoother.
+    before = unit * _density(prior, grid, positive)
+    axes.plot(grid, before, color=style.GREY, lw=1.2, ls="--", label="prior")
     axes.set_xlim(grid[0], grid[-1])
     axes.set_ylim(0, 1.12 * height.max())
+    if exact:
+        axes.set_xlim(-0.06 * grid[-1], grid[-1])
+        axes.set_ylim(0, 1.12 * max(height.max(), before.max()))
+        axes.axvline(0, color=style.BLUE, lw=3)
+        axes.annotate(
+            f"0: {100 * exact:.2g} %", (0, 1), xycoords=("data", "axes fraction"),
+            xytext=(5, -3), textcoords="offset points", va="top", fontsize=8, color=style.BLUE,
+        )  # fmt: skip
     axes.set_yticks([])
     style.tidy(axes)
     axes.spines["left"].set_visible(False)
-    axes.locator_params(axis="x", nbins=3)
+    if wide:
+        style.log_axis(axes, "x", most=3)
+    else:
+        axes.locator_params(axis="x", nbins=3)
+
+
+def _density(
+    draws: NDArray[np.float64], grid: NDArray[np.float64], positive: bool
+) -> NDArray[np.float64]:
+    """The density of draws, apart from those at zero; of positive numbers by their logarithms."""
+    apart = draws[draws != 0.0]
+    if len(apart) < FEWEST:
+        return np.zeros_like(grid)
+    share = len(apart) / len(draws)
+    if not positive:
+        return np.asarray(share * gaussian_kde(apart)(grid))
+    place = np.maximum(grid, 1e-300)
+    return np.asarray(share * gaussian_kde(np.log(apart))(np.log(place)) / place)
 
 
 def _mark_published(panels: dict[str, Axes], posterior: Posterior) -> None:

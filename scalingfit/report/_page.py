@@ -17,7 +17,7 @@ from scalingfit._errors import InputError
 from scalingfit.report._explorer import Explorer
 from scalingfit.report._style import Canvas
 
-__all__ = ["Picture", "Section", "pictured", "rendered", "require_templates"]
+__all__ = ["Picture", "Section", "embedded", "pictured", "rendered", "require_templates"]
 
 
 class Picture(NamedTuple):
@@ -37,14 +37,18 @@ class Section(NamedTuple):
 
 
 def pictured(figure: Canvas, caption: str) -> Picture:
-    """A figure as SVG within the page, where nothing in it can run or meet names of the page."""
+    """A figure as SVG within the page, where nothing in it can meet names of the page."""
     whole = figure.get_figure(root=True)
     assert isinstance(whole, Figure)
     made = io.BytesIO()
     with rc_context({"svg.hashsalt": "scalingfit"}):  # the same bytes each time
         whole.savefig(made, format="svg", metadata={"Date": None})
-    code = base64.b64encode(made.getvalue()).decode()
-    return Picture(f"data:image/svg+xml;base64,{code}", caption)
+    return embedded("image/svg+xml", made.getvalue(), caption)
+
+
+def embedded(kind: str, content: bytes, caption: str) -> Picture:
+    """A picture within the page, where nothing in it can run."""
+    return Picture(f"data:{kind};base64,{base64.b64encode(content).decode()}", caption)
 
 
 def require_templates() -> None:

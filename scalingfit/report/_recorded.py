@@ -1,4 +1,4 @@
-"""Answers of commands, as ``--json`` printed them, as results again."""
+"""What commands wrote: answers, as ``--json`` printed them, and pictures."""
 
 from __future__ import annotations
 
@@ -7,15 +7,33 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, override
+from typing import Any, NamedTuple, override
 
 from scalingfit._errors import InputError
 from scalingfit._messages import Message, OnlyIn
-from scalingfit.result import SCHEMA, Column, Interval, Note, Result, Table
+from scalingfit.result import SCHEMA, Column, Note, Result, Table
 
-__all__ = ["Recorded", "recorded"]
+__all__ = ["Drawing", "Recorded", "recorded"]
 
-INTERVAL = {"q5", "q50", "q95"}
+KINDS = {".png": ("image/png", b"\x89PNG\r\n\x1a\n"), ".svg": ("image/svg+xml", b"<?xml")}
+"""Pictures: what they are, and how they begin."""
+
+
+class Drawing(NamedTuple):
+    """A picture that a command drew.
+
+    Attributes
+    ----------
+    title : str
+        The name of its file.
+    kind : str
+        "image/png" or "image/svg+xml".
+    content : bytes
+    """
+
+    title: str
+    kind: str
+    content: bytes
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -35,12 +53,7 @@ class Recorded(Result):
     @property
     @override
     def tables(self) -> Sequence[Table]:
-        found = {name: rows for part in self._parts() for name, rows in part.items()}
-        return [
-            _table(name, rows)
-            for name, rows in found.items()
-            if name != "notes" and isinstance(rows, list) and rows and isinstance(rows[0], dict)
-        ]
+        return [_table(shown) for part in self._parts() for shown in part.get("shown", [])]
 
     @property
     @override
@@ -61,8 +74,8 @@ class Recorded(Result):
                 yield part
 
 
-def recorded(path: str | os.PathLike[str]) -> Recorded:
-    """Read an answer that a command printed with ``--json``.
+def recorded(path: str | os.PathLike[str]) -> Recorded | Drawing:
+    """Read what a command wrote: an answer, with ``--json``, or a picture, with ``--plot``.
 
     Raises
     ------
@@ -71,35 +84,40 @@ def recorded(path: str | os.PathLike[str]) -> Recorded:
     """
     named = Path(path)
     try:
-        answer = json.loads(named.read_text("utf-8"))
+        content = named.read_bytes()
     except OSError as error:
         raise InputError(
             f"cannot read {named}: {error.strerror}", remedy="check the path."
         ) from None
+    kind, begins = KINDS.get(named.suffix.lower(), ("", b""))
+    if kind and content.startswith(begins):
+        return Drawing(named.stem, kind, content)
+    try:
+        answer = json.loads(content)
     except ValueError:
         answer = None
     if not isinstance(answer, dict) or answer.get("schema") != SCHEMA or "error" in answer:
         raise InputError(
-            f"{named} holds no answer of scalingfit",
+            f"{named} holds no answer of scalingfit, and no picture that it drew",
             remedy=Message(
                 OnlyIn("python", ("give the result itself.",)),
-                OnlyIn("command line", ("keep one: scalingfit compare runs.csv --json > FILE.",)),
+                OnlyIn(
+                    "command line",
+                    (
+                        "keep one: scalingfit compare runs.csv --json > compare.json, or draw it: "
+                        "--plot compare.svg.",
+                    ),
+                ),
             ),
         )
     return Recorded(named.stem, answer)
 
 
-def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> Table:
-    columns = {}
-    for key, first in rows[0].items():
-        values = [_value(row.get(key)) for row in rows]
-        if not isinstance(first, list):  # too long for a page
-            columns[key] = Column(values)
-    return Table(name, name, columns, name, labels=1)
-
-
-def _value(value: Any) -> object:
-    """A cell; an interval with an end that JSON cannot write is infinite there."""
-    if not isinstance(value, dict) or value.keys() != INTERVAL:
-        return value
-    return Interval(*(float("inf") if end is None else end for end in value.values()))
+def _table(shown: Mapping[str, Any]) -> Table:
+    """A table as people got it."""
+    cells = zip(*shown["rows"], strict=True)
+    columns = {
+        f"{place}": Column(texts, heading=heading)
+        for place, (heading, texts) in enumerate(zip(shown["headings"], cells, strict=True))
+    }
+    return Table("shown", "row", columns, shown["title"], shown["labels"])

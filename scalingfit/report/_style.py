@@ -61,7 +61,7 @@ def tidy(axes: Axes, title: str = "") -> None:
         axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK)
 
 
-def log_axis(axes: Axes, which: str, *, flop: bool = False) -> None:
+def log_axis(axes: Axes, which: str, *, flop: bool = False, most: int = 7) -> None:
     """A log axis with ticks in 1M, 10M, 1B, or as powers of ten: of compute, and of huge numbers.
 
     Call it once the limits are final.
@@ -69,7 +69,7 @@ def log_axis(axes: Axes, which: str, *, flop: bool = False) -> None:
     axis = getattr(axes, f"{which}axis")
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     low, high = axis.get_view_interval()
-    axis.set_major_locator(FixedLocator(ticks(low, high)))
+    axis.set_major_locator(FixedLocator(ticks(low, high, most)))
     label = power if flop or high >= 1e15 else short
     axis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
     axis.set_minor_locator(NullLocator())
@@ -86,19 +86,31 @@ def loss_label(runs: Runs, what: str) -> str:
     return what if runs.loss_unit is None else f"{what} [{runs.loss_unit}]"
 
 
-def ticks(low: float, high: float) -> list[float]:
-    """Round numbers between two positive ones: three to seven of them where that can be.
+def highest(L: NDArray[np.float64]) -> float:
+    """Where the colours of losses end: a few runs far above the others do not take them all."""
+    low, middle, high = np.quantile(L, (0.0, 0.5, 0.98))
+    return float(min(L.max(), max(high, middle + 2 * (middle - low))))
+
+
+def ticks(low: float, high: float, most: int = 7) -> list[float]:
+    """Round numbers between two positive ones: three to `most` of them where that can be.
 
     >>> ticks(900, 2e6)
     [1000.0, 10000.0, 100000.0, 1000000.0]
     >>> ticks(1.5e8, 9e8)
     [200000000.0, 500000000.0]
+    >>> ticks(1e7, 6e8, 4)
+    [10000000.0, 30000000.0, 100000000.0, 300000000.0]
     """
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    every = max(1, math.ceil((last - first) / 7))
-    steps = (1.0,) if last - first > 3 else (1.0, 3.0) if last - first > 2 else (1.0, 2.0, 5.0)
-    found = [step * 10.0**exponent for exponent in range(first, last + 1, every) for step in steps]
-    return [value for value in found if low <= value <= high]
+    decades = range(first, last + 1, max(1, math.ceil((last - first) / most)))
+    finest = 0 if last - first <= 2 else 1 if last - first == 3 else 2
+    for steps in ((1.0, 2.0, 5.0), (1.0, 3.0))[finest:]:
+        found = [step * 10.0**decade for decade in decades for step in steps]
+        found = [value for value in found if low <= value <= high]
+        if len(found) <= most:
+            return found
+    return [10.0**decade for decade in decades if low <= 10.0**decade <= high]
 
 
 def short(value: float) -> str:

@@ -125,12 +125,15 @@ def _frontiers(axes: Axes, found: Comparison, splitting: Sequence[str], counted:
     axes.axvline(scale.max(), color=GREY, linewidth=0.8, linestyle=":")
     how = "" if isinstance(counted, SixND) else f" ({counted.name})"
     axes.set(xlabel=f"compute C, FLOP{how}", ylabel="best size N*, parameters")
-    tidy(axes, f"Where each law would spend a budget{_rest(found.candidates)}")
+    tidy(axes, f"Where would each law spend a budget?{_rest(found.candidates)}")
     axes.set_xscale("log")
     axes.set_yscale("log")
     log_axis(axes, "x", flop=True)
     log_axis(axes, "y")
-    axes.legend(frameon=False, fontsize=8, title="bands: 90 % of the draws", title_fontsize=8)
+    axes.legend(
+        frameon=False, fontsize=8, title="bands: 90 % of the draws", title_fontsize=8, ncols=3,
+        loc="upper center", bbox_to_anchor=(0.5, -0.14),
+    )  # fmt: skip
 
 
 def _forecasts(axes: Axes, scored: ScoredForecasts, name: str, color: str) -> None:
@@ -191,18 +194,21 @@ def backtest(found: Backtest, figure: Canvas | None = None) -> Canvas:
     pits.axhspan(low * BINS, high * BINS, color=GREY, alpha=0.2, linewidth=0)
     pits.set(xlabel="share of the forecast below what happened", ylabel="density", xlim=(0, 1))
     tidy(pits, f"Flat if the forecasts are right{_rest(found.records)}")
-    pits.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside lower left", ncols=len(records), frameon=False, fontsize=9)
     ends = np.array([band(level, count) for level in LEVELS])
     shares.fill_between(LEVELS, ends[:, 0], ends[:, 1], color=GREY, alpha=0.2, linewidth=0)
     shares.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
-    shares.set(xlabel="stated", ylabel="found", xlim=(0.45, 1), ylim=(0, 1.02))
-    tidy(shares, "Coverage")
+    shares.set(
+        xlabel="their probability", ylabel="share of the runs", xlim=(0.45, 1), ylim=(0, 1.02)
+    )
+    tidy(shares, "How many runs lay in their intervals?")
     best = found.best
     shown = dict(zip(records, COLORS, strict=False))
     _errors(errors, found.records[best], shown.get(best, INK))
-    tidy(errors, f"{best}, 90 %")
+    tidy(errors, f"How far off was {best}?")
     errors.set(
-        xlabel="times larger than the largest fitted run", ylabel="loss from its median forecast"
+        xlabel="times larger than the largest fitted run",
+        ylabel="loss from its median forecast; lines: 90 %",
     )
     errors.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _percent(value - 1)))
     errors.set_xscale("log")
@@ -223,7 +229,7 @@ def _coverage(axes: Axes, scored: ScoredForecasts, color: str) -> None:
 def _errors(axes: Axes, scored: ScoredForecasts, color: str) -> None:
     distance = _side_by_side(scored.distance)
     ends = scored.ends[NINETY] / scored.point
-    axes.vlines(distance, *ends, color=color, linewidth=1.5)
+    axes.vlines(distance, *ends, color=color, alpha=0.35, linewidth=1.5)
     ratio = _losses(axes, scored, distance)
     # A few wide intervals, of some of many tables, would hide all the others.
     low, high = axes.get_ylim()
@@ -234,7 +240,7 @@ def _errors(axes: Axes, scored: ScoredForecasts, color: str) -> None:
 def _losses(axes: Axes, scored: ScoredForecasts, distance: Floats) -> Floats:
     """What happened, over its forecast."""
     ratio = np.asarray(scored.observed / scored.point)
-    axes.scatter(distance, ratio, s=5, color=INK, alpha=0.6, linewidths=0, zorder=3)
+    axes.scatter(distance, ratio, s=8, color=INK, alpha=0.7, linewidths=0, zorder=3)
     axes.axhline(1, color=GREY, linewidth=0.8)
     return ratio
 
@@ -271,7 +277,7 @@ def reconciliation(found: Reconciliation, figure: Canvas | None = None) -> Canva
     axes.set_yticks(range(len(rows)), [name for name, _ in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel("a in N* ~ C^a\ndotted: 0.50 (Hoffmann et al.), 0.73 (Kaplan et al.)")
-    tidy(axes, "The exponent, stage by stage")
+    tidy(axes, "Which exponent, stage by stage?")
     # Beside the axes, where no interval can be.
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), markerscale=0.5)
     return figure

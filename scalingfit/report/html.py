@@ -29,8 +29,9 @@ from scalingfit.inference import Posterior
 from scalingfit.report import plots
 from scalingfit.report._controls import Control, controls
 from scalingfit.report._explorer import Explorer, explorer
-from scalingfit.report._page import Section, pictured, rendered, require_templates
-from scalingfit.report._recorded import Recorded, recorded
+from scalingfit.report._page import Section, embedded, pictured, rendered, require_templates
+from scalingfit.report._recorded import Drawing, Recorded, recorded
+from scalingfit.report._valley import valley_of
 from scalingfit.report.pictures import picture
 from scalingfit.result import Result, jsonable
 
@@ -70,7 +71,7 @@ def report(
         Budgets to answer, as for `scalingfit.frontier`; none for a law that splits no budget.
     *more : Result or path
         What else belongs to it: forecasts, decisions, comparisons, backtests, other fits; or files
-        of answers that commands printed with ``--json``.
+        of answers that commands printed with ``--json``, and of pictures that they drew.
     counting, max_params, costs, **extras
         As for `scalingfit.decide`; single values.
     face : Face
@@ -101,7 +102,7 @@ def report(
             *([] if answer is None else [_best(posterior, answer), _wrong(posterior, answer)]),
             _runs(posterior, face),
             _learnt(posterior),
-            *(_further(result) for result in added),
+            *_further(added),
         ],
         provenance=_record(posterior),
     )
@@ -193,7 +194,7 @@ def _wrong(posterior: Posterior, answer: Answer) -> Section:
     found, options = answer.decision, answer.options
     pictures = []
     if {"N", "D"} <= set(posterior.law.inputs()):
-        figure = plots.valley(posterior, answer.frontier.C, costs=answer.costs, **options)
+        figure = valley_of(posterior, found, costs=answer.costs, **options)
         pictures = [
             pictured(figure, "How much more compute models of each size take than the best one.")
         ]
@@ -225,14 +226,34 @@ def _learnt(posterior: Posterior) -> Section:
     )
 
 
-def _further(result: Result) -> Section:
-    """A result that was added, under its name, with its picture where there is one."""
-    title = result.title if isinstance(result, Recorded) else type(result).__name__
+def _further(added: Sequence[Result | Drawing]) -> list[Section]:
+    """What was added, each under its name; files of one name are one part of the page."""
+    parts = dict[object, Section]()
+    for each in added:
+        part = _part(each)
+        key = part.title if isinstance(each, Recorded | Drawing) else id(each)
+        same = parts.get(key, Section(part.title))
+        parts[key] = Section(
+            part.title,
+            pictures=[*same.pictures, *part.pictures],
+            tables=[*same.tables, *part.tables],
+        )
+    return [*parts.values()]
+
+
+def _part(each: Result | Drawing) -> Section:
+    """A picture; or a result, with its picture where there is one."""
+    if isinstance(each, Drawing):
+        caption = f"What {each.title} drew."
+        return Section(each.title, pictures=[embedded(each.kind, each.content, caption)])
+    if isinstance(each, Recorded):
+        return Section(each.title, tables=[_html(each)])
+    title = type(each).__name__
     try:
-        pictures = [pictured(picture(result), f"The picture of the {title.lower()}.")]
+        pictures = [pictured(picture(each), f"The picture of the {title.lower()}.")]
     except InputError:  # nothing to draw
         pictures = []
-    return Section(title, pictures=pictures, tables=[_html(result)])
+    return Section(title, pictures=pictures, tables=[_html(each)])
 
 
 def _html(result: Result) -> str:

@@ -100,11 +100,26 @@ def _(
 
 @plot.register
 def _(result: Forecast, ax: Axes | None = None, figure: Canvas | None = None) -> Axes:
-    """The law's loss, and that of a new run, against the input that varies."""
+    """The law's loss, and that of a new run, against the input that varies.
+
+    Where several vary, each point has a row of its own.
+    """
     ax, names = _axes(ax, figure), {"mean": "the law", "new_run": "a new run"}
+    varied = [each for each, values in result.asked.items() if each != "C" and np.ptp(values) > 0]
+    if len(varied) > 1:
+        points = zip(*(result.asked[each] for each in varied), strict=True)
+        rows = [
+            ", ".join(
+                f"{each} {quantity(each, value)}" for each, value in zip(varied, point, strict=True)
+            )
+            for point in points
+        ]
+        shown = "new_run" if "new_run" in result.draws else "mean"
+        listed(ax, rows, result.draws[shown], f"loss of {names[shown]}", LOSS)
+        return ax
     name, x = _asked(result)
     draws = {names[key]: values for key, values in result.draws.items()}
-    across(ax, x, draws, (name, "L"), "Which loss is to be expected?")
+    across(ax, x, draws, (name, "L"), LOSS)
     return ax
 
 
@@ -175,7 +190,7 @@ def _(
 def _(result: Design, ax: Axes | None = None, figure: Canvas | None = None) -> Axes:
     """The runs to make next; a number says how often one is to be repeated."""
     ax = _axes(ax, figure)
-    draw_runs(ax, result.runs, "Which runs next?")
+    draw_runs(ax, result.runs, "Which runs next?", result.fitted)
     return ax
 
 
@@ -239,8 +254,13 @@ TITLES: Mapping[str, str] = {
     "C": "How much compute does a loss take?",
 }
 
+LOSS = "Which loss is to be expected?"
+
 LEAST = 1e-3
 """Percent of overspend that a logarithmic axis begins with."""
+
+MARGIN = 2.0
+"""How far axes of runs reach beyond them: a factor."""
 
 SIZES: Mapping[type[Result], tuple[float, float]] = {Comparison: (11.0, 4.6), Backtest: (12.0, 4.0)}
 """Inches."""
@@ -278,17 +298,27 @@ def _asked(answer: Answer) -> tuple[str, NDArray[np.float64]]:
     return next(varied, next(iter(answer.asked.items())))
 
 
-def draw_runs(ax: Axes, runs: Pool, title: str) -> None:
-    """Runs over N and D; a number says how often one is to be made."""
+def draw_runs(
+    ax: Axes, runs: Pool, title: str, fitted: Mapping[str, NDArray[np.float64]] | None = None
+) -> None:
+    """Runs over N and D, with those that were fitted; a number says how often one is to be made."""
     N, D = runs.inputs["N"], runs.inputs["D"]
     places, times = np.unique(np.stack([N, D], axis=1), axis=0, return_counts=True)
-    ax.scatter(places[:, 0], places[:, 1], s=50, color=style.BLUE, ec="white", zorder=3)
+    ax.scatter(
+        places[:, 0], places[:, 1], s=50, color=style.BLUE, ec="white", zorder=3, label="to make"
+    )
     for (x, y), count in zip(places, times, strict=True):
         if count > 1:
             ax.annotate(f"{count} x", (x, y), (6, 4), textcoords="offset points", fontsize=8)
-    for which in "xy":
-        (ax.set_xscale if which == "x" else ax.set_yscale)("log")
-        ax.autoscale_view()
+    every = {"x": N, "y": D}
+    if fitted is not None:
+        ax.scatter(fitted["N"], fitted["D"], s=22, color=style.GREY, ec="white", label="fitted")
+        every = {"x": np.append(N, fitted["N"]), "y": np.append(D, fitted["D"])}
+    for which, values in every.items():
+        ends = (values.min() / MARGIN, values.max() * MARGIN)
+        (ax.set_xlim if which == "x" else ax.set_ylim)(ends)
         style.log_axis(ax, which)
     style.tidy(ax, title)
     ax.set(xlabel="parameters N", ylabel="tokens D")
+    if fitted is not None:
+        style.legend_below(ax)

@@ -21,6 +21,7 @@ from scalingfit.allocation import (
     WithInference,
     cheapest,
     choose,
+    decide,
     exact_flops,
     forecast,
     frontier,
@@ -253,8 +254,46 @@ def test_exhausted_data_are_said() -> None:
     found = frontier(point, budgets, U=1e9)
     gained = found.L - frontier(point, 10 * budgets, U=1e9).L
     assert np.array_equal(gained < 1e-3 * found.L, [False, False, True, True])
-    assert [message.partition(":")[0] for message in notes_of(found)] == ["C 1e22", "C 1e24"]
-    assert "more unique tokens would help" in notes_of(found)[0]
+    said = [note for note in found.notes if note.code == "saturated"]
+    assert [note.of for note in said] == ["C 1e22", "C 1e24"]
+    assert "more unique tokens would help" in str(said[0])
+
+
+def test_an_optimum_that_is_flat_to_rounding_is_undefined() -> None:
+    """Few unique tokens are worth no more, however they are spent."""
+    point = law("data_constrained").published["muennighoff-2023"].law
+    C, U = 1e22, 1e8
+    found = frontier(point, [1e19, C], U=U)
+    assert np.array_equal(np.isnan(found.N), [False, True])
+    assert np.array_equal(np.isnan(found.a), [False, True])
+    assert np.all(np.isfinite(found.L))
+    (line,) = (line for line in str(found).splitlines() if line.lstrip().startswith("1e22"))
+    assert line.count("undefined") >= 4
+    machine = json.loads(json.dumps(found.as_json()))["budgets"][1]
+    assert {*machine["N"].values()} == {None}
+    (note,) = (note for note in found.notes if note.code == "undefined")
+    assert (note.of, note.share) == ("C 1e22", 1.0)
+    assert "loss is the same to 1e-06 of it" in str(note)
+    optimum = solver.solve(point, np.array([C]), SixND(), extras={"U": np.array([U])})
+    ends = np.array([optimum.smaller[0], optimum.larger[0]])
+    N = np.geomspace(ends[0], ends[1], 200)
+    with jax.enable_x64(True):
+        inside = np.asarray(point.loss(N, C / 6 / N, U))
+        N = ends * [0.5, 2.0]
+        outside = np.asarray(point.loss(N, C / 6 / N, U))
+    assert inside.max() <= found.L[1] * (1 + 1e-6)
+    assert outside.min() > found.L[1] * (1 + 1e-6)
+    models = choose(point, [1e19, C], [2e8, 2e9], U=U)
+    assert np.array_equal(np.isnan(models.draws["nearest"]), [False, False, True, True])
+    assert "undefined" in [note.code for note in models.notes]
+    assert "undefined" in [note.code for note in decide(point, C, U=U).notes]
+
+
+@pytest.mark.parametrize("C", [1e15, 1e21, 1e27])
+def test_an_ordinary_optimum_is_defined(C: float) -> None:
+    """A factor of two in N costs kappa (log 2)^2 / 2 of the loss: far more than a millionth."""
+    optimum = solver.solve(POINT, np.array([C]), SixND())
+    assert optimum.smaller == optimum.larger == pytest.approx(optimum.N)
 
 
 def test_the_vocabulary_of_a_given_model_is_the_papers() -> None:
@@ -284,7 +323,7 @@ def test_a_part_of_the_model_that_is_as_large_as_the_whole_is_named() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"C": "much"}, "is no amount"),
+        ({"C": "much"}, "is not an amount"),
         ({"C": [1e21, np.nan, -1.0]}, "positive and finite, and has nan, -1"),
         ({"C": []}, "nothing at all"),
         ({"C": 5.0}, "ask for a larger budget"),

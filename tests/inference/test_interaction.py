@@ -5,9 +5,10 @@ import pytest
 
 import scalingfit as sf
 from scalingfit.allocation import frontier
-from scalingfit.inference import Posterior
+from scalingfit.inference import Posterior, Verdict
 from scalingfit.inference.interaction import Interaction, interaction
-from scalingfit.inference.scrutiny import beyond_verdict
+from scalingfit.inference.scrutiny import looked_at_again
+from scalingfit.result import Interval
 from scalingfit.runs import Runs
 from tests.report import standin
 from tests.simulated import QUICK
@@ -57,7 +58,8 @@ def test_the_optimum_is_that_of_the_family() -> None:
     optimum = frontier(truth, answer.C)
     assert answer.nested == pytest.approx((optimum.N[0], optimum.L[0]), rel=1e-3)
     assert answer.nested[1] < answer.additive[1]
-    (note,) = beyond_verdict(fit.model, fit.runs, fit.sampled, fit.law)
+    verdict = looked_at_again(Verdict("ok"), fit.model, fit.runs, fit.sampled, fit.law)
+    (note,) = verdict.notes
     assert note == answer.note
     said = str(note.text)
     assert said.startswith("N and D interact: q = 0.4")
@@ -68,6 +70,17 @@ def test_fit_tells_it() -> None:
     fit = sf.fit(simulated(0.4, 0), law_error=None, **QUICK)
     (note,) = (note for note in fit.verdict.notes if note.code == "interaction")
     assert note == of(fit).note
+
+
+def test_it_is_a_doubt_where_the_best_size_is_another() -> None:
+    """By a factor of two, and only where it is sure: of what is false, in one of 200 tables."""
+    q = Interval(0.4, 0.5, 0.6)
+    cases = [(6.0, 2.1, True), (6.0, 0.4, True), (6.0, 1.9, False), (4.0, 2.1, False)]
+    for log_bayes, factor, doubtful in cases:
+        told = Interaction(q, log_bayes, 1e21, (1e9, 2.5), (factor * 1e9, 2.49))
+        assert told.clear
+        assert told.doubtful == doubtful
+    assert not any(found(1.0, seed).doubtful for seed in range(40))
 
 
 def test_other_laws_and_scatters_are_not_looked_at() -> None:

@@ -383,8 +383,11 @@ def test_different_priors_give_different_models(first: Any, second: Any) -> None
 @pytest.mark.parametrize(
     ("priors", "message"),
     [
-        ({"gamma": 1.0}, r"'gamma' is no parameter of chinchilla .* E, alpha, beta, A, B, sigma"),
-        ({"alpha": "foo"}, r"'foo' is no parameter that alpha could be tied to[^$]*or one of E"),
+        (
+            {"gamma": 1.0},
+            r"'gamma' is not a parameter of chinchilla .* E, alpha, beta, A, B, sigma",
+        ),
+        ({"alpha": "foo"}, r"'foo' is not a parameter that alpha could be tied to[^$]*or one of E"),
         ({"alpha": "beta"}, r"alpha can be tied to one of E .*not to 'beta'"),
         ({"E": "alpha"}, r"E can be tied to one of nothing"),
         ({"alpha": "E", "beta": "alpha"}, r"beta can be tied to one of E"),
@@ -434,7 +437,9 @@ def test_prior_draws_follow_the_prior() -> None:
 
 def test_prior_predictive_scatters_about_the_law() -> None:
     truth = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37, "sigma": 0.02}
-    drawn = sf.prior_predictive(noise="normal", priors=truth, N=[1e8, 1e9], D=2e10, draws=4000)
+    drawn = sf.prior_predictive(
+        {"N": [1e8, 1e9], "D": 2e10}, noise="normal", priors=truth, draws=4000
+    )
     assert set(drawn) == {"L"}
     law = CHINCHILLA(**{k: v for k, v in truth.items() if k != "sigma"})
     for column, N in zip(drawn["L"].T, (1e8, 1e9), strict=True):
@@ -443,8 +448,19 @@ def test_prior_predictive_scatters_about_the_law() -> None:
 
 
 def test_prior_predictive_names_the_inputs_it_needs() -> None:
-    with pytest.raises(InputError, match="needs the inputs N, D of chinchilla, got N"):
-        sf.prior_predictive(N=1e9)
+    with pytest.raises(InputError, match="the inputs N, D of chinchilla, not N"):
+        sf.prior_predictive({"N": 1e9})
+    given: Any = "chinchilla"
+    with pytest.raises(InputError, match="not str"):
+        sf.prior_predictive(given)
+
+
+def test_prior_predictive_takes_a_table(simulated: Callable[..., Runs]) -> None:
+    runs = simulated(6)
+    inputs = {name: runs[name] for name in ("N", "D")}
+    drawn, expected = (sf.prior_predictive(given, draws=3) for given in (runs, inputs))
+    np.testing.assert_array_equal(drawn["L"], expected["L"])
+    assert drawn["L"].shape == (3, 6)
 
 
 def test_priors_are_described_with_their_numbers() -> None:

@@ -12,7 +12,7 @@ from scipy import stats
 import scalingfit as sf
 from scalingfit._messages import Argument, Call, Message, OnlyIn, from_record, to_record
 from scalingfit.inference import Posterior, Verdict, far_in_prior
-from scalingfit.inference.departure import Departure
+from scalingfit.inference.departure import Carried, Departure
 from scalingfit.inference.misfit import (
     FAR,
     about_residuals,
@@ -51,7 +51,7 @@ def codes(posterior: Posterior) -> list[str]:
 
 def test_every_code_is_in_the_documentation() -> None:
     rooms = [ROOT / "scalingfit" / "runs", ROOT / "scalingfit" / "inference"]
-    paths = [path for room in rooms for path in room.glob("*.py")]
+    paths = [path for room in rooms for path in room.rglob("*.py")]
     made = "\n".join(path.read_text("utf-8") for path in paths)
     codes = {*re.findall(r'(?:Note|Finding)\(\s*"(\w+)"', made), "rhat", "ess_bulk", "ess_tail"}
     listed = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "verdicts.md").read_text("utf-8")))
@@ -232,6 +232,45 @@ def test_another_law_than_the_right_one_is_a_misfit() -> None:
     posterior = fit(columns)
     assert posterior.verdict.status == "warned"
     assert "misfit" in codes(posterior)
+
+
+@pytest.mark.parametrize("factor", [4.0, 0.25])
+def test_tokens_that_are_counted_otherwise_in_part_of_the_runs_are_told(factor: float) -> None:
+    columns = grid()
+    large = columns["N"] > 7e8
+    posterior = fit({**columns, "D": columns["D"] * np.where(large, factor, 1.0)})
+    assert posterior.verdict.status == "warned"
+    (text,) = (str(note) for note in posterior.verdict.notes if note.code == "miscounted")
+    assert "jump at N 315M" in text  # the largest of the smaller half
+    way = "high" if factor > 1 else "low"
+    told = re.search(rf"as if D were counted (\S+) times too {way} beyond", text)
+    assert told is not None
+    assert 2 < float(told[1]) < 8  # to first order in its logarithm
+    everywhere = fit({**columns, "D": factor * columns["D"]})
+    assert everywhere.verdict.ok  # B takes it up, and nothing can tell it
+
+
+def test_low_perplexities_are_told_from_losses() -> None:
+    """The law holds for their logarithm; nearly none is so high that it could be no loss."""
+    columns = grid()
+    columns |= {"N": 6 * columns["N"], "D": 6 * columns["D"]}
+    nats = sf.law("chinchilla")(**{**TRUTH, "E": 1.4}).loss(columns["N"], columns["D"])
+    scatter = np.random.default_rng(0).standard_normal(36)
+    posterior = fit({**columns, "L": np.exp(nats * np.exp(0.003 * scatter))})
+    assert [finding.code for finding in posterior.runs.findings] == []
+    assert posterior.verdict.status == "warned"
+    assert "unit" in codes(posterior)
+    assert "as if it were a perplexity" in str(posterior.verdict)
+
+
+def test_what_an_error_can_carry_is_taken_out_as_by_generalised_least_squares() -> None:
+    rng = np.random.default_rng(0)
+    factor, columns, values = (rng.standard_normal((30, k)) for k in (4, 3, 1))
+    carried = Carried.by(3 * factor)
+    after, left = carried.out_of(columns), carried.out_of(values[:, 0])
+    precision = np.linalg.inv(np.eye(30) + 9 * factor @ factor.T)
+    np.testing.assert_allclose(after.T @ after, columns.T @ precision @ columns, atol=1e-10)
+    np.testing.assert_allclose(after.T @ left, columns.T @ precision @ values[:, 0], atol=1e-10)
 
 
 @pytest.mark.parametrize("seed", range(3))

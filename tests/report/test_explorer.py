@@ -1,9 +1,11 @@
 """The page computes what Python computes, in a real browser."""
 
+import dataclasses
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +15,15 @@ import pytest
 from scalingfit._errors import InputError
 from scalingfit.allocation import Costs, SixND, WithInference
 from scalingfit.allocation.solver import Optimum, solve
-from scalingfit.declare import Law, dist, floor, parameter
+from scalingfit.catalog import noise
+from scalingfit.declare import Law, dist, floor, loss_of_logs, parameter
 from scalingfit.inference import Posterior
+from scalingfit.noise import At
 from scalingfit.report._controls import Control
-from scalingfit.report._explorer import explorer, some_of
+from scalingfit.report._explorer import DRAWS, explorer, some_of
 from scalingfit.report._javascript import javascript
 from scalingfit.report._page import rendered
+from scalingfit.report._scatter import scatter
 from scalingfit.runs import Runs
 from tests.report import standin
 from tests.report.browser import answers
@@ -86,6 +91,24 @@ def best(law: Law, C: np.ndarray, served: np.ndarray, **others: np.ndarray) -> O
     return solve(law, C, rule, extras=others)
 
 
+def single_runs(posterior: Posterior, L: np.ndarray, **inputs: Any) -> np.ndarray:
+    """Losses of single runs in the page, (draw and run, setting), about the law's."""
+    law, noise = some_of(posterior)
+    about = scatter(law.exact, noise, middle(posterior))
+    with jax.enable_x64(True):
+        loss = functools.partial(loss_of_logs, law.exact.expand(1))
+        at = noise.expand(1).at(loss, {name: jnp.log(value) for name, value in inputs.items()})
+        scale = noise.expand(1).scale(dataclasses.replace(at, mean=L))
+    scale = np.broadcast_to(np.asarray(scale), L.shape)
+    losses = L[:, None] * np.exp(scale[:, None] * about.runs[..., None])
+    return losses.reshape(-1, L.shape[-1])
+
+
+def middle(posterior: Posterior) -> dict[str, float]:
+    names = posterior.law.inputs()
+    return {name: float(np.log(posterior.runs[name]).mean()) for name in names}
+
+
 def check(posterior: Posterior, page: Path, seed: int, **others: float) -> None:
     """Hold every number of the page against the solver and the law, on the draws of the page."""
     given = settings(posterior, seed) | {
@@ -94,7 +117,7 @@ def check(posterior: Posterior, page: Path, seed: int, **others: float) -> None:
     found = asked(
         page, [dict(zip(given, row, strict=True)) for row in zip(*given.values(), strict=True)]
     )
-    law, (C, served, N, D, rate, price, *_) = some_of(posterior), given.values()
+    (law, _), (C, served, N, D, rate, price, *_) = some_of(posterior), given.values()
     extras = {name: np.full(COUNT, value) for name, value in others.items()}
     split = best(law, C, served, **extras)
     for name in ("N", "D", "L"):
@@ -104,6 +127,9 @@ def check(posterior: Posterior, page: Path, seed: int, **others: float) -> None:
     with jax.enable_x64(True):
         L = np.asarray(law.expand(1).loss(**{"N": N, "D": D, **extras}))
     np.testing.assert_allclose(found["run.L"], of_draws(L), rtol=DIGITS)
+    for part, loss, n, d in (("run", L, N, D), ("budget", split.L, split.N, split.D)):
+        expected = of_draws(single_runs(posterior, loss, N=n, D=d, **extras))
+        np.testing.assert_allclose(found[f"{part}.single"], expected, rtol=DIGITS)
     spent = 6 * N * D
     np.testing.assert_allclose(found["run.C"][0], spent, rtol=DIGITS)
     least = best(law, spent, np.zeros(COUNT), **extras).L
@@ -130,11 +156,52 @@ def bare(posterior: Posterior, page: Path, **others: Any) -> None:
     page.write_bytes(html)
 
 
-@pytest.mark.parametrize("exact", [True, False])
-def test_the_explorer_equals_python(exact: bool, tmp_path: Path) -> None:
-    posterior, page = standin.posterior(exact=exact), tmp_path / "report.html"
+def scattering(posterior: Posterior, name: str) -> Posterior:
+    """The same draws with another noise: scales about a percent, and differing by the draw."""
+    cls, rng = noise(name), np.random.default_rng(8)
+    values = {each: 0.01 * rng.lognormal(0, 0.3, posterior.law.shape) for each in cls.parameters()}
+    if "nu" in values:
+        values["nu"] = np.full(posterior.law.shape, 4.0)
+    return dataclasses.replace(posterior, noise=cls(**values))
+
+
+@pytest.mark.parametrize(("exact", "name"), [(True, "student_t"), (False, "error_in_n")])
+def test_the_explorer_equals_python(exact: bool, name: str, tmp_path: Path) -> None:
+    posterior = scattering(standin.posterior(exact=exact), name)
+    page = tmp_path / "report.html"
     bare(posterior, page)
     check(posterior, page, seed=1)
+
+
+@pytest.mark.parametrize("name", ["normal", "laplace", "one_sided", "error_in_n_and_d"])
+def test_single_runs_scatter_as_forecasts_say(name: str) -> None:
+    """Shares of a forecast's runs below the page's quantiles, whose errors are binomial."""
+    posterior = scattering(standin.posterior(), name)
+    place: dict[str, Any] = {"N": 3e9, "D": 2e11}
+    forecast = posterior.forecast(**place).new_run.ravel()
+    with jax.enable_x64(True):
+        L = np.asarray(some_of(posterior)[0].loss(**place))[:, None]
+    page = of_draws(single_runs(posterior, L, **place))
+    below = (forecast[:, None] < page.T).mean(axis=0)
+    shares = np.array(SHARES)
+    error = np.sqrt(shares * (1 - shares) * (1 / forecast.size + 1 / DRAWS))
+    np.testing.assert_array_less(np.abs(below - shares), 4.5 * error)
+
+
+class OwnScatter(noise("one_sided")):  # type: ignore[misc]
+    """A scale that differs between runs, of a scatter that is not in proportion to it."""
+
+    name: ClassVar[str] = "own_scatter"
+
+    def scale(self, at: At) -> Any:
+        return self.sigma * at.mean
+
+
+def test_a_scatter_that_a_page_cannot_hold_is_refused() -> None:
+    law, _ = some_of(standin.posterior())
+    each = np.full(law.shape, 0.01)
+    with pytest.raises(InputError, match="not in proportion"):
+        scatter(law, OwnScatter(sigma=each, excess=each), middle(standin.posterior()))
 
 
 def test_a_law_of_more_inputs_has_an_explorer(tmp_path: Path) -> None:

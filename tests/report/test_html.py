@@ -12,7 +12,7 @@ import scalingfit as sf
 from scalingfit import cli
 from scalingfit._errors import InputError
 from scalingfit.report._page import rendered
-from scalingfit.report._recorded import recorded
+from scalingfit.report._recorded import Recorded, recorded
 from scalingfit.runs import Runs, read
 from tests.report import standin
 from tests.report.browser import answers
@@ -53,7 +53,8 @@ def evil_runs() -> Runs:
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     posterior = standin.posterior(runs=evil_runs())
-    answer = {"schema": 1, "rows": [{"what": EVIL, "N": {"q5": 1, "q50": 2, "q95": None}}]}
+    table = {"title": EVIL, "labels": 1, "headings": [EVIL, "N"], "rows": [[EVIL, "1 [0, 2]"]]}
+    answer = {"schema": 1, "shown": [table]}
     answer |= {"conclusion": EVIL, "notes": [{"code": "x", "of": "", "share": None, "text": EVIL}]}
     (folder / "more.json").write_text(json.dumps(answer))
     posterior.report(
@@ -161,10 +162,37 @@ def test_an_answer_is_read_back_as_it_was_printed(tmp_path: Path) -> None:
     kept = tmp_path / "frontier.json"
     kept.write_text(json.dumps(found.as_json()))
     again = recorded(kept)
-    (table,), (given,) = again.tables, found.tables
-    assert table.records() == given.records()
+    assert isinstance(again, Recorded)
+    assert [table.html() for table in again.tables] == [table.html() for table in found.tables]
     assert [str(note) for note in again.notes] == [str(note) for note in found.notes]
     assert again.conclusion == found.conclusion
+
+
+def test_pictures_and_answers_of_one_name_stand_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    posterior = standin.posterior()
+    posterior.save("fit.nc")
+    asked = "forecast fit.nc --params 1B,10B --tokens 1T --plot"
+    for name in ("sizes.svg", "others.png"):
+        assert cli.run([*asked.split(), name]) == cli.OK
+    Path("sizes.json").write_text(json.dumps(posterior.forecast(N=[1e9, 1e10], D=1e12).as_json()))
+    assert (
+        cli.run(["report", "fit.nc", "sizes.json", "others.png", "sizes.svg", "-C", "1e24"])
+        == cli.OK
+    )
+    html = Path("report.html").read_text("utf-8")
+    page = Page(html)
+    assert [page.text.count(title) for title in ("Forecast of the loss", "sizes", "others")] == [
+        1,
+        2,
+        2,
+    ]
+    kinds = [str(picture["src"]).partition(";")[0] for picture in page.all("img")]
+    assert kinds[-2:] == ["data:image/svg+xml", "data:image/png"]
+    _, after = html.split("<h2>sizes</h2>")
+    assert after.index("Forecast of the loss") < after.index("<h2>others</h2>")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"schema": 1, "error": "no"}'])
@@ -172,6 +200,9 @@ def test_other_files_are_no_answers(content: str, tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text(content)
     with pytest.raises(InputError, match="holds no answer of scalingfit"):
         recorded(tmp_path / "other.json")
+    (tmp_path / "other.png").write_text(content)  # no picture, whatever its name says
+    with pytest.raises(InputError, match="and no picture"):
+        recorded(tmp_path / "other.png")
     with pytest.raises(InputError, match="cannot read"):
         recorded(tmp_path / "nowhere.json")
 

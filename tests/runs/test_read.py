@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scalingfit._errors import InputError
-from scalingfit.declare import SYMBOLS
+from scalingfit.declare.law import SYMBOLS
 from scalingfit.runs import Runs, read
 from scalingfit.runs.columns.names import PLAIN, SPELLINGS
 

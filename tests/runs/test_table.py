@@ -269,6 +269,15 @@ def test_perplexities_are_noticed_in_words() -> None:
     assert [found.code for found in runs.findings] == ["unit"]
 
 
+def test_some_losses_that_no_model_has_are_no_slip() -> None:
+    C = np.geomspace(1e18, 1e20, 20)
+    for above, codes in ((1, []), (2, ["unit"])):
+        L = np.linspace(11.0, 7.0, 20) + np.where(np.arange(20) < above, 5.0, 0.0)
+        runs = Runs.from_columns({"C": C, "L": L})
+        assert [found.code for found in runs.findings] == codes
+        assert ("2 of 20 losses are above 12" in runs.describe()) == (above == 2)
+
+
 def test_rows_without_a_name_are_no_rows_of_one_run() -> None:
     for names, repeated in (["a", None, None], False), (["a", "a", None], True):
         runs = Runs.from_columns(

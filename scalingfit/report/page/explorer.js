@@ -46,6 +46,7 @@ const SHOWN = {
   D: short,
   ratio: short,
   L: (value) => value.toPrecision(4),
+  single: (value) => value.toPrecision(4),
   above: small,
   C: flop,
   hours: short,
@@ -109,7 +110,7 @@ function explore(data) {
   function answerBudget() {
     const [C, served] = [value("C"), value("served")];
     const best = Number.isNaN(C + served) ? null : found.split(C, served);
-    for (const part of page.querySelectorAll("#budget table, #budget svg")) {
+    for (const part of page.querySelectorAll("#budget table, #budget figure")) {
       part.toggleAttribute("hidden", best === null);
     }
     if (best === null) {
@@ -119,13 +120,17 @@ function explore(data) {
     const N = show("budget", "N", best.N);
     const D = show("budget", "D", best.D);
     const L = show("budget", "L", best.L);
+    show("budget", "single", found.singles(best.N, best.D, best.L));
     show("budget", "ratio", best.D.map((tokens, draw) => tokens / best.N[draw]));
     cost("budget", C);
     const split = `${N} parameters on ${D} tokens, for a loss of ${L}`;
     say("budget", `The best split of ${flop(C)} FLOP: ${split}.`);
     draw(page.querySelector("#budget svg"), best, (N) => {
       const D = data.tokens([N, C, served]);
-      return D >= 1 ? quantiles(found.losses(N, D)) : null;
+      if (!(D >= 1)) return null;
+      const L = found.losses(N, D);
+      const [low, , , , high] = quantiles(found.singles(N, D, L));
+      return [...quantiles(L), low, high];
     });
   }
 
@@ -143,6 +148,7 @@ function explore(data) {
     show("run", "C", [C]);
     cost("run", C);
     const shown = show("run", "L", L);
+    show("run", "single", found.singles(N, D, L));
     const above = best === null ? [NaN] : L.map((own, draw) => Math.max(own - best.L[draw], 0));
     const lost = show("run", "above", above);
     const what = `${short(N)} parameters on ${short(D)} tokens`;
@@ -173,7 +179,8 @@ function explore(data) {
   answer();
 }
 
-/* The loss of models of each size at the budget, with its bands, and the interval of the best. */
+/* The loss of models of each size at the budget, with its bands, those of single runs, and the
+   interval of the best. `lossOf` gives the five quantiles of the loss, and the outer two of a run. */
 function draw(svg, best, lossOf) {
   const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM, SPAN, SIZES] = [560, 270, 52, 552, 20, 230, 6, 49];
   const sizes = quantiles(best.N).map(Math.log);
@@ -183,7 +190,7 @@ function draw(svg, best, lossOf) {
     .map((size) => [size, lossOf(Math.exp(size))])
     .filter(([, ends]) => ends !== null && ends.every(Number.isFinite));
   const [, , , , high] = quantiles(best.L);
-  const floor = Math.min(...points.map(([, ends]) => ends[0]));
+  const floor = Math.min(...points.map(([, ends]) => Math.min(ends[0], ends[5])));
   const above = Math.max(...points.map(([, ends]) => ends[2]));
   const roof = Math.min(above, high + 3 * (high - floor));
   const x = (size) => (LEFT + ((size - first) / (last - first)) * (RIGHT - LEFT)).toFixed(1);
@@ -207,10 +214,12 @@ function draw(svg, best, lossOf) {
       of the budget buys tokens</text><g clip-path="url(#inside)"><rect class="best"
       x="${x(sizes[0])}" width="${x(sizes[4]) - x(sizes[0])}" y="${TOP}" height="${BOTTOM - TOP}"/>`,
     `<polygon class="wide" points="${band(0, 4)}"/><polygon class="narrow" points="${band(1, 3)}"/>`,
+    ...[5, 6].map((k) => `<polyline class="single" points="${line(k).join(" ")}"/>`),
     `<polyline class="middle" points="${line(2).join(" ")}"/>${upright(sizes[2], "optimum")}</g>`,
   ].join("");
 }
 
-const { weights, ...stated } = JSON.parse(document.getElementById("draws").textContent);
+const { weights, runs, ...stated } = JSON.parse(document.getElementById("draws").textContent);
+stated.scatter.runs = doubles(runs);
 if (stated.error !== null) stated.error.weights = doubles(weights);
 explore({ ...stated, ...FORMULAS });

@@ -19,10 +19,12 @@ function quantiles(values) {
 /* What the draws of a law say.
 
    data: parameters (an array a draw), inputs (their names, in the law's order), extras (values of
-   the other inputs), most (the largest N allowed, or null), error (see below, or null); and
-   functions of arrays of numbers: law of the parameters and inputs; along, the loss and its slope
-   in log N, of the parameters, log N, the budget, the tokens to serve and the extras; tokens of N,
-   the budget and the tokens to serve; flops of N, D and these. */
+   the other inputs), most (the largest N allowed, or null), error (see below, or null), scatter
+   (whether runs scatter on log loss, the noise's parameters of each draw, and some runs of each, in
+   units of their scale); and functions of arrays of numbers: law of the parameters and inputs;
+   along, the loss and its slope in log N, of the parameters, log N, the budget, the tokens to serve
+   and the extras; scale, that of the scatter, of the parameters, the inputs, the noise's parameters
+   and the loss; tokens of N, the budget and the tokens to serve; flops of N, D and these. */
 function solver(data) {
   const POINTS = 128;
   const LARGEST_LOG_N = 92;
@@ -249,5 +251,23 @@ function solver(data) {
     return sum;
   }
 
-  return { split, losses };
+  /* Losses of single runs, some of every draw, about L, the law's. N and D are numbers, or one for
+     each draw. */
+  function singles(N, D, L) {
+    const { onLog, parameters, runs } = data.scatter;
+    const each = runs.length / draws;
+    const own = (value, draw) => (typeof value === "number" ? value : value[draw]);
+    const found = new Float64Array(runs.length);
+    for (let draw = 0; draw < draws; draw++) {
+      const place = inputs(own(N, draw), own(D, draw));
+      const loss = L[draw];
+      const scale = data.scale([...data.parameters[draw], ...place, ...parameters[draw], loss]);
+      for (let k = draw * each; k < (draw + 1) * each; k++) {
+        found[k] = onLog ? loss * Math.exp(scale * runs[k]) : loss + scale * runs[k];
+      }
+    }
+    return found;
+  }
+
+  return { split, losses, singles };
 }

@@ -14,6 +14,9 @@ from scalingfit.runs.values import FloatArray
 HIGHEST = 12.0
 """Nats. A cross-entropy above it would be worse than guessing among e^12 = 160,000 tokens."""
 
+MANY = 0.1
+"""Share of the losses, and one more: a single run may have diverged, or be a slip."""
+
 RATIO = 1.1
 """C / (6 N D) within this factor is 6 N D counted in one way or another."""
 
@@ -39,11 +42,13 @@ def findings(
 def _unit(columns: Columns, unit: str | None) -> Iterator[Finding]:
     L = columns["L"]
     scaled = columns.keys() & {"N", "D", "C"}
-    if scaled and unit is None and np.all(L > HIGHEST):
+    above = int(np.count_nonzero(L > HIGHEST))
+    if scaled and unit is None and above > 1 and above >= MANY * len(L):
+        many = "all losses are" if above == len(L) else f"{above} of {len(L)} losses are"
         yield Finding(
             "unit",
-            f"all losses are above {HIGHEST:.0f}, which looks like perplexity, while the laws are "
-            "for cross-entropy",
+            f"{many} above {HIGHEST:.0f}, which looks like perplexity, while the laws are for "
+            "cross-entropy",
             Message(
                 "if it is one, read its logarithm, such as ",
                 Argument("L", "column in ppl", "column"),

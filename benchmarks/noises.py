@@ -1,0 +1,123 @@
+"""How runs scatter, and what it changes: Chinchilla's digitised runs under every noise model.
+
+    SCALINGFIT_DATA=FOLDER python -m benchmarks.noises [PART ...]
+
+writes ``benchmarks/noises.md``; the named parts replace the old ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import scalingfit as sf
+from benchmarks.comparison import write
+from benchmarks.speed.problem import environment, markdown
+from benchmarks.tables import epoch
+from scalingfit._text import interval
+from scalingfit.law_error import LAW_ERROR, LawError
+from scalingfit.runs import Runs
+
+REPORT = Path(__file__).with_suffix(".md")
+NOISES = ("student_t", "normal", "laplace", "outlier_mixture", "scatter_with_loss", "error_in_n")
+BUDGET = 5.76e23
+"""FLOP, of Chinchilla itself."""
+
+GOLDEN = {
+    "all": {
+        "student_t": "17.5 [12.0, 25.5]",
+        "normal": "2.07 [1.11, 3.67]",
+        "laplace": "6.2 [3.8, 10.5]",
+        "outlier_mixture": "19.9 [14.1, 26.9]",
+        "scatter_with_loss": "18.6 [12.0, 28.4]",
+        "error_in_n": "24.6",
+    },
+    "without": {
+        "student_t": "18.6 [13.2, 26.5]",
+        "normal": "14.3 [10.2, 19.9]",
+        "laplace": "17.5 [11.8, 25.7]",
+        "outlier_mixture": "17.1 [11.8, 25.3]",
+        "scatter_with_loss": "16.5 [11.2, 24.5]",
+        "error_in_n": "24.5 [17.2, 34.0]",
+    },
+}
+"""D*/N* by independent code (NumPyro's NUTS; a number without interval is of greatest likelihood),
+the law held to be exact."""
+
+HEAD = f"""# How runs scatter, and what it changes
+
+Made by `python -m benchmarks.noises`: `scalingfit.compare` of Chinchilla's law under each noise
+model, on the 245 runs that were read off the figure of Hoffmann et al. 2022, and without the five
+that Besiroglu et al. 2024 leave out. D\\*/N\\* is the best tokens per parameter at {BUDGET:g}
+FLOP, median [5 %, 95 %]; *by other code* the same by NUTS in NumPyro, or by greatest likelihood.
+elpd is of runs left out, diff to the best with its standard error; *future* the mean log density of
+larger runs given the smaller ones, over up to four cuts.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=[*PARTS])
+    for name in parser.parse_args().parts:
+        text = PARTS[name]()
+        print(text, flush=True)
+        write(REPORT, HEAD, {name: text}, [*PARTS])
+
+
+def every() -> Runs:
+    """All that was read off the figure, five outliers among them."""
+    return sf.datasets.read("epoch_chinchilla")
+
+
+def part(title: str, runs: Runs, golden: dict[str, str], law_error: LawError | None) -> str:
+    """The part of the report on one table."""
+    found = sf.compare(runs, "chinchilla", NOISES, law_error=law_error)
+    said = found.answers(BUDGET)
+    head = ["noise", "D\\*/N\\*", "by other code", "elpd", "diff", "se", "future", "verdict"]
+    lines = []
+    for name, candidate in found.candidates.items():
+        noise = candidate.posterior.model.noise.name
+        low, middle, high = said.each[name].quantiles("tokens_per_param")[:, 0].tolist()
+        future = "-" if candidate.future is None else f"{candidate.future.log_score.mean():.2f}"
+        difference, error = candidate.difference, candidate.difference_se
+        lines.append(
+            [
+                f"`{noise}`",
+                interval("", low, middle, high),
+                golden.get(noise, "-"),
+                f"{candidate.loo.elpd:.1f}",
+                *(f"{number:.1f}" for number in (difference, error)),
+                future,
+                candidate.posterior.verdict.status,
+            ]
+        )
+    table = markdown(head, lines)
+    return f"## {title}\n\n{table}\n\n{said.conclusion}\n\n{found.conclusion}\n\n{environment()}\n"
+
+
+def _parts() -> dict[str, Callable[[], str]]:
+    tables: dict[str, tuple[str, Callable[[], Runs]]] = {
+        "all": ("All 245 runs", every),
+        "without": ("Without the five of the highest losses", epoch),
+    }
+    errors = {"exact": ("the law exact", None), "error": ("the law with its error", LAW_ERROR)}
+    return {
+        f"{table}-{how}": functools.partial(
+            lambda title, runs, known, error: part(title, runs(), known, error),
+            f"{title}, {held}",
+            runs,
+            GOLDEN[table] if error is None else {},
+            error,
+        )
+        for how, (held, error) in errors.items()
+        for table, (title, runs) in tables.items()
+    }
+
+
+PARTS = _parts()
+"""By name: each table, and each way to take the law."""
+
+if __name__ == "__main__":
+    main()
