@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.lax.linalg import SvdAlgorithm, svd
 from jax.scipy.linalg import solve_triangular
 
 __all__ = ["Conditional", "Funnel", "RunEffects", "Scales"]
@@ -115,8 +116,12 @@ class Conditional:
             total = effects.total(weight[:, None] * features)
             share = _absorbed(effects.strength, ratio)
             product -= (total * share[:, None]).T @ total
-        strength, rotation = jnp.linalg.eigh(product)
-        strength = jnp.maximum(strength, 0.0)
+        if not features.shape[1]:
+            return cls(weight, features, product[:, :0].sum(axis=1), product, effects, ratio, total)
+        # Its eigenvectors, by what LAPACK does not spread over threads: for so small a matrix that
+        # takes a hundred times as long where other work keeps the cores busy.
+        algorithm = SvdAlgorithm.QR if jax.default_backend() == "cpu" else None
+        rotation, strength, _ = svd(product, algorithm=algorithm)
         total = None if total is None else total @ rotation
         return cls(weight, features @ rotation, strength, rotation, effects, ratio, total)
 

@@ -27,7 +27,7 @@ from scalingfit._positive import plain
 from scalingfit.declare import Law, Parameter, describe, loss_of_logs
 from scalingfit.inference.conditional import Conditional, Scales
 from scalingfit.inference.coordinates import Coordinates, Leaf, Prior, at_inputs, resolve
-from scalingfit.inference.over_runs import each_run, sum_over_runs
+from scalingfit.inference.over_runs import each_run, sum_over_places, sum_over_runs
 from scalingfit.noise import At, Noise
 
 __all__ = ["HANDLERS", "Data", "Leaf", "Model", "Prior", "mean_loss", "weights"]
@@ -142,9 +142,9 @@ class Model(Coordinates):
             likelihood = sum_over_runs(_log_likelihood, shared, data.by_run, data.weight)
         else:
             found = _located(shared, values, z[self.dim :], data, conditional)
-            places, density = found.places, found.log_density
-            each = each_run(_log_density, shared, places, data.by_run)
-            likelihood = jnp.dot(data.weight, each) + density
+            runs, weight = data.by_run, data.weight
+            each = sum_over_places(_log_density, shared, found.places, runs, weight)
+            likelihood = each + found.log_density
         total: Array = likelihood + sum(prior.values()) + log_jacobian
         return total
 
