@@ -73,7 +73,7 @@ def measured(name: str, text: str) -> tuple[float, str]:
     Raises
     ------
     InputError
-        The text is no amount.
+        The text is not an amount.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def measured(name: str, text: str) -> tuple[float, str]:
     unit = None if found is None else UNITS.get(found[4].lower())
     if found is None or unit is None or (found[1] and unit):
         raise InputError(
-            f"{name}: {text!r} is no amount",
+            f"{name}: {text!r} is not an amount",
             remedy="write a number such as 1e24 or 70B; compute may also be 5000h, $2M or 10PFd.",
         )
     amount = float(found[2]) * SUFFIXES.get(found[3].upper(), 1.0)

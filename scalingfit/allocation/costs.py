@@ -195,7 +195,7 @@ def flop(
     Raises
     ------
     InputError
-        A text that is no amount, or an amount of hours or dollars without costs.
+        A text that is not an amount, or an amount of hours or dollars without costs.
     """
     single = isinstance(given, str) or np.ndim(given) == 0
     listed: list[object] = [given] if single else [*cast(Iterable[object], given)]

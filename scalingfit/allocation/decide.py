@@ -93,7 +93,7 @@ def decide(
     stated = terms(counting, max_params, asked=asked)
     if not 0.0 < level < 1.0:
         raise InputError(
-            f"the level {level} is no share between 0 and 1",
+            f"the level {level} is not a share between 0 and 1",
             remedy=Message("write ", Argument("level", 0.9), "."),
         )
     asked_C = flop("C", C, costs)

@@ -122,7 +122,7 @@ def _plan(given: object, runs: Runs | None) -> Plan:
         known = [*PUBLISHED_RULES, *points]
         near = nearest(text, known)
         raise InputError(
-            f"{given!r} is no plan",
+            f"{given!r} is not a plan",
             [f"by name: {', '.join(known)}"],
             remedy=f"did you mean {' or '.join(near)}?"
             if near

@@ -16,6 +16,7 @@ from scalingfit.declare import Law
 
 __all__ = [
     "EDGE",
+    "STEP",
     "Loss",
     "basin",
     "budget_loss",
@@ -33,6 +34,9 @@ POINTS = 128
 
 LARGEST_LOG_N = 92.0
 """Of any model: 1e40 parameters. Budgets tell nothing, for they may be in any unit."""
+
+STEP = 1e-3
+"""Half width, in log C, of the central difference that gives the exponents."""
 
 EDGE = 1e-9
 """In log N: nearer than this to an end of the search is at the end."""
@@ -55,7 +59,7 @@ def known_inputs(rule: Counting, extras: Any, x: Any, log_c: Any) -> dict[str, A
 
 
 def basin(loss: Loss, log_c: Array, bottom: Any, top: Array) -> tuple[Array, Array]:
-    """Log N to both sides of the least loss along each budget, by a scan from bottom to top."""
+    """Points to both sides of the least loss along each budget, by a scan from bottom to top."""
     spacing = (top - bottom) / (POINTS - 1)
     best = _scan(lambda k: loss(bottom + k * spacing, log_c))
     low, high = jnp.maximum(best - 1, 0), jnp.minimum(best + 1, POINTS - 1)

@@ -22,15 +22,15 @@ from scalingfit.allocation.flops import Counting
 from scalingfit.allocation.parts import sizes
 from scalingfit.allocation.search import (
     EDGE,
+    STEP,
     Loss,
-    basin,
     budget_loss,
     known_inputs,
     largest_log_n,
     lowest_point,
     smallest_log_n,
 )
-from scalingfit.allocation.window import between, window
+from scalingfit.allocation.window import Line, between, window
 from scalingfit.declare import Law
 
 __all__ = ["Optimum", "solve"]
@@ -39,9 +39,6 @@ SAME = 1e-6
 """Of a loss: less than runs or rounding tell apart."""
 
 TWICE = float(np.log(2.0))
-
-STEP = 1e-3
-"""Half width, in log C, of the central difference that gives the exponents."""
 
 
 class Optimum(NamedTuple):
@@ -131,9 +128,9 @@ def _solve(
     first, last = smallest_log_n(law, extras), largest_log_n(rule, near, log_max_n)
     bottom, top = window(law, rule, extras, log_c, first, last)
     loss: Loss = functools.partial(budget_loss, law, rule, extras)
-    low, high = basin(loss, log_c, bottom, top[1])
-    low, high = jnp.maximum(low - STEP, bottom), jnp.minimum(high + STEP, top)
-    close = between(law, rule, extras, near, low, high)
+    line = Line.of(law, rule, bottom, top)
+    low, high = line.around(loss, log_c, near)
+    close = between(law, line, extras, near, low, high)
     x = lowest_point(close, near, low, high)
     log_d = jnp.log(rule.tokens(jnp.exp(x), jnp.exp(near)))
     value = close(x, near)

@@ -168,7 +168,7 @@ def counting_rules() -> dict[str, type[Counting]]:
         needed = [each for each in _fields(rule) if each.default is dataclasses.MISSING]
         if needed:
             raise InputError(
-                f"the counting rule {name!r} cannot be had by name: it needs "
+                f"the counting rule {name!r} cannot be asked for by name: it needs "
                 f"{', '.join(each.name for each in needed)}",
                 remedy="give each of them a default.",
             )

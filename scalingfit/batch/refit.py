@@ -183,7 +183,7 @@ def _labelled[Label: Hashable](given: Tables[Label]) -> dict[Hashable, Runs]:
     for label, runs in tables.items():
         if not isinstance(runs, Runs):
             raise InputError(
-                f"table {label!r} is no Runs but {type(runs).__name__}",
+                f"table {label!r} is not Runs but {type(runs).__name__}",
                 remedy=TABLES,
             )
     if not tables:

@@ -343,7 +343,7 @@ class Refits(Result):
             if not names:
                 raise InputError("no fit was made", remedy="print the refits: they say why.")
             raise InputError(
-                f"these are fits of {listed_of(names)}: their draws are no one array",
+                f"these are fits of {listed_of(names)}: their draws do not make one array",
                 remedy=Message(
                     "choose one", OnlyIn("python", (f": refits.of({names[0]!r})",)), "."
                 ),

@@ -146,7 +146,7 @@ class Store:
             missing = {name: order for name, order in wanted.items() if name not in found}
             try:
                 if not path.is_file():  # a pipe, for instance, would be waited for
-                    raise ValueError("it is no file")
+                    raise ValueError("it is not a file")
                 with path.open("rb") as file:
                     found |= _fits(file, missing)
             except PermissionError as error:
@@ -165,7 +165,7 @@ class Store:
             return
         if strange:
             raise InputError(
-                f"{str(self.folder)!r} is no store of fits: it holds {', '.join(strange[:5])}",
+                f"{str(self.folder)!r} is not a store of fits: it holds {', '.join(strange[:5])}",
                 remedy="name a new or an empty folder.",
             )
         if MANIFEST in names:

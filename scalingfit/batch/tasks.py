@@ -29,7 +29,7 @@ from scalingfit.runs import Runs
 
 __all__ = ["Order", "Task", "cut_up", "identifier"]
 
-FORMAT = 11  # of what is identified; raised where equal settings come to mean other draws
+FORMAT = 12  # of what is identified; raised where equal settings come to mean other draws
 GROUPS = 32  # of fits that share a program, per device: a task's devices then end nearly together
 PARTS = 8  # of all fits: an executor has tasks to share out
 MOST = 4096  # fits to a task, so that their draws take less than a gigabyte

@@ -172,7 +172,7 @@ def _checked(place: int, word: str) -> str:
         )
     if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in word):
         raise InputError(
-            f"argument {place}, {word!a}, is no text",
+            f"argument {place}, {word!a}, is not text",
             remedy="give files and columns names in UTF-8.",
         )
     return word

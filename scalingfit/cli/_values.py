@@ -35,7 +35,7 @@ def numbers(
     try:
         return [suffixed(what, word) for word in text.split(",")]
     except InputError:
-        raise InputError(f"{what} {text!r} is no number", remedy=remedy) from None
+        raise InputError(f"{what} {text!r} is not a number", remedy=remedy) from None
 
 
 def numbers_if_given(what: str, text: str | None) -> list[float] | None:

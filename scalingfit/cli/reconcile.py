@@ -104,7 +104,7 @@ def _stages(loaded: Runs, by: str | None, chosen: str | None) -> dict[str, Runs]
     wanted = list(found) if chosen is None else names(chosen)
     if strange := [name for name in wanted if name not in found]:
         raise InputError(
-            f"--stages {strange[0]!r} is no value of {by}",
+            f"--stages {strange[0]!r} is not a value of {by}",
             [f"{by} has: {listed(found)}"],
             remedy="choose among these.",
         )

@@ -148,7 +148,7 @@ def _part(tables: dict[Hashable, Runs], part: str | None) -> dict[Hashable, Runs
         return tables
     first, slash, count = part.partition("/")
     if not (slash and first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
-        raise InputError(f"--part {part!r} is no part", remedy="write --part 3/16.")
+        raise InputError(f"--part {part!r} is not a part", remedy="write --part 3/16.")
     chosen = dict(itertools.islice(tables.items(), int(first) - 1, None, int(count)))
     if not chosen:
         raise InputError(

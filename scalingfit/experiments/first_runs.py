@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, final, override
 
 import jax
@@ -40,7 +40,7 @@ from scalingfit.allocation import (
 )
 from scalingfit.catalog import law as find_law
 from scalingfit.declare import Law
-from scalingfit.experiments.pool import Pool, realised
+from scalingfit.experiments.pool import Pool, isoflop, realised
 from scalingfit.inference import build, prior_values
 from scalingfit.law_error import LAW_ERROR, covariance
 from scalingfit.noise import Normal
@@ -239,7 +239,7 @@ def plan(
         )
 
     options = itertools.product(BUDGETS, SIZES, RATIOS, SPANS)
-    grids = [made(_grid(option, allowed, centre)) for option in options]
+    grids = [made(isoflop(option, allowed, centre)) for option in options]
     found = aims.spreads(truths, grids, prior, scatter, _errors(exact))
     # What is wasted goes as the variance, as far as one searches.
     best = min(range(len(grids)), key=lambda at: float(np.minimum(found[at][0], DECADE**2).mean()))
@@ -421,19 +421,6 @@ def _errors(exact: bool) -> FloatArray:
     # Neighbours differ much, so that scales are not tied to the order of the laws.
     mixed = scales[np.argsort(np.arange(TRUTHS // 2) * 7 % (TRUTHS // 2))]
     return np.stack([np.zeros_like(mixed), mixed], axis=1).ravel()
-
-
-def _grid(
-    option: tuple[int, int, float, float],
-    budget: float,
-    centre: Callable[[FloatArray], FloatArray],
-) -> tuple[FloatArray, FloatArray]:
-    """N and C of a grid that costs the budget: budgets, sizes, their ratio, and their span."""
-    count, sizes, ratio, span = option
-    steps = ratio ** -np.arange(count, dtype=float)
-    budgets = budget / (sizes * steps.sum()) * steps
-    about = np.geomspace(1.0 / span, span, sizes)
-    return np.outer(centre(budgets), about).ravel(), np.repeat(budgets, sizes)
 
 
 def _over_truths(values: FloatArray) -> list[Interval]:

@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -31,12 +30,11 @@ from scalingfit.allocation import (
     terms,
 )
 from scalingfit.declare import Law
-from scalingfit.experiments.outlook import ENOUGH, Outlook, Stake, effective
-from scalingfit.experiments.pool import Candidates, Pool, ladder, realised
+from scalingfit.experiments.outlook import ENOUGH, Outlook, Stake, effective, taken
+from scalingfit.experiments.pool import RUNGS, Candidates, Pool, isoflop, ladder, realised
 from scalingfit.experiments.proposal import Design, Expected
-from scalingfit.experiments.rails import required
-from scalingfit.experiments.selection import Moments, Rules, select
-from scalingfit.noise import Noise
+from scalingfit.experiments.rails import isoflop_grids, required
+from scalingfit.experiments.selection import Moments, Rules, least, select
 from scalingfit.result import Interval, Note
 
 __all__ = ["Aim", "design"]
@@ -80,7 +78,8 @@ def design(
 
     What the batch is worth is the fall of that waste over its imagined outcomes (the expected value
     of sample information; Raiffa & Schlaifer 1961), by reweighted draws where enough of them
-    remain, else by the moments.
+    remain, else by the moments. Beside it stands what the best isoFLOP grid of the same cost is
+    worth, which is also a batch that the search begins with.
 
     Parameters
     ----------
@@ -94,9 +93,9 @@ def design(
         To know how large to train at the targets, or which loss to expect there.
     pool : path, data frame or mapping of columns, optional
         The runs that could be made; by default a ladder of ten budgets that halve from `budget`,
-        each with 13 sizes from an eighth to eight times the optimum. None of these is far below the
-        runs in parameters or tokens, or far from them in tokens per parameter, where a law that
-        holds for the runs need not.
+        each with 13 sizes from an eighth to eight times the optimum, and isoFLOP grids about it.
+        None of these is far below the runs in parameters or tokens, or far in tokens per parameter
+        from both the runs and the optimum, where a law that holds for the runs need not.
     batch : int
         How many runs there may be.
     counting, max_params, **extras
@@ -131,32 +130,39 @@ def design(
     stated, count = terms(counting, max_params, asked=asked), whole("batch", batch, 1)
     draws = math.prod(asked.law.shape)
     kept = np.linspace(0, draws - 1, min(draws, DRAWS)).round().astype(int)
-    law, noise = asked.law.take(kept), _taken(asked.noise, draws, kept)
+    law, noise = asked.law.take(kept), taken(asked.noise, draws, kept)
     allowed = float(flop("budget", budget, costs).item())
-    candidates = _pool(law, pool, allowed, stated, shapes, batch_tokens, extras)
+    profiles: Sequence[NDArray[np.int64]] = []
     if pool is None:
-        candidates = candidates.take(_near(candidates, asked.runs))
+        candidates, profiles = _ladder(
+            law, allowed, count, stated, shapes, batch_tokens, extras, asked.runs
+        )
+    else:
+        candidates = Pool.of(pool, law.inputs(), stated.rule)
     outlook = Outlook.over(law, noise, candidates)
     wanted = _wanted(law, outlook, target, aim, stated, costs, extras)
     affordable = (candidates.cost <= allowed) & np.all(np.isfinite(outlook.scale), axis=0)
     _require_affordable(candidates, affordable, allowed)
+    grids = _paid(profiles, candidates.cost, affordable, allowed)
     candidates, outlook = candidates.take(affordable), outlook.take(affordable)
     moments = Moments.of(wanted.values, outlook.scale, outlook.variance())
     first, notes = required(candidates, asked.counted(stated.training), allowed, count)
     rules = Rules(allowed, count, max(1, math.ceil(SHARE * count)), first)
-    chosen = select(moments, wanted.weight, candidates.cost, rules)
-    left = moments.given(chosen).variance
-    weights = outlook.take(chosen).weights()
+    chosen = select(moments, wanted.weight, candidates.cost, rules, () if first else grids)
+    batches = [chosen, *([least(moments, wanted.weight, grids)] if grids else [])]
+    left = [moments.given(each).variance / moments.variance for each in batches]
+    weights = [outlook.take(each).weights() for each in batches]
     in_flop = "C" in candidates.labels and np.array_equal(candidates.labels["C"], candidates.cost)
     return Design(
         runs=candidates.take(chosen),
+        grid=candidates.take(batches[1]) if grids else None,
         fitted={name: asked.runs[name] for name in candidates.inputs},
         loss=np.median(outlook.mean[:, chosen], axis=0),
-        expected=wanted.expected(np.sqrt(left / moments.variance)),
-        waste=_waste(wanted, weights, left / moments.variance),
+        expected=wanted.expected([np.sqrt(each) for each in left]),
+        waste=_waste(wanted, weights, left),
         targets=wanted.budgets,
         aim=aim,
-        effective_draws=effective(weights),
+        effective_draws=effective(weights[0]),
         in_flop=in_flop,
         costs=costs,
         remarks=[*notes, *_fewer(len(chosen), count)],
@@ -189,11 +195,12 @@ class Wanted(NamedTuple):
     budgets: FloatArray
     stakes: Sequence[Stake]
 
-    def expected(self, shrink: FloatArray) -> list[Expected]:
-        """Intervals, now and shrunk about the median."""
+    def expected(self, shrink: Sequence[FloatArray]) -> list[Expected]:
+        """Intervals, now and shrunk about the median by a batch, and what a grid would do."""
+        batch, grid = shrink[0], shrink[1] if len(shrink) > 1 else [None] * len(shrink[0])
         found = []
-        for (name, target), values, log, factor in zip(
-            self.rows, self.values.T, self.on_log, shrink, strict=True
+        for (name, target), values, log, factor, other in zip(
+            self.rows, self.values.T, self.on_log, batch, grid, strict=True
         ):
             low, middle, high = np.quantile(values, (0.05, 0.5, 0.95))
             ends = [low, middle, high]
@@ -202,7 +209,8 @@ class Wanted(NamedTuple):
                 Interval(*(float(np.exp(end) if log else end) for end in each))
                 for each in (ends, narrow)
             )
-            found.append(Expected(name, target, now, after, float(factor)))
+            by_grid = None if other is None else float(other)
+            found.append(Expected(name, target, now, after, float(factor), by_grid))
         return found
 
 
@@ -279,76 +287,101 @@ def _points(law: Law, outlook: Outlook, target: Mapping[str, ArrayLike], aim: Ai
     )
 
 
-def _waste(wanted: Wanted, weights: FloatArray, left: FloatArray) -> FloatArray:
-    """Expected waste at each target, now and after the batch, shape (target, 2)."""
-    trusted = effective(weights) >= ENOUGH
-    return np.array(
-        [
-            (stake.now, float(stake.after(weights).mean()) if trusted else stake.now * left[place])
-            for place, stake in enumerate(wanted.stakes)
-        ]
-    ).reshape(-1, 2)
+def _waste(wanted: Wanted, weights: Sequence[FloatArray], left: Sequence[FloatArray]) -> FloatArray:
+    """Expected waste at each target, now and after each batch, shape (target, 1 + batch)."""
+    trusted = min(map(effective, weights)) >= ENOUGH
+
+    def after(stake: Stake, place: int) -> list[float]:
+        if trusted:
+            return [float(stake.after(each).mean()) for each in weights]
+        return [stake.now * float(each[place]) for each in left]
+
+    rows = [[stake.now, *after(stake, place)] for place, stake in enumerate(wanted.stakes)]
+    return np.array(rows).reshape(-1, 1 + len(weights))
 
 
-def _pool(
+def _ladder(
     law: Law,
-    given: Candidates | None,
     budget: float,
+    count: int,
     stated: Terms,
     shapes: AspectRatio | None,
     batch_tokens: float | None,
     extras: Mapping[str, ArrayLike],
-) -> Pool:
-    needed = law.inputs()
-    if given is not None:
-        return Pool.of(given, needed, stated.rule)
-    if not splits(type(law)) or "D" not in needed or type(law).size != ("N",):
+    runs: Mapping[str, FloatArray],
+) -> tuple[Pool, list[NDArray[np.int64]]]:
+    """Candidates near the runs, a ladder and isoFLOP grids; and the places of each grid."""
+    if not splits(type(law)) or "D" not in law.inputs() or type(law).size != ("N",):
         raise InputError(
             f"runs of the law {type(law).name} make no ladder of budgets: it takes "
-            f"{', '.join(needed)}",
+            f"{', '.join(law.inputs())}",
             remedy=Message("give the runs that could be made: ", Argument("pool"), "."),
         )
+    rungs = np.asarray(budget / 2.0 ** np.arange(RUNGS), np.float64)
+    spending = Spending(rungs, stated.rule, extras_of(law, extras, RUNGS), stated.max_params)
+    best = np.median(np.log(spending.solve(law).N), axis=0)
 
     def optimum(budgets: FloatArray) -> FloatArray:
-        others = extras_of(law, extras, len(budgets))
-        found = Spending(budgets, stated.rule, others, stated.max_params).solve(law)
-        return np.asarray(np.exp(np.median(np.log(found.N), axis=0)))
+        return np.asarray(np.exp(np.interp(np.log(budgets), np.log(rungs[::-1]), best[::-1])))
 
-    made = realised(
-        *ladder(optimum, budget),
-        stated.rule,
-        shapes=shapes,
-        batch_tokens=batch_tokens,
-        max_params=stated.max_params,
-    )
-    others = extras_of(law, extras, 1)
-    fixed = {name: np.full(len(made), values[0]) for name, values in others.items()}
-    return dataclasses.replace(made, inputs={**made.inputs, **fixed})
+    def made(N: FloatArray, C: FloatArray) -> Pool:
+        found = realised(
+            N, C, stated.rule,
+            shapes=shapes, batch_tokens=batch_tokens, max_params=stated.max_params,
+        )  # fmt: skip
+        others = extras_of(law, extras, 1)
+        fixed = {name: np.full(len(found), values[0]) for name, values in others.items()}
+        return dataclasses.replace(found, inputs={**found.inputs, **fixed})
 
-
-def _taken(noise: Noise, draws: int, kept: NDArray[np.int64]) -> Noise:
-    """Draws of the noise in one axis; what is the same in all of them stays."""
-    taken: Noise = jax.tree.map(
-        lambda leaf: np.ravel(leaf)[kept] if np.size(leaf) == draws else leaf, noise
-    )
-    return taken
-
-
-def _near(pool: Pool, runs: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
-    """Which candidates the runs are a guide to: neither far smaller nor of other proportions."""
-    kept = np.ones(len(pool), bool)
-    if not {"N", "D"} <= set(runs):
-        return kept
-    N, D = pool.inputs["N"], pool.inputs["D"]
-    for value, known in ((N, runs["N"]), (D, runs["D"]), (D / N, runs["D"] / runs["N"])):
-        kept &= value >= known.min() / FAR
-    kept &= FAR * np.max(runs["D"] / runs["N"]) >= D / N
-    if not kept.any():
+    known = _guides(runs, made(optimum(rungs), rungs))
+    candidates = made(*ladder(optimum, budget))
+    candidates = candidates.take(_near(candidates, known))
+    if len(candidates) == 0:
         raise InputError(
             "every run that the budget pays is far smaller than those made so far",
             remedy=Message("raise the budget, or give candidates: ", Argument("pool"), "."),
         )
+    grids = []
+    for option in isoflop_grids(count):
+        grid = made(*isoflop(option, budget, optimum))
+        if np.all(_near(grid, known)):
+            grids.append(len(candidates) + np.arange(len(grid)))
+            candidates = candidates.joined(grid)
+    return candidates, grids
+
+
+def _guides(runs: Mapping[str, FloatArray], best: Pool) -> dict[str, FloatArray]:
+    """What candidates may resemble: runs, and tokens per parameter at the optimum, too."""
+    if not {"N", "D"} <= set(runs):
+        return {}
+    ratios = (each["D"] / each["N"] for each in (runs, best.inputs))
+    return {"N": runs["N"], "D": runs["D"], "D/N": np.concatenate([*ratios])}
+
+
+def _near(pool: Pool, known: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
+    """Which candidates the runs are a guide to: neither far smaller nor of other proportions."""
+    places = {**pool.inputs, "D/N": pool.inputs["D"] / pool.inputs["N"]}
+    kept = np.ones(len(pool), bool)
+    for name, values in known.items():
+        kept &= places[name] >= values.min() / FAR
+    if known:
+        kept &= known["D/N"].max() * FAR >= places["D/N"]
     return kept
+
+
+def _paid(
+    grids: Sequence[NDArray[np.int64]],
+    cost: FloatArray,
+    affordable: NDArray[np.bool_],
+    budget: float,
+) -> list[list[int]]:
+    """The grids that can be paid, by their places among the candidates that can."""
+    places = np.cumsum(affordable) - 1
+    return [
+        places[grid].tolist()
+        for grid in grids
+        if np.all(affordable[grid]) and cost[grid].sum() <= budget * (1 + 1e-9)
+    ]
 
 
 def _require_affordable(pool: Pool, affordable: NDArray[np.bool_], budget: float) -> None:

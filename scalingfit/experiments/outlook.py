@@ -23,10 +23,13 @@ from scalingfit.declare import Law, loss_of_logs
 from scalingfit.experiments.pool import Pool
 from scalingfit.noise import At, Noise
 
-__all__ = ["ENOUGH", "Outlook", "Stake", "effective"]
+__all__ = ["ENOUGH", "Outlook", "Stake", "effective", "taken"]
 
-OUTCOMES, SAMPLES = 64, 4096
-"""Outcomes of a batch that are imagined; draws of noise, at least, that tell its information."""
+OUTCOMES = 64
+"""Of a batch, that are imagined."""
+
+LOOKED, SAMPLES = 64, 64
+"""Draws of the posterior whose noise is looked at, and how often each is drawn."""
 
 SIZES = 17
 """Plans among which the best is chosen once a batch is known."""
@@ -109,12 +112,16 @@ class Outlook:
         """The variance of normal noise that would tell as much, shape (candidate,).
 
         One over the Fisher information about the location: for Student's t it is sigma^2
-        (nu + 3)/(nu + 1). The information is measured on noise that is drawn, for any model.
+        (nu + 3)/(nu + 1). The information is measured on noise that is drawn, for any model. The
+        mean over the draws of the posterior is that of the logarithm: few runs leave the scale of
+        their scatter open, and what a run gains falls with it in an S. The mean of the information
+        itself would take the least scatter of all draws for true.
         """
-        repeats = -(-SAMPLES // len(self.mean))
+        draws = len(self.mean)
+        kept = np.linspace(0, draws - 1, min(draws, LOOKED)).round().astype(int)
+        law, noise = self.law.take(kept), taken(self.noise, draws, kept)
         with jax.enable_x64(True):
-            found = _information(self.law, self.noise, dict(self.log_inputs), repeats)
-            return np.asarray(1.0 / found)
+            return np.asarray(1.0 / _information(law, noise, dict(self.log_inputs)))
 
     def weights(self, seed: int = 0) -> FloatArray:
         """Draws weighted by outcomes of all runs that some of them imagine, (outcome, draw)."""
@@ -123,6 +130,14 @@ class Outlook:
             logs = np.asarray(found)
         weights = np.exp(logs - logs.max(axis=1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def taken(noise: Noise, draws: int, kept: NDArray[np.int64]) -> Noise:
+    """Draws of the noise in one axis; what is the same in all of them stays."""
+    found: Noise = jax.tree.map(
+        lambda leaf: np.ravel(leaf)[kept] if np.size(leaf) == draws else leaf, noise
+    )
+    return found
 
 
 def effective(weights: FloatArray) -> float:
@@ -140,13 +155,13 @@ def _at(law: Law, noise: Noise, log_inputs: Mapping[str, Array]) -> tuple[Noise,
     return noise.expand(1), noise.at(functools.partial(loss_of_logs, law.expand(1)), log_inputs)
 
 
-@functools.partial(jax.jit, static_argnames="repeats")
-def _information(law: Law, noise: Noise, log_inputs: Mapping[str, Array], repeats: int) -> Array:
+@jax.jit
+def _information(law: Law, noise: Noise, log_inputs: Mapping[str, Array]) -> Array:
     """Mean squared score for a shift of the location, at each candidate."""
 
     def of(log_inputs: Mapping[str, Array]) -> Array:
         wide, at = _at(law, noise, jax.tree.map(jnp.atleast_1d, log_inputs))
-        drawn = wide.observe(at).sample(jax.random.key(0), (repeats,))
+        drawn = wide.observe(at).sample(jax.random.key(0), (SAMPLES,))
 
         def log_density(shift: Array) -> Array:
             moved = at.mean * jnp.exp(shift) if noise.on_log else at.mean + shift
@@ -155,7 +170,7 @@ def _information(law: Law, noise: Noise, log_inputs: Mapping[str, Array], repeat
 
         zero = jnp.zeros(drawn.shape)
         score: Array = jax.jvp(log_density, (zero,), (jnp.ones(drawn.shape),))[1]
-        return jnp.mean(score**2)
+        return jnp.exp(jnp.mean(jnp.log(jnp.mean(score**2, axis=0))))
 
     found: Array = jax.lax.map(of, log_inputs)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Self, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 import jax
 import numpy as np
@@ -20,7 +20,7 @@ from scalingfit.allocation import AspectRatio, Counting, FloatArray, Shape, cost
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Candidates", "Pool", "ladder", "realised"]
+__all__ = ["Candidates", "Pool", "isoflop", "ladder", "realised"]
 
 RUNGS = 10
 """Budgets of a ladder, each half of the one above."""
@@ -109,6 +109,16 @@ class Pool:
             labels={name: values[at] for name, values in self.labels.items()},
         )
 
+    def joined(self, other: Self) -> Self:
+        """These candidates and then others, which have the same inputs and labels."""
+
+        def both(own: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: np.concatenate([own[name], others[name]]) for name in own}
+
+        cost = np.concatenate([self.cost, other.cost])
+        inputs, labels = both(self.inputs, other.inputs), both(self.labels, other.labels)
+        return dataclasses.replace(self, inputs=inputs, cost=cost, labels=labels)
+
     def to_pandas(self) -> pd.DataFrame:
         """Inputs, cost and labels; the cost is left out where it is C."""
         import pandas as pd
@@ -133,6 +143,30 @@ def ladder(
     budgets = np.asarray(top / 2.0 ** np.arange(RUNGS), np.float64)
     about = np.geomspace(1.0 / SPAN, SPAN, SIZES)
     return np.outer(optimum(budgets), about).ravel(), np.repeat(budgets, SIZES)
+
+
+def isoflop(
+    option: tuple[int, int, float, float],
+    total: float,
+    optimum: Callable[[FloatArray], FloatArray],
+) -> tuple[FloatArray, FloatArray]:
+    """Sizes N about the optimum at the same C for each of a few budgets, each (candidate,).
+
+    Parameters
+    ----------
+    option : tuple of int, int, float, float
+        How many budgets and how many sizes of each; the ratio of neighbouring budgets; and the
+        factor from the optimum to the least and the greatest size.
+    total : float
+        What all runs cost together, FLOP.
+    optimum : callable
+        As in `ladder`.
+    """
+    count, sizes, ratio, span = option
+    steps = ratio ** -np.arange(count, dtype=float)
+    budgets = total / (sizes * steps.sum()) * steps
+    about = np.geomspace(1.0 / span, span, sizes)
+    return np.outer(optimum(budgets), about).ravel(), np.repeat(budgets, sizes)
 
 
 def realised(

@@ -18,6 +18,9 @@ from scalingfit.result import Column, Interval, Note, Result, Table
 
 __all__ = ["Design", "Expected"]
 
+WASTE = ("now", "after", "after_grid")
+"""Columns of what the best plans waste."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Expected:
@@ -33,6 +36,8 @@ class Expected:
         As wide as it is expected to be, about the present median.
     shrink : float
         Its width over the present one.
+    by_grid : float or None
+        The same, if the best isoFLOP grid were made instead.
     """
 
     name: str
@@ -40,6 +45,7 @@ class Expected:
     now: Interval
     after: Interval
     shrink: float
+    by_grid: float | None
 
 
 @final
@@ -51,15 +57,18 @@ class Design(Result):
     ----------
     runs : Pool
         The batch, the most useful run first; repeats are replicates.
+    grid : Pool or None
+        The isoFLOP grid of the same cost that would tell the most; none for a pool of runs.
     fitted : mapping of str to array
         Inputs of the runs that were fitted.
     loss : array, shape (run,)
         What is expected of each.
     expected : sequence of Expected
         What is asked for, now and after the batch.
-    waste : array, shape (target, 2)
-        FLOP that the best plan at each target is expected to waste, now and after the batch: the
-        value of perfect information. Empty where targets are points.
+    waste : array, shape (target, 2), or (target, 3)
+        FLOP that the best plan at each target is expected to waste, now, after the batch, and after
+        the grid where there is one: the value of perfect information. Empty where targets are
+        points.
     targets : array, shape (target,)
         Budgets in FLOP, likewise.
     aim : str
@@ -73,6 +82,7 @@ class Design(Result):
     """
 
     runs: Pool
+    grid: Pool | None
     fitted: Mapping[str, FloatArray]
     loss: FloatArray
     expected: Sequence[Expected]
@@ -143,6 +153,9 @@ class Design(Result):
                 "width, times",
             ),
         }
+        if self.grid is not None:
+            shrunk = [row.by_grid for row in self.expected]
+            rows["by_grid"] = Column(shrunk, [f"{one:.2f}" for one in shrunk], "by a grid")
         return (
             Table("runs", "run", columns, "Runs to make next"),
             Table("expected", "row", rows, "What they are expected to leave unknown", labels=2),
@@ -161,7 +174,7 @@ class Design(Result):
         batch = f"The batch of {count} run{'s' * (count > 1)} costs {unit}{self._money(self.cost)}."
         if len(self.waste) == 0:
             return batch
-        before, after = (float(part) for part in self.waste.sum(axis=0))
+        before, after = (float(part) for part in self.waste.sum(axis=0)[:2])
         saved = (
             f"{batch} It is expected to lower what the best plans waste at the targets from "
             f"{quantity('C', before)} to {quantity('C', after)} FLOP, which is worth "
@@ -170,8 +183,8 @@ class Design(Result):
         if not self.in_flop:
             return f"{saved}."
         if self.worth_it:
-            return f"{saved}: {self.value / self.cost:.3g} times its cost."
-        return f"{saved}, less than it costs: stop, and train."
+            return f"{saved}: {self.value / self.cost:.3g} times its cost.{self._by_grid}"
+        return f"{saved}, less than it costs: stop, and train.{self._by_grid}"
 
     @property
     @override
@@ -182,12 +195,26 @@ class Design(Result):
             "value": self.value if len(self.waste) else None,
             "worth_it": self.worth_it if len(self.waste) and self.in_flop else None,
             "waste": [
-                {"C": float(C), "now": float(now), "after": float(after)}
-                for C, (now, after) in zip(self.targets, self.waste, strict=True)
+                {"C": float(C), **dict(zip(WASTE[: len(row)], map(float, row), strict=True))}
+                for C, row in zip(self.targets, self.waste, strict=True)
             ],
             "effective_draws": self.effective_draws,
             "provenance": self.provenance,
         }
+
+    @property
+    def _by_grid(self) -> str:
+        """What the grid would leave, beside what the batch does."""
+        if self.grid is None:
+            return ""
+        C = self.grid.labels["C"]
+        budgets = len(np.unique(np.round(np.log(C), 2)))
+        left = quantity("C", float(self.waste[:, 2].sum()))
+        return (
+            f" An isoFLOP grid of {len(C) // budgets} sizes at "
+            f"{quantity('C', float(C.max()))} FLOP"
+            f"{' and a third of it' * (budgets > 1)} would lower them to {left} FLOP."
+        )
 
     def _money(self, C: float) -> str:
         if self.costs is None or self.costs.price is None or not self.in_flop:

@@ -15,7 +15,7 @@ from scalingfit.experiments.pool import Pool
 from scalingfit.result import Note
 from scalingfit.runs import clusters
 
-__all__ = ["profiled", "required"]
+__all__ = ["isoflop_grids", "profiled", "required"]
 
 PROFILES, SIZES = 2, 5
 """Budgets that need runs of several sizes, and how many sizes a profile needs at least."""
@@ -25,6 +25,21 @@ SAME = 1.05
 
 SHARE = 0.5
 """Of the budget and of the batch, what may go into profiles."""
+
+
+GRIDS = (2.0, 4.0, 8.0)
+"""Factors about the optimum that the sizes of a grid reach."""
+
+RATIO = 3.0
+"""Of the two budgets of a grid."""
+
+
+def isoflop_grids(count: int) -> list[tuple[int, int, float, float]]:
+    """Grids of at most so many runs, on one budget or two, as `isoflop` takes them."""
+    shapes = {(1, min(count, SIZES)), (1, count)}
+    if count >= PROFILES * SIZES:
+        shapes.add((PROFILES, count // PROFILES))
+    return [(*shape, RATIO, span) for shape in sorted(shapes) for span in GRIDS]
 
 
 def profiled(N: FloatArray, C: FloatArray) -> int:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from scalingfit.allocation import FloatArray
 
-__all__ = ["Moments", "Rules", "select"]
+__all__ = ["Moments", "Rules", "least", "select"]
 
 POWERS = (0.0, 0.5, 1.0)
 """Of the cost by which gains are divided, on three ways through the pool; the best is kept."""
@@ -148,12 +148,18 @@ class Rules:
         return (times < self.repeats) & (cost <= left)
 
 
-def select(moments: Moments, weight: FloatArray, cost: FloatArray, rules: Rules) -> list[int]:
+def select(
+    moments: Moments,
+    weight: FloatArray,
+    cost: FloatArray,
+    rules: Rules,
+    known: Sequence[Sequence[int]] = (),
+) -> list[int]:
     """The batch that leaves the least of the weighted variances of the targets.
 
     Greedy by gain over a power of the cost (Khuller, Moss & Naor 1999, Inf. Process. Lett. 70, 39,
     for the powers 0 and 1), then run by run exchanged for a better one while that helps (Fedorov
-    1972).
+    1972). Batches that are known to be good are improved likewise.
 
     Parameters
     ----------
@@ -161,6 +167,8 @@ def select(moments: Moments, weight: FloatArray, cost: FloatArray, rules: Rules)
     weight : array, shape (target,)
     cost : array, shape (candidate,)
     rules : Rules
+    known : sequence of batches, optional
+        Which keep to the rules.
 
     Returns
     -------
@@ -168,12 +176,18 @@ def select(moments: Moments, weight: FloatArray, cost: FloatArray, rules: Rules)
         Candidates, the most useful first; repeats are replicates.
     """
     batches = [_greedy(moments, weight, cost / cost.min(), rules, cost, p) for p in POWERS]
-    improved = [_exchanged(moments, weight, cost, rules, batch) for batch in batches]
-    return min(improved, key=lambda batch: _left(moments, weight, batch))
+    if known:
+        batches.append([*least(moments, weight, known)])
+    return least(
+        moments, weight, [_exchanged(moments, weight, cost, rules, each) for each in batches]
+    )
 
 
-def _left(moments: Moments, weight: FloatArray, chosen: Sequence[int]) -> float:
-    return float(weight @ moments.given(chosen).variance)
+def least[Batch: Sequence[int]](
+    moments: Moments, weight: FloatArray, batches: Sequence[Batch]
+) -> Batch:
+    """Of batches the one that leaves the least of the weighted variances."""
+    return min(batches, key=lambda batch: float(weight @ moments.given(batch).variance))
 
 
 def _greedy(

@@ -31,6 +31,10 @@ class Evidence:
     log: float
     error: float
 
+    def over(self, log_volume: float) -> Evidence:
+        """That of a density over coordinates of which a unit has this volume of these."""
+        return Evidence(self.log + log_volume, self.error)
+
 
 @dataclasses.dataclass(frozen=True)
 class Bridge:
@@ -58,12 +62,15 @@ class Bridge:
         dim = draws.shape[-1]
         flat = fitted.reshape(-1, dim)
         centre = flat.mean(axis=0)
+        offset = flat - centre
+        # By einsum, which is slower than BLAS alone, but does not wait for threads of busy cores.
+        covariance = np.einsum("ni,nj->ij", offset, offset) / (len(flat) - 1)
         try:
-            factor = np.linalg.cholesky(np.atleast_2d(np.cov(flat, rowvar=False)))
+            factor = np.linalg.cholesky(covariance)
         except np.linalg.LinAlgError:  # draws of a fit that failed, such as of chains that stand
             factor = np.full((dim, dim), np.nan)
         white = rng.standard_normal((compared[..., 0].size, dim))
-        return cls(compared, centre + white @ factor.T, centre, factor)
+        return cls(compared, centre + np.einsum("ni,ji->nj", white, factor), centre, factor)
 
     def evidence(self, at_compared: Floats, at_proposed: Floats) -> Evidence:
         """The log of the integral of the density; NaN where the draws are those of no density.

@@ -117,7 +117,7 @@ def _check_priors(law: type[Law], noise: type[Noise], priors: Mapping[str, Prior
     for name, prior in priors.items():
         if name not in names:
             raise InputError(
-                f"priors: {name!r} is no parameter of {law.name} with {noise.name} noise; "
+                f"priors: {name!r} is not a parameter of {law.name} with {noise.name} noise; "
                 f"its parameters are {', '.join(names)}"
             )
         if isinstance(prior, str):
@@ -128,7 +128,7 @@ def _check_priors(law: type[Law], noise: type[Noise], priors: Mapping[str, Prior
             ]
             if prior not in names:
                 raise InputError(
-                    f"priors: {prior!r} is no parameter that {name} could be tied to",
+                    f"priors: {prior!r} is not a parameter that {name} could be tied to",
                     remedy="give a number or a distribution such as LogNormal(0.5, 0.2)"
                     + (f", or one of {', '.join(earlier)}." if earlier else "."),
                 )

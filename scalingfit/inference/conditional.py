@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.lax.linalg import SvdAlgorithm, svd
 
 __all__ = ["Conditional"]
 
@@ -54,8 +55,12 @@ class Conditional:
         features : array, shape (run, feature)
         weight : array, shape (run,)
         """
-        strength, rotation = jnp.linalg.eigh((features * weight[:, None]).T @ features)
-        return cls(weight, features @ rotation, jnp.maximum(strength, 0.0), rotation)
+        # Its eigenvectors, by what LAPACK does not spread over threads: for so small a matrix that
+        # takes a hundred times as long where other work keeps the cores busy.
+        algorithm = SvdAlgorithm.QR if jax.default_backend() == "cpu" else None
+        square = (features * weight[:, None]).T @ features
+        rotation, strength, _ = svd(square, algorithm=algorithm)
+        return cls(weight, features @ rotation, strength, rotation)
 
     def coefficients(
         self, residual: Array, sigma: Any, tau: Any, white: Array

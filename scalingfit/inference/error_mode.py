@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -13,7 +15,33 @@ from scalingfit.inference.model import Data, Model, weights
 __all__ = ["find_error_mode"]
 
 LEAST = 0.05  # precision by the priors along a direction, at the mode
-TURNS = 10  # of climbing with given weights of the runs, and weighing the runs anew
+TURNS = 10  # at most, of climbing with given weights of the runs, and weighing the runs anew
+SETTLED = 0.01  # posterior standard deviations that a turn moves, below which it is the last
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Turns:
+    """Where turns of climbing and weighing have led.
+
+    Attributes
+    ----------
+    top : Ascent
+        The end of the last climb.
+    conditional : Conditional
+        The coordinates in which it climbed.
+    weight : array, shape (run,)
+        Of the runs, there.
+    moved : scalar
+        Posterior standard deviations that it climbed.
+    count : int scalar
+    """
+
+    top: Ascent
+    conditional: Conditional
+    weight: Array
+    moved: Array
+    count: Array
 
 
 def find_error_mode(model: Model, exact: Array, data: Data) -> Whitening:
@@ -42,20 +70,30 @@ def find_error_mode(model: Model, exact: Array, data: Data) -> Whitening:
         shared, places, _ = model.located(jnp.append(head, still), data, conditional)
         return weights(shared, places, data)
 
-    def turn(
-        carry: tuple[Array, Array], _: None
-    ) -> tuple[tuple[Array, Array], tuple[Ascent, Conditional]]:
-        head, weight = carry
-        conditional = Conditional.given(features, weight)
+    def turn(state: _Turns) -> _Turns:
+        conditional = Conditional.given(features, state.weight)
         top = climb(
-            lambda head: model.log_density(jnp.append(head, still), data, conditional), head
+            lambda head: model.log_density(jnp.append(head, still), data, conditional),
+            state.top.place,
         )
-        return (top.place, placed(top.place, conditional)), (top, conditional)
+        offset = top.directions.T @ (top.place - state.top.place)
+        moved = jnp.linalg.norm(offset / top.spread)
+        return _Turns(top, conditional, placed(top.place, conditional), moved, state.count + 1)
 
     def settle(weight: Array) -> tuple[Ascent, Conditional]:
-        _, found = jax.lax.scan(turn, (start, weight), None, length=TURNS)
-        last: tuple[Ascent, Conditional] = jax.tree.map(lambda leaf: leaf[-1], found)
-        return last
+        none = jax.eval_shape(lambda: climb(jnp.sum, start))
+        blank: Ascent = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), none)
+        begin = _Turns(
+            top=dataclasses.replace(blank, place=start),
+            conditional=Conditional.given(features, weight),
+            weight=weight,
+            moved=jnp.full((), jnp.inf, start.dtype),
+            count=jnp.zeros((), jnp.int32),
+        )
+        last = jax.lax.while_loop(
+            lambda state: (state.moved > SETTLED) & (state.count < TURNS), turn, begin
+        )
+        return last.top, last.conditional
 
     equal = jnp.asarray(data.weight)
     exact_law = Conditional.given(jnp.zeros_like(features), equal)

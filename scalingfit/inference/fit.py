@@ -71,7 +71,8 @@ def fit(
     draws, chains : int
         Kept draws of each chain, and chains.
     warmup : int
-        Transitions of the first and last adaptation window; the middle one is twice as long.
+        Transitions of the first and last adaptation window; the middle one is twice as long. With
+        the law's error there is one window.
     seed : int
         The same runs, model and seed give the same draws, bit for bit.
     retries : int

@@ -274,10 +274,7 @@ class Group:
         at_draws = rows[:, :, -half:, nuts.Row.log_density].reshape(self.count, -1)
         volumes = np.linalg.slogdet(np.asarray(made.white.factor, np.float64))[1]
         found = map(Bridge.evidence, bridges, at_draws, heights)
-        return [
-            Evidence(one.log + float(volume), one.error)
-            for one, volume in zip(found, volumes, strict=False)
-        ]
+        return [one.over(float(volume)) for one, volume in zip(found, volumes, strict=False)]
 
     def by_importance(self) -> list[Draws]:
         """Sample by importance from the Laplace fit; what fails is judged so, and sampled again."""
@@ -297,6 +294,7 @@ class Group:
         ess, kept = settings.limits.ess, math.prod(shape)
         needed = ess / (1 - ess / kept)  # so that draws chosen by weight are worth `ess` (`worth`)
         weighted = weigh(evaluate, self.model.dim, generators, needed)
+        volumes = np.linalg.slogdet(np.asarray(self.white.factor, np.float64))[1]
         for fit, (one, generator) in enumerate(zip(weighted, generators, strict=True)):
             values, log_density = one.resample(generator, shape)
             seen = self.elsewhere[0][fit] <= ELSEWHERE  # proposals are about one mode
@@ -313,6 +311,7 @@ class Group:
                     diagnosis=Diagnosis.of_weights(worth, sites, shape[0]),
                     record=self._record(fit)
                     | {"method": "importance", "khat": one.khat, "importance_ess": worth},
+                    evidence=one.evidence.over(float(volumes[fit])),
                 )
             )
         return made

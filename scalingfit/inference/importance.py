@@ -22,6 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
+from scipy.special import gammaln, logsumexp
+
+from scalingfit.inference.bridge import Evidence
 
 __all__ = [
     "BLOCK",
@@ -61,6 +64,8 @@ class Weighted:
         Smoothed and normalised.
     khat, ess : float
         Pareto shape of the raw weights, and one over the sum of squared weights.
+    evidence : Evidence
+        The log of the integral of the density over the whitened coordinates.
     sure : bool
         Whether the draws can stand for the posterior.
     """
@@ -71,6 +76,7 @@ class Weighted:
     weight: Floats
     khat: float
     ess: float
+    evidence: Evidence
     sure: bool = False
 
     def passes(self, ess: float) -> bool:
@@ -137,6 +143,14 @@ class Proposal:
         centres = np.repeat(self.centres, count // CENTRES, axis=0)
         return np.asarray(centres + normal * stretch[:, None])
 
+    @property
+    def log_constant(self) -> float:
+        """What `placed` leaves out of the log density."""
+        dim = self.centres.shape[1]
+        gammas = gammaln((TAIL + dim) / 2) - gammaln(TAIL / 2)
+        spread = np.linalg.slogdet(self.factor)[1] + np.log(self.components)
+        return float(gammas - 0.5 * dim * np.log(TAIL * np.pi) - spread)
+
     def placed(self, places: Array) -> tuple[Array, Array]:
         """What `draw` returned as whitened positions, and the log density of drawing each.
 
@@ -190,7 +204,11 @@ def weigh(
         for i in unsure:
             found = _weighted(*jax.tree.map(operator.itemgetter(i), made_of))
             again = found.ess >= NORMAL * count or (i in made and made[i].passes(ess))
-            made[i] = dataclasses.replace(found, sure=again and found.passes(ess))
+            made[i] = dataclasses.replace(
+                found,
+                evidence=found.evidence.over(-proposals[i].log_constant),
+                sure=again and found.passes(ess),
+            )
             if not made[i].sure and found.ess >= KNOWN:
                 proposals[i] = Proposal.around(found, generators[i])
     return [made[i] for i in fits]
@@ -201,10 +219,14 @@ def _weighted(
 ) -> Weighted:
     usable = np.isfinite(log_weight)
     if usable.mean() < 0.5:
-        equal = np.full(len(log_weight), 1 / len(log_weight))
-        return Weighted(position, values, log_density, equal, np.nan, np.nan)
-    weight, khat = smooth(np.where(usable, log_weight, -np.inf))
-    return Weighted(position, values, log_density, weight, khat, float(1 / np.sum(weight**2)))
+        equal, nothing = np.full(len(log_weight), 1 / len(log_weight)), Evidence(np.nan, np.nan)
+        return Weighted(position, values, log_density, equal, np.nan, np.nan, nothing)
+    log_weight = np.where(usable, log_weight, -np.inf)
+    weight, khat = smooth(log_weight)
+    ess = float(1 / np.sum(weight**2))
+    total = float(logsumexp(log_weight) - np.log(len(log_weight)))
+    evidence = Evidence(total, math.sqrt(max(1 / ess - 1 / len(log_weight), 0.0)))
+    return Weighted(position, values, log_density, weight, khat, ess, evidence)
 
 
 def smooth(log_weight: Floats) -> tuple[Floats, float]:

@@ -148,10 +148,11 @@ class Mixture:
     def by_nuts(self) -> list[Draws]:
         """Sample by NUTS, both with the error and without, and mix the draws.
 
-        Where the exact law is far behind, it is not sampled.
+        Where the exact law is far behind, it is not sampled; and where the method allows of it, by
+        importance.
         """
         error, alone = self._sampled(self.error), self._behind() > NEGLIGIBLE
-        exact = error if np.all(alone) else self._sampled(self.exact)
+        exact = error if np.all(alone) else self._exactly(alone)
         generators = [generator.spawn(1)[0] for generator in self.error.generators]
         sites = self.exact.model.law.parameters()
         made = []
@@ -163,6 +164,20 @@ class Mixture:
             else:
                 made.append(_mixed(other, draws, self.prior, generator))
         return made
+
+    def _exactly(self, alone: NDArray[np.bool_]) -> list[Draws]:
+        """Draws of the exact laws, but for those that are far behind."""
+        settings = self.exact.settings
+        if settings.method != "auto":
+            return self._sampled(self.exact)
+        weighted = self.exact.by_importance()
+        fine = [bool(one.diagnosis.passes(settings.limits)) for one in weighted]
+        if np.all(alone | fine):
+            return weighted
+        return [
+            one if good else other
+            for one, good, other in zip(weighted, fine, self._sampled(self.exact), strict=True)
+        ]
 
     def _sampled(self, group: Group) -> list[Draws]:
         pairs = zip(group.by_nuts(), group.evidence(), strict=True)

@@ -27,7 +27,7 @@ from scalingfit._positive import plain
 from scalingfit.declare import Law, Parameter, describe, loss_of_logs
 from scalingfit.inference.conditional import Conditional
 from scalingfit.inference.coordinates import Coordinates, Leaf, Prior, at_inputs, resolve
-from scalingfit.inference.over_runs import each_run, sum_over_runs
+from scalingfit.inference.over_runs import each_run, sum_over_places, sum_over_runs
 from scalingfit.noise import At, Noise
 
 __all__ = ["HANDLERS", "Data", "Leaf", "Model", "Prior", "mean_loss", "weights"]
@@ -125,8 +125,8 @@ class Model(Coordinates):
         else:
             white = z[self.dim :]
             places, _, density = _located(shared, values["tau"], white, data, conditional)
-            each = each_run(_log_density, shared, places, data.by_run)
-            likelihood = jnp.dot(data.weight, each) + density
+            runs, weight = data.by_run, data.weight
+            likelihood = sum_over_places(_log_density, shared, places, runs, weight) + density
         total: Array = likelihood + sum(prior.values()) + log_jacobian
         return total
 

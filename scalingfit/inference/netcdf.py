@@ -59,11 +59,11 @@ def _check(file: h5py.File) -> None:
     for name in file:
         group = _hard(file, name)
         if not isinstance(group, h5py.Group):
-            raise Unsound(f"{name!r} is no group")
+            raise Unsound(f"{name!r} is not a group")
         for inner in group:
             data = _hard(group, inner)
             if not isinstance(data, h5py.Dataset):
-                raise Unsound(f"'{name}/{inner}' is no array")
+                raise Unsound(f"'{name}/{inner}' is not an array")
             if data.external or data.is_virtual:
                 raise Unsound(f"'{name}/{inner}' lies in another file")
             size += data.nbytes

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-__all__ = ["each_run", "sum_over_runs"]
+__all__ = ["each_run", "sum_over_places", "sum_over_runs"]
 
 
 def sum_over_runs(
@@ -48,6 +48,45 @@ def sum_over_runs(
         return _weighted(weight, values), sum(jax.tree.leaves(rises), jnp.zeros_like(values[0]))
 
     result: Array = total(shared, runs, weight)
+    return result
+
+
+def sum_over_places(
+    function: Callable[[Any, Any, Any], Array], shared: Any, own: Any, runs: Any, weight: Any
+) -> Array:
+    """As `sum_over_runs`, of a function also of a number that each run has of its own.
+
+    Parameters
+    ----------
+    function : callable
+        ``(shared, own, run) -> scalar``; it closes over nothing that is traced.
+    shared : pytree
+        What to differentiate by; a matter of few numbers.
+    own : array, shape (run,)
+        To differentiate by too.
+    runs : pytree
+        Arrays of shape (run,), taken as constants.
+    weight : array, shape (run,)
+        Likewise.
+    """
+    at_each = (None, 0, 0)
+
+    @jax.custom_jvp
+    def total(shared: Any, own: Array, runs: Any, weight: Any) -> Array:
+        return jnp.sum(weight * jax.vmap(function, at_each)(shared, own, runs))
+
+    @total.defjvp
+    def slope(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+        *given, weight = primals
+        each = jax.vmap(jax.value_and_grad(function, argnums=(0, 1)), at_each)
+        values, (gradients, own_gradient) = each(*given)
+        rises = jax.tree.map(
+            lambda gradient, rise: _weighted(weight, gradient) * rise, gradients, tangents[0]
+        )
+        own_rise = jnp.sum(weight * own_gradient * tangents[1])
+        return _weighted(weight, values), sum(jax.tree.leaves(rises), own_rise)
+
+    result: Array = total(shared, own, runs, weight)
     return result
 
 

@@ -88,7 +88,7 @@ def _number(text: str, node: ast.expr) -> float:
     if not isinstance(node, ast.Constant) or isinstance(node.value, bool):
         raise InputError(f"prior {text!r} cannot be read", remedy=HOW)
     if not isinstance(node.value, (int, float)):
-        raise InputError(f"prior {text!r}: {node.value!r} is no number", remedy=HOW)
+        raise InputError(f"prior {text!r}: {node.value!r} is not a number", remedy=HOW)
     try:
         number = sign * float(node.value)
     except OverflowError:  # a whole number of hundreds of digits

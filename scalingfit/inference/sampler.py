@@ -60,7 +60,7 @@ def sampled(
         )
     waiting = list(range(len(tables)))
     attempts = [settings.harder(attempt) for attempt in range(settings.retries + 1)]
-    # With its error a law has too many coordinates to be sampled by importance.
+    # With its error a law has too many coordinates to be sampled by importance: see `Mixture`.
     weighing = settings.method == "auto" and model.error is None
     if weighing:
         attempts.insert(0, settings)

@@ -74,13 +74,15 @@ def sample_chains(
     """Warm up and sample a group of fits; the other arguments are those of `Settings`.
 
     Chains begin at random about `begin`, (fit, chain, dim), in the coordinates of `white`. Where
-    `stopped` is set, by another thread, they end with an InterruptedError.
+    `stopped` is set, by another thread, they end with an InterruptedError. With a law's error the
+    shape is kept, and only the step size adapted: most of so many directions are standard normal
+    from the first, and the others widen with the error's scale.
     """
     steps = _Phases(model, data, generators, chains, acceptance, np.dtype(precision), stopped)
     position = begin + np.stack([g.standard_normal((chains, white.dim)) for g in generators])
     reshaped = np.zeros(len(generators), bool)
     first_step = np.full(position.shape[:2], np.log(FIRST_STEP))
-    for length in (warmup, 2 * warmup):
+    for length in (warmup, 2 * warmup) if white.funnel is None else ():
         made, _ = steps.run(white, position, first_step, length, length)
         kept = made[:, :, int(WINDOW_SKIP * length) :, : white.dim]
         white, position, changed = _reshape(white, kept)
@@ -100,9 +102,17 @@ def compile_ahead(model: Model, data: Data, white: Whitening, chains: int) -> No
     steps.run(white, start, start[..., 0], 0, 0)
 
 
-def chains_together(chains: int) -> int:
-    """Chains of a fit to a program: on a CPU two, so that one fit has work for two cores."""
-    return 2 if jax.default_backend() == "cpu" and chains % 2 == 0 else chains
+def chains_together(chains: int, white: Whitening) -> int:
+    """Chains of a fit to a program: on a CPU two, so that one fit has work for two cores.
+
+    With a law's error one: the products of matrices of two chains take more than twice as long as
+    those of one (`benchmarks/DECISIONS.md`).
+    """
+    if jax.default_backend() != "cpu":
+        return chains
+    if white.funnel is not None:
+        return 1
+    return 2 if chains % 2 == 0 else chains
 
 
 class _Phases:
@@ -138,7 +148,7 @@ class _Phases:
         words = np.stack(
             [g.integers(0, 2**32, (self.chains, 2), np.uint32) for g in self.generators]
         )
-        size, device = chains_together(self.chains), jax.config.jax_default_device
+        size, device = chains_together(self.chains, white), jax.config.jax_default_device
 
         def part(first: int) -> tuple[Floats, Floats, int]:
             some = slice(first, first + size)
@@ -203,9 +213,6 @@ def _pooled(log_step: Floats) -> Floats:
 def _reshape(white: Whitening, draws: Floats) -> tuple[Whitening, Floats, NDArray[np.bool_]]:
     """Replace the Laplace shape by the pooled sample covariance where it proves wrong.
 
-    With a law's error it is kept: most of so many directions are standard normal from the first,
-    and the others widen with the error's scale.
-
     Parameters
     ----------
     white : Whitening
@@ -221,8 +228,6 @@ def _reshape(white: Whitening, draws: Floats) -> tuple[Whitening, Floats, NDArra
     """
     draws = np.asarray(draws, np.float64)
     fits, dim = draws.shape[0], draws.shape[-1]
-    if white.funnel is not None:
-        return white, draws[:, :, -1], np.zeros(fits, bool)
     flat = draws.reshape(fits, -1, dim)
     mean = flat.mean(axis=1)
     offset = flat - mean[:, None]

@@ -54,12 +54,15 @@ class Settings:
         Chains, and kept draws of each.
     warmup : int
         Transitions of the first and the last adaptation window; the middle one is twice as long.
-        Each sets the step size, and the first two the shape.
+        Each sets the step size, and the first two the shape. With a law's error, whose shape is
+        kept, there is one window.
     acceptance : float
         Mean acceptance probability aimed at.
     method : "nuts" or "auto"
         "auto" first tries importance sampling from the Laplace fit, which is much cheaper, and
-        samples by NUTS where its gates (Pareto k and effective sample size) are not passed.
+        samples by NUTS where its gates (Pareto k and effective sample size) are not passed. With
+        a law's error that is so of the exact law, one part of the mixture; the other is sampled by
+        NUTS always.
     retries : int
         How often a fit that fails its diagnostics is sampled again, each time with a three times
         longer warm-up and a smaller step.

@@ -136,7 +136,17 @@ def _along(law: Law, rule: Counting, others: list[str]) -> str:
 
 def _counted(rule: Counting) -> dict[str, str]:
     """The tokens that a budget leaves, and what a run costs, with what it serves."""
+
+    def ratio(x: Any, C: Any, served: Any) -> Any:
+        """Log N/D, and its slope in log N."""
+
+        def of(x: Any) -> Any:
+            return x - jnp.log(WithInference(rule, served).tokens(jnp.exp(x), C))
+
+        return jax.jvp(of, (x,), (jnp.ones_like(x),))
+
     return {
+        "ratio": javascript(ratio, [0.0] * 3),
         "tokens": javascript(
             lambda N, C, served: WithInference(rule, served).tokens(N, C), [0.0] * 3
         ),

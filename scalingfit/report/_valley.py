@@ -14,7 +14,7 @@ from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 from scalingfit.report._style import Canvas
 
-__all__ = ["valley"]
+__all__ = ["valley", "valley_of"]
 
 SIZES, DRAWS = 97, 300
 
@@ -60,6 +60,13 @@ def valley(
         **extras,
     }
     found = decide(posterior, C, plans, risk=risk, level=level, **options)
+    return valley_of(posterior, found, figure, **options)
+
+
+def valley_of(
+    posterior: Posterior, found: Decision, figure: Canvas | None = None, **options: Any
+) -> Canvas:
+    """Draw what models of each size overspend, of a decision that was made with these options."""
     budgets = list(dict.fromkeys(found.C[row] for row in _of(found, found.best)))
     figure = style.blank(figure, 1.6 + 5.4 * len(budgets), 4.8, posterior.title)
     law = style.thinned(posterior, DRAWS)

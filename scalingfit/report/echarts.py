@@ -66,24 +66,26 @@ def frontier(
         ("runs", style.GREY, _pairs(spent, N)),
         ("asked", style.ORANGE, _pairs(asked.C, asked.quantiles("N", (0.5,))[0])),
     ):
-        series.append({"name": name, "type": "scatter", "color": color, "data": places})
+        size = 6 if name == "runs" else 10
+        marks: dict[str, Json] = {"name": name, "type": "scatter", "symbolSize": size}
+        series.append({**marks, "color": color, "data": places})
     return {
         "title": {"text": "Where does a budget go?", "subtext": posterior.title},
         "tooltip": {"trigger": "item"},
         "legend": {"bottom": 0, "data": [*LINES, "runs", "asked"]},
-        "grid": {"top": 70, "bottom": 70},
-        "xAxis": _axis("training compute C [FLOP]"),
-        "yAxis": _axis("parameters N"),
+        "grid": {"top": 70, "bottom": 80, "left": 90},
+        "xAxis": _axis("training compute C [FLOP]", 35),
+        "yAxis": _axis("parameters N", 60),
         "series": series,
     }
 
 
-def _axis(name: str) -> Json:
+def _axis(name: str, gap: int) -> Json:
     return {
         "type": "value",
         "name": name,
         "nameLocation": "middle",
-        "nameGap": 40,
+        "nameGap": gap,
         "scale": True,
         "minInterval": 1,
         "axisLabel": {"formatter": "10^{value}"},

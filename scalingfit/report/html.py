@@ -31,6 +31,7 @@ from scalingfit.report._controls import Control, controls
 from scalingfit.report._explorer import Explorer, explorer
 from scalingfit.report._page import Section, embedded, pictured, rendered, require_templates
 from scalingfit.report._recorded import Drawing, Recorded, recorded
+from scalingfit.report._valley import valley_of
 from scalingfit.report.pictures import picture
 from scalingfit.result import Result, jsonable
 
@@ -193,7 +194,7 @@ def _wrong(posterior: Posterior, answer: Answer) -> Section:
     found, options = answer.decision, answer.options
     pictures = []
     if {"N", "D"} <= set(posterior.law.inputs()):
-        figure = plots.valley(posterior, answer.frontier.C, costs=answer.costs, **options)
+        figure = valley_of(posterior, found, costs=answer.costs, **options)
         pictures = [
             pictured(figure, "How much more compute models of each size take than the best one.")
         ]

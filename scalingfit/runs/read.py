@@ -257,7 +257,7 @@ def _require_a_loss(values: Mapping[str, FloatArray], found: Column) -> None:
         unit = "accuracy" if high <= 1 else "% accuracy"
         remedy = Message("if it is an accuracy, read ", _loss_is(found, unit), "; else ", remedy)
     raise InputError(
-        f"{found.name} rises with scale, while every law falls: it is no loss as it stands",
+        f"{found.name} rises with scale, while every law falls: it is not a loss as it stands",
         [f"its values: {low:.4g} to {high:.4g}"],
         remedy=Message(remedy, "."),
     )

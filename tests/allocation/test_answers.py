@@ -323,7 +323,7 @@ def test_a_part_of_the_model_that_is_as_large_as_the_whole_is_named() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"C": "much"}, "is no amount"),
+        ({"C": "much"}, "is not an amount"),
         ({"C": [1e21, np.nan, -1.0]}, "positive and finite, and has nan, -1"),
         ({"C": []}, "nothing at all"),
         ({"C": 5.0}, "ask for a larger budget"),

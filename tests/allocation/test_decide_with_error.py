@@ -131,3 +131,24 @@ def test_a_budget_that_hardly_pays_for_serving_is_split(posterior: Any) -> None:
     assert np.all(C / (2 * served) > found.N)
     cost = 6 * found.N * found.D + 2 * found.N * served
     assert cost == pytest.approx(np.full_like(cost, C), rel=1e-9)
+
+
+@pytest.mark.parametrize("most", [1e7, 1e8, 1e9])
+def test_where_serving_takes_nearly_all_the_best_is_that_of_a_dense_search(
+    posterior: Any, most: float
+) -> None:
+    """Near the size whose serving costs the budget, D falls by decades while N hardly moves."""
+    C, law = 1e22, posterior.law.take(np.arange(0, 400, 4))
+    served = C / (2 * most)
+    found = sf.frontier(law, C, counting=WithInference(SixND(), served))
+    D = np.geomspace(found.D.min() / 3, found.D.max() * 3, 8001)
+    N = C / (6 * D + 2 * served)
+    with jax.enable_x64(True):
+        losses = np.asarray(law.expand(1).loss(N=N, D=D))
+    inside = np.argmin(losses, axis=1) % (len(D) - 1) > 0
+    assert inside.mean() > 0.5
+    # A step of the grid moves log D by less than 0.002, and a least loss by its square.
+    assert found.L[inside, 0] == pytest.approx(losses[inside].min(axis=1), abs=1e-5)
+    with jax.enable_x64(True):
+        own = np.asarray(law.expand(1).loss(N=found.N, D=found.D))
+    assert own == pytest.approx(found.L, rel=1e-6)

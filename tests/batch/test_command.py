@@ -106,7 +106,7 @@ def test_an_unknown_column_gets_advice_that_can_be_typed(asked: Any) -> None:
         ([], "nothing says which tables to fit"),
         (["--by", "family", "--bootstrap", "3"], "--by and --bootstrap cannot go together"),
         (["--by", "family", "--cluster", "family"], "--cluster goes with --bootstrap"),
-        (["--by", "family", "--part", "3/2"], "'3/2' is no part"),
+        (["--by", "family", "--part", "3/2"], "'3/2' is not a part"),
         (["--by", "family", "--part", "4/9"], "has no table: there are 3"),
         (["--by", "size"], "no column 'size'"),
         (["--by", "family", "--laws", "a,b"], "unknown law 'a'"),

@@ -59,7 +59,7 @@ def test_where_nothing_can_be_fitted_the_reason_is_raised() -> None:
     ("source", "message"),
     [
         (simulated(20, seed=0), "many tables, not one"),
-        ({"a": 3}, "table 'a' is no Runs but int"),
+        ({"a": 3}, "table 'a' is not Runs but int"),
         ([], "no table to fit"),
         (5, "takes tables of runs, not int"),
     ],

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from scalingfit.experiments import Moments, Rules, select
+from scalingfit.experiments.selection import least
 
 
 def made(seed: int, draws: int = 300, candidates: int = 9, targets: int = 2) -> Moments:
@@ -81,6 +82,21 @@ def test_noise_calls_for_replicates_up_to_the_limit() -> None:
     draws = np.random.default_rng(0).standard_normal((5000, 2))
     moments = Moments.of(draws[:, :1], draws, np.array([5.0, 5.0]))
     assert sorted(select(moments, np.ones(1), np.ones(2), Rules(4.0, 4, 3)))[:3] == [0, 0, 0]
+
+
+def test_no_batch_is_worse_than_one_that_is_known() -> None:
+    for seed in range(8):
+        moments, weight = made(seed, candidates=30), np.ones(2)
+        cost = np.random.default_rng(seed).uniform(0.5, 2.0, 30)
+        rules = Rules(budget=5.0, count=4, repeats=1)
+        batches = [list(batch) for batch in itertools.combinations(range(0, 30, 3), 3)]
+        known = [batch for batch in batches if cost[batch].sum() <= 5.0]
+        best = least(moments, weight, known)
+        left = [weight @ conditioned(moments, each) for each in known]
+        assert weight @ conditioned(moments, best) == pytest.approx(min(left), rel=1e-9)
+        chosen = select(moments, weight, cost, rules, known)
+        assert cost[chosen].sum() <= 5.0
+        assert weight @ conditioned(moments, chosen) <= min(left) * (1 + 1e-9)
 
 
 def test_what_must_be_in_a_batch_stays() -> None:

@@ -148,7 +148,7 @@ class Line(Law):
 def test_an_unknown_law_is_given_when_loading(
     simulated: Callable[..., Runs], tmp_path: Path
 ) -> None:
-    fitted = sf.fit(simulated(12), Line, priors={"sigma": MIXTURE}, **QUICK)
+    fitted = sf.fit(simulated(12), Line, priors={"sigma": MIXTURE}, law_error=None, **QUICK)
     fitted.save(tmp_path / "line.nc")
     with pytest.raises(
         InputError, match=r"(?s)cannot hold the prior of sigma.*load\(\.\.\., priors="
@@ -176,7 +176,7 @@ class Doubled(Normal):
 def test_a_noise_model_of_ones_own_is_given_when_loading(
     simulated: Callable[..., Runs], tmp_path: Path
 ) -> None:
-    fitted = sf.fit(simulated(12), **{**QUICK, "noise": Doubled})
+    fitted = sf.fit(simulated(12), law_error=None, **{**QUICK, "noise": Doubled})
     fitted.save(tmp_path / "fit.nc")
     with pytest.raises(InputError, match=r"somebody's own noise, 'doubled'") as refused:
         sf.load(tmp_path / "fit.nc")
@@ -192,7 +192,7 @@ def test_an_edited_law_is_not_the_one_that_was_fitted(
     simulated: Callable[..., Runs], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the same name and parameters; under another JAX formulas cannot be compared."""
-    sf.fit(simulated(12), Line, **QUICK).save(tmp_path / "line.nc")
+    sf.fit(simulated(12), Line, law_error=None, **QUICK).save(tmp_path / "line.nc")
     edited = type("Line", (Line,), {"loss": lambda self, N: self.E + self.slope / N**0.2})
     with pytest.raises(InputError, match="was fitted with another line than today's"):
         sf.load(tmp_path / "line.nc", law=edited)

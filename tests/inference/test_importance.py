@@ -12,6 +12,7 @@ from arviz_stats.base.array import array_stats
 from scipy import optimize, stats
 
 from scalingfit.inference import importance
+from scalingfit.inference.bridge import Evidence
 from scalingfit.inference.importance import Proposal, Weighted, smooth, weigh
 
 DIM = 3
@@ -92,6 +93,21 @@ def test_curved_and_skewed_posteriors_are_followed(target: Callable[..., Any]) -
             quantiles_agree(found, np.log(2) + x[:, 2] / np.sqrt(2), stats.loggamma(2))
 
 
+@pytest.mark.parametrize(
+    ("target", "integral"),
+    [
+        (normal, 1.5 * np.log(2 * np.pi)),
+        (banana, 1.5 * np.log(2 * np.pi)),
+        (skewed, 1.5 * np.log(2)),
+    ],
+)
+def test_weights_tell_the_integral(target: Callable[..., Any], integral: float) -> None:
+    found = weighed(target)
+    assert found.sure
+    assert found.evidence.error < 0.05
+    assert found.evidence.log == pytest.approx(integral, abs=4 * found.evidence.error)
+
+
 def test_what_does_not_pass_twice_is_not_sure() -> None:
     """A narrow neck hides a wide tail: rounds go on until it has been followed."""
     found = weighed(lambda x: jnp.logaddexp(normal(x), normal((x - 3.0) / 2.0) - 3 * np.log(2.0)))
@@ -157,12 +173,11 @@ def test_equal_weights_have_no_tail_to_fit() -> None:
 
 
 def test_weights_are_against_the_density_of_the_mixture() -> None:
-    """Up to a constant, which all draws of one round share."""
+    """Up to a constant, which all draws of one round share, and which is known."""
     random = np.random.default_rng(0)
     weight = random.dirichlet(np.ones(500))
-    found = Weighted(
-        random.standard_normal((500, DIM)), {}, weight, weight, 0.1, 1 / np.sum(weight**2)
-    )
+    places, ess = random.standard_normal((500, DIM)), 1 / np.sum(weight**2)
+    found = Weighted(places, {}, weight, weight, 0.1, ess, Evidence(np.nan, np.nan))
     proposal = Proposal.around(found, random)
     position, found = jax.tree.map(
         np.asarray, proposal.placed(jnp.asarray(proposal.draw(random, 256)))
@@ -170,8 +185,7 @@ def test_weights_are_against_the_density_of_the_mixture() -> None:
     centres, shape = proposal.centres @ proposal.factor.T, proposal.factor @ proposal.factor.T
     components = [stats.multivariate_t(centre, shape, df=importance.TAIL) for centre in centres]
     proposed = np.log(np.mean([each.pdf(position) for each in components], axis=0))
-    apart = found - proposed
-    np.testing.assert_allclose(apart, apart[0], atol=1e-9)
+    np.testing.assert_allclose(found + proposal.log_constant, proposed, atol=1e-9)
 
 
 def test_where_one_draw_weighs_all_nothing_is_warned_and_nothing_passes() -> None:

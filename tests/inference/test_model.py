@@ -383,8 +383,11 @@ def test_different_priors_give_different_models(first: Any, second: Any) -> None
 @pytest.mark.parametrize(
     ("priors", "message"),
     [
-        ({"gamma": 1.0}, r"'gamma' is no parameter of chinchilla .* E, alpha, beta, A, B, sigma"),
-        ({"alpha": "foo"}, r"'foo' is no parameter that alpha could be tied to[^$]*or one of E"),
+        (
+            {"gamma": 1.0},
+            r"'gamma' is not a parameter of chinchilla .* E, alpha, beta, A, B, sigma",
+        ),
+        ({"alpha": "foo"}, r"'foo' is not a parameter that alpha could be tied to[^$]*or one of E"),
         ({"alpha": "beta"}, r"alpha can be tied to one of E .*not to 'beta'"),
         ({"E": "alpha"}, r"E can be tied to one of nothing"),
         ({"alpha": "E", "beta": "alpha"}, r"beta can be tied to one of E"),

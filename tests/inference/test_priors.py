@@ -75,7 +75,7 @@ def test_every_digit_of_a_number_is_kept(number: float) -> None:
         ("E=__import__('os').system('true')", "cannot be read"),
         ("E=print(1)", "there is no family 'print'"),
         ("E=Lognormal(0, 1)", "there is no family 'Lognormal'.*use one of LogNormal"),
-        ("E=LogNormal('a', 1)", "'a' is no number"),
+        ("E=LogNormal('a', 1)", "'a' is not a number"),
         ("E=LogNormal(0, True)", "cannot be read"),
         ("E=LogNormal(0, 2**3)", "cannot be read"),
         ("E=LogNormal(0, -1)", "scale"),

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from scalingfit import cli
+from scalingfit.allocation import frontier
 from scalingfit.report import echarts
+from scalingfit.report._style import BAND, thinned
 from tests.report import standin
 
 ROUNDED = 1.2e-5
@@ -31,7 +33,12 @@ def test_an_option_holds_the_frontier() -> None:
     np.testing.assert_allclose(
         series["runs"], np.stack([runs["C"], runs["N"]], axis=1), rtol=ROUNDED
     )
-    np.testing.assert_allclose(series["asked"][:, 0], [1e22, 1e24], rtol=ROUNDED)
+    asked = posterior.frontier([1e22, 1e24])
+    expected = np.stack([asked.C, np.median(asked.N, axis=(0, 1))], axis=1)
+    np.testing.assert_allclose(series["asked"], expected, rtol=ROUNDED)
+    drawn = frontier(thinned(posterior, echarts.DRAWS), C)
+    for name, values in zip(echarts.LINES, drawn.quantiles("N", BAND), strict=True):
+        np.testing.assert_allclose(series[name][:, 1], values, rtol=2 * ROUNDED)
     assert C[0] < runs["C"].min() < 1e24 < C[-1]
     assert (
         option["xAxis"]["axisLabel"] == option["yAxis"]["axisLabel"] == {"formatter": "10^{value}"}

@@ -69,11 +69,8 @@ def settings(posterior: Posterior, seed: int) -> dict[str, np.ndarray]:
     runs = posterior.runs
     low, high = runs["C"].min(), 1e3 * runs["C"].max()
     C = np.exp(rng.uniform(np.log(low), np.log(high), COUNT))
-    # Up to as many tokens as are trained on, of which serving takes a quarter of the budget. Of a
-    # law with an error a quarter of that: where serving takes all of it and training not a token,
-    # an error has no slope in log N to speak of, and no search finds what it does there.
-    most = 1.0 if posterior.model.error is None else 0.25
-    served = np.sqrt(20 * C / 6) * rng.uniform(0, most, COUNT)
+    # From no token to a hundred times what training would take: serving then takes nearly all.
+    served = np.sqrt(20 * C / 6) * 10.0 ** rng.uniform(-2, 2, COUNT) * (rng.random(COUNT) < 0.9)
     N = np.exp(rng.uniform(np.log(runs["N"].min()), np.log(100 * runs["N"].max()), COUNT))
     D = np.exp(rng.uniform(np.log(runs["D"].min()), np.log(100 * runs["D"].max()), COUNT))
     return {

@@ -16,6 +16,7 @@ from scalingfit.batch import Refits
 from scalingfit.experiments import Pool
 from scalingfit.inference import Posterior
 from scalingfit.report import picture, plots
+from scalingfit.report._style import Canvas
 from scalingfit.report.pictures import draw_runs
 from scalingfit.result import Result
 from scalingfit.runs import Runs
@@ -26,6 +27,7 @@ C = [1e22, 1e23, 1e24]
 ANSWERS: dict[str, Callable[[Posterior], Result]] = {
     "frontier": lambda post: post.frontier(C),
     "forecast": lambda post: post.forecast(N=[1e9, 1e10], D=1e12),
+    "forecast of pairs": lambda post: post.forecast(N=[1e9, 1e10], D=[1e11, 1e12]),
     "one forecast": lambda post: post.forecast(N=1e9, D=1e12),
     "cheapest": lambda post: post.cheapest([2.1, 2.2]),
     "choice": lambda post: post.choose(1e24, [7e9, 7e10]),
@@ -121,15 +123,42 @@ def test_losses_have_their_tables_unit() -> None:
     assert "expected loss [nats per byte]" in labels
 
 
-def test_an_outlier_does_not_take_the_colours() -> None:
+@pytest.mark.parametrize("draw", [plots.frontier, lambda post: plots.design(post.runs)])
+def test_an_outlier_does_not_take_the_colours(draw: Callable[[Posterior], Canvas]) -> None:
     columns = {name: np.array(values) for name, values in standin.table().columns.items()}
     usual = np.ptp(columns["L"])
     columns["L"][0] = columns["L"].max() + 20
-    figure = plots.frontier(standin.posterior(runs=Runs.from_columns(columns)))
+    figure = draw(standin.posterior(runs=Runs.from_columns(columns)))
     (points,) = [each for each in figure.axes[0].collections if isinstance(each, PathCollection)]
     low, high = points.get_clim()
     assert high - low < 2.5 * usual
     assert figure.axes[-1].get_ylabel().startswith("loss of the run")
+
+
+def test_forecasts_of_pairs_are_told_apart(posterior: Posterior) -> None:
+    """Where both inputs differ, no line joins the points, as if one of them were fixed."""
+    ax, found = axes(), posterior.forecast(N=[1e9, 1e10], D=[1e11, 1e12])
+    found.plot(ax=ax)
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "N 1.00B, D 100B", "N 10.0B, D 1.00T"
+    ]  # fmt: skip
+    medians = np.median(found.new_run.reshape(-1, 2), axis=0)
+    np.testing.assert_allclose(points(ax)[0], medians, rtol=1e-3)
+
+
+def test_runs_to_make_stand_beside_those_that_were_fitted() -> None:
+    ax, N, D = axes(), np.array([1e9]), np.array([2e10])
+    runs = standin.table()
+    draw_runs(ax, Pool({"N": N, "D": D}, 6 * N * D, {}), "Which runs next?", runs.columns)
+    made, fitted = (each for each in ax.collections if isinstance(each, PathCollection))
+    assert len(np.asarray(made.get_offsets())) == 1
+    np.testing.assert_allclose(
+        np.asarray(fitted.get_offsets(), float), np.stack([runs["N"], runs["D"]], axis=1)
+    )
+    for axis, values in ((ax.xaxis, runs["N"]), (ax.yaxis, runs["D"])):
+        low, high = axis.get_view_interval()
+        assert low < values.min() <= values.max() < high
+        assert len(axis.get_majorticklocs()) > 1
 
 
 def test_runs_to_make_are_where_they_are_to_be_made() -> None:

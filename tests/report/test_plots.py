@@ -162,6 +162,35 @@ def test_every_parameter_has_a_panel_with_its_published_values(posterior: Poster
     np.testing.assert_allclose(np.asarray(prior.get_ydata()), density, rtol=0.2)
 
 
+def test_what_lies_at_zero_is_told_and_not_smeared() -> None:
+    """The scale of the law's error, where the law may be exact: three draws of four are zero."""
+    posterior = standin.posterior(exact=False)
+    posterior.sampled.values["tau"][:, 1:] = 0.0
+    posterior.sampled.values["tau"][:, ::4] = 0.02
+    posterior.sampled.values["tau"][:, ::8] = 0.03
+    (panel,) = [ax for ax in plots.parameters(posterior).axes if ax.get_title(loc="left") == "tau"]
+    assert [text.get_text() for text in panel.texts] == ["0: 75 %"]
+    (curve,) = [line for line in panel.get_lines() if line.get_label() == "posterior"]
+    x, density = np.array(curve.get_data(), float)
+    assert x.min() >= 0
+    area = np.trapezoid(density, x)
+    assert area == pytest.approx(0.25, abs=0.02)  # but for what lies beyond the panel
+
+
+def test_parameters_that_span_decades_have_a_log_axis() -> None:
+    posterior = standin.posterior()
+    A = posterior.sampled.values["A"]
+    A[:] = np.exp(np.random.default_rng(0).normal(6.0, 2.0, A.shape))
+    panels = {ax.get_title(loc="left"): ax for ax in plots.parameters(posterior).axes}
+    assert panels["A"].get_xscale() == "log"
+    assert panels["E"].get_xscale() == "linear"
+    (curve,) = [line for line in panels["A"].get_lines() if line.get_label() == "posterior"]
+    x, density = np.array(curve.get_data(), float)
+    # Per unit of the logarithm, a normal density of sd 2.
+    assert np.exp(6.0 - 1) < x[density.argmax()] < np.exp(6.0 + 1)
+    assert density.max() == pytest.approx(1 / (2 * np.sqrt(2 * np.pi)), rel=0.15)
+
+
 def test_residuals_are_relative_to_the_law(posterior: Posterior) -> None:
     figure = plots.residuals(posterior)
     drawn(figure)

@@ -59,7 +59,7 @@ class TableCount(PerToken):
         Raises
         ------
         InputError
-            The runs state no C of their own, it is no smooth function of N, or it falls with N.
+            The runs state no C of their own, it is not a smooth function of N, or it falls with N.
         """
         if ratio is None:
             raise InputError(
@@ -76,7 +76,7 @@ class TableCount(PerToken):
         miss = float(np.exp(missed.max()))
         if not miss <= MOST:
             raise InputError(
-                "the C of these runs is no smooth function of N times D: C / (6 N D) is "
+                "the C of these runs is not a smooth function of N times D: C / (6 N D) is "
                 f"{ratio.min():.3g} to {ratio.max():.3g}, and misses the best one by up to a "
                 f"factor of {miss:.3g}",
                 remedy=Message(

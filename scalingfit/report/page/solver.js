@@ -24,7 +24,8 @@ function quantiles(values) {
    units of their scale); and functions of arrays of numbers: law of the parameters and inputs;
    along, the loss and its slope in log N, of the parameters, log N, the budget, the tokens to serve
    and the extras; scale, that of the scatter, of the parameters, the inputs, the noise's parameters
-   and the loss; tokens of N, the budget and the tokens to serve; flops of N, D and these. */
+   and the loss; ratio, log N/D and its slope in log N, of log N, the budget and the tokens to serve;
+   tokens of N and these; flops of N, D and the tokens to serve. */
 function solver(data) {
   const POINTS = 128;
   const LARGEST_LOG_N = 92;
@@ -159,37 +160,45 @@ function solver(data) {
     const [least, greatest] = data.error.runs;
     let low = Math.log(least.N) - DECADE;
     let high = Math.log(greatest.N) + DECADE;
-    const leaves = (D) =>
-      lastTrue((x) => Math.log(data.tokens([Math.exp(x), C, served])) >= Math.log(D), low, high);
-    [low, high] = [leaves(10 * greatest.D), leaves(least.D / 10)];
+    const tokens = (x) => data.tokens([Math.exp(x), C, served]);
+    const leaves = (D, ...ends) => lastTrue((x) => Math.log(tokens(x)) >= Math.log(D), ...ends);
+    [low, high] = [leaves(10 * greatest.D, low, high), leaves(least.D / 10, low, high)];
     if (low > high) [low, high] = [Infinity, -Infinity];
     low = Math.min(low, middle - DECADE);
-    high = Math.max(high, middle + DECADE);
+    high = Math.max(high, leaves(tokens(middle) / 10, middle, middle + DECADE));
     return [Math.max(first, low), Math.min(last, high)];
   }
 
-  /* Log N of the optimum of every draw, with its error: between two points of a scan the error is
-     a polynomial through Chebyshev's nodes. */
+  /* Log N of the optimum of every draw, with its error. It is looked for along log N/D: where all of
+     a budget is for serving, D falls by decades while N hardly moves. Between two points of a scan
+     the error is a polynomial through Chebyshev's nodes. */
   function optimum(C, served, [first, last]) {
     const [bottom, top] = window(C, served, first, last);
+    const ratio = (x) => data.ratio([x, C, served]);
+    const ends = [ratio(bottom)[0], ratio(top)[0]];
+    const size = (at) => lastTrue((x) => ratio(x)[0] <= at, bottom, top);
     const place = placed(C, served);
-    const value = (x) => {
-      const values = place(x);
+    const value = (at) => {
+      const values = place(size(at));
       const off = errors(values);
       return off.map((error, draw) => withError(exact(draw, values), error));
     };
     const pieces = new Map();
-    return Array.from(scan(value, bottom, top), (k, draw) => {
-      const [low, high] = bracket(k, bottom, top);
+    return Array.from(scan(value, ...ends), (k, draw) => {
+      const [low, high] = bracket(k, ...ends);
       const [middle, half] = [0.5 * (low + high), 0.5 * (high - low)];
-      if (!pieces.has(k)) pieces.set(k, NODES.map((node) => errors(place(middle + half * node))));
-      const off = pieces.get(k).map((found) => found[draw]);
+      if (!pieces.has(k)) {
+        const found = NODES.map((node) => errors(place(size(middle + half * node))));
+        pieces.set(k, [found, size(low), size(high)]);
+      }
+      const [found, ...sides] = pieces.get(k);
+      const off = found.map((each) => each[draw]);
       const slope = (x) => {
-        const [loss, rise] = along(draw, x, C, served);
-        const [, steep] = interpolated(off, (x - middle) / half);
-        return rise + (data.error.additive ? steep / half : (loss * steep) / half);
+        const [[loss, rise], [at, turn]] = [along(draw, x, C, served), ratio(x)];
+        const [, steep] = interpolated(off, (at - middle) / half);
+        return rise + ((data.error.additive ? steep : loss * steep) * turn) / half;
       };
-      return lowest(slope, low, high);
+      return lowest(slope, ...sides);
     });
   }
 

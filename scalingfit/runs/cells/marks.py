@@ -74,7 +74,7 @@ def _with_marks(cells: list[str]) -> list[str]:
 
 
 def _numbers(texts: list[str]) -> list[str]:
-    """The digits of the numbers among texts; nothing, where most are no numbers."""
+    """The digits of the numbers among texts; nothing, where most are not numbers."""
     found = [number for number in map(digits, texts) if number is not None]
     return found if 2 * len(found) >= len(texts) else []
 

@@ -77,7 +77,7 @@ class Numbers:
     Attributes
     ----------
     values : ndarray, shape ``(row,)``
-        NaN where there is no number.
+        NaN where there is not a number.
     missing : ndarray of bool, shape ``(row,)``
     units : set of str
         Powers of ten that stood behind cells, such as "M".
@@ -213,7 +213,7 @@ def _stripped(cell: str) -> str:
 
 
 def digits(text: str) -> str | None:
-    """The digits of a number, with the marks among them; None where a text is no number."""
+    """The digits of a number, with the marks among them; None where a text is not a number."""
     written = _WRITTEN.fullmatch(_stripped(text))
     return None if written is None else written[2].strip()
 

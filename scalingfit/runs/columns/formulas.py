@@ -96,7 +96,7 @@ def parse_condition(text: str) -> Condition:
     found = _CONDITION.fullmatch(text.strip())
     if found is None:
         raise InputError(
-            f"where {text!r} is no condition",
+            f"where {text!r} is not a condition",
             remedy='compare a column with a value, such as "family=gpt" or "C<1e21".',
         )
     left, sign, right = found.groups()

@@ -153,7 +153,7 @@ def _asked_for(symbol: str, spec: ColumnSpec, names: Sequence[str], source: str)
     if symbol == "L" or scale is None:
         known = loss_units.UNITS if symbol == "L" else UNITS
         raise InputError(
-            f"{symbol}: {unit!r} is no unit that is known",
+            f"{symbol}: {unit!r} is not a known unit",
             [f"units: {listed(known, limit=20)}"],
             remedy=Message(
                 "write one of them: ", column(symbol, f"{text} in {next(iter(known))}"), "."

@@ -90,7 +90,7 @@ def _no_such_file(path: Path) -> InputError:
     text = str(path)
     if "\n" in text or len(text) > 1000:
         return InputError(
-            f"{text[:60]!r}... is no path: it looks like the content of a file",
+            f"{text[:60]!r}... is not a path: it looks like the content of a file",
             remedy="save it in a file and give its path.",
         )
     if path.is_dir():

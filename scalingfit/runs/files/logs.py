@@ -12,6 +12,9 @@ from scalingfit.runs.cells import is_missing
 
 _SCALAR = re.compile(r"(?:run-)?(.+)-tag-(.+)\.csv(?:\.gz)?")
 """The name of a file that TensorBoard exports: its run and its tag."""
+_SIZE = re.compile(r"(?<![A-Za-z0-9.])\d+(?:\.\d+)?[KMBT](?![A-Za-z0-9])", re.IGNORECASE)
+"""A number of parameters in the name of a run, such as 350M in ``gpt-350M-seed1``."""
+_KINDS = re.compile(r"(?:\.[A-Za-z]{2,7})+$")  # such as .csv.gz; a point of 1.3B is none
 _CHART = re.compile(r"(.+) - (.+?)(__MIN|__MAX)?")
 
 
@@ -64,7 +67,7 @@ def find_log(content: object, file: str = "") -> Log | None:
 
 def run_names(paths: Sequence[Path]) -> list[str]:
     """Names of runs from the paths of their logs: what tells these apart, the shortest."""
-    stems = [path.name.partition(".")[0] for path in paths]
+    stems = [_KINDS.sub("", path.name) for path in paths]
     if len(set(stems)) == len(stems):
         return stems
     texts = [path.as_posix() for path in paths]
@@ -73,6 +76,16 @@ def run_names(paths: Sequence[Path]) -> list[str]:
     tails = {text.partition("/")[2] for text in rest}
     heads = [text.partition("/")[0] for text in rest]
     return heads if len(tails) == 1 and len(set(heads)) == len(heads) else rest
+
+
+def sizes_in(names: Sequence[str]) -> list[str] | None:
+    """The one size that each name states, ``350M`` of ``gpt-350M-seed1``; None where one lacks it.
+
+    >>> sizes_in(["gpt-125M-seed1", "gpt-1.3B_seed2"])
+    ['125M', '1.3B']
+    """
+    found = [_SIZE.findall(name.replace("_", " ")) for name in names]
+    return [sizes[0] for sizes in found] if all(len(sizes) == 1 for sizes in found) else None
 
 
 def _is_records(value: object) -> bool:

@@ -14,7 +14,7 @@ from scalingfit._messages import Argument, Call, Message
 from scalingfit._text import listed
 from scalingfit.runs.files.delimited import refuse_repeated
 from scalingfit.runs.files.formats import load_file
-from scalingfit.runs.files.logs import Log, find_log, run_names
+from scalingfit.runs.files.logs import Log, find_log, run_names, sizes_in
 from scalingfit.runs.files.records import to_frame, unpacked
 
 LONGEST_NAME = 300
@@ -120,6 +120,9 @@ def _ends(sources: list[Source], paths: list[Path]) -> Source:
             name = log.run or run  # which may have several files, one for each of its scalars
             rows[name] = rows.get(name, {}) | {"run": name} | log.end()
         frame = pd.DataFrame([*rows.values()])
+    sizes = sizes_in([str(run) for run in frame["run"]])
+    if sizes is not None:
+        frame = frame.assign(size_in_name=sizes)
     name = sources[0].name if len(sources) == 1 else f"{len(sources)} files"
     rows_read = sum(len(source.frame) for source in sources)
     note = f"the last values of each run, of {rows_read} rows"

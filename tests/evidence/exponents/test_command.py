@@ -71,10 +71,10 @@ def test_a_missing_exponent_is_a_warning(
     [
         (["--by", "stage"], "no column 'stage'"),
         (["--stages", "a"], "needs --by"),
-        (["--by", "L", "--stages", "a"], "'a' is no value of L"),
+        (["--by", "L", "--stages", "a"], "'a' is not a value of L"),
         (["--published", "0.73"], "names no stage"),
-        (["--published", "all runs=much"], "is no number"),
-        (["--budgets", ""], "--budgets '' is no number"),
+        (["--published", "all runs=much"], "is not a number"),
+        (["--budgets", ""], "--budgets '' is not a number"),
         (["--omega", "255"], "omega is of the recount"),
         (["--recounted", "--omega", "1e20"], "less than one parameter is left"),
     ],

@@ -212,6 +212,26 @@ def test_scalars_of_tensorboard_tell_their_run_and_tag(tmp_path: Path) -> None:
     np.testing.assert_array_equal(runs.D, 1e9 * np.arange(1, len(L) + 1))
 
 
+def test_sizes_in_the_names_of_logs_are_a_column_that_is_taken_when_named(tmp_path: Path) -> None:
+    def exported(run: str, value: float) -> Path:
+        text = f"Wall time,Step,Value\n1.0,1,9.0\n2.0,2000,{value!r}\n"
+        path: Path = written(tmp_path / f"{run}.csv", text)
+        return path
+
+    paths = [exported(f"gpt-{n}_s1", x) for n, x in zip(("125M", "350m", "1.3B"), L, strict=False)]
+    columns: Any = {"L": "Value", "D": "Step*5e5"}
+    assert "N" not in read(paths, last=True, **columns).inputs
+    runs = read(paths, last=True, N="size_in_name", **columns)
+    np.testing.assert_array_equal(runs.N, [125e6, 350e6, 1.3e9])
+    np.testing.assert_array_equal(runs.D, 1e9)
+    with pytest.raises(InputError, match="as any input") as refused:
+        read(paths, last=True, L="Value")
+    assert 'N="size_in_name"' in str(refused.value)
+    paths.append(exported("gpt-large", 2.0))  # whose size nobody says
+    with pytest.raises(InputError, match="size_in_name"):
+        read(paths, last=True, N="size_in_name", **columns)
+
+
 def test_the_bits_per_byte_of_an_evaluation_are_offered_before_perplexities(tmp_path: Path) -> None:
     metrics = {"word_perplexity,none": 20.0, "bits_per_byte,none": 1.0}
     evaluated = [
