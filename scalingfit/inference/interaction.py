@@ -191,7 +191,7 @@ def _white(white: Floats, rows: Floats) -> Floats:
     if white.ndim == 1:
         return np.asarray(rows * white)
     # Products this small and this many are slow where threads of a linear algebra share them.
-    return np.einsum("ij,...j->...i", white, rows)
+    return np.asarray(np.einsum("ij,...j->...i", white, rows))
 
 
 def _log_bayes(profile: dict[float, tuple[Floats, float]]) -> float:
