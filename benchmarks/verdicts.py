@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 import scalingfit as sf
+from benchmarks.comparison import write
 from benchmarks.speed.problem import environment, markdown
 from scalingfit._errors import InputError
 from scalingfit.inference import Verdict
@@ -47,14 +48,17 @@ POWER: dict[str, Any] = {"E": 1.8, "c": 0.3, "beta": 900.0}
 FEWER = 5
 """Times as few tables where the law has an error: a fit then takes twenty times as long."""
 
-ABOUT = """Verdicts are those of `fit`. Tables are simulated from published points of laws, with
-scatter of 0.2 to 2 %."""
+HEAD = """# Verdicts
+
+Made by `python -m benchmarks.verdicts`, part by part. Verdicts are those of `fit`. Tables are
+simulated from published points of laws, with scatter of 0.2 to 2 %.
+"""
 
 type Columns = dict[str, Any]
 type Line = list[object]
 type Lines = dict[str, Callable[[], Line]]
 type Tables = Mapping[str, Callable[[], Runs]]
-type Part = tuple[str, list[str], Lines]
+type Part = tuple[str, str, list[str], Lines]
 
 
 def columns_of(law: str, rows: int, random: np.random.Generator) -> Columns:
@@ -268,29 +272,39 @@ def parts(tables: int, mistakes: int) -> dict[str, Part]:
         return {name: functools.partial(verdict, name, read) for name, read in found.items()}
 
     return {
-        "False alarms, the law held to be exact": (
+        "alarms": (
+            "False alarms, the law held to be exact",
             "Tables of the law itself that are warned for a misfit of any kind.",
             alarms,
             of_laws(LAWS, tables, None),
         ),
-        "Mistakes, the law held to be exact": (
+        "mistakes": (
+            "Mistakes, the law held to be exact",
             "Mistakes in simulated tables; missed where the verdict is `ok` and no note says "
             "anything. One that a note tells, and that intervals carry, is `ok, but told`.",
             missed,
             of_mistakes(mistakes, None),
         ),
-        "Small tables that went wrong": (
+        "wrong": (
+            "Small tables that went wrong",
             "As a careless user would fit them: read without options.",
             read,
             of_tables(wrong()),
         ),
-        "Published tables": (
+        "published": (
+            "Published tables",
             f"Whole, with no options; the law is held to be exact beyond {MANY} rows.",
             read,
             of_tables(published()),
         ),
-        "Mistakes, the law with its error": ("As above.", missed, of_mistakes(few[1], LAW_ERROR)),
-        "False alarms, the law with its error": (
+        "mistakes-with-error": (
+            "Mistakes, the law with its error",
+            "As above.",
+            missed,
+            of_mistakes(few[1], LAW_ERROR),
+        ),
+        "alarms-with-error": (
+            "False alarms, the law with its error",
             "As above.",
             alarms,
             of_laws(LAWS[:1], few[0], LAW_ERROR),
@@ -323,11 +337,11 @@ def main() -> None:
     parser.add_argument("--tables", type=int, default=70, help="of each law and number of runs")
     parser.add_argument("--mistakes", type=int, default=50, help="tables of each mistake")
     given = parser.parse_args()
-    body = ["# Verdicts\n", f"Made by `python -m benchmarks.verdicts`. {ABOUT}\n"]
-    for title, (about, head, lines) in parts(given.tables, given.mistakes).items():
+    every = parts(given.tables, given.mistakes)
+    for name, (title, about, head, lines) in every.items():
         made = [kept(title, key, make) for key, make in lines.items()]
-        body.append(f"## {title}\n\n{about}\n\n{markdown(head, made)}\n")
-    REPORT.write_text("\n".join([*body, f"{environment()}\n"]), encoding="utf-8")
+        text = f"## {title}\n\n{about}\n\n{markdown(head, made)}\n\n{environment()}\n"
+        write(REPORT, HEAD, {name: text}, every)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,9 @@ Floats = NDArray[np.float64]
 GRID = np.linspace(0.05, 1.5, 30)
 """Values of q: evenly over the prior of `nested`, 1 among them."""
 
+ROUGH = GRID[1::3]
+"""Of these, 1 among them: for a first look."""
+
 CLEAR = float(np.log(20.0))
 """Log Bayes factor from which the family is clearly nearer: odds of 20 (Kass & Raftery 1995)."""
 
@@ -135,18 +138,20 @@ def interaction(model: Model, runs: Runs, draws: Mapping[str, Floats]) -> Intera
     kernel = middle.get("tau", 0.0) ** 2 * covariance(x.T / LN10, x.T / LN10)
     scatter = _Scatter(kernel, middle["sigma"] ** 2 + known**2, middle.get("nu"))
     terms, white = scatter.whitened(start, 1.0, x, y)
-    additive = _profile(terms, 1.0, x, y, white)
-    heights = np.array([height for _, height in additive.values()])
-    best = [*additive][int(np.argmax(heights))]
-    terms, white = scatter.whitened(additive[best][0], best, x, y)
-    again = _profile(terms, best, x, y, white)
+    again = additive = _profile(ROUGH, terms, 1.0, x, y, white)
+    best = max(additive, key=lambda q: additive[q][1])
+    if _log_bayes(additive) > 0:  # else there is nothing to look at closely
+        additive = _profile(GRID, terms, 1.0, x, y, white)
+        best = max(additive, key=lambda q: additive[q][1])
+        terms, white = scatter.whitened(additive[best][0], best, x, y)
+        again = _profile(GRID, terms, best, x, y, white)
     share = np.array([height for _, height in again.values()])
     share = np.exp(share - logsumexp(share))
     share = np.cumsum(share) - share / 2
     C = float(np.max(6 * runs["N"] * runs["D"]))
     return Interaction(
         q=Interval(*(float(np.interp(at, share, [*again])) for at in (0.05, 0.5, 0.95))),
-        log_bayes=float(logsumexp(heights) - np.log(len(heights)) - additive[1.0][1]),
+        log_bayes=_log_bayes(additive),
         C=C,
         additive=_optimum(additive[1.0][0], 1.0, centre, C),
         nested=_optimum(again[best][0], best, centre, C),
@@ -168,25 +173,39 @@ class _Scatter:
             white = _whitening(self.kernel, variance)
             terms, _ = _fitted(terms, q, x, y, white)
             if self.nu is not None:
-                missed = np.einsum("ij,j->i", white, y - _law(terms, q, x)[0])
-                own = variance * np.einsum("ij,i->j", white, missed)
+                missed = _white(white, y - _law(terms, q, x)[0])
+                own = variance * _white(white.T, missed)
                 variance = self.variance * (self.nu + own**2 / self.variance) / (self.nu + 1)
         return terms, _whitening(self.kernel, variance)
 
 
 def _whitening(kernel: Floats, variance: Floats) -> Floats:
-    """What makes the runs' misses independent, of scale one: (run, run)."""
+    """What makes the runs' misses independent, of scale one: (run, run), or its diagonal."""
     if not kernel.any():  # of an exact law
-        return np.diag(variance**-0.5)
+        return np.asarray(variance**-0.5)
     return np.asarray(np.linalg.inv(np.linalg.cholesky(kernel + np.diag(variance))))
 
 
+def _white(white: Floats, rows: Floats) -> Floats:
+    """Rows (..., run), whitened."""
+    if white.ndim == 1:
+        return np.asarray(rows * white)
+    # Products this small and this many are slow where threads of a linear algebra share them.
+    return np.asarray(np.einsum("ij,...j->...i", white, rows))
+
+
+def _log_bayes(profile: dict[float, tuple[Floats, float]]) -> float:
+    """For the family, over the additive law."""
+    heights = [height for _, height in profile.values()]
+    return float(logsumexp(heights) - np.log(len(heights)) - profile[1.0][1])
+
+
 def _profile(
-    terms: Floats, at: float, x: Floats, y: Floats, white: Floats
+    grid: Floats, terms: Floats, at: float, x: Floats, y: Floats, white: Floats
 ) -> dict[float, tuple[Floats, float]]:
     """The best terms and their height for every q, outwards from the one of which terms are."""
-    values = [float(round(q, 6)) for q in GRID]
-    place = int(np.argmin(np.abs(GRID - at)))
+    values = [float(round(q, 6)) for q in grid]
+    place = int(np.argmin(np.abs(grid - at)))
     found = {}
     for way in (values[place:], values[:place][::-1]):
         last = terms
@@ -217,8 +236,7 @@ def _fitted(terms: Floats, q: float, x: Floats, y: Floats, white: Floats) -> tup
     def state(terms: Floats) -> tuple[Floats, Floats, float]:
         with np.errstate(all="ignore"):  # a step too far is not taken
             mean, by = _law(terms, q, x)
-        # Products this small and this many are slow where threads of a linear algebra share them.
-        scaled = np.einsum("ij,kj->ik", white, np.stack([y - mean, *by]))
+        scaled = _white(white, np.stack([y - mean, *by])).T
         away = (terms[3:] - LIKELY[0]) / LIKELY[1]
         missed = np.concatenate([scaled[:, 0], away, [terms[0] / 2]])
         slopes = np.zeros((3, 5))

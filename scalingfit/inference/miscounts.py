@@ -27,6 +27,9 @@ __all__ = ["Miscount", "exponential", "miscount"]
 CUTS = np.linspace(0.1, 0.9, 9)
 """Shares of the runs that a part leaves out."""
 
+LARGEST = 700.0
+"""Log of a factor that a float holds; of an input on which the loss hardly hangs it is any."""
+
 NEAR = 0.5
 """Of an exponent of Box and Cox: closer to 0 than to 1, or to -1."""
 
@@ -73,7 +76,8 @@ def miscount(found: Residuals, beside: Floats) -> Miscount | None:
     told = vars(found.explained("miscount", columns[:, [best]], beside))
     # Each of so many parts could be the best by chance (Bonferroni).
     told = {**told, "chance": min(1.0, len(asked) * told["chance"])}
-    return Miscount(**told, input=name, by=by, beyond=beyond, factor=float(np.exp(-moved[best])))
+    factor = float(np.exp(np.clip(-moved[best], -LARGEST, LARGEST)))
+    return Miscount(**told, input=name, by=by, beyond=beyond, factor=factor)
 
 
 def exponential(found: Residuals, beside: Floats) -> Explained | None:

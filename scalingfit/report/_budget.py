@@ -90,7 +90,9 @@ def frontier(
         )
     low, _, _, _, high = found.quantiles("N", style.BAND)
     axes.set_xlim(grid[0], grid[-1])
-    # Where no size is the best, there is no band.
+    none = grid[np.isnan(high)]
+    if len(none):  # no size is the best, and there is no band
+        axes.axvspan(none[0], none[-1], color=style.GREY, alpha=0.15, lw=0, label="N undefined")
     tallest = np.nanmax([*N, *high, *(model.N for model in known)])
     axes.set_ylim(np.nanmin([*N, *low]) / 1.6, tallest * 1.6)
     _mark(axes, known, _training(options))

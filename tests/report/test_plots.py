@@ -13,13 +13,14 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
+import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit.inference import Posterior
 from scalingfit.report import _style as style
 from scalingfit.report import plots
 from scalingfit.report._known import known_models
 from scalingfit.report._style import Canvas
-from scalingfit.runs import read
+from scalingfit.runs import Runs, read
 from tests.report import standin
 
 
@@ -98,6 +99,25 @@ def test_budgets_asked_for_are_marked(posterior: Posterior) -> None:
     C, N = line(plots.frontier(posterior, [1e22, 1e24]), "asked")
     np.testing.assert_allclose(C, [1e22, 1e24])
     np.testing.assert_allclose(N, closed_form(posterior, C)[0], rtol=0.03)
+
+
+def test_a_picture_says_where_no_size_is_the_best() -> None:
+    """A hundred million unique tokens are used up within the runs."""
+    rng = np.random.default_rng(0)
+    N, D = 10 ** rng.uniform(8, 10, 40), 10 ** rng.uniform(9, 11, 40)
+    truth = sf.law("data_constrained").published["muennighoff-2023"].law
+    L = np.asarray(truth.loss(N, D, 1e9))
+    runs = Runs.from_columns({"N": N, "D": D, "U": np.full(40, 1e9), "C": 6 * N * D, "L": L})
+    fit = standin.posterior(runs=runs, law="data_constrained", point="muennighoff-2023")
+    figure = plots.frontier(fit, [1e19, 1e22], U=1e8)
+    C, middle = line(figure, "optimal N")
+    none = np.isnan(middle)
+    assert none.any()
+    assert not none[C < 1e19].any()
+    (span,) = (each for each in figure.axes[0].patches if each.get_label() == "N undefined")
+    assert span.get_extents().width > 0
+    box = span.get_path().get_extents(span.get_patch_transform())
+    assert (box.x0, box.x1) == pytest.approx((C[none][0], C[none][-1]))
 
 
 def test_lines_of_equal_loss_are_of_equal_loss(posterior: Posterior) -> None:
