@@ -116,7 +116,7 @@ def interaction(model: Model, runs: Runs, draws: Mapping[str, Floats]) -> Intera
     model : Model
     runs : Runs
     draws : mapping of str to array
-        Of the parameters of law and noise, and of tau.
+        Of the parameters of law and noise, of tau, and of omega where runs have effects.
 
     Returns
     -------
@@ -136,6 +136,8 @@ def interaction(model: Model, runs: Runs, draws: Mapping[str, Floats]) -> Intera
     start[1:3] -= centre * [middle["alpha"], middle["beta"]]
     known = runs.columns.get("loss_se", np.zeros(len(runs))) / runs["L"]
     kernel = middle.get("tau", 0.0) ** 2 * covariance(x.T / LN10, x.T / LN10)
+    if "omega" in middle and (numbers := runs.run_numbers) is not None:
+        kernel += middle["omega"] ** 2 * (numbers[:, None] == numbers)
     scatter = _Scatter(kernel, middle["sigma"] ** 2 + known**2, middle.get("nu"))
     terms, white = scatter.whitened(start, 1.0, x, y)
     again = additive = _profile(ROUGH, terms, 1.0, x, y, white)
@@ -160,7 +162,7 @@ def interaction(model: Model, runs: Runs, draws: Mapping[str, Floats]) -> Intera
 
 @dataclasses.dataclass(frozen=True)
 class _Scatter:
-    """How runs scatter about the law: its error, and the scatter of each, Student's t or normal."""
+    """How runs scatter: the law's error, effects of runs, and each row's own, t or normal."""
 
     kernel: Floats
     variance: Floats
