@@ -46,10 +46,12 @@ from scalingfit.inference import Limits, group
 from scalingfit.inference.model import Data
 from scalingfit.inference.programs import pack_group, programs, starts
 from scalingfit.inference.schedule import sample_chains
+from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.runs import Runs
 
 ROUNDS = 2
 MANY = 1000
+HALF = 500  # draws of a chain, which `refit` makes by default
 ALIKE = 0.05  # posterior standard deviations between means, beside their Monte-Carlo error
 
 type Tables = Callable[[int, int], list[Runs]]
@@ -71,10 +73,16 @@ def bootstraps(count: int, seed: int) -> list[Runs]:
     return list(sf.designs.bootstraps(epoch(), count, seed=seed).values())
 
 
-def ours(count: int, make: Tables = tables, **options: Any) -> dict[str, Any]:
-    sf.refit(make(8, 99), draws=DRAWS, progress=False, **options)  # compiles
+def ours(
+    count: int, make: Tables = tables, *, law_error: LawError | None = None, **options: Any
+) -> dict[str, Any]:
+    """By default of exact laws, as all others' are."""
+    run = functools.partial(
+        sf.refit, progress=False, law_error=law_error, **{"draws": DRAWS, **options}
+    )
+    run(make(8, 99))  # compiles
     given, steps = make(count, 0), _counted_steps()
-    refits, seconds = timed(lambda: sf.refit(given, draws=DRAWS, progress=False, **options))
+    refits, seconds = timed(lambda: run(given))
     fits = list(refits.fits.values())
     worst = [float(np.min(post.sampled.diagnosis.ess_bulk)) for post in fits]
     return {
@@ -310,6 +318,15 @@ TASKS: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         lambda: ours(4 * MANY, bootstraps),
     ),
     "nuts": ('scalingfit, `refit(method="nuts")`', lambda: ours(48, method="nuts")),
+    "half": ("scalingfit, `refit`, 4 x 500 draws", lambda: ours(MANY, draws=HALF)),
+    "error": (
+        "scalingfit, `refit` with the law's error, 4 x 500 draws",
+        lambda: ours(48, law_error=LAW_ERROR, draws=HALF),
+    ),
+    "error_nuts": (
+        'the same, `method="nuts"`',
+        lambda: ours(48, law_error=LAW_ERROR, draws=HALF, method="nuts"),
+    ),
     "numpyro": ("NumPyro as documented, in a loop", lambda: numpyro_loop(2, tuned=False)),
     "numpyro_tuned": (
         "NumPyro, recentred, dense, no shrinkage, cached, in a loop",

@@ -90,6 +90,29 @@ def test_draws_without_an_error_are_those_of_the_exact_law(
     assert far[0] > far[1]
 
 
+def test_the_exact_part_may_be_sampled_by_importance(straight: Runs, posterior: Posterior) -> None:
+    """In a batch, and the mixture is the same as by NUTS alone."""
+    made = sf.refit([straight], "power", draws=1000, progress=False).fits[0].sampled
+    by_nuts = posterior.sampled
+    assert made.evidence is not None
+    assert by_nuts.evidence is not None
+    apart = made.evidence.log - by_nuts.evidence.log
+    error = np.hypot(made.evidence.error, by_nuts.evidence.error)
+    assert abs(apart) < 4 * error
+    share, theirs = made.record["exact"], by_nuts.record["exact"]
+    assert abs(share - theirs) < 4 * error  # at most a quarter of it
+    without, theirs_without = (one.values["tau"] == 0 for one in (made, by_nuts))
+    size = 1 / (made.diagnosis.ess_bulk.min() * share) + 1 / 2000
+    for name in ("E", "beta", "c", "sigma"):
+        for level in (0.05, 0.5, 0.95):
+            bound = np.quantile(by_nuts.values[name][theirs_without], level)
+            below = np.mean(made.values[name][without] < bound)
+            # Twelve shares, each within four standard errors but for one in 16,000. By weight, a
+            # thousand draws or more of those that are kept are effective.
+            error = 4 * np.sqrt(level * (1 - level) * max(size, 1 / 500))
+            assert below == pytest.approx(level, abs=error), name
+
+
 def test_the_heading_tells_rows_from_runs(posterior: Posterior) -> None:
     assert posterior.title.startswith("power on 24 runs, ")
     labels = {"run_id": np.repeat(["a", "b", "c", "d"], 6)}
