@@ -213,7 +213,7 @@ class Design(Result):
         return (
             f" An isoFLOP grid of {len(C) // budgets} sizes at "
             f"{quantity('C', float(C.max()))} FLOP"
-            f"{' and a third of it' * (budgets > 1)} would lower them to {left} FLOP."
+            f"{' and a third of it' * (budgets > 1)} would lower that to {left} FLOP."
         )
 
     def _money(self, C: float) -> str:
