@@ -66,7 +66,6 @@ def main() -> None:
             start = time.perf_counter()
             (draws,) = sample(model, [given], SETTINGS)
             seconds[how] += time.perf_counter() - start
-            print(half, how, draws.record, draws.diagnosis.rhat.max(), draws.diagnosis.divergences, flush=True)
             scored[how].append(scores(model, given, draws, rest))
             for name in PARAMETERS:
                 ends = np.quantile(draws.values[name], [0.05, 0.95])

@@ -77,12 +77,10 @@ def ours(
     count: int, make: Tables = tables, *, law_error: LawError | None = None, **options: Any
 ) -> dict[str, Any]:
     """By default of exact laws, as all others' are."""
-    run = functools.partial(
-        sf.refit, progress=False, law_error=law_error, **{"draws": DRAWS, **options}
-    )
-    run(make(8, 99))  # compiles
+    how: dict[str, Any] = {"progress": False, "law_error": law_error, "draws": DRAWS, **options}
+    sf.refit(make(8, 99), **how)  # compiles
     given, steps = make(count, 0), _counted_steps()
-    refits, seconds = timed(lambda: run(given))
+    refits, seconds = timed(lambda: sf.refit(given, **how))
     fits = list(refits.fits.values())
     worst = [float(np.min(post.sampled.diagnosis.ess_bulk)) for post in fits]
     return {
