@@ -10,6 +10,7 @@ seeds of the same cells, ``benchmarks/ladder/pool.csv``.
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import time
 from collections.abc import Iterator
@@ -68,19 +69,21 @@ better: that takes [many independent truths](simulated_designs.md).
 """
 
 SMOOTH = """
-Shapes are not equally good: cells lie up to 2 % off their budget's cubic, in the same direction at
-every seed. With all cells of the first trial's runs moved onto their cubics, the errors of ln N*
-are {errors}. So most of the errors above is due to which shapes stand where, and a batch of few
-runs has little to average it over. A pilot of as few runs leaves the scatter open; `design` takes
-the mean of its logarithm over the draws, where the least of them would promise too much.
+Shapes are not equally good: cells lie up to 2 % off their budget's cubic, more than seeds scatter.
+With all cells of the first trial's runs moved onto their cubics, the errors of ln N* are
+{errors}.
+Most of the errors above is thus due to which shapes stand where, and a batch of few runs has little
+to average it over. So small a pilot leaves the scatter open; `design` takes the mean of its
+logarithm over the draws, where the mean of the information would take the least of them for true.
 """
 
 SPEED = """
 ## Speed
 
-1,000 candidates, 4,000 draws with the law's error, a batch of 16: {wall:.1f} s by the clock and
-{cpu:.1f} s of CPU time once compiled, {ratio:.1f} times a frontier of eight budgets from the same
-draws beside it; at most {memory:.1f} GB of memory for the whole process, the fit included.
+1,000 candidates, 4,000 draws with the law's error, a batch of 16: {cpu:.1f} s of CPU time once
+compiled, {wall:.1f} s by the clock beside a load of {load:.0f} on 2 cores, {ratio:.1f} times a
+frontier of eight budgets from the same draws; at most {memory:.1f} GB for the whole process, the
+fit included. Most of it goes into what plans waste, in every draw.
 """
 
 
@@ -263,7 +266,8 @@ def speed() -> dict[str, float]:
         times[work.__name__] = time.perf_counter() - start, time.process_time() - used
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     (wall, cpu), (beside, _) = times["design"], times["frontier"]
-    return {"wall": wall, "cpu": cpu, "ratio": wall / beside, "memory": memory}
+    load = os.getloadavg()[0]
+    return {"wall": wall, "cpu": cpu, "ratio": wall / beside, "memory": memory, "load": load}
 
 
 def report(frame: pd.DataFrame) -> str:

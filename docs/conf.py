@@ -24,7 +24,7 @@ FOLDER, EXTRA = tempfile.TemporaryDirectory(), tempfile.TemporaryDirectory()
 """Where the examples run, and what is put beside the pages as it is."""
 
 project = "scalingfit"
-author = "The scalingfit authors"
+author = project_copyright = "The scalingfit authors"
 version = release = scalingfit.__version__
 
 extensions = [

@@ -39,9 +39,9 @@ __all__ = [
 Risk = Literal["mean", "quantile", "cvar"]
 """What of the regret over the draws a plan is to make least."""
 
-NODES, REACH, POLISH = 24, 14.0, 2
-"""Budgets to one side of one, how far they reach in log C (a factor of a million), and how many
-steps of Newton's follow their interpolation."""
+NODES, REACH, POLISH = 16, 14.0, 2
+"""Budgets to one side of one (a power of two, as the solver pads them), how far they reach in log C
+(a factor of a million), and how many steps of Newton's follow their interpolation."""
 
 SIZES, ZOOMS = 48, 4
 """Sizes of a scan for the best plan, and how often it is made again about the best of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import os
 from collections.abc import Hashable, Iterable, Mapping
@@ -25,6 +26,7 @@ from scalingfit.inference import (
     Sampling,
     Settings,
     check,
+    model_of,
     settings_of,
     workplaces,
 )
@@ -210,7 +212,7 @@ def _orders(
     refused: dict[Hashable, str] = {}
     first: InputError | None = None
     for name, model in models.items():
-        identity = identifier(model, settings)
+        identity = functools.cache(functools.partial(identifier, settings=settings))
         for table, runs in tables.items():
             label = table if len(models) == 1 else (table, name)
             names[label] = name
@@ -220,7 +222,8 @@ def _orders(
                 first = first or error
                 refused[label] = f"refused: {spelled(error.what)}"
             else:
-                wanted[label] = Order(identity(runs), model, runs)
+                own = model_of(model, runs)
+                wanted[label] = Order(identity(own)(runs), own, runs)
     if first is not None and not wanted:
         raise InputError(
             Message(f"none of the {len(tables)} tables can be fitted; the first: ", first.what),

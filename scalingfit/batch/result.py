@@ -18,7 +18,7 @@ from scalingfit.allocation import Answer, Costs, Forecast, Frontier, Rule, forec
 from scalingfit.batch.answers import FEW, Answers, listed_of
 from scalingfit.declare import Law
 from scalingfit.inference import QUANTILES, Posterior, Verdict
-from scalingfit.noise import Noise
+from scalingfit.noise import Noise, alike
 from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 from scalingfit.runs import Runs
 
@@ -116,13 +116,15 @@ class Refits(Result):
     @functools.cached_property
     def noise(self) -> Noise:
         """The noise's draws of all fits: leaves of shape (fit, chain, draw)."""
-        return _stacked([fit.noise for fit in self._of_one_model()])
+        return _stacked(alike([fit.noise for fit in self._of_one_model()]))
 
     @property
     def draws(self) -> dict[str, NDArray[np.float64]]:
         """Draws of every parameter of law and noise, each (fit, chain, draw)."""
-        fits = self._of_one_model()
-        return {name: np.stack([fit.draws[name] for fit in fits]) for name in fits[0].draws}
+        draws = [fit.draws for fit in self._of_one_model()]
+        names = dict.fromkeys(name for each in draws for name in each)
+        none = np.zeros_like(next(iter(draws[0].values())))  # of runs that have no effects
+        return {name: np.stack([each.get(name, none) for each in draws]) for name in names}
 
     def by_model(self) -> dict[str, Refits]:
         """The fits of each law, or law and noise, that has any."""

@@ -106,8 +106,9 @@ def cut_up(
 def identifier(model: Model, settings: Settings) -> Callable[[Runs], str]:
     """A function from runs to the identity of their fit, as hexadecimal text.
 
-    The identity covers what decides the draws: the numbers of the runs, the formula and the
-    parameters of the law and of the noise model, the priors, the law's error, and the settings.
+    The identity covers what decides the draws: the numbers of the runs, which rows are of one run
+    where these have effects, the formula and the parameters of the law and of the noise model, the
+    priors, the law's error, and the settings.
     """
     priors = {name: exactly(prior) for name, prior in sorted(model.priors.items())}
     error = None if model.error is None else dataclasses.asdict(model.error)
@@ -115,6 +116,9 @@ def identifier(model: Model, settings: Settings) -> Callable[[Runs], str]:
     text = json.dumps([*question, dataclasses.asdict(settings)], sort_keys=True)
 
     def identity(runs: Runs) -> str:
-        return hashlib.sha256(f"{text}\n{runs.digest}".encode()).hexdigest()
+        content = f"{text}\n{runs.digest}"
+        if model.run_effects and (numbers := runs.used().run_numbers) is not None:
+            content += f"\n{numbers.tolist()}"
+        return hashlib.sha256(content.encode()).hexdigest()
 
     return identity

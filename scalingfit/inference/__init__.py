@@ -2,7 +2,8 @@
 
 from scalingfit.inference.against_priors import FAR_OUT, far_in_prior
 from scalingfit.inference.bridge import Evidence, bridge
-from scalingfit.inference.build import build
+from scalingfit.inference.build import build, model_of
+from scalingfit.inference.by_run import log_likelihood_by_run
 from scalingfit.inference.density import (
     coordinates,
     log_density,
@@ -80,7 +81,9 @@ __all__ = [
     "load",
     "log_density",
     "log_likelihood",
+    "log_likelihood_by_run",
     "log_predictive",
+    "model_of",
     "new_runs",
     "pack",
     "padded",

@@ -56,8 +56,16 @@ class Bridge:
     factor: Floats
 
     @classmethod
-    def between(cls, draws: Floats, rng: np.random.Generator) -> Bridge:
-        """From draws, (chain, draw, dim), to a proposal of their mean and covariance."""
+    def between(cls, draws: Floats, rng: np.random.Generator, joint: int | None = None) -> Bridge:
+        """From draws, (chain, draw, dim), to a proposal of their mean and covariance.
+
+        Parameters
+        ----------
+        draws : array, shape (chain, draw, dim)
+        rng : Generator
+        joint : int, optional
+            The dimensions behind so many are proposed independently of each other and of these.
+        """
         fitted, compared = np.split(draws, [draws.shape[1] // 2], axis=1)
         dim = draws.shape[-1]
         flat = fitted.reshape(-1, dim)
@@ -66,6 +74,9 @@ class Bridge:
         # By einsum, which is slower than BLAS alone, but does not wait for threads of busy cores.
         covariance = np.einsum("ni,nj->ij", offset, offset) / (len(flat) - 1)
         try:
+            if joint is not None:
+                together = np.arange(dim) < joint
+                covariance *= np.outer(together, together) | np.eye(dim, dtype=bool)
             factor = np.linalg.cholesky(covariance)
         except np.linalg.LinAlgError:  # draws of a fit that failed, such as of chains that stand
             factor = np.full((dim, dim), np.nan)

@@ -22,8 +22,9 @@ from scalingfit.declare import Law, Parameter, describe
 from scalingfit.inference.model import HANDLERS, Model, Prior
 from scalingfit.law_error import LawError
 from scalingfit.noise import Noise
+from scalingfit.runs import Runs
 
-__all__ = ["build", "without_error"]
+__all__ = ["build", "model_of", "plain_model", "without_error"]
 
 
 def build(
@@ -31,8 +32,12 @@ def build(
     noise: type[Noise],
     priors: Mapping[str, Prior] | None = None,
     error: LawError | None = None,
+    *,
+    run_effects: bool = False,
 ) -> Model:
     """The model of a law, a noise, priors and the law's error; equal arguments give one object.
+
+    Where rows of one run share an effect, `model_of` a table says so.
 
     Raises
     ------
@@ -47,11 +52,27 @@ def build(
     _check_inputs(law, noise)
     _check_priors(law, noise, priors)
     given = tuple(_Given(name, prior) for name, prior in sorted(priors.items()))
-    return _build(law, noise, given, error)
+    return _build(law, noise, given, error, run_effects)
+
+
+def model_of(model: Model, runs: Runs) -> Model:
+    """The same model as it is fitted to a table: of runs with effects, where it names such.
+
+    Those are part of how a law that is not exact misses the rows; an exact law has none.
+    """
+    several = model.error is not None and runs.used().run_numbers is not None
+    if several == model.run_effects:
+        return model
+    return build(model.law, model.noise, model.priors, model.error, run_effects=several)
 
 
 def without_error(model: Model) -> Model:
-    """The same model of an exact law."""
+    """The same model of an exact law; runs keep their effects."""
+    return build(model.law, model.noise, model.priors, run_effects=model.run_effects)
+
+
+def plain_model(model: Model) -> Model:
+    """The same model of an exact law and of independent rows."""
     return build(model.law, model.noise, model.priors)
 
 
@@ -77,10 +98,14 @@ class _Given:
 
 @functools.lru_cache(maxsize=256)
 def _build(
-    law: type[Law], noise: type[Noise], given: tuple[_Given, ...], error: LawError | None
+    law: type[Law],
+    noise: type[Noise],
+    given: tuple[_Given, ...],
+    error: LawError | None,
+    run_effects: bool,
 ) -> Model:
     priors = {item.name: item.prior for item in given}
-    blank = Model(law, noise, priors, (), (), error)
+    blank = Model(law, noise, priors, (), (), error, run_effects)
     trace: dict[str, Any] = {}
 
     def look() -> None:
@@ -90,11 +115,11 @@ def _build(
     jax.eval_shape(look)  # the names and kinds of the sites; nothing is computed or compiled
     sites = tuple(name for name, site in trace.items() if site["type"] == "sample")
     transforms = tuple(biject_to(trace[name]["fn"].support) for name in sites)
-    return Model(law, noise, priors, sites, transforms, error)
+    return Model(law, noise, priors, sites, transforms, error, run_effects)
 
 
 def _check_names(law: type[Law], noise: type[Noise]) -> None:
-    taken = law.parameters().keys() & {*noise.parameters(), "L", "run", "tau", "law_error"}
+    taken = law.parameters().keys() & {*noise.parameters(), "L", "run", "omega", "tau", "law_error"}
     if taken:
         raise InputError(
             f"{law.name} has a parameter {min(taken)!r}, a name that the model needs for itself",

@@ -40,7 +40,7 @@ from numpyro.distributions.transforms import (
 from scalingfit._arrays import Number
 from scalingfit._positive import Positive, plain
 from scalingfit.declare import Law, Parameter, log
-from scalingfit.law_error import LawError
+from scalingfit.law_error import LawError, run_effect
 from scalingfit.noise import Noise
 
 __all__ = ["Coordinates", "Leaf", "Prior", "at_inputs", "resolve"]
@@ -63,11 +63,13 @@ class Coordinates:
         The user's replacements: a distribution, a number that pins, or the name of a parameter
         that this one is tied to.
     sites : tuple of str
-        The sampled parameters, in the order of the flat vector: law, noise, error.
+        The sampled parameters, in the order of the flat vector: law, noise, effects, error.
     transforms : tuple
         From the real line to the support of each.
     error : LawError or None
         Whether the law has an error, and what is believed of it.
+    run_effects : bool
+        Whether rows of one run share an effect.
     """
 
     law: type[Law]
@@ -76,6 +78,7 @@ class Coordinates:
     sites: tuple[str, ...]
     transforms: tuple[Transform, ...]
     error: LawError | None = None
+    run_effects: bool = False
 
     def constrain(self, z: Array, centre: Mapping[str, Number]) -> tuple[dict[str, Array], Array]:
         """Sampled parameters at `z`, and the log determinant of the Jacobian.
@@ -147,9 +150,10 @@ class Coordinates:
 
     @functools.cached_property
     def declared(self) -> dict[str, Parameter]:
-        """The parameters by name: of the law, of the noise, and of the law's error."""
-        own = self.law.parameters() | self.noise.parameters()
-        return own | (self.error.parameters(self.noise.on_log) if self.error else {})
+        """The parameters by name: of the law, the noise, the runs' effects and the law's error."""
+        own, on_log = self.law.parameters() | self.noise.parameters(), self.noise.on_log
+        effects = {"omega": run_effect(on_log)} if self.run_effects else {}
+        return own | effects | (self.error.parameters(on_log) if self.error else {})
 
     @functools.cached_property
     def _coefficients(self) -> tuple[str, ...]:

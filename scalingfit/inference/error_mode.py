@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from scalingfit.inference.conditional import Conditional, Funnel
+from scalingfit.inference.conditional import Conditional, Funnel, RunEffects
 from scalingfit.inference.mode import NEAR, Ascent, Whitening, climb, climb_each
 from scalingfit.inference.model import Data, Model, weights
 
@@ -45,33 +46,44 @@ class _Turns:
 
 
 def find_error_mode(model: Model, exact: Array, data: Data) -> Whitening:
-    """Climb from the mode of the exact law, and whiten where the climbs ended.
+    """Climb from the mode without the last of the scales, and whiten where the climbs ended.
 
-    With the error's coordinates at zero, where it is at its mean given all else, the density is
-    nearly that of the parameters alone. Which runs are outliers decides what the error is, and the
-    reverse, so there may be several modes: the climbs begin from the weights that the exact law
-    gives the runs, and from equal ones, and the higher end is taken.
+    With the coordinates of error and effects at zero, where these are at their means given all
+    else, the density is nearly that of the parameters alone. Which runs are outliers decides what
+    the error is, and the reverse, so there may be several modes: the climbs begin from the weights
+    that the law alone gives the runs, and from equal ones, and the higher end is taken.
 
     Parameters
     ----------
     model : Model
-    exact : array, shape (dim,)
-        The mode of the same model without the error.
+        Of a law with an error, or of runs with effects, or both.
+    exact : array, shape (dim - 1,)
+        The mode of the same model without the error; without the effects, where it has no error.
     data : Data
         Of one table.
     """
-    features = jnp.asarray(data.features)
-    still = jnp.zeros(features.shape[1], exact.dtype)
-    assert model.error is not None
-    median = jnp.asarray(model.error.tau(model.noise.on_log).loc, exact.dtype)
+    rows, features, runs = data.sizes
+    table = jnp.zeros((rows, 0), exact.dtype)
+    if data.features is not None:
+        table = jnp.asarray(data.features)
+    still = jnp.zeros(features + runs, exact.dtype)
+    prior: Any = model.declared[model.sites[-1]].prior  # log-normal
+    median = jnp.asarray(prior.loc, exact.dtype)
     start = jnp.append(exact, median)
 
+    def given(head: Array, weight: Array) -> Conditional:
+        if not runs:
+            return Conditional.given(table, weight)
+        scales = model.scales(head, data)
+        effects = RunEffects.given(jnp.asarray(data.run), runs, weight)
+        return Conditional.given(table, weight, effects, scales.omega / scales.sigma)
+
     def placed(head: Array, conditional: Conditional) -> Array:
-        shared, places, _ = model.located(jnp.append(head, still), data, conditional)
-        return weights(shared, places, data)
+        shared, found = model.located(jnp.append(head, still), data, conditional)
+        return weights(shared, found.places, data)
 
     def turn(state: _Turns) -> _Turns:
-        conditional = Conditional.given(features, state.weight)
+        conditional = given(state.top.place, state.weight)
         top = climb(
             lambda head: model.log_density(jnp.append(head, still), data, conditional),
             state.top.place,
@@ -85,7 +97,7 @@ def find_error_mode(model: Model, exact: Array, data: Data) -> Whitening:
         blank: Ascent = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), none)
         begin = _Turns(
             top=dataclasses.replace(blank, place=start),
-            conditional=Conditional.given(features, weight),
+            conditional=given(start, weight),
             weight=weight,
             moved=jnp.full((), jnp.inf, start.dtype),
             count=jnp.zeros((), jnp.int32),
@@ -95,20 +107,17 @@ def find_error_mode(model: Model, exact: Array, data: Data) -> Whitening:
         )
         return last.top, last.conditional
 
-    equal = jnp.asarray(data.weight)
-    exact_law = Conditional.given(jnp.zeros_like(features), equal)
-    ends, conditionals = climb_each(settle, jnp.stack([placed(start, exact_law), equal]))
+    by_law = weights(*model.expected(start, data), data)
+    ends, conditionals = climb_each(settle, jnp.stack([by_law, jnp.asarray(data.weight)]))
     heights = jnp.where(jnp.isnan(ends.height), -jnp.inf, ends.height)
     best = jnp.argmax(heights)
     top, conditional = jax.tree.map(lambda leaf: leaf[best], (ends, conditionals))
 
     def location(place: Array) -> Array:
         """Where the law puts the runs, without its error."""
-        z = jnp.concatenate([place, top.place[-1:], still])
-        return model.located(z, data, exact_law)[1]
+        return model.expected(jnp.append(place, top.place[-1:]), data)[1]
 
-    _, noise = model.located(jnp.append(top.place, still), data, conditional)[0]
-    sigma = noise.sigma
+    sigma = model.scales(top.place, data).sigma
     factor, funnel = _funnel(top, conditional, sigma, jax.jacfwd(location)(top.place[:-1]))
     return Whitening(
         mode=top.place,
@@ -143,12 +152,11 @@ def _funnel(
     along = covariance[:-1, -1] / width
     inner = jnp.linalg.cholesky(covariance[:-1, :-1] - jnp.outer(along, along))
     told = slopes @ inner / sigma
-    full, turned = jnp.linalg.eigh((told * conditional.weight[:, None]).T @ told)
+    full, turned = jnp.linalg.eigh(conditional.precise(told).T @ told)
     inner, told = inner @ turned, told @ turned
-    taken = (conditional.basis.T @ (conditional.weight[:, None] * told)) ** 2
-    tau = jnp.exp(top.place[-1])
-    left = full - conditional.absorbed(tau / sigma) @ taken
-    prior = jnp.maximum(1 - left, LEAST)  # what is not the runs' of a precision of one
-    funnel = Funnel(conditional, sigma, tau, full + prior, taken)
+    taken = conditional.told(conditional.precise(told)) ** 2
+    runs = Funnel(conditional, sigma, jnp.exp(top.place[-1]), full, taken)
+    prior = jnp.maximum(1 - runs.left(runs.scale), LEAST)  # not the runs' of a precision of one
+    funnel = dataclasses.replace(runs, full=full + prior)
     below = jnp.append(jnp.zeros_like(along), width)
     return jnp.vstack([jnp.hstack([inner, along[:, None]]), below]), funnel

@@ -20,7 +20,7 @@ from scalingfit.catalog import law as find_law
 from scalingfit.catalog import noise as find_noise
 from scalingfit.catalog import noises
 from scalingfit.declare import Law
-from scalingfit.inference.build import build
+from scalingfit.inference.build import build, model_of
 from scalingfit.inference.diagnostics import Limits
 from scalingfit.inference.fitted import Provenance
 from scalingfit.inference.group import Draws
@@ -194,6 +194,7 @@ def check(model: Model, runs: Runs) -> None:
 
 def posterior_of(model: Model, runs: Runs, draws: Draws, settings: Settings) -> Posterior:
     """Wrap draws with their verdict and provenance."""
+    model = model_of(model, runs)
     law, noise = model.complete_arrays(draws.values, centre(model, runs))
     return Posterior(
         law=law,

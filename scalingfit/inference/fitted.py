@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from numpyro.distributions import Distribution
 
 from scalingfit.declare import Law, loss_of_logs
+from scalingfit.inference.effects import effective_rows
 from scalingfit.inference.group import Draws, Record
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import bucket, centre, landmarks_of, pack, places_of
@@ -78,8 +79,15 @@ class Fitted:
     def draws(self) -> dict[str, Floats]:
         """Draws of every parameter, pinned and tied ones included, each (chain, draw)."""
         noise = {name: getattr(self.noise, name) for name in self.model.noise.parameters()}
-        error = {} if self.model.error is None else {"tau": self.sampled.values["tau"]}
-        return {**self.law.values(), **noise, **error}
+        values = self.sampled.values
+        scales = {site: values[site] for site in self.model.sites if site in ("omega", "tau")}
+        every: dict[str, Any] = {**self.law.values(), **noise, **scales}
+        return every
+
+    @property
+    def effective_runs(self) -> float | None:
+        """How many independent rows those of runs with effects are worth; None where none have."""
+        return effective_rows(self.runs, self.noise)
 
     @functools.cached_property
     def law_with_error(self) -> Law:
@@ -87,12 +95,15 @@ class Fitted:
         return with_error(self.law, self.model, self.runs, self.sampled)
 
     def log_likelihood(self) -> Floats:
-        """Log density of every observed loss, shape (chain, draw, run)."""
+        """Log density of every observed loss, shape (chain, draw, run).
+
+        Each by itself, as of a new run: those of rows that share an effect do not add up.
+        """
         return self._per_run(_log_likelihood)
 
     def predictive(self, seed: int = 0) -> Floats:
         """Losses of replicated runs at the same inputs, shape (chain, draw, run)."""
-        return self._per_run(functools.partial(_replicate, seed=seed))
+        return _replicates(self.model, self.runs, self.law_with_error, self.noise, seed)
 
     def residuals(self) -> Floats:
         """Log of observed over expected loss (or the difference, for noise on the loss), (run,)."""
@@ -142,7 +153,20 @@ def replicates(
     """Losses of new runs at the same places, (chain, draw, run); arguments as of `functions`."""
     law = functions(model, runs, values, errors, seed)
     _, noise = model.complete_arrays(values, centre(model, runs))
-    return _at_runs(functools.partial(_replicate, seed=seed), model, runs, law, noise)
+    return _replicates(model, runs, law, noise, seed)
+
+
+def _replicates(model: Model, runs: Runs, law: Law, noise: Noise, seed: int) -> Floats:
+    """New losses, (chain, draw, run): rows of one run share a new effect, where they share one."""
+    if noise.run_effect is None:
+        return _at_runs(functools.partial(_replicate, seed=seed), model, runs, law, noise)
+    scatter = dataclasses.replace(noise, run_effect=None)
+    drawn = _at_runs(functools.partial(_replicate, seed=seed), model, runs, law, scatter)
+    numbers = runs.run_numbers
+    rows = np.arange(len(runs)) if numbers is None else numbers
+    normal = np.random.default_rng(seed).standard_normal((*drawn.shape[:2], rows.max() + 1))
+    effect = (np.asarray(noise.run_effect)[..., None] * normal)[..., rows]
+    return drawn * np.exp(effect) if model.noise.on_log else drawn + effect
 
 
 def _with_error(

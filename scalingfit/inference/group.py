@@ -94,6 +94,8 @@ class Draws:
         Of the law, at the landmarks of the table; None where it is taken to be exact.
     landmarks : array, shape (landmark, input), or None
         Decimal logarithms of the law's inputs there.
+    effects : array, shape (chain, draw, run of several rows), or None
+        Of the runs, where their rows share such; they are not kept in files.
     evidence : Evidence or None
         The log marginal likelihood of the runs, where it was found.
     """
@@ -109,6 +111,7 @@ class Draws:
     record: Record
     errors: Floats | None = None
     landmarks: Floats | None = None
+    effects: Floats | None = None
     evidence: Evidence | None = None
 
 
@@ -267,7 +270,9 @@ class Group:
         made, dim = self.chains, self.chains.white.dim
         rows = made.rows[: self.count].astype(np.float64)
         spawned = [generator.spawn(1)[0] for generator in self.generators[: self.count]]
-        bridges = list(map(Bridge.between, rows[..., :dim], spawned))
+        runs = made.white.runs
+        pairs = zip(rows[..., :dim], spawned, strict=True)
+        bridges = [Bridge.between(draws, rng, dim - runs) for draws, rng in pairs]
         proposed = self._full(np.stack([bridge.proposed for bridge in bridges]))
         heights = np.asarray(self.programs.heights(proposed, (self.data, made.white)), np.float64)
         half = bridges[0].compared.shape[1]

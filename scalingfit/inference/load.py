@@ -93,7 +93,9 @@ def load(
         law = law or _found(shown, attributes, "law", find_law)
         noise = noise or _found(shown, attributes, "noise", find_noise)
         error = attributes["law_error"]
-        model = build(law, noise, given, None if error is None else LawError(**error))
+        error = None if error is None else LawError(**error)
+        effects = "omega" in tree.children["posterior"].data_vars
+        model = build(law, noise, given, error, run_effects=effects)
         _require_formulas(shown, model, attributes)
         restored = _restore(tree, attributes, model)
         _require_sound(restored)

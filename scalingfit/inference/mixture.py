@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, override
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import logit, logsumexp
 
 from scalingfit.inference.bridge import Evidence
-from scalingfit.inference.build import without_error
+from scalingfit.inference.build import model_of, plain_model, without_error
 from scalingfit.inference.diagnostics import Diagnosis, diagnose, to_rounding
 from scalingfit.inference.group import Draws, Group
 from scalingfit.inference.mode import Whitening
@@ -45,13 +45,13 @@ Floats = NDArray[np.float64]
 def group_of(
     model: Model, tables: Sequence[Runs], settings: Settings, attempt: int
 ) -> Group | Mixture:
-    """The fits of one program."""
+    """The fits of one program; whether runs have effects, the first of the tables tells."""
     kind = Group if model.error is None else Mixture
-    return kind(model, tables, settings, attempt)
+    return kind(model_of(model, tables[0]), tables, settings, attempt)
 
 
-class _ErrorGroup(Group):
-    """As its base, of a law with an error: its mode is sought from that of the exact law.
+class _OpenGroup(Group):
+    """As its base, of a law with an error or runs with effects: sought from the mode without.
 
     An error may have several modes, so further attempts also draw more and keep a part.
     """
@@ -67,7 +67,7 @@ class _ErrorGroup(Group):
     @property
     @override
     def elsewhere(self) -> tuple[Floats, Floats]:
-        """What the exact law has at other modes than the highest."""
+        """What the law by itself has at other modes than the highest."""
         return self.exact.elsewhere
 
     @functools.cached_property
@@ -82,7 +82,7 @@ class _ErrorGroup(Group):
         """Compile, beside another thread that whitens, what comes next."""
         real = np.dtype(self.settings.precision)
         fits, dim = len(self.generators), self.model.dim
-        nowhere = Whitening.nowhere(fits, dim, real, self.data.features)
+        nowhere = Whitening.nowhere(fits, dim, real, self.data.sizes)
         compile_ahead(self.model, self.data, nowhere, self.settings.chains)
 
     @functools.cached_property
@@ -94,26 +94,25 @@ class _ErrorGroup(Group):
 
     @override
     def by_nuts(self) -> list[Draws]:
-        """Sample by NUTS, the law's error with its parameters."""
+        """Sample by NUTS, error and effects with the parameters."""
         made = self.chains
         rows = made.rows[..., : made.white.dim]
-        coefficients = self.programs.values(made.white, rows, self.data)["law_error"]
-        return [
-            self._with_errors(fit, draws, np.asarray(coefficients[fit], np.float64))
-            for fit, draws in enumerate(super().by_nuts())
-        ]
+        found = self.programs.values(made.white, rows, self.data)
+        return [self._with_parts(fit, draws, found) for fit, draws in enumerate(super().by_nuts())]
 
-    def _with_errors(self, fit: int, draws: Draws, coefficients: Floats) -> Draws:
-        known = landmarks_of(self.model, self.tables[fit].used())
-        errors = coefficients[..., : len(known.own)] @ known.own.T
-        series = [*draws.values.values(), *np.moveaxis(errors, -1, 0)]
-        diagnosis = diagnose(np.stack(series), draws.energy, draws.diverging)
-        return dataclasses.replace(
-            draws,
-            errors=errors,
-            landmarks=known.places,
-            diagnosis=diagnosis.gathered(len(draws.values)),
-        )
+    def _with_parts(self, fit: int, draws: Draws, found: Mapping[str, Any]) -> Draws:
+        """Draws with the errors at landmarks, and with the runs' effects."""
+        runs = self.tables[fit].used()
+        if self.model.run_effects and (numbers := runs.run_numbers) is not None:
+            effects = np.asarray(found["run_effect"][fit], np.float64)
+            draws = dataclasses.replace(draws, effects=effects[..., : numbers.max() + 1])
+        if self.model.error is not None:
+            known = landmarks_of(self.model, runs)
+            coefficients = np.asarray(found["law_error"][fit], np.float64)
+            errors = coefficients[..., : len(known.own)] @ known.own.T
+            draws = dataclasses.replace(draws, errors=errors, landmarks=known.places)
+        diagnosis = diagnose(_series(draws), draws.energy, draws.diverging)
+        return dataclasses.replace(draws, diagnosis=diagnosis.gathered(len(draws.values)))
 
 
 class Mixture:
@@ -124,8 +123,10 @@ class Mixture:
     ) -> None:
         assert model.error is not None  # see `group_of`
         self.prior = model.error.exact
-        self.exact = Group(without_error(model), tables, settings, attempt)
-        self.error = _ErrorGroup(model, settings, self.exact)
+        self.exact = Group(plain_model(model), tables, settings, attempt)
+        if model.run_effects:
+            self.exact = _OpenGroup(without_error(model), settings, self.exact)
+        self.error = _OpenGroup(model, settings, self.exact)
 
     @property
     def stopped(self) -> threading.Event:
@@ -168,7 +169,7 @@ class Mixture:
     def _exactly(self, alone: NDArray[np.bool_]) -> list[Draws]:
         """Draws of the exact laws, but for those that are far behind."""
         settings = self.exact.settings
-        if settings.method != "auto":
+        if settings.method != "auto" or self.exact.model.run_effects:  # too many to be weighed
             return self._sampled(self.exact)
         weighted = self.exact.by_importance()
         fine = [bool(one.diagnosis.passes(settings.limits)) for one in weighted]
@@ -236,7 +237,10 @@ def _mixed(exact: Draws, error: Draws, prior: float, rng: np.random.Generator) -
     chosen = rng.permuted(np.tile(np.arange(draws) < count, (chains, 1)), axis=1)
 
     def mix(name: str) -> Any:
-        return np.where(chosen, getattr(exact, name), getattr(error, name))
+        one, other = getattr(exact, name), getattr(error, name)
+        if other is None:
+            return None
+        return np.where(chosen.reshape(*chosen.shape, *[1] * (other.ndim - 2)), one, other)
 
     mixed = dataclasses.replace(
         error,
@@ -250,6 +254,7 @@ def _mixed(exact: Draws, error: Draws, prior: float, rng: np.random.Generator) -
         leapfrogs=mix("leapfrogs"),
         diverging=mix("diverging"),
         errors=np.where(chosen[..., None], 0.0, error.errors),
+        effects=mix("effects"),
         evidence=Evidence(
             log=float(logsumexp(logs)),
             error=float(np.hypot(*shares * [exact.evidence.error, error.evidence.error])),
@@ -261,10 +266,17 @@ def _mixed(exact: Draws, error: Draws, prior: float, rng: np.random.Generator) -
     return dataclasses.replace(mixed, diagnosis=_diagnosed(mixed, used))
 
 
+def _series(draws: Draws) -> Floats:
+    """All that a fit is judged by, (series, chain, draw), the parameters first."""
+    parts = [part for part in (draws.errors, draws.effects) if part is not None]
+    return np.stack(
+        [*draws.values.values(), *(each for part in parts for each in np.moveaxis(part, -1, 0))]
+    )
+
+
 def _diagnosed(mixed: Draws, parts: Sequence[Diagnosis]) -> Diagnosis:
     """Of the mixture, and of its parts where that is worse: mixing hides what ails them."""
-    assert mixed.errors is not None
-    series = np.stack([*mixed.values.values(), *np.moveaxis(mixed.errors, -1, 0)])
+    series = _series(mixed)
     sites, size = len(mixed.values), float(mixed.energy.size)
     found = diagnose(series, mixed.energy, mixed.diverging)
     still = np.ptp(series, axis=(1, 2)) == 0  # an error that no draw has
@@ -275,9 +287,10 @@ def _diagnosed(mixed: Draws, parts: Sequence[Diagnosis]) -> Diagnosis:
         ess_tail=np.where(still, size, found.ess_tail),
     ).gathered(sites)
     rhat = found.rhat.copy()
-    for part in parts:  # the exact law's has fewer parameters, the first ones
-        own = len(part.rhat)
-        rhat[:own] = np.maximum(rhat[:own], part.rhat)
+    for part in parts:  # the exact law's has no scale of an error
+        both = sites - 1
+        rhat[:both] = np.maximum(rhat[:both], part.rhat[:both])
+        rhat[both:] = np.maximum(rhat[both:], part.rhat[both:].max(initial=1.0))
     return dataclasses.replace(
         found,
         rhat=rhat,

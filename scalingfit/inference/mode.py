@@ -39,8 +39,9 @@ class Whitening:
     repaired : scalar bool
         Whether the curvature had to be made positive definite.
     funnel : Funnel or None
-        Where the law has an error, whose scale is the last coordinate: how the spread of the others
-        depends on it. Behind them come the coordinates of the error, standard normal as they are.
+        Where the law has an error, or runs have effects, whose scale is the last coordinate: how
+        the spread of the others depends on it. Behind them come the coordinates of the error and of
+        the effects, standard normal as they are.
     """
 
     mode: Array
@@ -51,15 +52,17 @@ class Whitening:
     funnel: Funnel | None = None
 
     @classmethod
-    def nowhere(cls, fits: int, dim: int, real: Any, features: Any = None) -> Whitening:
+    def nowhere(
+        cls, fits: int, dim: int, real: Any, sizes: tuple[int, int, int] | None = None
+    ) -> Whitening:
         """A whitening of the shapes and types of many fits', and of no use.
 
         Parameters
         ----------
         fits, dim : int
         real : dtype
-        features : array, shape (fit, run, feature), optional
-            Where the law has an error.
+        sizes : tuple of int, optional
+            Numbers of rows, features and runs with effects, where there are such.
         """
         return cls(
             mode=jnp.zeros((fits, dim), real),
@@ -67,19 +70,29 @@ class Whitening:
             log_density=jnp.zeros(fits, real),
             agreeing=jnp.zeros(fits, real),
             repaired=jnp.zeros(fits, bool),
-            funnel=None if features is None else Funnel.nowhere(features.shape, dim - 1, real),
+            funnel=None if sizes is None else Funnel.nowhere(fits, sizes, dim - 1, real),
         )
 
     @property
     def conditional(self) -> Conditional | None:
-        """The coordinates of the law's error, where it has one."""
+        """The coordinates of the law's error and the runs' effects, where there are such."""
         return None if self.funnel is None else self.funnel.conditional
 
     @property
     def dim(self) -> int:
         """Number of all coordinates."""
-        errors = 0 if self.conditional is None else self.conditional.strength.shape[-1]
-        return int(self.mode.shape[-1]) + errors
+        return int(self.mode.shape[-1]) + self.features + self.runs
+
+    @property
+    def features(self) -> int:
+        """Number of those of the law's error."""
+        return 0 if self.conditional is None else int(self.conditional.strength.shape[-1])
+
+    @property
+    def runs(self) -> int:
+        """Number of those of the runs' effects, the last ones."""
+        effects = None if self.conditional is None else self.conditional.effects
+        return 0 if effects is None else int(effects.strength.shape[-1])
 
     def colour(self, white: Array) -> Array:
         """From whitened coordinates to the sampled ones."""

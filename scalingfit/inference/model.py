@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ from numpyro.infer.util import compute_log_probs
 
 from scalingfit._positive import plain
 from scalingfit.declare import Law, Parameter, describe, loss_of_logs
-from scalingfit.inference.conditional import Conditional
+from scalingfit.inference.conditional import Conditional, Scales
 from scalingfit.inference.coordinates import Coordinates, Leaf, Prior, at_inputs, resolve
 from scalingfit.inference.over_runs import each_run, sum_over_places, sum_over_runs
 from scalingfit.noise import At, Noise
@@ -59,6 +59,10 @@ class Data:
         Log of the geometric mean of each input, about which coefficients are recentred.
     features : array, shape (run, feature), or None
         Where the law has an error: it is these times independent normal numbers of its scale.
+    run : array of int, shape (run,), or None
+        Where rows of one run share an effect: which run each row is of.
+    run_rows : array, shape (run of several rows,), or None
+        How many rows each such run has; zero for padding.
     """
 
     log_inputs: Mapping[str, Leaf]
@@ -67,11 +71,24 @@ class Data:
     loss_se: Leaf | None
     centre: Mapping[str, Leaf]
     features: Leaf | None = None
+    run: Leaf | None = None
+    run_rows: Leaf | None = None
 
     @property
     def by_run(self) -> Data:
         """The same without what is not by run: one run is an element of every array."""
-        return dataclasses.replace(self, centre={}, features=None)
+        return dataclasses.replace(self, centre={}, features=None, run=None, run_rows=None)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Numbers of rows, of features of the error, and of runs with effects, as padded."""
+        features = 0 if self.features is None else self.features.shape[-1]
+        return self.weight.shape[-1], features, self.runs
+
+    @property
+    def runs(self) -> int:
+        """Number of runs with effects, as padded."""
+        return 0 if self.run_rows is None else int(self.run_rows.shape[-1])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -109,11 +126,12 @@ class Model(Coordinates):
         Parameters
         ----------
         z : array, shape (dim,)
-            Behind the parameters' coordinates come those of the error's coefficients.
+            Behind the parameters' coordinates come those of the error's coefficients, and of the
+            effects of runs.
         data : Data
             Of one table.
         conditional : Conditional, optional
-            The coordinates of the error, where the law has one.
+            The coordinates of the error and of the effects, where there are such.
         """
         values, log_jacobian = self.constrain(z[: self.dim], data.centre)
         # Every value is the transform of a real number, so none lies outside its support.
@@ -123,31 +141,34 @@ class Model(Coordinates):
         if conditional is None:
             likelihood = sum_over_runs(_log_likelihood, shared, data.by_run, data.weight)
         else:
-            white = z[self.dim :]
-            places, _, density = _located(shared, values["tau"], white, data, conditional)
+            found = _located(shared, values, z[self.dim :], data, conditional)
             runs, weight = data.by_run, data.weight
-            likelihood = sum_over_places(_log_density, shared, places, runs, weight) + density
+            each = sum_over_places(_log_density, shared, found.places, runs, weight)
+            likelihood = each + found.log_density
         total: Array = likelihood + sum(prior.values()) + log_jacobian
         return total
 
     def located(
         self, z: Array, data: Data, conditional: Conditional
-    ) -> tuple[tuple[Law, Noise], Array, Array]:
-        """How the law with its error places the runs.
+    ) -> tuple[tuple[Law, Noise], Located]:
+        """How the law with its error, and with the runs' effects, places the rows."""
+        values, shared = self._shared_at(z, data)
+        found = _located(shared, values, z[self.dim :], data, conditional)
+        return shared, found
 
-        Returns
-        -------
-        tuple of Law and Noise
-        array, shape (run,)
-            Where the losses are expected, on the scale of the scatter.
-        array, shape (feature,)
-            The coefficients of the features in `data`.
-        """
+    def expected(self, z: Array, data: Data) -> tuple[tuple[Law, Noise], Array]:
+        """Where the law by itself expects the losses, (run,), on the scale of the scatter."""
+        shared = self._shared_at(z, data)[1]
+        return shared, each_run(_place, shared, (), data.by_run)
+
+    def scales(self, z: Array, data: Data) -> Scales:
+        """The scales of scatter, error and effects."""
+        values, (_, noise) = self._shared_at(z, data)
+        return Scales(noise.sigma, values.get("tau"), values.get("omega"))
+
+    def _shared_at(self, z: Array, data: Data) -> tuple[dict[str, Array], tuple[Law, Noise]]:
         values, _ = self.constrain(z[: self.dim], data.centre)
-        shared = self._shared_by_runs(self.law_of(values), self.noise_of(values), data)
-        white = z[self.dim :]
-        places, coefficients, _ = _located(shared, values["tau"], white, data, conditional)
-        return shared, places, conditional.rotation @ coefficients
+        return values, self._shared_by_runs(self.law_of(values), self.noise_of(values), data)
 
     def complete_arrays(
         self, values: Mapping[str, Leaf | float], centre: Mapping[str, Leaf] | None = None
@@ -161,6 +182,8 @@ class Model(Coordinates):
         centre : mapping of str to scalar, optional
             Means of the log inputs of the fitted runs. Without them a noise model has its
             parameters, and its anchors are NaN.
+
+        Of runs with effects the noise model is that of a new one.
         """
         shape = np.shape(next(iter(values.values())))
 
@@ -175,6 +198,9 @@ class Model(Coordinates):
             )
 
         law, noise = fill(self.law), fill(self.noise)
+        if "omega" in values:
+            effect = np.broadcast_to(np.asarray(values["omega"], float), shape)
+            noise = dataclasses.replace(noise, run_effect=effect)
         if centre is None:
             return law, noise
         with jax.enable_x64(True):
@@ -246,16 +272,42 @@ def _log_likelihood(shared: tuple[Law, Noise], run: Data) -> Array:
     return density
 
 
+class Located(NamedTuple):
+    """How a law with its error, and with the runs' effects, places the rows.
+
+    Attributes
+    ----------
+    places : array, shape (run,)
+        Where the losses are expected, on the scale of the scatter.
+    coefficients : array, shape (feature,)
+        Of the features in the data.
+    effects : array, shape (run of several rows,), or None
+    log_density : scalar
+        Of the prior of both, by their coordinates.
+    """
+
+    places: Array
+    coefficients: Array
+    effects: Array | None
+    log_density: Array
+
+
 def _located(
-    shared: tuple[Law, Noise], tau: Array, white: Array, data: Data, conditional: Conditional
-) -> tuple[Array, Array, Array]:
-    """Where the law with its error puts the runs; its error's coefficients, and their density."""
+    shared: tuple[Law, Noise],
+    values: Mapping[str, Array],
+    white: Array,
+    data: Data,
+    conditional: Conditional,
+) -> Located:
     noise = shared[1]
     exact = each_run(_place, shared, (), data.by_run)
     residual = jnp.asarray(data.loss) - exact
-    sigma = noise.sigma
-    coefficients, density = conditional.coefficients(residual, sigma, tau, white)
-    return exact + conditional.basis @ coefficients, coefficients, density
+    scales = Scales(noise.sigma, values.get("tau"), values.get("omega"))
+    coefficients, effects, density = conditional.apart(residual, scales, white)
+    places = exact + conditional.basis @ coefficients
+    if effects is not None:
+        places = places + effects[data.run]
+    return Located(places, conditional.rotation @ coefficients, effects, density)
 
 
 def _place(shared: tuple[Law, Noise], own: tuple[()], run: Data) -> Array:

@@ -85,7 +85,10 @@ class Posterior(Fitted, Result):
         rows, label = len(self.runs), self.runs.run_label
         if label is None:
             return f"{rows} runs"
-        return f"{rows} rows of {len(np.unique(self.runs.labels[label].astype(str)))} runs"
+        counted = f"{rows} rows of {len(np.unique(self.runs.labels[label].astype(str)))} runs"
+        if (worth := self.effective_runs) is None:
+            return counted
+        return f"{counted}, worth {worth:.0f} independent rows"
 
     @property
     def _exact(self) -> str:
@@ -126,7 +129,12 @@ class Posterior(Fitted, Result):
         return {
             "law": self.model.law.name,
             "noise": self.model.noise.name,
-            "runs": {"count": len(self.runs), "digest": self.runs.digest, **self.runs.provenance},
+            "runs": {
+                "count": len(self.runs),
+                "effective": self.effective_runs,
+                "digest": self.runs.digest,
+                **self.runs.provenance,
+            },
             "verdict": self.verdict.details,
             "law_exact": self.sampled.record.get("exact", 1.0),
             "provenance": self.provenance,

@@ -123,7 +123,13 @@ def pack(model: Model, runs: Runs, rows: int, precision: str) -> Data:
         features = np.zeros((rows, feature_bucket(factor.shape[1])))
         features[: len(runs), : factor.shape[1]] = factor
         data = dataclasses.replace(data, features=features)
+    numbers = runs.run_numbers if model.run_effects else None
+    if numbers is not None:
+        counts = np.bincount(numbers, minlength=bucket(int(numbers.max()) + 1))
+        data = dataclasses.replace(data, run_rows=counts)
     packed: Data = jax.tree.map(lambda leaf: np.asarray(leaf, precision), data)
+    if numbers is not None:
+        packed = dataclasses.replace(packed, run=numbers[index].astype(np.int32))
     return packed
 
 
@@ -137,7 +143,7 @@ def places_of(law: type[Law], runs: Runs) -> Floats:
     return np.log10(np.stack([*runs.input(law.inputs()).values()], axis=1))
 
 
-def shape_of(model: Model, runs: Runs) -> tuple[int, bool, int]:
+def shape_of(model: Model, runs: Runs) -> tuple[int, bool, int, int]:
     """What tables that share programs have in common.
 
     Returns
@@ -148,9 +154,13 @@ def shape_of(model: Model, runs: Runs) -> tuple[int, bool, int]:
         Whether losses have known errors.
     int
         Features of the law's error, as padded.
+    int
+        Runs with effects, as padded.
     """
+    numbers = runs.used().run_numbers if model.error is not None else None
+    several = 0 if numbers is None else bucket(int(numbers.max()) + 1)
     count = landmarks_of(model, runs.used()).factor.shape[1] if model.error is not None else 0
-    return padded(runs), "loss_se" in runs.columns, feature_bucket(count)
+    return padded(runs), "loss_se" in runs.columns, feature_bucket(count), several
 
 
 def centre(model: Model, runs: Runs) -> dict[str, Leaf]:
@@ -235,7 +245,9 @@ def programs(model: Model) -> Programs:
         values = model.constrain(place[: model.dim], data.centre)[0]
         if conditional is None:
             return values
-        return values | {"law_error": model.located(place, data, conditional)[-1]}
+        found = model.located(place, data, conditional)[1]
+        effects = {} if found.effects is None else {"run_effect": found.effects}
+        return values | {"law_error": found.coefficients} | effects
 
     def heights(places: Array, given: tuple[Data, Whitening]) -> Array:
         found: Array = jax.lax.map(

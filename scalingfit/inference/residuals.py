@@ -86,6 +86,8 @@ class Explained:
 class Residuals:
     """Residuals of a fit in units of its scatter, and what the law can take up.
 
+    Where rows of one run share an effect, residuals are those beside it.
+
     Attributes
     ----------
     values : array, shape (run,)
@@ -100,9 +102,9 @@ class Residuals:
     departure : Departure or None
         How far the law's error takes it away, where it has one.
     carried : Carried or None
-        What that can carry.
+        What that can carry, and the effects of runs.
     error : array, shape (run,)
-        Its mean, over the scale of each run.
+        The mean of both, over the scale of each run.
     slopes : mapping of str to array, shape (run,)
         Of log loss (or of loss) in the log of each input, by the law, over the scale of each run.
     constructed : array, shape (run,), or None
@@ -154,7 +156,13 @@ class Residuals:
             departure = Departure.between(errors, scales, taken, float(rank))
             error = errors.mean(axis=0)
             size = np.sqrt(np.mean(np.where(draws.errors.any(axis=-1), tau, 0.0) ** 2))
-            carried = Carried.by(size * known.factor / scale[:, None])
+            factor = size * known.factor
+            if draws.effects is not None and (numbers := runs.run_numbers) is not None:
+                error = error + draws.effects.mean(axis=(0, 1))[numbers]
+                omega = np.sqrt(np.mean(draws.values["omega"] ** 2))
+                member = np.equal.outer(numbers, np.arange(numbers.max() + 1))
+                factor = np.hstack([factor, omega * member])
+            carried = Carried.by(factor / scale[:, None])
             taken = _taken(mean / scale, model.free, carried)
         return cls(
             (observed - expected - error) / scale,
@@ -226,7 +234,7 @@ class Residuals:
         return along / size, fdtrc(1, freedom, part * freedom / np.maximum(whole - part, 1e-300))
 
     def out_of(self, columns: Floats) -> Floats:
-        """Columns without what the law's error can carry."""
+        """Columns without what the law's error, and effects of runs, can carry."""
         return columns if self.carried is None else self.carried.out_of(columns)
 
     @functools.cached_property

@@ -10,6 +10,7 @@ import numpy as np
 from scalingfit.declare import Law
 from scalingfit.inference.against_priors import about_priors
 from scalingfit.inference.diagnostics import Limits
+from scalingfit.inference.effects import CODE, about_effects
 from scalingfit.inference.group import ELSEWHERE, Draws
 from scalingfit.inference.interaction import interaction
 from scalingfit.inference.misfit import about_residuals
@@ -57,11 +58,12 @@ def verdict_on(
         }
     doubts = [*_modes(draws), *_about_runs(model, runs)]
     remarks = _digits(model, draws)
+    said = about_effects(runs, noise)
     if not remarks:
         found = Residuals.of(model, runs, draws, law, noise)
-        said = about_residuals(found, on_log=model.noise.on_log)
-        for note, doubtful in said:
-            (doubts if doubtful else remarks).append(note)
+        said += about_residuals(found, on_log=model.noise.on_log)
+    for note, doubtful in said:
+        (doubts if doubtful else remarks).append(note)
     doubts += about_priors(model, values, float(runs.used()["L"].min()))
     return judge(diagnosis, model.judged, limits, widths, doubts, remarks)
 
@@ -104,10 +106,13 @@ def _modes(draws: Draws) -> list[Note]:
 def _about_runs(model: Model, runs: Runs) -> list[Note]:
     """What the table itself says against a fit."""
     inputs = set(model.law.inputs())
+    answered = {code for code, name in ANSWERED.items() if name in inputs}
+    if model.run_effects:
+        answered.add(CODE)
     found = [
         Note(finding.code, finding.sentence)
         for finding in runs.used().findings
-        if finding.code not in TESTED and ANSWERED.get(finding.code) not in inputs
+        if finding.code not in TESTED | answered
     ]
     design = runs.design_warnings() if {"N", "D"} <= inputs else []
     return [*found, *(Note("design", text) for text in design), *_thin(model, runs)]

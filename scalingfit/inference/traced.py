@@ -35,7 +35,7 @@ from jax import Array, export
 
 from scalingfit._errors import InputError
 from scalingfit._files import distrust, write
-from scalingfit.inference.conditional import Conditional, Funnel
+from scalingfit.inference.conditional import Conditional, Funnel, RunEffects
 from scalingfit.inference.formula import formula
 from scalingfit.inference.importance import Proposal
 from scalingfit.inference.mode import Whitening
@@ -61,7 +61,7 @@ SETTINGS = (
     "jax_threefry_partitionable",
 )
 
-for container in (Chain, Conditional, Data, Funnel, Proposal, Whitening):
+for container in (Chain, Conditional, Data, Funnel, Proposal, RunEffects, Whitening):
     export.register_pytree_node_serialization(
         container,
         serialized_name=f"{container.__module__}.{container.__name__}",
@@ -206,7 +206,8 @@ def _lowered(model: Model, errors: bool, x64: bool) -> str:
             model.constrain(place[: model.dim], data.centre),
         )
 
-    number, rows, features = np.zeros(()), np.zeros(2), np.zeros((2, 2))
+    number, rows = np.zeros(()), np.zeros(2)
+    features = np.zeros((2, 0 if model.error is None else 2))
     inputs = model.law.inputs()
     data = Data(
         log_inputs=dict.fromkeys(inputs, rows),
@@ -215,9 +216,15 @@ def _lowered(model: Model, errors: bool, x64: bool) -> str:
         loss_se=rows if errors else None,
         centre=dict.fromkeys(inputs, number),
         features=None if model.error is None else features,
+        run=np.zeros(2, np.int32) if model.run_effects else None,
+        run_rows=rows if model.run_effects else None,
     )
-    conditional = None if model.error is None else Conditional(rows, features, rows, features)
-    place = np.zeros(model.dim + (0 if conditional is None else 2))
+    conditional = None
+    if model.run_effects or model.error is not None:
+        effects = RunEffects(data.run, rows) if model.run_effects else None
+        strength, rotation = features[0], features.T @ features
+        conditional = Conditional(rows, features, strength, rotation, effects, number, features)
+    place = np.zeros(model.dim + sum(data.sizes[1:]))
     text: str = jax.jit(density).lower(place, data, conditional).as_text()
     return text
 

@@ -12,13 +12,17 @@ distance from them. A field of one length would return to its prior far away, to
 Half of the prior says that the law is exact, ``tau = 0``: without that, runs that follow a law are
 extrapolated as though they did not (Brynjarsdottir & O'Hagan 2014, Inverse Problems 30, 114007).
 Where the scatter is on the loss itself, which may then be negative, ``delta`` is added to the law.
+
+Rows of one run, such as its checkpoints, share more than the law and its error: an effect of the
+run, normal with the scale ``omega``. Rows that differ in their seed are runs of their own, which
+share the law and its error alone.
 """
 
 from scalingfit.law_error.draws import ErrorDraws
 from scalingfit.law_error.kernel import LENGTHS, covariance
 from scalingfit.law_error.landmarks import MOST_LANDMARKS, Landmarks, landmarks
 from scalingfit.law_error.law import law_with_error
-from scalingfit.law_error.prior import LAW_ERROR, LawError
+from scalingfit.law_error.prior import LAW_ERROR, LawError, run_effect
 
 __all__ = [
     "LAW_ERROR",
@@ -30,4 +34,5 @@ __all__ = [
     "covariance",
     "landmarks",
     "law_with_error",
+    "run_effect",
 ]

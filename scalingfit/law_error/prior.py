@@ -10,7 +10,7 @@ from numpyro.distributions import Distribution
 
 from scalingfit.declare import Parameter
 
-__all__ = ["LAW_ERROR", "LawError"]
+__all__ = ["LAW_ERROR", "LawError", "run_effect"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +49,23 @@ class LawError:
         unit = "relative to the loss" if on_log else "in units of the loss"
         return {"tau": Parameter(f"scale of the law's error, {unit}", self.tau(on_log))}
 
+
+def run_effect(on_log: bool) -> Parameter:
+    """The declared scale of what the rows of a run share and the law does not know.
+
+    Parameters
+    ----------
+    on_log : bool
+        Whether the scatter is on log loss; otherwise the prior is wider, as that of ``tau``.
+    """
+    if on_log:
+        return Parameter("scale of the runs' effects, relative to the loss", RUN_EFFECT)
+    wider = dist.LogNormal(math.log(3 * 0.01), math.hypot(1.0, 1.1))
+    return Parameter("scale of the runs' effects, in units of the loss", wider)
+
+
+RUN_EFFECT = dist.LogNormal(math.log(0.01), 1.0)
+"""As of the scatter between runs: 90 % of it from 0.2 to 5 %."""
 
 LAW_ERROR = LawError()
 """Where nothing else is said."""

@@ -14,7 +14,7 @@ Known standard errors of losses, and errors of inputs, are normal errors beside 
 scatter: the density is that of the sum.
 """
 
-from scalingfit.noise._base import At, Noise, anchor, level, scatter
+from scalingfit.noise._base import At, Noise, alike, anchor, level, scatter
 from scalingfit.noise.error_in_inputs import ErrorInN, ErrorInNAndD
 from scalingfit.noise.laplace import Laplace, LaplaceLevel
 from scalingfit.noise.normal import Normal, NormalLevel
@@ -39,6 +39,7 @@ __all__ = [
     "ScatterWithLoss",
     "StudentT",
     "StudentTLevel",
+    "alike",
     "anchor",
     "level",
     "scatter",

@@ -6,7 +6,7 @@ import abc
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast, dataclass_transform
 
@@ -21,7 +21,7 @@ from numpyro.distributions.transforms import ExpTransform
 from scalingfit._arrays import Number, Numbers
 from scalingfit.declare import Parameter, expanded, parameter
 
-__all__ = ["At", "Noise", "anchor", "level", "scatter"]
+__all__ = ["At", "Noise", "alike", "anchor", "level", "scatter"]
 
 type Direction = Mapping[str, float]
 
@@ -78,6 +78,7 @@ def anchor(read: Callable[[At], Number]) -> Array:
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(parameter,))
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Noise(abc.ABC):
     """Base of the noise models; see the package for the reasons behind the priors.
 
@@ -94,12 +95,16 @@ class Noise(abc.ABC):
         The inputs that a law must have.
     along : mapping of str to mapping of str to float
         Directions in log inputs along which the slope of the loss is needed, by name.
+    run_effect : array or None
+        Standard deviation of a normal effect of the run that a loss is of, on the scale of the
+        scatter; None where there is none.
     """
 
     name: ClassVar[str]
     on_log: ClassVar[bool] = True
     inputs: ClassVar[tuple[str, ...]] = ()
     along: ClassVar[Mapping[str, Direction]] = MappingProxyType({})
+    run_effect: Array | None = None
 
     if TYPE_CHECKING:
         # Of a model that is found by name no checker knows the parameters.
@@ -111,7 +116,7 @@ class Noise(abc.ABC):
         if inspect.isabstract(cls):
             return
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
-        names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        names = [field.name for field in dataclasses.fields(cls)]
         jax.tree_util.register_dataclass(cls, data_fields=names, meta_fields=[])
 
     @classmethod
@@ -165,15 +170,15 @@ class Noise(abc.ABC):
         if not anchors:
             return self
         middle = At(loss(centre), centre)
-        read_off = {name: read(middle) for name, read in anchors.items()}
-        return dataclasses.replace(self, **read_off)  # type: ignore[type-var]  # a dataclass
+        read_off: dict[str, Any] = {name: read(middle) for name, read in anchors.items()}
+        return dataclasses.replace(self, **read_off)
 
     def expand(self, axes: int) -> Self:
         """Append `axes` axes of length one to every leaf, to broadcast draws against runs."""
         return expanded(self, axes)
 
     def observe(self, at: At) -> Distribution:
-        """The distribution of an observed loss.
+        """The distribution of an observed loss, of a run of which nothing else is known.
 
         Known errors of losses count to first order where the scatter is on log loss. It is not
         checked that losses are positive, which the runs promise: the check would keep the compiler
@@ -189,6 +194,8 @@ class Noise(abc.ABC):
             Over the loss itself, so that log densities compare between all noise models.
         """
         variance = None if at.loss_se is None else (at.loss_se / self.unit(at)) ** 2
+        if self.run_effect is not None:
+            variance = self.run_effect**2 + (0.0 if variance is None else variance)
         if not self.on_log:
             return self.about(at.mean, self.scale(at), variance)
         about = self.about(jnp.log(at.mean), self.scale(at), variance)
@@ -215,6 +222,26 @@ class Noise(abc.ABC):
         return at.mean if self.on_log else 1.0
 
 
+def alike(several: Sequence[Noise]) -> list[Noise]:
+    """The same models, with effects of runs, which may be zero, in all where one has such.
+
+    Parameters
+    ----------
+    several : sequence of Noise
+        Draws, each with leaves of one shape.
+    """
+    if all(noise.run_effect is None for noise in several):
+        return [*several]
+    effects = (
+        jnp.zeros_like(noise.sigma) if noise.run_effect is None else noise.run_effect
+        for noise in several
+    )
+    return [
+        dataclasses.replace(noise, run_effect=effect)
+        for noise, effect in zip(several, effects, strict=True)
+    ]
+
+
 def level[Kind: Noise](noise: type[Kind]) -> type[Kind]:
     """The twin of a model on log loss whose scatter is on the loss itself.
 
@@ -222,7 +249,7 @@ def level[Kind: Noise](noise: type[Kind]) -> type[Kind]:
     """
     scales = {
         field.name: dataclasses.field(metadata={"parameter": field.metadata["on_level"]})
-        for field in dataclasses.fields(noise)  # type: ignore[arg-type]
+        for field in dataclasses.fields(noise)
         if "on_level" in field.metadata
     }
     body = {
@@ -239,6 +266,6 @@ def level[Kind: Noise](noise: type[Kind]) -> type[Kind]:
 def _declared(noise: type[Noise], kind: str) -> dict[str, Any]:
     return {
         field.name: field.metadata[kind]
-        for field in dataclasses.fields(noise)  # type: ignore[arg-type]
+        for field in dataclasses.fields(noise)
         if kind in field.metadata
     }

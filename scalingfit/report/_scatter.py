@@ -1,4 +1,7 @@
-"""What lets a page say how single runs scatter about the law: some runs of every draw."""
+"""What lets a page say how single runs scatter about the law: some runs of every draw.
+
+Where runs have effects of their own, those are part of what a new run scatters by.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,7 @@ def scatter(law: Law, noise: Noise, middle: dict[str, float]) -> Scatter:
             f"the page cannot scatter runs by {noise.name}, whose scale differs between runs and "
             "whose scatter is not in proportion to it"
         )
-    names = [field.name for field in dataclasses.fields(noise)]  # type: ignore[arg-type]
+    names = [*noise.parameters(), *noise.anchors()]
     parameters = np.stack([getattr(noise, name) for name in names], axis=-1)
     return Scatter(once / scale, noise.on_log, parameters, _formula(law, noise, names))
 
@@ -85,7 +88,8 @@ def _at(law: Law, noise: Noise, log_inputs: dict[str, Any], mean: Any = None) ->
 @jax.jit
 def _sampled(noise: Noise, scale: Any) -> jax.Array:
     wide = jnp.broadcast_to(scale, (len(scale), EACH))
-    return jnp.asarray(noise.about(jnp.zeros_like(wide), wide, None).sample(jax.random.key(0)))
+    effect = None if noise.run_effect is None else noise.run_effect**2
+    return jnp.asarray(noise.about(jnp.zeros_like(wide), wide, effect).sample(jax.random.key(0)))
 
 
 def _formula(law: Law, noise: Noise, names: list[str]) -> str:

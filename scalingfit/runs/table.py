@@ -26,6 +26,7 @@ from scalingfit.runs.findings import (
     group_labels,
     picture,
     run_label,
+    run_numbers,
 )
 from scalingfit.runs.provenance import Provenance
 from scalingfit.runs.values import (
@@ -329,6 +330,14 @@ class Runs:
     def run_label(self) -> str | None:
         """The label that names runs, such as run_id, where there are several rows of one."""
         return run_label(self.labels)
+
+    @cached_property
+    def run_numbers(self) -> NDArray[np.int64] | None:
+        """Which run each row is of, counted from 0, shape (row,), where some have several rows.
+
+        None where every row is a run, and where all are of one.
+        """
+        return run_numbers(self.labels)
 
     @cached_property
     def groups(self) -> dict[str, list[str]]:

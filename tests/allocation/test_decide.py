@@ -326,7 +326,7 @@ def test_draws_come_as_xarray(posterior: Any) -> None:
 
 
 def test_levels_are_shares() -> None:
-    with pytest.raises(InputError, match="no share"):
+    with pytest.raises(InputError, match="not a share"):
         decide(POINT, 1e21, level=90)
 
 

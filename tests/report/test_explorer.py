@@ -170,10 +170,16 @@ def test_the_explorer_equals_python(exact: bool, name: str, tmp_path: Path) -> N
     check(posterior, page, seed=1)
 
 
-@pytest.mark.parametrize("name", ["normal", "laplace", "one_sided", "error_in_n_and_d"])
-def test_single_runs_scatter_as_forecasts_say(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "effect"),
+    [("normal", 0.02), *((name, 0.0) for name in ("laplace", "one_sided", "error_in_n_and_d"))],
+)
+def test_single_runs_scatter_as_forecasts_say(name: str, effect: float) -> None:
     """Shares of a forecast's runs below the page's quantiles, whose errors are binomial."""
     posterior = scattering(standin.posterior(), name)
+    if effect:
+        own = dataclasses.replace(posterior.noise, run_effect=0 * posterior.noise.sigma + effect)
+        posterior = dataclasses.replace(posterior, noise=own)
     place: dict[str, Any] = {"N": 3e9, "D": 2e11}
     forecast = posterior.forecast(**place).new_run.ravel()
     with jax.enable_x64(True):

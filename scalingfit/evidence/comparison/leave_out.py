@@ -24,9 +24,11 @@ from scalingfit.inference import (
     Settings,
     failures,
     log_likelihood,
+    log_likelihood_by_run,
     predicted,
     sample,
 )
+from scalingfit.noise import At, Noise
 from scalingfit.runs import Runs, group_key, require_budgets
 
 if TYPE_CHECKING:
@@ -145,7 +147,7 @@ def leave_each(
     refit : bool
         Whether to fit again where the importance weights cannot be trusted.
     """
-    together = _by_group(posterior.log_likelihood(), groups)
+    together = _together(posterior, groups)
     found = _psis(posterior, together)
     elpd_i, k = np.array(found.elpd_i, float), np.asarray(found.pareto_k, float)
     far = np.flatnonzero(~(k <= found.good_k)) if refit else np.empty(0, int)
@@ -181,7 +183,7 @@ def held_out(
     Returns
     -------
     densities : list of array, shape (draw, left run)
-        Log densities of the runs that were left out.
+        Log densities of the runs that were left out, each with all its rows.
     failed : int
         How many fits did not converge.
     """
@@ -190,8 +192,45 @@ def held_out(
     densities = []
     for table, draws, out in zip(tables, fits, left, strict=True):
         rest = runs.take(out)
-        densities.append(log_likelihood(*predicted(model, table, draws, rest), rest["L"]))
+        densities.append(_densities(*predicted(model, table, draws, rest), rest))
     return densities, failures(fits, settings)
+
+
+def _densities(noise: Noise, at: At, runs: Runs) -> Floats:
+    """Log densities, (draw, row); (draw, run) where rows of one run share an effect."""
+    if noise.run_effect is None:
+        return log_likelihood(noise, at, runs["L"])
+    return log_likelihood_by_run(noise, at, runs["L"], _numbers(runs))
+
+
+def _numbers(runs: Runs) -> NDArray[np.int64]:
+    """The run of each row, by itself or with others."""
+    label = runs.run_label
+    if runs.run_numbers is not None or label is None:
+        return np.arange(len(runs)) if runs.run_numbers is None else runs.run_numbers
+    return np.zeros(len(runs), np.int64)  # all are of one
+
+
+def _together(posterior: Posterior, groups: NDArray[np.int64]) -> Floats:
+    """Log densities of the groups, (chain, draw, group).
+
+    Raises
+    ------
+    InputError
+        A group parts a run whose rows share an effect.
+    """
+    runs, sampled = posterior.runs, posterior.sampled
+    if posterior.noise.run_effect is None:
+        return _by_group(posterior.log_likelihood(), groups)
+    numbers = _numbers(runs)
+    first = np.unique(numbers, return_index=True)[1]
+    if not np.array_equal(groups[first][numbers], groups):
+        raise InputError(
+            "rows of one run share an effect, and this leaves out some of them and keeps others",
+            remedy=Message("leave out whole runs: ", Argument("leave_out", runs.run_label), "."),
+        )
+    densities = _densities(*predicted(posterior.model, runs, sampled, runs), runs)
+    return _by_group(densities.reshape(*sampled.energy.shape, -1), groups[first])
 
 
 def _by_group(values: Floats, groups: NDArray[np.int64]) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 from scalingfit.evidence.forecasts.held_out import HeldOutRuns, LawForecasts
 from scalingfit.evidence.forecasts.horizons import Horizon, within
 from scalingfit.inference import Model, Settings, check, failures, predicted, sample
-from scalingfit.noise import At, Noise
+from scalingfit.noise import At, Noise, alike
 from scalingfit.runs import Runs
 
 __all__ = ["Task", "forecast_held_out"]
@@ -109,10 +109,14 @@ def forecast_held_out(
     fits = sample(model, fitted, settings)
     beyond = [task.runs.take(task.horizon.test) for task in tasks]
     known = any("loss_se" in rest.columns for rest in beyond)
-    each = [
-        _every_run(*predicted(model, table, draws, rest), known)
-        for table, draws, rest in zip(fitted, fits, beyond, strict=True)
-    ]
+    noises, places = zip(
+        *(
+            predicted(model, table, draws, rest)
+            for table, draws, rest in zip(fitted, fits, beyond, strict=True)
+        ),
+        strict=True,
+    )
+    each = [_every_run(*pair, known) for pair in zip(alike(noises), places, strict=True)]
     runs = HeldOutRuns.together([task.held_out for task in tasks])
     joined = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=-1), *each)
     return LawForecasts(runs, *joined), failures(fits, settings)

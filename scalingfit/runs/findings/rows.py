@@ -59,6 +59,20 @@ def run_label(labels: Labels) -> str | None:
     return None
 
 
+def run_numbers(labels: Labels) -> NDArray[np.int64] | None:
+    """Which run each row is of, counted from 0, where a label names runs, some of several rows.
+
+    A row without a name is a run by itself. None where each row is, or all are of one run.
+    """
+    label = run_label(labels)
+    if label is None:
+        return None
+    named = enumerate(map(group_key, labels[label].tolist()))
+    keys = [("(missing)", row) if key == "(missing)" else key for row, key in named]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return None if len(numbers) == 1 else np.array([numbers[key] for key in keys])
+
+
 def _named(values: Label) -> list[Hashable]:
     return [key for key in map(group_key, values.tolist()) if key != "(missing)"]
 
@@ -74,8 +88,8 @@ def _one_run(columns: Columns, labels: Labels) -> Iterator[Finding]:
         yield Finding(
             "rows_of_one_run",
             f"{runs},{some} of several rows each: before the end of a schedule the loss is too "
-            "high for its tokens, which biases the fit, and intervals that count every row are too "
-            "narrow",
+            "high for its tokens, which biases the fit, and an exact law's intervals, which count "
+            "every row, are too narrow",
             Message("keep the last row of each run, ", Call("read", (Argument("last_of", name),))),
         )
         return
