@@ -85,7 +85,7 @@ def test_what_no_function_counts_is_refused(posterior: Any) -> None:
     with pytest.raises(InputError, match="have no count of their own"):
         frontier(posterior, 1e21, counting="table")
     N, D = posterior.runs.N, posterior.runs.D
-    with pytest.raises(InputError, match=r"no smooth function .* factor of 1\.[78]"):
+    with pytest.raises(InputError, match=r"not a smooth function .* factor of 1\.[78]"):
         frontier(counted(posterior, 6 * N * D * np.tile([1, 3], 10)), 1e21, counting="table")
     with pytest.raises(InputError, match="a larger model costs less"):
         frontier(counted(posterior, 1e10 * D / N), 1e21, counting="table")

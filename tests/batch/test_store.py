@@ -111,7 +111,7 @@ def test_what_a_crash_leaves_behind_is_no_chunk(tables: dict[str, Runs], folder:
 def test_a_folder_of_other_things_is_refused(tables: dict[str, Runs], folder: Path) -> None:
     folder.mkdir()
     (folder / "thesis.tex").write_text("")
-    with pytest.raises(ValueError, match=r"no store of fits: it holds thesis\.tex"):
+    with pytest.raises(ValueError, match=r"is not a store of fits: it holds thesis\.tex"):
         refit(tables, folder)
     assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
 

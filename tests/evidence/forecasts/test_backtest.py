@@ -258,7 +258,7 @@ def test_what_is_scored_is_what_a_forecast_delivers() -> None:
     """With the law's error: one distribution, whoever asks for it."""
     runs = bent()
     X = runs["X"]
-    found = backtest(runs, ["power"], "normal", cuts=[X[15]], **QUICK)
+    found = backtest(runs, ["power"], "normal", cuts=[X[15]], method="nuts", **QUICK)
     record = found.records["power"]
     quick: Any = QUICK
     fit = sf.fit(runs.take(np.arange(16)), "power", "normal", **quick)
