@@ -22,7 +22,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
-from scipy.special import gammaln, logsumexp
 
 from scalingfit.inference.bridge import Evidence
 
@@ -147,9 +146,9 @@ class Proposal:
     def log_constant(self) -> float:
         """What `placed` leaves out of the log density."""
         dim = self.centres.shape[1]
-        gammas = gammaln((TAIL + dim) / 2) - gammaln(TAIL / 2)
-        spread = np.linalg.slogdet(self.factor)[1] + np.log(self.components)
-        return float(gammas - 0.5 * dim * np.log(TAIL * np.pi) - spread)
+        gammas = math.lgamma((TAIL + dim) / 2) - math.lgamma(TAIL / 2)
+        spread = np.log(np.diag(self.factor)).sum() + math.log(self.components)  # triangular
+        return float(gammas - 0.5 * dim * math.log(TAIL * math.pi) - spread)
 
     def placed(self, places: Array) -> tuple[Array, Array]:
         """What `draw` returned as whitened positions, and the log density of drawing each.
@@ -224,8 +223,9 @@ def _weighted(
     log_weight = np.where(usable, log_weight, -np.inf)
     weight, khat = smooth(log_weight)
     ess = float(1 / np.sum(weight**2))
-    total = float(logsumexp(log_weight) - np.log(len(log_weight)))
-    evidence = Evidence(total, math.sqrt(max(1 / ess - 1 / len(log_weight), 0.0)))
+    highest = log_weight.max()
+    mean = float(highest + np.log(np.mean(np.exp(log_weight - highest))))
+    evidence = Evidence(mean, math.sqrt(max(1 / ess - 1 / len(log_weight), 0.0)))
     return Weighted(position, values, log_density, weight, khat, ess, evidence)
 
 

@@ -102,15 +102,14 @@ def test_the_exact_part_may_be_sampled_by_importance(straight: Runs, posterior: 
     share, theirs = made.record["exact"], by_nuts.record["exact"]
     assert abs(share - theirs) < 4 * error  # at most a quarter of it
     without, theirs_without = (one.values["tau"] == 0 for one in (made, by_nuts))
-    size = 1 / (made.diagnosis.ess_bulk.min() * share) + 1 / 2000
-    for name in ("E", "beta", "c", "sigma"):
+    # By weight, 444 draws are effective of those that are chosen from, or they would not pass.
+    size = 1 / 444 + 1 / without.sum() + 1 / (share * by_nuts.diagnosis.ess_bulk.min())
+    for name in by_nuts.values.keys() - {"tau"}:
         for level in (0.05, 0.5, 0.95):
             bound = np.quantile(by_nuts.values[name][theirs_without], level)
             below = np.mean(made.values[name][without] < bound)
-            # Twelve shares, each within four standard errors but for one in 16,000. By weight, a
-            # thousand draws or more of those that are kept are effective.
-            error = 4 * np.sqrt(level * (1 - level) * max(size, 1 / 500))
-            assert below == pytest.approx(level, abs=error), name
+            # Fifteen shares, each within four standard errors but for one in 16,000.
+            assert below == pytest.approx(level, abs=4 * np.sqrt(level * (1 - level) * size)), name
 
 
 def test_the_heading_tells_rows_from_runs(posterior: Posterior) -> None:
