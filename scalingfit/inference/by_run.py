@@ -11,6 +11,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from scalingfit.inference.model import no_nearer
 from scalingfit.noise import At, Noise
 
 __all__ = ["log_likelihood_by_run"]
@@ -85,7 +86,7 @@ def _by_run(noise: Noise, at: At, observed: Array, numbers: Array, runs: Array) 
 
     def turn(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
         left = residual - state[0][:, numbers]
-        size = jnp.maximum(jnp.abs(left), scale) * jnp.where(left < 0, -1.0, 1.0)
+        size = no_nearer(left, scale)
         at_size = residual - size
         pull = jax.jvp(density, (at_size,), (jnp.ones_like(at_size),))[1]
         weight = jnp.maximum(pull / size, 0.0)

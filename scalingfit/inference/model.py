@@ -30,7 +30,7 @@ from scalingfit.inference.coordinates import Coordinates, Leaf, Prior, at_inputs
 from scalingfit.inference.over_runs import each_run, sum_over_places, sum_over_runs
 from scalingfit.noise import At, Noise
 
-__all__ = ["HANDLERS", "Data", "Leaf", "Model", "Prior", "mean_loss", "weights"]
+__all__ = ["HANDLERS", "Data", "Leaf", "Model", "Prior", "mean_loss", "no_nearer", "weights"]
 
 WEIGHTS = 1e-3, 1e3  # limits: a scatter may pull not at all, or away
 HANDLERS = threading.RLock()  # NumPyro keeps one stack of effect handlers for all threads
@@ -341,13 +341,18 @@ def weights(shared: tuple[Law, Noise], places: Array, data: Data) -> Array:
     def weight(place: Array, run: Data) -> Array:
         noise, at = _at(shared, place, run)
         residual, scale = jnp.asarray(run.loss) - place, noise.scale(at)
-        size = jnp.maximum(jnp.abs(residual), scale) * jnp.where(residual < 0, -1.0, 1.0)
+        size = no_nearer(residual, scale)
         pull = jax.grad(_log_density, argnums=1)(shared, run.loss - size, run)
         sigma = noise.sigma
         return jnp.clip(sigma**2 * pull / size, *WEIGHTS)
 
     found: Array = jnp.asarray(data.weight) * jax.vmap(weight)(places, data.by_run)
     return found
+
+
+def no_nearer(residual: Array, scale: Leaf | float) -> Array:
+    """The residual, or the scale where that is larger: its pull over nothing would be no weight."""
+    return jnp.maximum(jnp.abs(residual), scale) * jnp.where(residual < 0, -1.0, 1.0)
 
 
 def _sample_parameters(

@@ -32,29 +32,13 @@ def sum_over_runs(
     weight : array, shape (run,)
         Likewise.
     """
-
-    @jax.custom_jvp
-    def total(shared: Any, runs: Any, weight: Any) -> Array:
-        return jnp.sum(weight * jax.vmap(function, (None, 0))(shared, runs))
-
-    @total.defjvp
-    def slope(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
-        shared, runs, weight = primals
-        each = jax.vmap(jax.value_and_grad(function), (None, 0))
-        values, gradients = each(shared, runs)
-        rises = jax.tree.map(
-            lambda gradient, rise: _weighted(weight, gradient) * rise, gradients, tangents[0]
-        )
-        return _weighted(weight, values), sum(jax.tree.leaves(rises), jnp.zeros_like(values[0]))
-
-    result: Array = total(shared, runs, weight)
-    return result
+    return sum_over_places(lambda shared, own, run: function(shared, run), shared, (), runs, weight)
 
 
 def sum_over_places(
     function: Callable[[Any, Any, Any], Array], shared: Any, own: Any, runs: Any, weight: Any
 ) -> Array:
-    """As `sum_over_runs`, of a function also of a number that each run has of its own.
+    """As `sum_over_runs`, of a function also of what each run has of its own.
 
     Parameters
     ----------
@@ -62,8 +46,8 @@ def sum_over_places(
         ``(shared, own, run) -> scalar``; it closes over nothing that is traced.
     shared : pytree
         What to differentiate by; a matter of few numbers.
-    own : array, shape (run,)
-        To differentiate by too.
+    own : pytree
+        Arrays of shape (run,), to differentiate by too.
     runs : pytree
         Arrays of shape (run,), taken as constants.
     weight : array, shape (run,)
@@ -72,19 +56,22 @@ def sum_over_places(
     at_each = (None, 0, 0)
 
     @jax.custom_jvp
-    def total(shared: Any, own: Array, runs: Any, weight: Any) -> Array:
+    def total(shared: Any, own: Any, runs: Any, weight: Any) -> Array:
         return jnp.sum(weight * jax.vmap(function, at_each)(shared, own, runs))
 
     @total.defjvp
     def slope(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
         *given, weight = primals
         each = jax.vmap(jax.value_and_grad(function, argnums=(0, 1)), at_each)
-        values, (gradients, own_gradient) = each(*given)
+        values, (gradients, own_gradients) = each(*given)
         rises = jax.tree.map(
             lambda gradient, rise: _weighted(weight, gradient) * rise, gradients, tangents[0]
         )
-        own_rise = jnp.sum(weight * own_gradient * tangents[1])
-        return _weighted(weight, values), sum(jax.tree.leaves(rises), own_rise)
+        own_rises = jax.tree.map(
+            lambda gradient, rise: jnp.sum(weight * gradient * rise), own_gradients, tangents[1]
+        )
+        every = jax.tree.leaves((own_rises, rises))
+        return _weighted(weight, values), sum(every, jnp.zeros_like(values[0]))
 
     result: Array = total(shared, own, runs, weight)
     return result

@@ -40,32 +40,36 @@ class LawError:
             are unknown: three times as large, as for losses of three nats, and less certain; the
             priors of the noise's scale differ likewise.
         """
-        if on_log:
-            return dist.LogNormal(math.log(self.median), self.log_sd)
-        return dist.LogNormal(math.log(3 * self.median), math.hypot(self.log_sd, 1.1))
+        return _scale(self.median, self.log_sd, on_log)
 
     def parameters(self, on_log: bool) -> dict[str, Parameter]:
         """The declared parameters by name: the scale, where the law is not exact."""
-        unit = "relative to the loss" if on_log else "in units of the loss"
-        return {"tau": Parameter(f"scale of the law's error, {unit}", self.tau(on_log))}
+        return {"tau": Parameter(f"scale of the law's error, {_unit(on_log)}", self.tau(on_log))}
 
 
 def run_effect(on_log: bool) -> Parameter:
     """The declared scale of what the rows of a run share and the law does not know.
+
+    As of the scatter between runs: 90 % of it lies between 0.2 and 5 % of the loss.
 
     Parameters
     ----------
     on_log : bool
         Whether the scatter is on log loss; otherwise the prior is wider, as that of ``tau``.
     """
+    return Parameter(f"scale of the runs' effects, {_unit(on_log)}", _scale(0.01, 1.0, on_log))
+
+
+def _scale(median: float, log_sd: float, on_log: bool) -> Distribution:
+    """The prior of a scale relative to the loss, or in its units."""
     if on_log:
-        return Parameter("scale of the runs' effects, relative to the loss", RUN_EFFECT)
-    wider = dist.LogNormal(math.log(3 * 0.01), math.hypot(1.0, 1.1))
-    return Parameter("scale of the runs' effects, in units of the loss", wider)
+        return dist.LogNormal(math.log(median), log_sd)
+    return dist.LogNormal(math.log(3 * median), math.hypot(log_sd, 1.1))
 
 
-RUN_EFFECT = dist.LogNormal(math.log(0.01), 1.0)
-"""As of the scatter between runs: 90 % of it from 0.2 to 5 %."""
+def _unit(on_log: bool) -> str:
+    return "relative to the loss" if on_log else "in units of the loss"
+
 
 LAW_ERROR = LawError()
 """Where nothing else is said."""

@@ -77,7 +77,7 @@ class Numbers:
     Attributes
     ----------
     values : ndarray, shape ``(row,)``
-        NaN where there is not a number.
+        NaN where there is no number.
     missing : ndarray of bool, shape ``(row,)``
     units : set of str
         Powers of ten that stood behind cells, such as "M".
