@@ -288,6 +288,26 @@ def test_rows_without_a_name_are_no_rows_of_one_run() -> None:
         assert [found.code for found in runs.findings] == ["rows_of_one_run"] * repeated
 
 
+@pytest.mark.parametrize(
+    ("names", "run_of", "several"),
+    [
+        ([*"abcd"], [0, 1, 2, 3], False),
+        ([*"aaaa"], [0, 0, 0, 0], False),
+        ([*"aabb"], [0, 0, 1, 1], True),
+        (["b", None, "b", None], [0, 1, 0, 2], True),
+        ([np.nan, 7.0, np.nan, 7.0], [0, 1, 2, 1], True),
+    ],
+)
+def test_rows_are_of_runs_and_without_a_name_each_is_one(
+    names: Any, run_of: list[int], several: bool
+) -> None:
+    C = [1e18, 1e19, 1e20, 1e21]
+    runs = Runs.from_columns({"C": C, "L": [3.0, 2.5, 2.0, 1.8]}, labels={"run_id": names})
+    assert runs.run_of.tolist() == run_of
+    assert runs.run_count == len(set(run_of))
+    assert (runs.run_numbers is not None) == several
+
+
 def test_a_full_grid_and_other_inputs_raise_no_warning() -> None:
     assert grid().design_warnings() == []
     assert Runs.from_columns({"X": [1.0, 2.0], "L": [1.0, 0.5]}).design_warnings() == []
