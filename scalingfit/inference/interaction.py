@@ -146,10 +146,11 @@ def _shared(runs: Runs, middle: Mapping[str, float]) -> Floats:
 
 def _optimum(place: Place, centre: Floats, C: float) -> tuple[float, float]:
     """N* and L* of a budget, 6 N D."""
+
+    def height(log_N: float) -> float:
+        return float(log_loss(place.terms, np.array([log_N, np.log(C / 6) - log_N]) - centre))
+
     found = minimize_scalar(
-        lambda log_N: log_loss(place.terms, np.array([log_N, np.log(C / 6) - log_N]) - centre),
-        bounds=(0.0, np.log(C / 6)),
-        method="bounded",
-        options={"xatol": 1e-3},
+        height, bounds=(0.0, float(np.log(C / 6))), method="bounded", options={"xatol": 1e-3}
     )
     return float(np.exp(found.x)), float(np.exp(found.fun))

@@ -164,7 +164,9 @@ class Scatter:
         """The fit at the q of some terms in which each run has its weight, and its best place."""
         fit = NestedFit(x, y, Precision.of(self.variance, self.shared))
         place = fit.at(start)
-        for _ in range(WEIGHINGS if self.nu is not None else 0):
+        if self.nu is None:
+            return fit, place
+        for _ in range(WEIGHINGS):
             own = fit.precision.own(y - log_loss(place.terms, x))
             variance = self.variance * (self.nu + own**2 / self.variance) / (self.nu + 1)
             fit = NestedFit(x, y, Precision.of(variance, self.shared))
