@@ -36,7 +36,7 @@ ROOMS = (
 
 # Rooms within a room, in their order; the room's own door stands to the right of them all.
 INNER = {
-    "runs": ("values", "cells", "columns", "files", "rows", "provenance", "findings"),
+    "runs": ("values", "cells", "columns", "files", "rows", "provenance", "findings", "published"),
     "evidence": (
         "candidates",
         "hypotheses",

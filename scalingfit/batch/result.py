@@ -7,7 +7,6 @@ import dataclasses
 import functools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -15,12 +14,13 @@ from scalingfit._errors import InputError
 from scalingfit._messages import Message, OnlyIn
 from scalingfit._text import listed
 from scalingfit.allocation import Answer, Costs, Forecast, Frontier, Rule, forecast, frontier
-from scalingfit.batch.answers import FEW, Answers, listed_of
+from scalingfit.batch.answers import Answers, listed_of
+from scalingfit.batch.pooled import Pooled, draws_of, spread_of
+from scalingfit.batch.tables import Row, fits_table, spread_table
 from scalingfit.declare import Law
-from scalingfit.inference import QUANTILES, Posterior, Verdict
-from scalingfit.noise import Noise, alike
-from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
-from scalingfit.runs import Runs
+from scalingfit.inference import Posterior, Verdict
+from scalingfit.noise import Noise
+from scalingfit.result import Axes, Interval, Labels, Note, Result, Table
 
 __all__ = ["Refits"]
 
@@ -108,23 +108,20 @@ class Refits(Result):
         """Fits by status; refused and lost ones under these words."""
         return dict(collections.Counter(self._kind(label) for label in self.models))
 
-    @functools.cached_property
+    @property
     def law(self) -> Law:
         """The law's draws of all fits: leaves of shape (fit, chain, draw)."""
-        return _stacked([fit.law for fit in self._of_one_model()])
+        return self._pooled.law
 
-    @functools.cached_property
+    @property
     def noise(self) -> Noise:
         """The noise's draws of all fits: leaves of shape (fit, chain, draw)."""
-        return _stacked(alike([fit.noise for fit in self._of_one_model()]))
+        return self._pooled.noise
 
     @property
     def draws(self) -> dict[str, NDArray[np.float64]]:
         """Draws of every parameter of law and noise, each (fit, chain, draw)."""
-        draws = [fit.draws for fit in self._of_one_model()]
-        names = dict.fromkeys(name for each in draws for name in each)
-        none = np.zeros_like(next(iter(draws[0].values())))  # of runs that have no effects
-        return {name: np.stack([each.get(name, none) for each in draws]) for name in names}
+        return draws_of([*self._of_one_model().values()])
 
     def by_model(self) -> dict[str, Refits]:
         """The fits of each law, or law and noise, that has any."""
@@ -168,7 +165,7 @@ class Refits(Result):
     ) -> Answers[Frontier]:
         """Split budgets for every draw of every fit; see `scalingfit.allocation.frontier`."""
         found = frontier(
-            self._pooled(), C, counting=counting, max_params=max_params,
+            self._pooled, C, counting=counting, max_params=max_params,
             inference_tokens=inference_tokens, costs=costs, **extras,
         )  # fmt: skip
         return Answers(self._cautioned(found))
@@ -182,7 +179,7 @@ class Refits(Result):
         **inputs: ArrayLike,
     ) -> Answers[Forecast]:
         """Forecast losses by every draw of every fit; see `scalingfit.allocation.forecast`."""
-        found = forecast(self._pooled(), counting=counting, seed=seed, costs=costs, **inputs)
+        found = forecast(self._pooled, counting=counting, seed=seed, costs=costs, **inputs)
         return Answers(self._cautioned(found))
 
     def spread(self) -> dict[str, dict[str, Interval]]:
@@ -194,20 +191,15 @@ class Refits(Result):
             ``{"alpha": {"across": Interval, "within": Interval}, ...}``: quantiles of the fits'
             posterior medians, and the medians of the fits' own quantiles.
         """
-        table = {}
-        for name, draws in self.draws.items():
-            own = np.quantile(draws, [*QUANTILES.values()], axis=(1, 2))  # (quantile, fit)
-            across = np.quantile(np.median(draws, axis=(1, 2)), [*QUANTILES.values()])
-            table[name] = {
-                "across": Interval(*across.tolist()),
-                "within": Interval(*np.median(own, axis=1).tolist()),
-            }
-        return table
+        return spread_of(self.draws)
 
     @property
     def tables(self) -> Sequence[Table]:
         """Every table that was asked for, of which people get a few; and how the fits differ."""
-        return (self._each(), self._spread())
+        spreads = {
+            name: part.spread() for name, part in self.by_model().items() if len(part.fits) > 1
+        }
+        return (fits_table(self._rows), spread_table(self._rows, spreads))
 
     @property
     def notes(self) -> Sequence[Note]:
@@ -260,73 +252,13 @@ class Refits(Result):
             return "; ".join(map(str, self.fits[label].verdict.notes))
         return self.unfitted[label].partition(": ")[2]
 
-    def _title(self) -> str:
-        """What was fitted, in words."""
-        names = dict.fromkeys(
-            _named(self.models[label], fit.model.noise) for label, fit in self.fits.items()
-        )
-        return f"{'; '.join(names)}: median [5 %, 95 %]" if names else ""
-
-    def _each(self) -> Table:
-        """One row a table, unfitted ones included."""
-        several, labels = len({*self.models.values()}) > 1, self.labels
-        samplers = [
-            self.fits[label].provenance["sampler"] if label in self.fits else {} for label in labels
+    @functools.cached_property
+    def _rows(self) -> list[Row]:
+        """What tables are made of."""
+        return [
+            Row(label, model, self._kind(label), self._why(label), self.fits.get(label))
+            for label, model in self.models.items()
         ]
-        columns = {
-            "fit": Column(labels, [*map(str, labels)]),
-            "model": Column([*self.models.values()], hidden=not several),
-            "status": Column([self._kind(label) for label in labels]),
-            "why": Column([self._why(label) for label in labels], hidden=True),
-            "rows": Column(
-                [len(self.fits[label].runs) if label in self.fits else None for label in labels],
-                hidden=True,
-            ),
-            **{
-                key: Column([sampler.get(key) for sampler in samplers], hidden=True)
-                for key in ("method", "attempts", "leapfrogs_per_draw")
-            },
-            **self._parameters(shown=not several),
-        }
-        limit = 0 if len(self.fits) > FEW else None
-        return Table("fits", "fit", columns, self._title(), labels=1, limit=limit)
-
-    def _parameters(self, *, shown: bool) -> dict[str, Column]:
-        """A column for every parameter and statistic that any of the models has."""
-        summaries = {label: fit.summary() for label, fit in self.fits.items()}
-        names = dict.fromkeys(name for summary in summaries.values() for name in summary)
-        rows = [summaries.get(label, {}) for label in self.models]
-        columns = {}
-        for name in names:
-            found = [
-                Interval(*(row[name][key] for key in QUANTILES)) if name in row else None
-                for row in rows
-            ]
-            columns[name] = Column(found, [*map(_written, found)], hidden=not shown)
-        for name in names:
-            for key in ("mean", "sd", "ess_bulk", "ess_tail", "rhat"):
-                values = [row[name][key] if name in row else None for row in rows]
-                columns[f"{name}_{key}"] = Column(values, hidden=True)
-        return columns
-
-    def _spread(self) -> Table:
-        """One row a parameter of each model that has several fits."""
-        several = len({*self.models.values()}) > 1
-        found = [
-            (model, name, row["across"], row["within"])
-            for model, part in self.by_model().items()
-            if len(part.fits) > 1
-            for name, row in part.spread().items()
-        ]
-        models, names, across, within = zip(*found, strict=True) if found else ((), (), (), ())
-        columns = {
-            "parameter": Column(names, heading=""),
-            "model": Column(models, hidden=not several),
-            "across": Column(across, [*map(_written, across)], "across fits"),
-            "within": Column(within, [*map(_written, within)], "within a fit"),
-        }
-        title = self._title() if len(self.fits) > FEW else ""
-        return Table("spread", "parameter", columns, title, labels=1)
 
     def _cautioned[Kind: Answer](self, answer: Kind) -> Kind:
         """The answer, which says how many of its fits nobody should use."""
@@ -339,7 +271,7 @@ class Refits(Result):
         )
         return dataclasses.replace(answer, notes=(*answer.notes, Note("not_converged", text)))
 
-    def _of_one_model(self) -> list[Posterior]:
+    def _of_one_model(self) -> Mapping[Hashable, Posterior]:
         names = [*self.by_model()]
         if len(names) != 1:
             if not names:
@@ -350,43 +282,9 @@ class Refits(Result):
                     "choose one", OnlyIn("python", (f": refits.of({names[0]!r})",)), "."
                 ),
             )
-        return list(self.fits.values())
+        return self.fits
 
+    @functools.cached_property
     def _pooled(self) -> Pooled:
-        """All fits as one posterior, for the solvers; only each by itself has runs."""
-        return Pooled(
-            law=self.law,
-            noise=self.noise,
-            runs=self._of_one_model()[0].runs,  # for what its columns are called
-            provenance={"fits": len(self.fits), "noise": type(self.noise).name},
-            fits=self.fits,
-        )
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Pooled:
-    """Many fits of one model as what is asked; leaves of shape (fit, chain, draw)."""
-
-    law: Law
-    noise: Noise
-    runs: Runs
-    provenance: Mapping[str, object]
-    fits: Mapping[Hashable, Posterior]
-
-
-def _stacked[Tree](items: Sequence[Tree]) -> Tree:
-    stacked: Tree = jax.tree.map(lambda *leaves: np.stack(leaves), *items)
-    return stacked
-
-
-def _named(model: str, noise: type[Noise]) -> str:
-    """A model by law and noise; its name has the noise where there are several."""
-    return model if noise.name in model.split(", ") else f"{model}, {noise.name} noise"
-
-
-def _written(found: Interval | None) -> str:
-    """An interval with three digits; one number where a parameter is pinned."""
-    if found is None:
-        return "-"
-    low, middle, high = (f"{end:.3g}" for end in found)
-    return middle if low == high else f"{middle} [{low}, {high}]"
+        """All fits as one posterior."""
+        return Pooled.of(self._of_one_model())

@@ -162,8 +162,7 @@ def _replicates(model: Model, runs: Runs, law: Law, noise: Noise, seed: int) -> 
         return _at_runs(functools.partial(_replicate, seed=seed), model, runs, law, noise)
     scatter = dataclasses.replace(noise, run_effect=None)
     drawn = _at_runs(functools.partial(_replicate, seed=seed), model, runs, law, scatter)
-    numbers = runs.run_numbers
-    rows = np.arange(len(runs)) if numbers is None else numbers
+    rows = runs.run_of
     normal = np.random.default_rng(seed).standard_normal((*drawn.shape[:2], rows.max() + 1))
     effect = (np.asarray(noise.run_effect)[..., None] * normal)[..., rows]
     return drawn * np.exp(effect) if model.noise.on_log else drawn + effect

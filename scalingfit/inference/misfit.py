@@ -13,7 +13,8 @@ from scalingfit._messages import Argument, Call, Message
 from scalingfit._text import flop, listed, quantity
 from scalingfit.inference.departure import Departure
 from scalingfit.inference.miscounts import Miscount, exponential, miscount
-from scalingfit.inference.residuals import Explained, Residuals, added
+from scalingfit.inference.regression import added
+from scalingfit.inference.residuals import Explained, Residuals
 from scalingfit.result import Note
 
 __all__ = ["about_residuals", "beyond_repeats", "says_nothing"]

@@ -20,90 +20,37 @@ elements are computed from is computed `once`: on a CPU, to do so again took hal
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from numpy.typing import NDArray
 
+from scalingfit.inference.chain import (
+    ADAPTATION,
+    BACKWARD,
+    COUNTERS,
+    FORWARD,
+    MAX_DEPTH,
+    SUBTREE,
+    TREE,
+    Chain,
+    packed,
+)
 from scalingfit.inference.xla import each_fit, once
 
-__all__ = ["MAX_DEPTH", "Chain", "Row", "begin", "segment"]
+__all__ = ["Row", "segment"]
 
-MAX_DEPTH = 10
 DIVERGENCE = 1000.0  # loss of energy beyond which a trajectory has left the typical set; as in Stan
 TURNS = 1024  # of a segment
 HALVINGS = 50  # of the way to the mode, for a chain to begin where the density is finite
 
-COUNTERS = ("depth", "leaf", "leapfrogs", "forward", "finished")
 RENEWED = np.isin(COUNTERS, ("depth", "leaf", "leapfrogs"))  # where a transition begins, at zero
-ADAPTATION = ("log_step", "average_log_step", "error", "count")
-BACKWARD, FORWARD = 0, 1  # of the two ends of a trajectory
-TREE, SUBTREE = 0, 1  # the tree, and the one that grows at one of its ends
 
-Leaf = Any  # an array of JAX or NumPy
 LogDensity = Callable[[Array, Any], Array]
 Evaluate = Callable[[Array], tuple[Array, Array]]
-
-
-class Part:
-    """One of the numbers that an array of a chain holds along its last axis, by its name."""
-
-    def __init__(self, array: str, place: int) -> None:
-        self.array, self.place = array, place
-
-    def __get__(self, chain: Chain, _: type[Chain]) -> Leaf:
-        return getattr(chain, self.array)[..., self.place]
-
-
-def _packed(names: Sequence[str], **parts: Array) -> Array:
-    """The array whose parts these are."""
-    return jnp.stack([parts[name] for name in names])
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Chain:
-    """Everything one chain carries from turn to turn.
-
-    Attributes
-    ----------
-    ends : array, shape (2, 3, dim)
-        Position, momentum and gradient at the `BACKWARD` and the `FORWARD` end of the trajectory.
-    proposals : array, shape (2, 2 * dim + 1)
-        Position, gradient and log density proposed by the `TREE` and by its growing `SUBTREE`.
-    log_weights : array, shape (2,)
-        Total log weight of either.
-    momentum_sums : array, shape (2, dim)
-        Sum of the momenta in either.
-    checkpoints : array, shape (2, MAX_DEPTH, dim)
-        Momenta at the left ends of unfinished subtrees, and the momentum sums there, in which
-        these count half.
-    energy, acceptance_sum : scalar
-        Total energy at the start of the trajectory; sum of acceptance probabilities along it.
-    counters : array of int, shape (5,)
-        `COUNTERS`: `depth` of the tree, `leaf` of the subtree, `leapfrogs` of the trajectory,
-        whether it grows `forward`, and `finished` transitions: -1 before the first turn.
-    adaptation : array, shape (4,)
-        `ADAPTATION`: `log_step`, the logarithm of the step size, `average_log_step`, and `error`
-        statistic and `count` of the dual averaging.
-    """
-
-    depth, leaf, leapfrogs, forward, finished = (Part("counters", n) for n in range(5))
-    log_step, average_log_step, error, count = (Part("adaptation", n) for n in range(4))
-
-    ends: Leaf
-    proposals: Leaf
-    log_weights: Leaf
-    momentum_sums: Leaf
-    checkpoints: Leaf
-    energy: Leaf
-    acceptance_sum: Leaf
-    counters: Leaf
-    adaptation: Leaf
 
 
 class Row:
@@ -114,33 +61,6 @@ class Row:
 
     count = 5
     log_density, energy, acceptance, leapfrogs, diverging = range(-count, 0)
-
-
-def begin(position: NDArray[Any], log_step: NDArray[Any]) -> Chain:
-    """Chains that stand where nothing has been evaluated: their first turn does that alone.
-
-    Parameters
-    ----------
-    position : array, shape (..., dim)
-    log_step : array, shape (...)
-    """
-    *chains, dim = position.shape
-    real = position.dtype
-    ends = np.zeros((*chains, 2, 3, dim), real)
-    ends[..., 0, :] = position[..., None, :]
-    zero = np.zeros(chains, real)
-    start = {"depth": 0, "leaf": 0, "leapfrogs": 0, "forward": 1, "finished": -1}
-    return Chain(
-        ends=ends,
-        proposals=np.zeros((*chains, 2, 2 * dim + 1), real),
-        log_weights=np.zeros((*chains, 2), real),
-        momentum_sums=np.zeros((*chains, 2, dim), real),
-        checkpoints=np.zeros((*chains, 2, MAX_DEPTH, dim), real),
-        energy=zero,
-        acceptance_sum=zero,
-        counters=np.tile(np.array([start[name] for name in COUNTERS], np.int32), (*chains, 1)),
-        adaptation=np.stack([log_step, log_step, zero, zero], axis=-1),
-    )
 
 
 def segment(
@@ -276,7 +196,7 @@ def _turn(
         checkpoints=checkpoints,
         energy=chain.energy,
         acceptance_sum=acceptance_sum,
-        counters=_packed(
+        counters=packed(
             COUNTERS,
             depth=depth + complete,
             leaf=jnp.where(complete | nowhere, 0, leaf + 1),
@@ -364,7 +284,7 @@ def _adapt(chain: Chain, accepted: Array, aim: Array, drawn: Array, adapt: Array
     log_step = -jnp.sqrt(count) / 0.05 * error
     weight = count**-0.75
     average = weight * log_step + (1 - weight) * chain.average_log_step
-    moved = _packed(
+    moved = packed(
         ADAPTATION,
         log_step=jnp.where(chain.finished + 1 >= adapt, average, log_step),
         average_log_step=average,

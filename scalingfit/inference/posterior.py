@@ -82,10 +82,10 @@ class Posterior(Fitted, Result):
     @property
     def _counted(self) -> str:
         """How many runs there are; of how many rows, where a label names runs of several."""
-        rows, label = len(self.runs), self.runs.run_label
-        if label is None:
+        rows, runs = len(self.runs), self.runs.run_count
+        if runs == rows:
             return f"{rows} runs"
-        counted = f"{rows} rows of {len(np.unique(self.runs.labels[label].astype(str)))} runs"
+        counted = f"{rows} rows of {runs} run{'s' * (runs > 1)}"
         if (worth := self.effective_runs) is None:
             return counted
         return f"{counted}, worth {worth:.0f} independent rows"

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from scalingfit.declare import Law
 from scalingfit.inference import importance, nuts
+from scalingfit.inference.chain import Chain
 from scalingfit.inference.error_mode import find_error_mode
 from scalingfit.inference.mode import Whitening, find_mode
 from scalingfit.inference.model import Data, Leaf, Model
@@ -190,7 +191,7 @@ class Programs:
 
     whiten: Callable[..., tuple[Whitening, dict[str, Array], Modes]]
     whiten_error: Callable[..., Whitening]
-    segment: Callable[..., tuple[nuts.Chain, Array, Array]]
+    segment: Callable[..., tuple[Chain, Array, Array]]
     weigh: Callable[..., tuple[Array, dict[str, Array], Array, Array]]
     values: Callable[..., dict[str, Array]]
     heights: Callable[..., Array]

@@ -12,32 +12,30 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 from scipy.special import fdtrc
 
 from scalingfit.declare import Law
 from scalingfit.inference.departure import Carried, Departure
 from scalingfit.inference.group import Draws
 from scalingfit.inference.model import Model
+from scalingfit.inference.movements import (
+    directions,
+    errors_at_runs,
+    of_exponent,
+    slopes,
+    thinned,
+)
 from scalingfit.inference.programs import landmarks_of
-from scalingfit.law_error import Landmarks
+from scalingfit.inference.regression import added, indicators, orthonormal, polynomial, standard
 from scalingfit.noise import At, Noise
-from scalingfit.runs import Runs, group_key
+from scalingfit.runs import Runs
 
-__all__ = ["Explained", "Residuals", "added"]
-
-DRAWS = 400
-"""Draws of the law that are looked at."""
-
-FEW = 40
-"""Of these, draws whose differences tell the directions in which a law moves: some ten."""
+__all__ = ["Explained", "Residuals"]
 
 CLIPPED = 4.0
 """Scales at which a residual is cut off, so that one bad run hides nothing."""
@@ -45,11 +43,6 @@ CLIPPED = 4.0
 DEGREE = 3
 """Of the polynomial that stands for whatever is smooth."""
 
-STEP = 1e-4
-"""Of the log of an input, over which a slope is taken."""
-
-MOST_VALUES = 20
-FEWEST_ROWS = 3
 ONE_SIZE = 1.2
 """Inputs within this factor are one: a label with one size a value names sizes."""
 
@@ -136,7 +129,7 @@ class Residuals:
         """
         runs = runs.used()
         inputs = runs.input(model.law.inputs())
-        law, noise = _thinned(law), _thinned(noise)
+        law, noise = thinned(law), thinned(noise)
         with jax.enable_x64(True), np.errstate(all="ignore"):
             mean = np.asarray(law.loss(**inputs), np.float64)
             at = At(mean, {name: np.log(values) for name, values in inputs.items()})
@@ -146,11 +139,11 @@ class Residuals:
         scale = np.median(scales, axis=0)
         on_log = model.noise.on_log
         mean, observed = (np.log(mean), np.log(runs["L"])) if on_log else (mean, runs["L"])
-        expected, taken = mean.mean(axis=0), _taken(mean / scale, model.free)
+        expected, taken = mean.mean(axis=0), directions(mean / scale, model.free)
         error, carried, departure = np.zeros(len(runs)), None, None
         if model.error is not None and draws.errors is not None:
             known = landmarks_of(model, runs)
-            errors = _errors(known, draws.errors)
+            errors = errors_at_runs(known, draws.errors)
             tau = draws.values["tau"]
             rank = model.error.tau(on_log).cdf(np.median(tau))
             departure = Departure.between(errors, scales, taken, float(rank))
@@ -163,7 +156,7 @@ class Residuals:
                 member = np.equal.outer(numbers, np.arange(numbers.max() + 1))
                 factor = np.hstack([factor, omega * member])
             carried = Carried.by(factor / scale[:, None])
-            taken = _taken(mean / scale, model.free, carried)
+            taken = directions(mean / scale, model.free, carried)
         return cls(
             (observed - expected - error) / scale,
             float(np.median(scale)),
@@ -173,8 +166,8 @@ class Residuals:
             departure,
             carried,
             error / scale,
-            {name: slope / scale for name, slope in _slopes(law, inputs, on_log).items()},
-            _constructed(expected) / scale if on_log else None,
+            {name: slope / scale for name, slope in slopes(law, inputs, on_log).items()},
+            of_exponent(expected) / scale if on_log else None,
         )
 
     @property
@@ -199,19 +192,19 @@ class Residuals:
 
     def surface(self, degree: int) -> Floats:
         """Polynomials of the log inputs, shape (run, column)."""
-        logs = np.stack([_standard(np.log(x)) for x in self.inputs.values()])
-        return _polynomial(logs, degree)
+        logs = np.stack([standard(np.log(x)) for x in self.inputs.values()])
+        return polynomial(logs, degree)
 
     @property
     def order(self) -> Floats:
         """Columns that run with the order of the rows, fewer, for `smooth` stands beside them."""
-        rows = _standard(np.arange(len(self.values), dtype=float))
-        return _polynomial(rows[None], DEGREE)[:, : self.most // 2]
+        rows = standard(np.arange(len(self.values), dtype=float))
+        return polynomial(rows[None], DEGREE)[:, : self.most // 2]
 
     def groups(self) -> Iterator[tuple[str, Floats]]:
         """Labels with few values, and their indicators, each of shape (run, value - 1)."""
         for name, labels in self.runs.labels.items():
-            groups = _groups(labels)
+            groups = indicators(labels)
             if groups is not None and groups.shape[1] <= self.most and not self._sizes(groups):
                 yield name, groups
 
@@ -224,7 +217,7 @@ class Residuals:
 
     def one_by_one(self, columns: Floats, beside: Floats) -> tuple[Floats, Floats]:
         """The coefficient of each column beside what the law and others do, and its chance."""
-        base = _orthonormal(np.hstack([self.taken, self.out_of(beside)]))
+        base = orthonormal(np.hstack([self.taken, self.out_of(beside)]))
         columns = self.out_of(columns)
         rest, own = (each - base @ (base.T @ each) for each in (self.left, columns))
         size = np.sum(own**2, axis=0)
@@ -256,139 +249,3 @@ class Residuals:
             )
             for size in sizes
         )
-
-
-def added(values: Floats, base: Floats, columns: Floats) -> tuple[float, float, float, float]:
-    """The F test of columns added to a regression.
-
-    Parameters
-    ----------
-    values : array, shape (run,)
-    base : array, shape (run, column)
-        What the regression has.
-    columns : array, shape (run, column)
-        What is added.
-
-    Returns
-    -------
-    share, chance, of, total : float
-        Adjusted share of the residual variance that they explain; the probability of a larger F;
-        standard deviations of the explained part and of all.
-    """
-    base = _orthonormal(base)
-    rest = values - base @ (base.T @ values)
-    new = _orthonormal(columns - base @ (base.T @ columns))
-    freedom, more = len(values) - base.shape[1], new.shape[1]
-    left = freedom - more
-    whole, part = float(rest @ rest), float(np.sum((new.T @ rest) ** 2))
-    if left <= 0 or more == 0 or whole <= 0:
-        return 0.0, 1.0, 0.0, 0.0
-    within = max(whole - part, 0.0) / left
-    share = 1 - within / (whole / freedom)
-    chance = float(fdtrc(more, left, (part / more) / within)) if within > 0 else 0.0
-    total = np.sqrt(whole / freedom)
-    return share, chance, float(total * np.sqrt(max(share, 0.0))), float(total)
-
-
-def _thinned[Kind: (Law, Noise)](draws: Kind) -> Kind:
-    """At most about `DRAWS` draws, with an axis for runs: leaves of shape (draw, 1)."""
-    thinned: Kind = jax.tree.map(lambda leaf: _thin(leaf, ())[:, None], draws)
-    return thinned
-
-
-def _thin(values: Floats, inner: tuple[int, ...]) -> Floats:
-    """Draws (chain, draw, ...), evenly taken of all, (draw, ...)."""
-    flat = np.reshape(values, (-1, *inner))
-    return flat[:: max(1, len(flat) // DRAWS)]
-
-
-def _slopes(law: Law, inputs: Mapping[str, Floats], on_log: bool) -> dict[str, Floats]:
-    """Of log loss (or of loss) in the log of each input, at the medians of the parameters."""
-    middle: Any = jax.tree.map(lambda leaf: np.median(leaf, axis=0, keepdims=True), law)
-    moved = np.exp(STEP * np.eye(len(inputs) + 1)[1:])
-    with jax.enable_x64(True):
-        losses = middle.loss(
-            **{
-                name: values * factors[:, None]
-                for (name, values), factors in zip(inputs.items(), moved, strict=True)
-            }
-        )
-    losses = np.asarray(losses, np.float64)
-    first, *others = np.log(losses) if on_log else losses
-    return {name: (other - first) / STEP for name, other in zip(inputs, others, strict=True)}
-
-
-def _constructed(log_loss: Floats) -> Floats:
-    """The derivative of log L where (L^k - 1) / k is the law's, by k, at k = 1; without its level.
-
-    A k of 0 is a loss whose log the law describes.
-    """
-    return -log_loss - np.exp(-log_loss)
-
-
-def _errors(known: Landmarks, errors: Floats) -> Floats:
-    """The law's error at the runs, (draw, run), from that at its landmarks."""
-    thinned = _thin(errors, errors.shape[2:])
-    normal: Floats = solve_triangular(known.own, thinned.T, lower=True)
-    return (known.factor @ normal).T
-
-
-def _taken(draws: Floats, most: int, carried: Carried | None = None) -> Floats:
-    """Directions (run, direction) in which draws of a law differ because the runs let them.
-
-    The scatter moves a least-squares fit by one scale along each; the prior holds a direction
-    along which the posterior moves by less than half of that.
-
-    Parameters
-    ----------
-    draws : array, shape (draw, run)
-        In units of the scatter.
-    most : int
-        Directions that there are.
-    carried : Carried, optional
-        What an error can carry, to be taken out.
-    """
-    few = draws[:: max(1, len(draws) // FEW)]
-    moves, level = (few - few.mean(axis=0)).T, np.ones((draws.shape[1], 1))
-    if not np.isfinite(moves).all():
-        moves = np.zeros_like(moves)
-    if carried is not None:
-        moves, level = carried.out_of(moves), carried.out_of(level)
-    # The eigenvectors of a Gram matrix of the draws cost a tenth of singular vectors.
-    variances, mixes = np.linalg.eigh(moves.T @ moves / moves.shape[1])
-    free = variances[-most:] > 0.25
-    return _orthonormal(np.hstack([level, moves @ mixes[:, -most:][:, free]]))
-
-
-def _orthonormal(columns: Floats) -> Floats:
-    if columns.shape[1] == 0:
-        return columns
-    left, sizes, _ = np.linalg.svd(columns, full_matrices=False)
-    return np.asarray(left[:, sizes > 1e-8 * max(np.sqrt(len(columns)), sizes[0])])
-
-
-def _standard(values: Floats) -> Floats:
-    width = values.std()
-    return (values - values.mean()) / width if width > 0 else np.zeros_like(values)
-
-
-def _polynomial(standard: Floats, highest: int) -> Floats:
-    """Monomials of rows (variable, run), by degree, mixed ones first: shape (run, column)."""
-    which = range(len(standard))
-    terms = [
-        term
-        for degree in range(1, highest + 1)
-        for term in sorted(
-            itertools.combinations_with_replacement(which, degree), key=lambda t: -len(set(t))
-        )
-    ]
-    return np.stack([np.prod(standard[list(term)], axis=0) for term in terms], axis=1)
-
-
-def _groups(labels: NDArray[Any]) -> Floats | None:
-    """Indicators (run, value - 1) of a label with few values; None where it has many, or one."""
-    keys = np.array([str(group_key(value)) for value in labels.tolist()])
-    values, number, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    if not 2 <= len(values) <= MOST_VALUES or counts.min() < FEWEST_ROWS:
-        return None
-    return np.asarray(number[:, None] == np.arange(len(values) - 1), np.float64)

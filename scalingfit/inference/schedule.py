@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from scalingfit._cores import core_count
 from scalingfit.inference import nuts
+from scalingfit.inference.chain import Chain, begin
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
 from scalingfit.inference.programs import RANDOM, programs
@@ -153,8 +154,8 @@ class _Phases:
         def part(first: int) -> tuple[Floats, Floats, int]:
             some = slice(first, first + size)
             with placed(device, self.real.name):
-                begin = nuts.begin(*(x[:, some].astype(self.real) for x in (start, log_step)))
-                return self._run(white, begin, words[:, some], adapt, stop)
+                chains = begin(*(x[:, some].astype(self.real) for x in (start, log_step)))
+                return self._run(white, chains, words[:, some], adapt, stop)
 
         firsts = range(0, self.chains, size)
         made, steps, turns = zip(*self._beside(part, firsts), strict=True)
@@ -176,7 +177,7 @@ class _Phases:
                 raise
 
     def _run(
-        self, white: Whitening, state: nuts.Chain, words: NDArray[Any], adapt: int, stop: int
+        self, white: Whitening, state: Chain, words: NDArray[Any], adapt: int, stop: int
     ) -> tuple[Floats, Floats, int]:
         """As `run`, of chains that share a program, and how many turns they took."""
         made = np.zeros((*words.shape[:2], stop, white.dim + nuts.Row.count), self.real)

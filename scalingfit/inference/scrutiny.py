@@ -82,7 +82,7 @@ def looked_at_again(verdict: Verdict, model: Model, runs: Runs, draws: Draws, la
         return verdict
     pinned = {name: np.asarray(drawn) for name, drawn in law.values().items()}
     combined = interaction(model, runs, pinned | dict(draws.values))
-    if combined is None or not combined.clear:
+    if combined is None:
         return verdict
     status = "warned" if combined.doubtful and verdict.ok else verdict.status
     return Verdict(status, (*verdict.notes, combined.note))

@@ -35,12 +35,12 @@ from jax import Array, export
 
 from scalingfit._errors import InputError
 from scalingfit._files import distrust, write
+from scalingfit.inference.chain import Chain
 from scalingfit.inference.conditional import Conditional, Funnel, RunEffects
 from scalingfit.inference.formula import formula
 from scalingfit.inference.importance import Proposal
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.model import Data, Model
-from scalingfit.inference.nuts import Chain
 
 __all__ = ["traced"]
 

@@ -1,6 +1,5 @@
 """A table of training runs: validated, immutable, float64, with a digest of its content."""
 
-import hashlib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -11,12 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit._arguments import nearest
 from scalingfit._errors import InputError
-from scalingfit._messages import PYTHON, Argument, Call, Face, Message, OnlyIn, Text
-from scalingfit._text import listed
+from scalingfit._messages import PYTHON, Face, Message, OnlyIn, Text
 from scalingfit.runs.budgets import Budgets
-from scalingfit.runs.columns import closest
 from scalingfit.runs.findings import (
     Finding,
     compute_ratio,
@@ -26,16 +22,16 @@ from scalingfit.runs.findings import (
     group_labels,
     picture,
     run_label,
-    run_numbers,
+    run_of,
 )
+from scalingfit.runs.lookup import by_value, input_columns, inputs_of, named_column, positions
 from scalingfit.runs.provenance import Provenance
 from scalingfit.runs.values import (
-    NOT_INPUTS,
     FloatArray,
     Label,
     as_floats,
     as_labels,
-    group_key,
+    digest_of,
     require_loss_and_input,
     require_range,
 )
@@ -159,7 +155,7 @@ class Runs:
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the columns a law can use."""
-        return tuple(name for name in self.columns if name not in NOT_INPUTS)
+        return inputs_of(self.columns)
 
     @cached_property
     def budgets(self) -> Budgets:
@@ -182,35 +178,7 @@ class Runs:
         InputError
             A column is not there; the message says which ones are and how to name one in `read`.
         """
-        wanted = list(names)
-        one = {"X": self.columns[self.inputs[0]]} if len(self.inputs) == 1 else {}
-        columns = {**one, **self.columns}
-        missing = [name for name in wanted if name not in columns]
-        if missing:
-            where = [f"they have: {listed(self.columns)}"]
-            if self.labels:
-                where.append(f"as labels only: {listed(self.labels)}")
-            raise InputError(
-                f"these runs lack {listed(missing)}, while {purpose or 'this'} needs "
-                f"{listed(wanted)}",
-                where,
-                remedy=Message(
-                    "name what is missing when reading: ",
-                    Call(
-                        "read",
-                        tuple(Argument(n, self._like(n), "column") for n in missing),
-                    ),
-                    f"; or fit a law of {listed(self.inputs)}, of those that are listed by ",
-                    Call("laws", other=True),
-                    ".",
-                ),
-            )
-        return {name: columns[name] for name in wanted}
-
-    def _like(self, symbol: str) -> str:
-        """The label that is most like a symbol, or words in its place."""
-        numeric = [name for name, values in self.labels.items() if values.dtype.kind in "iuf"]
-        return next(iter(closest(symbol, numeric)), "column in your file")
+        return input_columns(self.columns, self.labels, names, purpose)
 
     @cached_property
     def digest(self) -> str:
@@ -219,13 +187,7 @@ class Runs:
         It depends on column names, values and the order of the rows; not on the order of the
         columns, on labels or on where the runs came from.
         """
-        content = hashlib.sha256(b"scalingfit runs 1\n")
-        for name in sorted(self.columns):
-            # "+ 0.0" makes one zero of the two; the byte order is fixed so machines agree.
-            values = (self.columns[name] + 0.0).astype("<f8")
-            content.update(f"{name} {len(values)}\n".encode())
-            content.update(values.tobytes())
-        return content.hexdigest()
+        return digest_of(self.columns)
 
     def take(self, chosen: ArrayLike) -> "Runs":
         """Keep the runs at some positions (in that order, repeats allowed) or where a mask is true.
@@ -235,21 +197,7 @@ class Runs:
         InputError
             No run is left.
         """
-        index = np.asarray(chosen)
-        if index.dtype == np.bool_ and index.shape == (len(self),):
-            index = np.flatnonzero(index)
-        elif index.size and (index.ndim != 1 or index.dtype.kind not in "iu"):
-            raise InputError(
-                f"runs cannot be chosen by an array of {index.dtype} with shape {index.shape}",
-                remedy=f"give integer positions, or a boolean mask of shape ({len(self)},).",
-            )
-        outside = index[(index < -len(self)) | (index >= len(self))]
-        if outside.size:
-            raise InputError(
-                f"there is no run at position {outside[0]}: there are {len(self)} runs"
-            )
-        if index.size == 0:
-            raise InputError(f"the choice leaves none of the {len(self)} runs")
+        index = positions(chosen, len(self))
         return self._with(
             columns={name: values[index] for name, values in self.columns.items()},
             labels={name: values[index] for name, values in self.labels.items()},
@@ -263,15 +211,7 @@ class Runs:
         ------
         InputError
         """
-        table = {**self.columns, **self.labels}
-        if name not in table:
-            near = nearest(name, table, limit=1)
-            raise InputError(
-                f"there is no column {name!r} {purpose}",
-                [f"columns: {listed(table)}"],
-                remedy=f"write {near[0]}." if near else remedy,
-            )
-        return table[name]
+        return named_column({**self.columns, **self.labels}, name, purpose, remedy)
 
     def split(self, by: str) -> dict[Hashable, "Runs"]:
         """Make one table per distinct value of a label or numeric column, in sorted order.
@@ -287,12 +227,7 @@ class Runs:
                 ".",
             ),
         )
-        keys = [group_key(value) for value in values.tolist()]
-        positions: dict[Any, list[int]] = {}
-        for position, key in enumerate(keys):
-            positions.setdefault(key, []).append(position)
-        order = sorted(positions, key=lambda key: (isinstance(key, str), key))
-        return {key: self.take(positions[key]) for key in order}
+        return {key: self.take(places) for key, places in by_value(values).items()}
 
     def with_weight(self, weight: ArrayLike) -> "Runs":
         """Give each run a likelihood weight, shape ``(run,)``, not negative."""
@@ -332,12 +267,19 @@ class Runs:
         return run_label(self.labels)
 
     @cached_property
-    def run_numbers(self) -> NDArray[np.int64] | None:
-        """Which run each row is of, counted from 0, shape (row,), where some have several rows.
+    def run_of(self) -> NDArray[np.int64]:
+        """Which run each row is of, counted from 0, shape (row,); one without a name is a run."""
+        return run_of(self.labels, len(self))
 
-        None where every row is a run, and where all are of one.
-        """
-        return run_numbers(self.labels)
+    @property
+    def run_count(self) -> int:
+        """How many runs the rows are of."""
+        return int(self.run_of.max()) + 1
+
+    @property
+    def run_numbers(self) -> NDArray[np.int64] | None:
+        """`run_of`; None where every row is a run, and where all are of one."""
+        return self.run_of if 1 < self.run_count < len(self) else None
 
     @cached_property
     def groups(self) -> dict[str, list[str]]:

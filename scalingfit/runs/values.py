@@ -1,5 +1,6 @@
 """What a column of a table of runs may hold."""
 
+import hashlib
 from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = [
     "Label",
     "as_floats",
     "as_labels",
+    "digest_of",
     "group_key",
     "group_names",
     "out_of_range",
@@ -111,3 +113,14 @@ def out_of_range(
         below, reason = values <= 0, "is not positive"
     fault = np.where(below, reason, "")
     return np.where(np.isfinite(values), fault, "is not finite").astype(object)
+
+
+def digest_of(columns: Mapping[str, FloatArray]) -> str:
+    """sha256 of numeric columns: of names, values and the order of rows, as hexadecimal text."""
+    content = hashlib.sha256(b"scalingfit runs 1\n")
+    for name in sorted(columns):
+        # "+ 0.0" makes one zero of the two; the byte order is fixed so machines agree.
+        values = (columns[name] + 0.0).astype("<f8")
+        content.update(f"{name} {len(values)}\n".encode())
+        content.update(values.tobytes())
+    return content.hexdigest()

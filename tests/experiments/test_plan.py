@@ -11,7 +11,8 @@ import scalingfit as sf
 from scalingfit._errors import InputError
 from scalingfit.allocation import AspectRatio, SixND, Spending, decide, frontier
 from scalingfit.experiments import plan
-from scalingfit.experiments.first_runs import _Aims, _truths
+from scalingfit.experiments.first_runs import _truths
+from scalingfit.experiments.optima import Optima
 from tests.posteriors import POINT, posterior_of
 
 
@@ -68,7 +69,7 @@ def test_a_law_with_an_error_is_checked_nearer_the_target() -> None:
 def test_the_optimum_moves_as_the_slope_of_the_error_says() -> None:
     """Against the minimum of a law times the exponential of a small, known error."""
     budget, size = 1e23, 1e-4
-    aims = _Aims.of(_truths(sf.law("chinchilla"), "besiroglu-2024")[0], _spending(budget))
+    aims = Optima.of(_truths(sf.law("chinchilla"), "besiroglu-2024")[0], _spending(budget))
     best = frontier(POINT.law, budget)
 
     def loss(log_n: Any) -> Any:

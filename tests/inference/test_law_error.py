@@ -114,10 +114,15 @@ def test_the_exact_part_may_be_sampled_by_importance(straight: Runs, posterior: 
 
 def test_the_heading_tells_rows_from_runs(posterior: Posterior) -> None:
     assert posterior.title.startswith("power on 24 runs, ")
-    labels = {"run_id": np.repeat(["a", "b", "c", "d"], 6)}
-    rows = Runs.from_columns(posterior.runs.columns, labels=labels)
-    title = dataclasses.replace(posterior, runs=rows).title
-    assert title.startswith("power on 24 rows of 4 runs, ")
+    for names, counted in (
+        ([*"abcd"], "24 rows of 4 runs"),
+        (["a", "b", None, None], "24 rows of 14 runs"),  # rows without a name are runs
+        ([*"aaaa"], "24 rows of 1 run"),
+    ):
+        labels = {"run_id": np.repeat(np.array(names, object), 6)}
+        rows = Runs.from_columns(posterior.runs.columns, labels=labels)
+        title = dataclasses.replace(posterior, runs=rows).title
+        assert title.startswith(f"power on {counted}, ")
 
 
 def test_files_hold_the_error(posterior: Posterior, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from scipy import stats
 
 from scalingfit.declare import Array
 from scalingfit.inference import nuts
+from scalingfit.inference.chain import MAX_DEPTH, Chain, begin
 
 RHO = 0.9
 EDGE = 0.5
@@ -68,16 +69,16 @@ def choose(x: Array, which: Array) -> Array:
 
 
 @jax.jit
-def segment(*arguments: Any) -> tuple[nuts.Chain, Array, Array]:
+def segment(*arguments: Any) -> tuple[Chain, Array, Array]:
     return nuts.segment(choose, *arguments)
 
 
 def sample(
     which: np.ndarray, position: np.ndarray, log_step: np.ndarray, adapt: int, stop: int, seed: int
-) -> tuple[np.ndarray, nuts.Chain]:
+) -> tuple[np.ndarray, Chain]:
     """Rows of the first `stop` transitions, (fit, chain, draw, dim + 5), and the chains' state."""
     keys = jax.random.split(jax.random.key(seed), position.shape[:2])
-    chains = nuts.begin(position, log_step)
+    chains = begin(position, log_step)
     aim = np.full(len(which), AIM)
     parts: list[np.ndarray] = []
     while not parts or np.any(np.asarray(chains.finished) < stop):
@@ -234,7 +235,7 @@ def test_where_there_is_no_density_every_transition_diverges_and_nothing_moves(
 
 def test_a_trajectory_that_never_turns_stops_at_the_cap(hopeless: np.ndarray) -> None:
     rows = hopeless[1]
-    assert np.all(rows[..., nuts.Row.leapfrogs] == 2**nuts.MAX_DEPTH - 1)
+    assert np.all(rows[..., nuts.Row.leapfrogs] == 2**MAX_DEPTH - 1)
     assert rows[..., nuts.Row.diverging].sum() == 0
 
 
@@ -254,7 +255,7 @@ def test_checkpoints_see_the_turns_that_recursion_sees() -> None:
     rng, seen = np.random.default_rng(8), set()
     for drift in (0.0, 0.3, 1.0, 2.0, 3.0) * 8:
         momenta = list(rng.standard_normal((16, 3)) + drift)
-        kept, total, turned = jnp.zeros((2, nuts.MAX_DEPTH, 3)), np.zeros(3), []
+        kept, total, turned = jnp.zeros((2, MAX_DEPTH, 3)), np.zeros(3), []
         for leaf, momentum in enumerate(momenta):
             total = total + momentum
             kept, turning = check(kept, jnp.int32(leaf), momentum, total)

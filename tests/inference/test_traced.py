@@ -17,8 +17,9 @@ from jax import Array, export
 
 import scalingfit as sf
 from scalingfit.declare import Law, parameter
-from scalingfit.inference import Draws, Model, Settings, build, nuts, sample
+from scalingfit.inference import Draws, Model, Settings, build, sample
 from scalingfit.inference import programs as engine
+from scalingfit.inference.chain import begin
 from scalingfit.inference.importance import BLOCK, Proposal
 from scalingfit.inference.mode import Whitening
 from scalingfit.inference.traced import FOLDER, KEY, _sources, traced
@@ -302,7 +303,7 @@ def test_programs_can_be_written_for_accelerators(
         lambda leaf: np.stack([leaf.astype(leaf.dtype if leaf.dtype == np.int32 else real)] * fits),
         Proposal.laplace(dim),
     )
-    chain = nuts.begin(np.zeros((fits, chains, dim), real), np.zeros((fits, chains), real))
+    chain = begin(np.zeros((fits, chains, dim), real), np.zeros((fits, chains), real))
     number = np.int32(0)
     calls: list[tuple[Any, ...]] = [
         (made.whiten, engine.starts(MODEL, [None] * fits, "float32"), data),

@@ -21,7 +21,8 @@ from scalingfit.inference.misfit import (
     outliers,
     says_nothing,
 )
-from scalingfit.inference.residuals import Residuals, added
+from scalingfit.inference.regression import added
+from scalingfit.inference.residuals import Residuals
 from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.runs import Runs
 

@@ -1,3 +1,5 @@
+"""Tables by name: local, fetched, shipped, or refused."""
+
 import dataclasses
 import hashlib
 import json
@@ -32,22 +34,6 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("scalingfit.runs.datasets.pooch.os_cache", lambda name: tmp_path / "cache")
     monkeypatch.setattr("pooch.core.stream_download", no_network)
     return tmp_path / "cache"
-
-
-# --- the registry against the published record ---------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ENTRIES)
-def test_the_registry_agrees_with_the_published_record(data_dir: Path, name: str) -> None:
-    records = json.loads((data_dir / "datasets.json").read_text())["datasets"]
-    record = next(record for record in records if record["name"] == name)
-    entry = ENTRIES[name]
-    assert entry.sha256 == record["csv_sha256"]
-    assert entry.rows == record["rows"]
-    assert entry.file == record["file"]
-    source = record["sources"][0]
-    assert (entry.address, entry.address_sha256) == (source["url"], source["sha256"])
-    assert ("none stated" in entry.licence) == ("none stated (no" in record["licence"])
 
 
 DROPPED = {"misfitting_checkpoints": 2, "clark_routing_moe": 8, "alabdulmohsin_curves": 687}
@@ -97,9 +83,6 @@ def test_options_replace_the_ones_a_table_comes_with(local: Any) -> None:
     runs = datasets.read("porian_isoflop", N="params_non_embedding", C=None, labels=["experiment"])
     assert set(runs.labels) == {"experiment"}
     assert runs.provenance["columns"]["N"]["column"] == "params_non_embedding"
-
-
-# --- sources -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [name for name, entry in ENTRIES.items() if entry.fetchable])
@@ -155,15 +138,6 @@ def test_a_source_that_is_no_table_is_never_opened(offline: Any) -> None:
     for words in ("summary_df.pickle.xz", "SCALINGFIT_DATA", 'N="params"', "arXiv:2406.19146"):
         assert words in str(caught.value)
     assert not offline.exists()
-
-
-def test_no_entry_opens_a_pickle_or_a_notebook() -> None:
-    for entry in PUBLISHED:
-        if entry.fetchable:
-            assert entry.address.endswith((".csv", ".csv.gz"))
-
-
-# --- names ---------------------------------------------------------------------------------------
 
 
 def test_unknown_names_are_refused_with_the_closest_ones() -> None:

@@ -14,7 +14,7 @@ from scalingfit import cli
 from scalingfit._errors import InputError
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.runs import read
-from tests.runs.test_read import BAD_FILES
+from tests.runs.files.test_formats import BAD_FILES
 
 N = np.array([2e7, 6e7, 2e8, 6e8, 2e9, 6e9])
 D = np.array([3e9, 2e9, 8e9, 5e9, 9e10, 7e10])

@@ -1,3 +1,5 @@
+"""Tables of runs: what they hold, refuse, and give."""
+
 import copy
 import hashlib
 import json
@@ -12,14 +14,9 @@ from hypothesis.extra import numpy as npst
 
 from scalingfit._errors import InputError, ScalingfitError
 from scalingfit.runs import Runs
+from tests.runs.small import grid
 
 POSITIVE = st.floats(min_value=1e-300, max_value=1e300)
-
-
-def grid(sizes: Any = (1e7, 1e8, 1e9), tokens: Any = (1e9, 1e10, 1e11), **more: Any) -> Any:
-    N, D = (axis.ravel() for axis in np.meshgrid(sizes, tokens))
-    columns = {"N": N, "D": D, "L": 1.7 + 400 / N**0.34 + 410 / D**0.28}
-    return Runs.from_columns({**columns, **more})
 
 
 @st.composite
@@ -28,9 +25,6 @@ def columns(draw: Any) -> Any:
     names = draw(st.sets(st.sampled_from(["N", "D", "C", "U", "S"]), min_size=1))
     shape = npst.arrays(np.float64, count, elements=POSITIVE)
     return {name: draw(shape) for name in [*sorted(names), "L"]}
-
-
-# --- what goes in comes out ----------------------------------------------------------------------
 
 
 @given(columns())
@@ -68,9 +62,6 @@ def test_pickling_and_copying_keep_content_and_read_only_arrays() -> None:
         assert not other.N.flags.writeable
 
 
-# --- digest --------------------------------------------------------------------------------------
-
-
 @given(columns(), st.randoms(use_true_random=False))
 def test_digest_ignores_the_order_of_columns_and_where_they_came_from(
     given_columns: Any, random: Any
@@ -106,8 +97,6 @@ def test_digest_is_the_documented_sha256() -> None:
     content += b"N 1\n" + bytes.fromhex("000000000000f03f")  # 1.0
     assert runs.digest == hashlib.sha256(content).hexdigest()
 
-
-# --- refusals ------------------------------------------------------------------------------------
 
 REFUSED = [
     ({"N": [1.0, 2.0]}, ["needs the loss L", "N"]),
@@ -151,9 +140,6 @@ def test_a_missing_input_is_named_with_the_way_to_get_it() -> None:
     for words in ("lack U", "N, U", "N, L", "unique_tokens", 'read(..., U="column'):
         assert words in message
     assert list(runs.input(["L", "N"])) == ["L", "N"]
-
-
-# --- choosing ------------------------------------------------------------------------------------
 
 
 def test_take_by_positions_and_by_mask() -> None:
@@ -200,9 +186,6 @@ def test_with_weight_allows_zero_and_leaves_the_original_alone() -> None:
     assert len(runs.with_weight(np.zeros(9)).used()) == 9
 
 
-# --- words ---------------------------------------------------------------------------------------
-
-
 def test_describe_says_ranges_and_origin() -> None:
     runs = Runs.from_columns(
         {"N": [1e7, 1e9], "D": [1e9, 1e9], "L": [3.5, 2.5]},
@@ -231,63 +214,3 @@ def test_to_pandas_round_trip() -> None:
     assert again.digest == runs.digest
     frame.loc[0, "N"] = 0.0  # a copy: the runs stay as they are
     assert runs.N[0] == 1e7
-
-
-LINE = np.logspace(7, 9, 6)
-DESIGNS = [
-    ({"N": LINE, "D": 1e18 / LINE}, ["same compute", "second budget"]),
-    ({"N": LINE, "D": 20 * LINE}, ["same tokens per parameter (D/N 20)", "more or fewer tokens"]),
-    ({"N": LINE, "D": LINE**1.5}, ["almost the same axis", "correlation 1.0000"]),
-    ({"N": [1e7, 1e7, 1e8, 1e8], "D": [1e9, 1e10, 1e11, 1e9]}, ["Only 2 distinct values of N"]),
-    ({"N": np.full(4, 1e7), "D": [1e9, 2e9, 3e9, 4e9]}, ["Only 1 distinct value of N"]),
-]
-
-
-@pytest.mark.parametrize(("design", "words"), DESIGNS)
-def test_designs_that_cannot_identify_a_law_are_named(
-    design: dict[str, Any], words: list[str]
-) -> None:
-    runs = Runs.from_columns({**design, "L": np.full(len(design["N"]), 3.0)})
-    (warning,) = runs.design_warnings()
-    for word in words:
-        assert word in warning
-
-
-def test_runs_without_weight_do_not_count_in_a_design() -> None:
-    table = grid()
-    one_budget = table.with_weight(np.isclose(table.N * table.D, 1e18))
-    assert len(one_budget.used()) == 3
-    (warning,) = one_budget.design_warnings()
-    assert "same compute" in warning
-    assert table.used() is table
-
-
-def test_perplexities_are_noticed_in_words() -> None:
-    runs = Runs.from_columns({"C": [1e18, 1e19, 1e20], "L": [90.0, 80.0, 70.0]})
-    assert runs.design_warnings() == []  # said once, as a finding
-    assert "looks like perplexity" in runs.describe()
-    assert [found.code for found in runs.findings] == ["unit"]
-
-
-def test_some_losses_that_no_model_has_are_no_slip() -> None:
-    C = np.geomspace(1e18, 1e20, 20)
-    for above, codes in ((1, []), (2, ["unit"])):
-        L = np.linspace(11.0, 7.0, 20) + np.where(np.arange(20) < above, 5.0, 0.0)
-        runs = Runs.from_columns({"C": C, "L": L})
-        assert [found.code for found in runs.findings] == codes
-        assert ("2 of 20 losses are above 12" in runs.describe()) == (above == 2)
-
-
-def test_rows_without_a_name_are_no_rows_of_one_run() -> None:
-    for names, repeated in (["a", None, None], False), (["a", "a", None], True):
-        runs = Runs.from_columns(
-            {"C": [1e18, 1e19, 1e20], "L": [3.0, 2.5, 2.0]}, labels={"Run ID": names}
-        )
-        assert runs.run_label == ("Run ID" if repeated else None)
-        assert ("Run ID names 1 run, of several rows each" in runs.describe()) == repeated
-        assert [found.code for found in runs.findings] == ["rows_of_one_run"] * repeated
-
-
-def test_a_full_grid_and_other_inputs_raise_no_warning() -> None:
-    assert grid().design_warnings() == []
-    assert Runs.from_columns({"X": [1.0, 2.0], "L": [1.0, 0.5]}).design_warnings() == []

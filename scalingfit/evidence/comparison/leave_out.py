@@ -200,15 +200,7 @@ def _densities(noise: Noise, at: At, runs: Runs) -> Floats:
     """Log densities, (draw, row); (draw, run) where rows of one run share an effect."""
     if noise.run_effect is None:
         return log_likelihood(noise, at, runs["L"])
-    return log_likelihood_by_run(noise, at, runs["L"], _numbers(runs))
-
-
-def _numbers(runs: Runs) -> NDArray[np.int64]:
-    """The run of each row, by itself or with others."""
-    label = runs.run_label
-    if runs.run_numbers is not None or label is None:
-        return np.arange(len(runs)) if runs.run_numbers is None else runs.run_numbers
-    return np.zeros(len(runs), np.int64)  # all are of one
+    return log_likelihood_by_run(noise, at, runs["L"], runs.run_of)
 
 
 def _together(posterior: Posterior, groups: NDArray[np.int64]) -> Floats:
@@ -222,7 +214,7 @@ def _together(posterior: Posterior, groups: NDArray[np.int64]) -> Floats:
     runs, sampled = posterior.runs, posterior.sampled
     if posterior.noise.run_effect is None:
         return _by_group(posterior.log_likelihood(), groups)
-    numbers = _numbers(runs)
+    numbers = runs.run_of
     first = np.unique(numbers, return_index=True)[1]
     if not np.array_equal(groups[first][numbers], groups):
         raise InputError(

@@ -15,6 +15,7 @@ from scalingfit.evidence.comparison.candidate import Candidate
 from scalingfit.evidence.comparison.conclusion import conclude, far_from_priors, over_confident
 from scalingfit.evidence.comparison.exponents import PLAIN, Exponents, exponents_by_law
 from scalingfit.evidence.comparison.stacked import Stacked, stack
+from scalingfit.evidence.comparison.tables import by_cut, high_k, scores
 from scalingfit.evidence.forecasts import Horizon
 from scalingfit.evidence.hypotheses import (
     NestedFamily,
@@ -24,7 +25,7 @@ from scalingfit.evidence.hypotheses import (
     stacked_hypothesis,
 )
 from scalingfit.inference import Posterior, Settings
-from scalingfit.result import Axes, Column, Labels, Note, Result, Table
+from scalingfit.result import Axes, Labels, Note, Result, Table
 from scalingfit.runs import Runs
 
 __all__ = ["Comparison"]
@@ -33,9 +34,6 @@ Floats = NDArray[np.float64]
 
 AHEAD = 10.0
 """Times the largest budget of the runs, where it is seen whether a choice of law matters."""
-
-NAMED = 10
-"""Left-out groups with a high Pareto k that people get; machines get all."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -129,7 +127,12 @@ class Comparison(Result):
     @property
     def tables(self) -> Sequence[Table]:
         """The candidates, the runs that weigh most (by Pareto k), and the cuts."""
-        return (self._scores(), self._high_k(), self._cuts())
+        title = f"{len(self.runs)} runs, leaving out each {self.unit}"
+        return (
+            scores(self.candidates, title),
+            high_k(self.candidates, self.runs, self.groups),
+            by_cut(self.candidates, self.cuts),
+        )
 
     @property
     def details(self) -> Mapping[str, object]:
@@ -168,68 +171,6 @@ class Comparison(Result):
             "run": Labels("run", self.runs.row_numbers.tolist()),
             "cut": Labels("cut", [cut.limit for cut in self.cuts]),
         }
-
-    def _scores(self) -> Table:
-        each = [*self.candidates.values()]
-        loos, evidence = [one.loo for one in each], [one.evidence for one in each]
-        high = [int(np.sum(~(loo.k <= loo.limit))) for loo in loos]
-        future = [
-            None if one.future is None else float(one.future.log_score.mean()) for one in each
-        ]
-        logs = [f"{found.log:.2f} ± {found.error:.2f}" for found in evidence]
-        columns = {
-            "name": Column([*self.candidates], heading=""),
-            "elpd": Column.of([loo.elpd for loo in loos], ".1f"),
-            "elpd_se": Column.of([loo.se for loo in loos], ".1f", "se"),
-            "difference": Column.of([one.difference for one in each], ".1f", "diff"),
-            "difference_se": Column.of([one.difference_se for one in each], ".1f", "se"),
-            "p": Column.of([loo.p for loo in loos], ".1f"),
-            "weight": Column.of([one.weight for one in each], ".2f"),
-            "high_k": Column.of(high, "d", "high k"),
-            "k_max": Column([float(np.max(loo.k)) for loo in loos], hidden=True),
-            "refitted": Column([len(loo.refitted) for loo in loos], hidden=True),
-            "future": Column.of(future, ".2f", "future/run"),
-            "log_evidence": Column([found.log for found in evidence], logs, "log evidence"),
-            "log_evidence_error": Column([found.error for found in evidence], hidden=True),
-            "verdict": Column([one.posterior.verdict.status for one in each], hidden=True),
-        }
-        title = f"{len(self.runs)} runs, leaving out each {self.unit}"
-        return Table("candidates", "candidate", columns, title, labels=1)
-
-    def _high_k(self) -> Table:
-        """The groups whose importance weights could not be trusted, the highest k first."""
-        found = [
-            (name, int(group), float(each.loo.k[group]), int(group) in each.loo.refitted)
-            for name, each in self.candidates.items()
-            for group in np.flatnonzero(~(each.loo.k <= each.loo.limit))
-        ]
-        found.sort(key=lambda row: -np.nan_to_num(row[2], nan=np.inf))
-        names, groups, k, refitted = zip(*found, strict=True) if found else ((), (), (), ())
-        rows = [self.runs.row_numbers[self.groups == group].tolist() for group in groups]
-        how = ["by a fit without it" if done else "by importance weights" for done in refitted]
-        columns = {
-            "name": Column(names, heading=""),
-            "group": Column(groups, hidden=True),
-            "rows": Column(rows, [*map(_rows, rows)], ""),
-            "k": Column.of(k, ".2f", "Pareto k"),
-            "refitted": Column(refitted, how, "left out"),
-        }
-        return Table("high_k", "group", columns, "High Pareto k", labels=2, limit=NAMED)
-
-    def _cuts(self) -> Table:
-        scores = {name: each.by_cut() for name, each in self.candidates.items()}
-        columns = {
-            "limit": Column([cut.limit for cut in self.cuts]),
-            "fitted": Column([int(cut.train.sum()) for cut in self.cuts]),
-            "beyond": Column([int(cut.test.sum()) for cut in self.cuts]),
-            "log_score": Column(
-                [
-                    {name: score[number] for name, score in scores.items()}
-                    for number in range(len(self.cuts))
-                ]
-            ),
-        }
-        return Table("cuts", "cut", columns, limit=0)
 
     def forecast(
         self,
@@ -338,10 +279,3 @@ class Comparison(Result):
         """The best fit of the family that holds both laws."""
         fits = (fit for fit in self.posteriors.values() if fit.model.law.name == "nested")
         return next(fits, None)
-
-
-def _rows(numbers: Sequence[int]) -> str:
-    """One run, or a group of them, by their row numbers."""
-    if len(numbers) == 1:
-        return f"row {numbers[0]}"
-    return f"rows {numbers[0]} and {len(numbers) - 1} more"

@@ -144,8 +144,7 @@ def several_runs(runs: Runs) -> str | None:
 
     Of one run, such as a learning curve by itself, rows are all that can be held out.
     """
-    label = runs.run_label
-    return None if label is None or len(set(runs.labels[label].astype(str))) == 1 else label
+    return runs.run_label if runs.run_count > 1 else None
 
 
 def whole_runs(runs: Runs) -> Floats:
@@ -153,13 +152,12 @@ def whole_runs(runs: Runs) -> Floats:
 
     Rows of one run share what is odd about it: a run whose first rows are fitted is not held out.
     """
-    scale, label = runs.budgets.scale, several_runs(runs)
-    if label is None:
+    scale = runs.budgets.scale
+    if runs.run_numbers is None:
         return scale
-    _, run = np.unique(runs.labels[label].astype(str), return_inverse=True)
-    last = np.zeros(run.max() + 1)
-    np.maximum.at(last, run, scale)
-    return np.asarray(last[run])
+    last = np.zeros(runs.run_count)
+    np.maximum.at(last, runs.run_of, scale)
+    return np.asarray(last[runs.run_of])
 
 
 def moved(cuts: Sequence[Horizon]) -> list[Note]:

@@ -4,7 +4,7 @@ from scalingfit.runs.findings.describe import describe, design_warnings
 from scalingfit.runs.findings.doubts import compute_ratio, falls, findings, rises
 from scalingfit.runs.findings.finding import Finding
 from scalingfit.runs.findings.picture import picture
-from scalingfit.runs.findings.rows import group_labels, run_label, run_numbers
+from scalingfit.runs.findings.rows import group_labels, run_label, run_of
 
 __all__ = [
     "Finding",
@@ -17,5 +17,5 @@ __all__ = [
     "picture",
     "rises",
     "run_label",
-    "run_numbers",
+    "run_of",
 ]

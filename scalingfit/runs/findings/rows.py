@@ -59,18 +59,18 @@ def run_label(labels: Labels) -> str | None:
     return None
 
 
-def run_numbers(labels: Labels) -> NDArray[np.int64] | None:
-    """Which run each row is of, counted from 0, where a label names runs, some of several rows.
+def run_of(labels: Labels, count: int) -> NDArray[np.int64]:
+    """Which run each of so many rows is of, counted from 0, as the label that names runs says.
 
-    A row without a name is a run by itself. None where each row is, or all are of one run.
+    A row without a name is a run by itself, and so is every row where no label names runs.
     """
     label = run_label(labels)
     if label is None:
-        return None
+        return np.arange(count)
     named = enumerate(map(group_key, labels[label].tolist()))
     keys = [("(missing)", row) if key == "(missing)" else key for row, key in named]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return None if len(numbers) == 1 else np.array([numbers[key] for key in keys])
+    return np.array([numbers[key] for key in keys])
 
 
 def _named(values: Label) -> list[Hashable]:
