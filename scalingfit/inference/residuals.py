@@ -221,7 +221,7 @@ class Residuals:
         columns = self.out_of(columns)
         rest, own = (each - base @ (base.T @ each) for each in (self.left, columns))
         size = np.sum(own**2, axis=0)
-        size[size < 1e-8 * np.sum(columns**2, axis=0)] = np.inf
+        size[size <= 1e-8 * np.sum(columns**2, axis=0)] = np.inf
         along = own.T @ rest
         part, whole, freedom = along**2 / size, float(rest @ rest), len(rest) - base.shape[1] - 1
         return along / size, fdtrc(1, freedom, part * freedom / np.maximum(whole - part, 1e-300))
