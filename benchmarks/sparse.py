@@ -83,12 +83,11 @@ in brackets are over tables. *Failed* counts fits that miss a limit of the diagn
 second attempt and mostly for too few effective draws. They are scored with the others.
 
 With the error the intervals cover about what they claim, near and far, under the law that the
-truths have; under a law whose form is wrong they cover much more than those of the exact law, but
-still too little, because the half of the prior that says that the law is exact is hard to refute by
-so few runs. The price where the law is exact is small: so few runs leave wide intervals anyway.
-Five runs leave Chinchilla's five parameters to the priors, in posteriors that are long and bent, and
-most fits say that they did not converge: a law with fewer parameters, or more runs, is needed
-before such a forecast is used.
+truths have. Under a law whose form is wrong they cover much more than those of the exact law, but
+still too little. The price where the law is exact is small: so few runs leave wide intervals
+anyway. Five runs leave Chinchilla's five parameters to the priors, in posteriors that are long and
+bent, and most fits say that they did not converge: a law with fewer parameters, or more runs, is
+needed before such a forecast is used.
 """
 
 
