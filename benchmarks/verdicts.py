@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,7 +29,8 @@ from benchmarks.comparison import write
 from benchmarks.speed.problem import environment, markdown
 from scalingfit._errors import InputError
 from scalingfit.inference import Verdict
-from scalingfit.inference.scrutiny import looked_at_again
+from scalingfit.inference.diagnostics import Limits
+from scalingfit.inference.scrutiny import looked_at_again, verdict_on
 from scalingfit.law_error import LAW_ERROR, LawError
 from scalingfit.runs import Runs
 
@@ -204,7 +206,7 @@ def misses(name: str, tables: int, law_error: LawError | None) -> Line:
 
 # --- real tables ---------------------------------------------------------------------------------
 
-MANY = 150
+MANY = 2000
 """Rows beyond which the law is held to be exact, for time's sake."""
 
 LAW_OF = {
@@ -246,6 +248,26 @@ def verdict(name: str, read: Callable[[], Runs]) -> Line:
         return [name, "-", law, "-", "refused", str(refusal).splitlines()[0]]
     said = ", ".join(_codes(verdict)) or "-"
     return [name, len(runs), law, "exact" if error is None else "error", verdict.status, said]
+
+
+# --- what it costs ------------------------------------------------------------------------------
+
+
+def cost(law_error: LawError | None, repeats: int = 5) -> Line:
+    """Of the verdict's own looks, beside the whole fit, on 240 runs."""
+    runs = sf.datasets.read("epoch_chinchilla", where="besiroglu_excluded=0")
+    fits, looks = [], []
+    for seed in range(repeats + 1):
+        start = time.process_time()
+        fit = sf.fit(runs, law_error=law_error, seed=seed)
+        fits.append(time.process_time() - start)
+        start = time.process_time()
+        given = fit.model, fit.runs, fit.sampled, fit.law
+        looked_at_again(verdict_on(*given, fit.noise, Limits()), *given)
+        looks.append(time.process_time() - start)
+    (whole, part) = (1e3 * float(np.median(times[1:])) for times in (fits, looks))
+    taken = "error" if law_error else "exact"
+    return [len(runs), taken, f"{whole:.0f}", f"{part:.0f}", f"{part / whole:.1%}"]
 
 
 # --- the report ----------------------------------------------------------------------------------
@@ -303,6 +325,12 @@ def parts(tables: int, mistakes: int) -> dict[str, Part]:
             missed,
             of_mistakes(few[1], LAW_ERROR),
         ),
+        "cost": (
+            "What it costs",
+            "CPU time of a fit by programs that are compiled, and of all looks at it.",
+            ["runs", "taken as", "fit [ms]", "looks [ms]", "share"],
+            {"exact": functools.partial(cost, None), "error": functools.partial(cost, LAW_ERROR)},
+        ),
         "alarms-with-error": (
             "False alarms, the law with its error",
             "As above.",
@@ -336,9 +364,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", type=int, default=70, help="of each law and number of runs")
     parser.add_argument("--mistakes", type=int, default=50, help="tables of each mistake")
+    parser.add_argument("--parts", nargs="*", help="sections to make anew; by default all")
     given = parser.parse_args()
     every = parts(given.tables, given.mistakes)
     for name, (title, about, head, lines) in every.items():
+        if name not in (given.parts or every):
+            continue
         made = [kept(title, key, make) for key, make in lines.items()]
         text = f"## {title}\n\n{about}\n\n{markdown(head, made)}\n\n{environment()}\n"
         write(REPORT, HEAD, {name: text}, every)

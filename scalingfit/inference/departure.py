@@ -8,6 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from scalingfit.inference.products import product
+
 __all__ = ["Carried", "Departure"]
 
 SURE = 0.025
@@ -15,6 +17,9 @@ SURE = 0.025
 but so many must have one; and where the law is exact, the others are so many in at most
 .025 / .975 = 2.6 % of tables, whatever else is true (Markov's inequality for the ratio of the two
 marginal likelihoods, whose mean is then one)."""
+
+TINY = 1e-14
+"""Share of the largest variance below which an error carries nothing that can be told."""
 
 type Floats = NDArray[np.float64]
 
@@ -52,7 +57,7 @@ class Departure:
         rank : float
             As the attribute.
         """
-        own = errors - (errors @ taken) @ taken.T
+        own = errors - product(product(errors, taken), taken.T)
         size = np.mean(own**2, axis=1)
         share = size / (size + np.mean(scale**2, axis=1))
         return cls(float(np.median(np.sqrt(size))), float(np.quantile(share, SURE)), rank)
@@ -80,10 +85,13 @@ class Carried:
     @classmethod
     def by(cls, factor: Floats) -> Self:
         """By an error that is ``factor``, (run, landmark), times independent normal numbers."""
-        modes, sizes, _ = np.linalg.svd(factor, full_matrices=False)
-        return cls(modes, 1 / np.sqrt(1 + sizes**2))
+        squares, mixes = np.linalg.eigh(product(factor.T, factor))
+        some = squares > TINY * np.max(squares, initial=0.0)
+        sizes = np.sqrt(squares[some])
+        return cls(product(factor, mixes[:, some] / sizes), 1 / np.sqrt(1 + sizes**2))
 
     def out_of(self, columns: Floats) -> Floats:
         """Columns, (run,) or (run, column), without what it can carry."""
-        along = self.modes.T @ columns
-        return columns - self.modes @ ((1 - self.left) * along.T).T
+        along = product(self.modes.T, columns.reshape(len(columns), -1))
+        carried = product(self.modes, (1 - self.left)[:, None] * along)
+        return columns - carried.reshape(columns.shape)

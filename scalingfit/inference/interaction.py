@@ -110,7 +110,8 @@ def interaction(model: Model, runs: Runs, draws: Mapping[str, Floats]) -> Intera
     logs = np.log([runs["N"], runs["D"]])
     centre = logs.mean(axis=1)
     x, y = logs - centre[:, None], np.log(runs["L"])
-    middle = {name: float(np.median(values)) for name, values in draws.items()}
+    asked = draws.keys() & {"E", "A", "B", "alpha", "beta", "sigma", "nu", "tau", "omega"}
+    middle = {name: float(np.median(draws[name])) for name in asked}
     start = np.log([middle[name] for name in ("E", "A", "B", "alpha", "beta")])
     start[1:3] -= centre * [middle["alpha"], middle["beta"]]
     known = runs.columns.get("loss_se", np.zeros(len(runs))) / runs["L"]

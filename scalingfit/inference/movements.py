@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 from scalingfit.declare import Law
 from scalingfit.inference.departure import Carried
+from scalingfit.inference.products import product
 from scalingfit.inference.regression import orthonormal
 from scalingfit.law_error import Landmarks
 from scalingfit.noise import Noise
@@ -63,8 +63,7 @@ def of_exponent(log_loss: Floats) -> Floats:
 def errors_at_runs(known: Landmarks, errors: Floats) -> Floats:
     """The law's error at the runs, (draw, run), from that at its landmarks."""
     thinned = _thin(errors, errors.shape[2:])
-    normal: Floats = solve_triangular(known.own, thinned.T, lower=True)
-    return (known.factor @ normal).T
+    return product(thinned, product(known.factor, np.linalg.inv(known.own)).T)
 
 
 def directions(draws: Floats, most: int, carried: Carried | None = None) -> Floats:
@@ -89,7 +88,7 @@ def directions(draws: Floats, most: int, carried: Carried | None = None) -> Floa
     if carried is not None:
         moves, level = carried.out_of(moves), carried.out_of(level)
     # The eigenvectors of a Gram matrix of the draws cost a tenth of singular vectors.
-    variances, mixes = np.linalg.eigh(moves.T @ moves / moves.shape[1])
+    variances, mixes = np.linalg.eigh(product(moves.T, moves) / moves.shape[1])
     free = variances[-most:] > 0.25
     return orthonormal(np.hstack([level, moves @ mixes[:, -most:][:, free]]))
 

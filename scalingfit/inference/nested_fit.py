@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.special import ndtr
 
+from scalingfit.inference.products import product
+
 __all__ = ["NestedFit", "Place", "Precision", "Profile", "Scatter", "log_loss"]
 
 Floats = NDArray[np.float64]
@@ -126,21 +128,20 @@ class Precision:
         whitened = shared * root[:, None]
         if not whitened.size:
             return cls(root, whitened.T)
-        # Products this small are slow where threads of a linear algebra share them.
-        inner = np.einsum("ri,rj->ij", whitened, whitened)
-        inverse = np.linalg.inv(np.linalg.cholesky(np.eye(len(inner)) + inner))
-        return cls(root, np.einsum("ij,rj->ir", inverse, whitened))
+        inner = np.eye(whitened.shape[1]) + product(whitened.T, whitened)
+        return cls(root, product(np.linalg.inv(np.linalg.cholesky(inner)), whitened.T))
 
     def between(self, rows: Floats) -> Floats:
         """The products of rows, (row, run), with each other: (row, row)."""
         white = rows * self.root
-        taken = white @ self.absorbed.T
-        return np.asarray(white @ white.T - taken @ taken.T)
+        taken = product(white, self.absorbed.T)
+        return product(white, white.T) - product(taken, taken.T)
 
     def own(self, missed: Floats) -> Floats:
         """Of the runs' misses, (run,), what they do not share."""
-        white = missed * self.root
-        return np.asarray((white - (self.absorbed @ white) @ self.absorbed) / self.root)
+        white = (missed * self.root)[:, None]
+        taken = product(self.absorbed.T, product(self.absorbed, white))
+        return np.asarray((white - taken)[:, 0] / self.root)
 
 
 @dataclasses.dataclass(frozen=True)

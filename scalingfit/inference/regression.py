@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
+from scalingfit.inference.products import product
 from scalingfit.runs import group_key
 
 __all__ = ["added", "indicators", "orthonormal", "polynomial", "standard"]
@@ -38,7 +39,7 @@ def added(values: Floats, base: Floats, columns: Floats) -> tuple[float, float, 
     """
     base = orthonormal(base)
     rest = values - base @ (base.T @ values)
-    new = orthonormal(columns - base @ (base.T @ columns))
+    new = orthonormal(columns - product(base, product(base.T, columns)))
     freedom, more = len(values) - base.shape[1], new.shape[1]
     left = freedom - more
     whole, part = float(rest @ rest), float(np.sum((new.T @ rest) ** 2))

@@ -30,6 +30,7 @@ from scalingfit.inference.movements import (
     slopes,
     thinned,
 )
+from scalingfit.inference.products import product
 from scalingfit.inference.programs import landmarks_of
 from scalingfit.inference.regression import added, indicators, orthonormal, polynomial, standard
 from scalingfit.noise import At, Noise
@@ -219,9 +220,11 @@ class Residuals:
         """The coefficient of each column beside what the law and others do, and its chance."""
         base = orthonormal(np.hstack([self.taken, self.out_of(beside)]))
         columns = self.out_of(columns)
-        rest, own = (each - base @ (base.T @ each) for each in (self.left, columns))
+        both = np.column_stack([self.left, columns])
+        both -= product(base, product(base.T, both))
+        rest, own = both[:, 0], both[:, 1:]
         size = np.sum(own**2, axis=0)
-        size[size < 1e-8 * np.sum(columns**2, axis=0)] = np.inf
+        size[size <= 1e-8 * np.sum(columns**2, axis=0)] = np.inf
         along = own.T @ rest
         part, whole, freedom = along**2 / size, float(rest @ rest), len(rest) - base.shape[1] - 1
         return along / size, fdtrc(1, freedom, part * freedom / np.maximum(whole - part, 1e-300))

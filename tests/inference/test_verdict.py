@@ -114,6 +114,16 @@ def test_a_smooth_part_is_found_and_measured() -> None:
     assert causes(residuals(scatter)) == []
 
 
+def test_a_column_of_zeros_explains_nothing() -> None:
+    # The slope of a loss in an input that does not move it, such as data that are never repeated.
+    found = residuals(np.random.default_rng(0).standard_normal(36))
+    columns = np.stack([np.zeros(36), np.arange(36.0)], axis=1)
+    moved, chances = found.one_by_one(columns, np.zeros((36, 0)))
+    assert moved[0] == 0
+    assert chances[0] == 1
+    assert 0 < chances[1] < 1
+
+
 @pytest.mark.parametrize(
     ("departure", "doubt"),
     [
