@@ -79,8 +79,8 @@ optimum, which is restricted, and the scatter, which is fixed at half the prior'
 both kinds together the intervals of Chinchilla's law with its error should hold what they claim or
 a little more. What the tables tell is by how much each way is off where the truth is of one kind,
 and what the intervals cost. Scores are of log loss, as in [honest.md](honest.md); standard errors
-in brackets are over tables. *Failed* counts fits that miss a limit of the diagnostics, without a
-second attempt and mostly for too few effective draws. They are scored with the others.
+in brackets are over tables. *Failed* counts fits that miss a limit of the diagnostics, R-hat
+or effective draws or E-BFMI, without a second attempt. They are scored with the others.
 
 With the error the intervals cover about what they claim, near and far, under the law that the
 truths have. Under a law whose form is wrong they cover much more than those of the exact law, but
