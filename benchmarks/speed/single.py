@@ -27,13 +27,6 @@ OF_ERRORS = (
     "pymc",
 )
 """Tools whose models have an error."""
-    "scalingfit",
-    "numpyro_recentred",
-    "numpyro_dense",
-    "nutpie",
-    "nutpie_low_rank",
-    "pymc",
-)
 
 
 def main(tools: list[str], *flags: str) -> None:
