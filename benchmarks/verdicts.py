@@ -206,7 +206,7 @@ def misses(name: str, tables: int, law_error: LawError | None) -> Line:
 
 # --- real tables ---------------------------------------------------------------------------------
 
-MANY = 2000
+MANY = 500
 """Rows beyond which the law is held to be exact, for time's sake."""
 
 LAW_OF = {
