@@ -332,6 +332,8 @@ What is left: the shipped ladder, whose smallest models bend away from any law t
 follow, so that its intervals hold too little at every distance; and intervals beyond ten times the
 compute, which are too wide on most tables and too narrow on the ladder and, under Chinchilla's law
 alone, on Llama 3, whose smaller runs look exact.
+
+Designs of five and twelve small runs, simulated, stand in [sparse.md](sparse.md).
 """
 
 

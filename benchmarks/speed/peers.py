@@ -2,7 +2,7 @@
 
 Every tool runs twice and the second run is timed, so that compilation is not counted where a tool
 keeps what it compiled. All use float64, 4 chains and 1000 draws, and 1000 warm-up steps where the
-tool's default is no other.
+tool's default is no other. With ``--with-error`` the law has an error.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ import scalingfit as sf
 from benchmarks.speed.problem import (
     CHAINS,
     DRAWS,
+    FREE,
     PARAMETERS,
     PRIORS,
+    WITH_ERROR,
     Floats,
     Table,
     epoch,
@@ -29,6 +31,7 @@ from benchmarks.speed.problem import (
 )
 from scalingfit.inference import Model, build, pack
 from scalingfit.inference.programs import programs, starts
+from scalingfit.law_error import LawError
 from scalingfit.noise import StudentT
 from scalingfit.runs import Runs
 
@@ -47,8 +50,8 @@ def model() -> Model:
 
 
 def scalingfit(precision: str) -> Result:
-    runs = epoch()
-    post, seconds = last(lambda seed: sf.fit(runs, seed=seed, precision=precision))
+    runs, error = epoch(), LawError(exact=0.0) if WITH_ERROR else None
+    post, seconds = last(lambda seed: sf.fit(runs, law_error=error, seed=seed, precision=precision))
     return post.draws, seconds, float(np.mean(post.sampled.leapfrogs))
 
 
@@ -110,6 +113,7 @@ def numpyro_kernel(*, recentred: bool, **options: Any) -> Any:
     from numpyro.infer import NUTS, init_to_value
 
     start = {
+        **({"log_tau": -4.0} if WITH_ERROR else {}),
         "log_E": 0.6,
         "log_alpha": -1.0,
         "log_beta": -1.0,
@@ -148,20 +152,17 @@ def numpyro_data(runs: Runs, *, recentred: bool) -> Any:
 
     if recentred:
         table = Table.of(runs)
-        return jax.tree.map(jax.numpy.asarray, (table.n, table.d, table.y))
+        return jax.tree.map(jax.numpy.asarray, (table.n, table.d, table.y, table.features))
     return jax.tree.map(jax.numpy.asarray, pack(model(), runs, len(runs), "float64"))
 
 
-def _recentred(table: tuple[Any, Any, Any]) -> None:
+def _recentred(table: tuple[Any, Any, Any, Any]) -> None:
     import jax.numpy as jnp
     import numpyro
     from numpyro import distributions as dist
 
-    n, d, y = table
-    free = {
-        name: numpyro.sample(name, dist.Normal(*PRIORS[name]))
-        for name in ("log_E", "log_alpha", "log_beta", "log_sigma", "log_nu_minus_1")
-    }
+    n, d, y, features = table
+    free = {name: numpyro.sample(name, dist.Normal(*PRIORS[name])) for name in FREE}
     terms = []
     for name, term, exponent, x in (
         ("a", "term_A", jnp.exp(free["log_alpha"]), n),
@@ -173,6 +174,10 @@ def _recentred(table: tuple[Any, Any, Any]) -> None:
         numpyro.sample(f"prior_{name}", dist.Normal(middle, width), obs=shifted)
         terms.append(jnp.exp(at_centre - exponent * (x - x.mean())))
     mean = jnp.log(jnp.exp(free["log_E"]) + terms[0] + terms[1])
+    if features.shape[1]:
+        tau = jnp.exp(numpyro.sample("log_tau", dist.Normal(*PRIORS["log_tau"])))
+        white = numpyro.sample("white", dist.Normal().expand([features.shape[1]]).to_event(1))
+        mean += tau * (features @ white)
     nu = 1 + jnp.exp(free["log_nu_minus_1"])
     numpyro.sample("y", dist.StudentT(nu, mean, jnp.exp(free["log_sigma"])), obs=y)
 
@@ -236,10 +241,7 @@ def _pymc_model(table: Table) -> Any:
     import pymc as pm
 
     with pm.Model() as built:
-        free = {
-            name: pm.Normal(name, *PRIORS[name])
-            for name in ("log_E", "log_alpha", "log_beta", "log_sigma", "log_nu_minus_1")
-        }
+        free = {name: pm.Normal(name, *PRIORS[name]) for name in FREE}
         alpha, beta = pm.math.exp(free["log_alpha"]), pm.math.exp(free["log_beta"])
         terms = []
         for name, term, exponent, x in (
@@ -252,6 +254,9 @@ def _pymc_model(table: Table) -> Any:
             pm.Potential(f"prior_{name}", pm.logp(pm.Normal.dist(middle, width), shifted))
             terms.append(pm.math.exp(at_centre - exponent * (x - x.mean())))
         mean = pm.math.log(pm.math.exp(free["log_E"]) + terms[0] + terms[1])
+        if table.features.shape[1]:
+            tau = pm.math.exp(pm.Normal("log_tau", *PRIORS["log_tau"]))
+            mean += tau * (table.features @ pm.Normal("white", shape=table.features.shape[1]))
         nu = 1 + pm.math.exp(free["log_nu_minus_1"])
         pm.StudentT("y", nu=nu, mu=mean, sigma=pm.math.exp(free["log_sigma"]), observed=table.y)
     return built
@@ -304,7 +309,7 @@ def _nutpie(**options: Any) -> Result:
 
 def _named(trace: Any, table: Table) -> dict[str, Floats]:
     found = trace["posterior"]
-    names = ("log_E", "log_alpha", "log_beta", "a", "b", "log_sigma", "log_nu_minus_1")
+    names = (*FREE, "a", "b", *(["log_tau"] if WITH_ERROR else []))
     return natural({name: np.asarray(found[name]) for name in names}, table)
 
 

@@ -19,10 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import scalingfit as sf
+from scalingfit.law_error import landmarks
 from scalingfit.runs import Runs
 
 Floats = NDArray[np.float64]
-PARAMETERS = ("E", "alpha", "beta", "A", "B", "sigma", "nu")
+WITH_ERROR = "--with-error" in sys.argv
+"""Whether the law has an error: the part of the default with one, which is not exact."""
+
+PARAMETERS = ("E", "alpha", "beta", "A", "B", "sigma", "nu", *(["tau"] if WITH_ERROR else []))
 CHAINS, DRAWS = 4, 1000
 
 
@@ -35,19 +39,23 @@ def epoch() -> Runs:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Runs in the form that the other tools' models take: logarithms and their centres."""
+    """Runs in the form that the other tools' models take: logarithms, and the error's features."""
 
     n: Floats
     d: Floats
     y: Floats
+    features: Floats
 
     @classmethod
     def of(cls, runs: Runs) -> Table:
         """From runs."""
-        return cls(np.log(runs["N"]), np.log(runs["D"]), np.log(runs["L"]))
+        places = np.log10([runs["N"], runs["D"]]).T
+        features = landmarks(places).factor if WITH_ERROR else np.empty((len(runs), 0))
+        return cls(np.log(runs["N"]), np.log(runs["D"]), np.log(runs["L"]), features)
 
 
-# The priors of models/chinchilla.py and noise.StudentT, for tools that cannot read them there.
+# The priors of models/chinchilla.py, noise.StudentT and law_error.LawError, for tools that cannot
+# read them there.
 PRIORS = {
     "log_E": (math.log(1.5), 0.7),
     "log_alpha": (math.log(0.35), 0.5),
@@ -56,7 +64,10 @@ PRIORS = {
     "term_B": (math.log(0.4), 1.5, math.log(3e10)),
     "log_sigma": (math.log(0.01), 1.0),
     "log_nu_minus_1": (math.log(10.0), 1.0),
+    "log_tau": (math.log(0.02), 0.7),
 }
+FREE = ("log_E", "log_alpha", "log_beta", "log_sigma", "log_nu_minus_1")
+"""What all tools sample, beside the terms at the middle of the runs."""
 
 
 def natural(logs: Mapping[str, Floats], table: Table) -> dict[str, Floats]:
@@ -70,6 +81,7 @@ def natural(logs: Mapping[str, Floats], table: Table) -> dict[str, Floats]:
         "B": np.exp(logs["b"] + beta * table.d.mean()),
         "sigma": np.exp(logs["log_sigma"]),
         "nu": 1 + np.exp(logs["log_nu_minus_1"]),
+        **({"tau": np.exp(logs["log_tau"])} if WITH_ERROR else {}),
     }
 
 

@@ -1,5 +1,6 @@
 """One posterior, tool by tool, in interleaved rounds: ``python -m benchmarks.speed.single``.
 
+With ``--with-error`` it is that of the law with its error, by the tools whose models have one.
 Prints a table for RESULTS.md. A tool counts only if its means agree with ours.
 """
 
@@ -11,18 +12,29 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed.peers import TOOLS
-from benchmarks.speed.problem import elsewhere, environment, markdown
+from benchmarks.speed.problem import WITH_ERROR, elsewhere, environment, markdown
 
 ROUNDS = 2
 TOLERANCE = 0.05  # posterior standard deviations between means, beside their Monte-Carlo error
 
 
-def main(tools: list[str]) -> None:
+OF_ERRORS = (
+    "scalingfit",
+    "numpyro_recentred",
+    "numpyro_dense",
+    "nutpie",
+    "nutpie_low_rank",
+    "pymc",
+)
+"""Tools whose models have an error."""
+
+
+def main(tools: list[str], *flags: str) -> None:
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in tools}
     for number in range(ROUNDS):
         for name in tools:
             print(f"round {number + 1}: {name}", file=sys.stderr)
-            found[name].append(elsewhere("benchmarks.speed.peers", name))
+            found[name].append(elsewhere("benchmarks.speed.peers", name, *flags))
     ours = found["scalingfit"]
     rows = [row(name, found[name], ours) for name in tools]
     head = [
@@ -67,4 +79,6 @@ def row(name: str, rounds: list[dict[str, Any]], ours: list[dict[str, Any]]) -> 
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or list(TOOLS))
+    asked = [each for each in sys.argv[1:] if not each.startswith("--")]
+    flags = [each for each in sys.argv[1:] if each.startswith("--")]
+    main(asked or [*(OF_ERRORS if WITH_ERROR else TOOLS)], *flags)

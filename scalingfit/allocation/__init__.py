@@ -5,7 +5,7 @@ from scalingfit.allocation.cheapest import Cheapest, cheapest
 from scalingfit.allocation.choose import Choice, choose
 from scalingfit.allocation.costs import ACCELERATORS, Accelerator, Costs, flop
 from scalingfit.allocation.decide import decide
-from scalingfit.allocation.decision import Decision, percent, spent
+from scalingfit.allocation.decision import Decision, dollars, percent, spent
 from scalingfit.allocation.extras import extras_of, splits
 from scalingfit.allocation.flops import Counting, Custom, WithInference
 from scalingfit.allocation.forecast import Forecast, forecast
@@ -77,6 +77,7 @@ __all__ = [
     "counting",
     "counting_rules",
     "decide",
+    "dollars",
     "exact_flops",
     "extras_of",
     "flop",

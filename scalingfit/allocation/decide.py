@@ -123,7 +123,7 @@ def decide(
         ),
         risk=risk,
         costs=costs,
-        remarks=[
+        notes=[
             *left_out,
             *stated.caveats(asked, N),
             *undefined("C", asked_C, wanted),

@@ -13,7 +13,7 @@ from scalingfit.allocation.answer import FloatArray, headed, intervals, quantile
 from scalingfit.allocation.costs import Costs
 from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 
-__all__ = ["Decision", "percent", "spent"]
+__all__ = ["Decision", "dollars", "percent", "spent"]
 
 NEAR = (0.01, 0.05)
 """Plans within these shares of the best compute are as good as it, and nearly so."""
@@ -41,8 +41,8 @@ class Decision(Result):
     risk : str
         What the best plan makes least.
     costs : Costs or None
-    remarks : sequence of Note
     provenance : mapping
+    notes : sequence of Note
     """
 
     plans: Sequence[str]
@@ -55,8 +55,8 @@ class Decision(Result):
     hinges: Sequence[tuple[str, float] | None]
     risk: str
     costs: Costs | None
-    remarks: Sequence[Note]
     provenance: Mapping[str, object]
+    notes: Sequence[Note] = ()
 
     @property
     def wasted(self) -> FloatArray:
@@ -104,11 +104,6 @@ class Decision(Result):
 
     @property
     @override
-    def notes(self) -> Sequence[Note]:
-        return self.remarks
-
-    @property
-    @override
     def conclusion(self) -> str:
         return "\n".join(
             self._sentence(row) for row, name in enumerate(self.plans) if name == self.best
@@ -140,11 +135,7 @@ class Decision(Result):
     def _waste(self, row: int) -> str:
         """What is wasted: as a share, in FLOP, and in money."""
         wasted = float(self.wasted[row])
-        money = (
-            ""
-            if self.costs is None or self.costs.price is None
-            else (f", ${engineering(self.costs.money(np.array([wasted])).item())}")
-        )
+        money = dollars(wasted, self.costs, ", {}")
         return f"{percent(wasted / self.C[row])} % ({quantity('C', wasted)} FLOP{money})"
 
     def _sentence(self, row: int) -> str:
@@ -179,6 +170,13 @@ def spent(C: FloatArray, costs: Costs | None, name: str) -> dict[str, Column]:
                 [*map(float, money)], [f"${engineering(one)}" for one in money], f"{name} [$]"
             )
     return columns
+
+
+def dollars(C: float, costs: Costs | None, form: str) -> str:
+    """What so much compute costs, in a form for it; nothing where its price is unknown."""
+    if costs is None or costs.price is None:
+        return ""
+    return form.format(f"${engineering(costs.money(np.array([C])).item())}")
 
 
 def percent(share: float) -> str:

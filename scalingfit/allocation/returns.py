@@ -46,8 +46,8 @@ class BudgetReturns(Result):
     price : array, like L
         FLOP for each unit of loss less, at the margin: C over minus dL/d ln C.
     costs : Costs or None
-    remarks : sequence of Note
     provenance : mapping
+    notes : sequence of Note
     """
 
     C: FloatArray
@@ -55,8 +55,8 @@ class BudgetReturns(Result):
     doubling: FloatArray
     price: FloatArray
     costs: Costs | None
-    remarks: Sequence[Note]
     provenance: Mapping[str, object]
+    notes: Sequence[Note] = ()
 
     @property
     @override
@@ -80,11 +80,6 @@ class BudgetReturns(Result):
                 heading=f"{STEP:g} less costs [$]",
             )
         return (Table("budgets", "budget", columns, "What budgets return: median [5 %, 95 %]"),)
-
-    @property
-    @override
-    def notes(self) -> Sequence[Note]:
-        return self.remarks
 
     @property
     @override
@@ -147,7 +142,7 @@ def returns(
         doubling=now.L - twice.L,
         price=price,
         costs=costs,
-        remarks=[
+        notes=[
             *stated.caveats(asked, now.middle["N"]),
             *ends_of_window("C", budget, now.beyond),
             *in_draws("no_gain", "C", budget, now.slope >= 0, NO_GAIN),

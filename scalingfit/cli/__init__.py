@@ -41,7 +41,7 @@ COMMANDS = {
     "design": "experiments",
     "plan": "experiments",
     "refit": "refits",
-    "compare": "evidence",
+    "compare": "comparison",
     "backtest": "evidence",
     "calibrate": "evidence",
     "reconcile": "reconcile",

@@ -11,7 +11,7 @@ import numpy as np
 
 from scalingfit._files import replacing
 from scalingfit._text import engineering, quantity
-from scalingfit.allocation import Costs, FloatArray, percent, spent
+from scalingfit.allocation import Costs, FloatArray, dollars, percent, spent
 from scalingfit.experiments.optima import DECADE
 from scalingfit.experiments.pool import Pool
 from scalingfit.result import Column, Interval, Result, Table
@@ -98,9 +98,7 @@ class Experiment(Result):
     @property
     @override
     def conclusion(self) -> str:
-        money = ""
-        if self.costs is not None and self.costs.price is not None:
-            money = f" (${engineering(self.costs.money(np.array([self.cost])).item())})"
+        money = dollars(self.cost, self.costs, " ({})")
         return (
             f"{len(self.runs)} runs for {quantity('C', self.cost)} FLOP{money}; laws that may be "
             f"true: {self.about}; scatter of a run: {percent(self.sigma)} %"

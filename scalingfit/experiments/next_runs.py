@@ -151,7 +151,7 @@ def design(
         effective_draws=effective(weights[0]),
         in_flop=in_flop,
         costs=costs,
-        remarks=[*notes, *_fewer(len(chosen), count)],
+        notes=[*notes, *_fewer(len(chosen), count)],
         provenance=stated.record(asked, extras) | {"budget": allowed, "pool": len(candidates)},
     )
 

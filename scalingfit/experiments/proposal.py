@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scalingfit._files import replacing
 from scalingfit._text import engineering, interval, quantity
-from scalingfit.allocation import Costs, FloatArray, spent
+from scalingfit.allocation import Costs, FloatArray, dollars, spent
 from scalingfit.experiments.pool import Pool
 from scalingfit.result import Column, Interval, Note, Result, Table
 
@@ -77,8 +77,8 @@ class Design(Result):
     in_flop : bool
         Whether the runs' cost is FLOP, so that it compares with what they are worth.
     costs : Costs or None
-    remarks : sequence of Note
     provenance : mapping
+    notes : sequence of Note
     """
 
     runs: Pool
@@ -92,8 +92,8 @@ class Design(Result):
     effective_draws: float
     in_flop: bool
     costs: Costs | None
-    remarks: Sequence[Note]
     provenance: Mapping[str, object]
+    notes: Sequence[Note] = ()
 
     @property
     def cost(self) -> float:
@@ -163,11 +163,6 @@ class Design(Result):
 
     @property
     @override
-    def notes(self) -> Sequence[Note]:
-        return self.remarks
-
-    @property
-    @override
     def conclusion(self) -> str:
         count = len(self.runs)
         unit = f"{quantity('C', self.cost)} FLOP" if self.in_flop else engineering(self.cost)
@@ -217,9 +212,7 @@ class Design(Result):
         )
 
     def _money(self, C: float) -> str:
-        if self.costs is None or self.costs.price is None or not self.in_flop:
-            return ""
-        return f" (${engineering(self.costs.money(np.array([C])).item())})"
+        return dollars(C, self.costs, " ({})") if self.in_flop else ""
 
 
 def _replicates(runs: Pool) -> FloatArray:

@@ -1,15 +1,13 @@
-"""The density that is sampled, against SciPy, NumPyro and calculus."""
+"""The density that is sampled, against SciPy and NumPyro."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pytest
-from numpyro.distributions.transforms import biject_to
 from numpyro.infer.util import log_density as numpyro_density
 from scipy import stats
 
@@ -19,20 +17,10 @@ from scalingfit.catalog import noise, noises
 from scalingfit.declare import Array, Law, parameter
 from scalingfit.inference import Model, build, pack
 from scalingfit.inference.model import Data
-from scalingfit.noise import Laplace, Normal, StudentT
+from scalingfit.noise import Normal, StudentT
 from scalingfit.runs import Runs
+from tests.inference.models import CHINCHILLA, COORDINATES, POINT, log_jacobian
 from tests.noise.oracles import log_sum
-
-CHINCHILLA = sf.law("chinchilla")
-POINT = {
-    "E": 1.8,
-    "alpha": 0.35,
-    "beta": 0.37,
-    "A": 500.0,
-    "B": 2200.0,
-    "sigma": 0.012,
-    "nu": 4.0,
-}
 
 
 @pytest.fixture(autouse=True)
@@ -58,9 +46,6 @@ def near(values: dict[str, float], count: int) -> list[dict[str, float]]:
         {k: v * math.exp(0.1 * rng.standard_normal()) for k, v in values.items()}
         for _ in range(count)
     ]
-
-
-# --- the density, written out with SciPy ---------------------------------------------------------
 
 
 def scipy_priors(values: dict[str, float], level: bool) -> dict[str, float]:
@@ -124,14 +109,6 @@ def density_of_values(model: Model, values: dict[str, float], data: Data) -> flo
     return float(model.log_density(place, data) - log_jacobian(model, place, data.centre))
 
 
-def log_jacobian(model: Model, place: Array, centre: Any) -> Array:
-    def stacked(z: Array) -> Array:
-        return jnp.stack(list(model.constrain(z, centre)[0].values()))
-
-    volume: Array = jnp.linalg.slogdet(jax.jacfwd(stacked)(place))[1]
-    return volume
-
-
 @pytest.mark.parametrize("noise", FAMILIES)
 @pytest.mark.parametrize("bare", [True, False], ids=["plain", "with loss_se and weight"])
 def test_log_density_is_what_scipy_makes_of_it(runs: Runs, noise: str, bare: bool) -> None:
@@ -175,55 +152,6 @@ def test_noise_can_be_tied_to_a_parameter_of_the_law(runs: Runs) -> None:
     assert density_of_values(model, numbers, data) == pytest.approx(expected, rel=1e-10)
 
 
-# --- coordinates ---------------------------------------------------------------------------------
-
-COORDINATES: list[tuple[str, dict[str, Any]]] = [
-    ("chinchilla", {}),
-    ("kaplan", {}),  # coefficients through their scale: the exponent stretches
-    ("chinchilla", {"alpha": dist.Uniform(0.0, 1.0), "E": dist.Normal(1.5, 1.0), "beta": 0.3}),
-    ("chinchilla", {"A": dist.Gamma(2.0, 0.01), "B": "A"}),
-    ("chinchilla", {"E": dist.Uniform(1.0, 2.0), "A": 400.0}),
-    ("chinchilla", {"A": 400.0}),
-    ("chinchilla", {"A": 400.0, "B": 300.0}),  # a floor, and nothing to take its share from
-    ("chinchilla", {"E": dist.Gamma(8.0, 5.0), "B": "A"}),
-    ("nested", {}),  # a floor under what is no sum, terms against each other
-    ("nested", {"A": 400.0}),
-    ("power_m3", {}),  # a coefficient through the loss
-    ("power_m4", {}),  # a coefficient that does not scale the rest
-    ("data_constrained", {"R_D_star": "alpha"}),
-    ("broken_twice", {}),
-    ("vocabulary", {}),  # a floor that is taken from the rest
-    ("vocabulary", {"E": dist.LogNormal(1.7, 0.2)}),
-]
-
-
-@pytest.mark.parametrize(("law", "priors"), COORDINATES)
-def test_the_log_jacobian_is_that_of_the_transformation(law: str, priors: dict[str, Any]) -> None:
-    model = build(sf.law(law), StudentT, priors)
-    centre = {name: jnp.asarray(20.0 + i) for i, name in enumerate(model.law.inputs())}
-    places = prior_places(model, centre)
-    claimed = jax.vmap(lambda z: model.constrain(z, centre)[1])(places)
-    true = jax.vmap(lambda z: log_jacobian(model, z, centre))(places)
-    np.testing.assert_allclose(claimed, true, rtol=1e-10, atol=1e-10)
-
-
-@pytest.mark.parametrize(("law", "priors"), COORDINATES)
-def test_constrain_undoes_unconstrain(law: str, priors: dict[str, Any]) -> None:
-    model = build(sf.law(law), Laplace, priors)
-    centre = {name: jnp.asarray(18.0 + i) for i, name in enumerate(model.law.inputs())}
-    drawn = model.prior_draws(jax.random.key(2), 5)
-    values, _ = jax.vmap(lambda z: model.constrain(z, centre))(prior_places(model, centre))
-    assert set(values) == set(model.sites)
-    for name, value in values.items():
-        np.testing.assert_allclose(value, drawn[name], rtol=1e-10)
-
-
-def prior_places(model: Model, centre: Any) -> Array:
-    """Coordinates of five draws from the prior, (5, dim)."""
-    drawn = model.prior_draws(jax.random.key(2), 5)
-    return jax.vmap(lambda values: model.unconstrain(values, centre))(drawn)
-
-
 @pytest.mark.parametrize(("law", "priors"), COORDINATES)
 def test_over_the_parameters_the_density_is_numpyros(
     simulated: Callable[..., Runs], law: str, priors: dict[str, Any]
@@ -237,90 +165,6 @@ def test_over_the_parameters_the_density_is_numpyros(
     numpyros, _ = numpyro_density(model.sample, (data,), {}, values)
     numbers = {site: float(value) for site, value in values.items()}
     assert density_of_values(model, numbers, data) == pytest.approx(float(numpyros), rel=1e-12)
-
-
-CENTRE = {"N": math.log(1e9), "D": math.log(1e11)}
-
-
-def coordinates(law: str, values: Mapping[str, float], **priors: Any) -> dict[str, float]:
-    """By site, at a centre of 1e9 parameters and 1e11 tokens."""
-    model = build(sf.law(law), StudentT, priors)
-    return dict(zip(model.sites, model.unconstrain(values, CENTRE).tolist(), strict=True))
-
-
-def test_a_coefficient_is_sampled_as_its_term_at_the_centre_of_the_runs() -> None:
-    at = coordinates("chinchilla", POINT, E=1.8)
-    term = POINT["A"] / 1e9 ** POINT["alpha"]
-    assert at["A"] == pytest.approx(math.log(term), rel=1e-12)
-
-
-def test_a_floor_is_sampled_as_its_share_of_the_loss_at_the_centre_of_the_runs() -> None:
-    at = coordinates("chinchilla", POINT)
-    loss = float(
-        CHINCHILLA(**{name: POINT[name] for name in CHINCHILLA.parameters()}).loss(1e9, 1e11)
-    )
-    share = POINT["E"] / loss
-    size, data = (POINT["A"] / 1e9 ** POINT["alpha"], POINT["B"] / 1e11 ** POINT["beta"])
-    assert 0.3 * math.log1p(math.exp(at["E"] / 0.3)) == pytest.approx(-math.log(1 - share))
-    assert at["A"] == pytest.approx(math.log(loss), rel=1e-12)
-    assert at["B"] == pytest.approx(math.log(data / size), rel=1e-12)
-    assert at["alpha"] == pytest.approx(math.log(POINT["alpha"] * (1 - share)), rel=1e-12)
-
-
-def test_a_floor_that_may_be_negative_is_sampled_as_the_loss_there() -> None:
-    at = coordinates("chinchilla", POINT, E=dist.Normal(1.5, 1.0))
-    terms = POINT["A"] / 1e9 ** POINT["alpha"], POINT["B"] / 1e11 ** POINT["beta"]
-    assert at["E"] == pytest.approx(POINT["E"] + sum(terms), rel=1e-12)
-
-
-def test_a_floor_that_is_taken_from_the_rest_is_sampled_as_the_loss_there() -> None:
-    law = sf.law("vocabulary").published["tao-2024"].law
-    model = build(type(law), StudentT, {})
-    centre = {"N_nv": math.log(1e9), "N_v": math.log(1e8), "D": math.log(1e11)}
-    values = law.values() | {"sigma": 0.01, "nu": 5.0}
-    at = dict(zip(model.sites, model.unconstrain(values, centre).tolist(), strict=True))
-    assert at["E"] == pytest.approx(float(law.loss(1e9, 1e8, 1e11)), rel=1e-12)
-
-
-def test_near_kaplans_corner_the_share_of_the_floor_alone_is_free() -> None:
-    """Laws of one loss and one slope in each input there differ in one coordinate.
-
-    The curvature of their logarithm is that of Kaplan's law as well, up to the floor's share.
-    """
-    values = {"E": 0.0, "q": 0.1, "alpha": 0.08, "beta": 0.1, "A": 12.0, "B": 30.0}
-    term = {"A": 12.0 / 1e9**0.08, "B": 30.0 / 1e11**0.1}
-    loss = float(sf.law("nested")(**values).loss(1e9, 1e11))
-
-    def with_share(share: float) -> dict[str, float]:
-        found = {name: values[name] / (1 - share) for name in ("q", "alpha", "beta")}
-        # Both terms smaller, with the ratio that leaves the weight of each in the loss alone.
-        ratio = (term["B"] / term["A"]) ** (1 / (1 - share))
-        bracket = (1 + ratio ** (1 / found["q"])) ** found["q"]
-        size = loss * (1 - share) / bracket
-        found["A"] = size * 1e9 ** found["alpha"]
-        found["B"] = size * ratio * 1e11 ** found["beta"]
-        return {"E": share * loss, "sigma": 0.01, "nu": 10.0, **found}
-
-    places = [coordinates("nested", with_share(share)) for share in (0.01, 0.1, 0.4)]
-    for site in ("alpha", "beta", "A"):
-        found = [place[site] for place in places]
-        np.testing.assert_allclose(found, found[0], rtol=1e-9, err_msg=site)
-    # Nearly: q has the logit of q / 1.5, B the ratio to the power 1 / (q + 0.1).
-    for site in ("q", "B"):
-        assert np.ptp([place[site] for place in places]) < 0.06, site
-    assert np.ptp([place["E"] for place in places]) > 1.0
-
-
-@pytest.mark.parametrize("declaring", [*sf.laws().values(), *noises().values()])
-def test_every_coordinate_lands_where_the_prior_has_mass(declaring: Any) -> None:
-    """A prior that claims the whole line, and has mass on half of it, would break the sampler."""
-    for name, declared in declaring.parameters().items():
-        if declared.prior is not None:
-            places = biject_to(declared.prior.support)(np.linspace(-4.0, 4.0, 9))
-            assert np.isfinite(declared.prior.log_prob(places)).all(), name
-
-
-# --- padding and weights -------------------------------------------------------------------------
 
 
 def test_padding_changes_neither_density_nor_gradient(runs: Runs) -> None:
@@ -343,9 +187,6 @@ def test_a_weight_counts_repetitions(simulated: Callable[..., Runs]) -> None:
     assert float(model.log_density(place, weighed)) == pytest.approx(
         float(model.log_density(place, repeated)), rel=1e-12
     )
-
-
-# --- building ------------------------------------------------------------------------------------
 
 
 def test_equal_arguments_give_the_same_model() -> None:
@@ -418,65 +259,3 @@ def test_a_law_may_not_take_the_noises_names() -> None:
 
     with pytest.raises(InputError, match="'sigma', a name that the model needs for itself"):
         build(Rival, StudentT)
-
-
-# --- what the priors say -------------------------------------------------------------------------
-
-
-def test_prior_draws_follow_the_prior() -> None:
-    model = build(CHINCHILLA, StudentT, {"E": dist.Normal(1.8, 0.1)})
-    drawn = model.prior_draws(jax.random.key(1), 4000)
-    A_term = np.log(drawn["A"]) - drawn["alpha"] * math.log(1e9)
-    for values, family in (
-        (drawn["E"], stats.norm(1.8, 0.1)),
-        (A_term, stats.norm(math.log(0.35), 1.5)),
-        (drawn["nu"], stats.lognorm(1.0, loc=1, scale=10.0)),
-    ):
-        assert stats.kstest(np.asarray(values), family.cdf).pvalue > 1e-4
-
-
-def test_prior_predictive_scatters_about_the_law() -> None:
-    truth = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37, "sigma": 0.02}
-    drawn = sf.prior_predictive(
-        {"N": [1e8, 1e9], "D": 2e10}, noise="normal", priors=truth, draws=4000
-    )
-    assert set(drawn) == {"L"}
-    law = CHINCHILLA(**{k: v for k, v in truth.items() if k != "sigma"})
-    for column, N in zip(drawn["L"].T, (1e8, 1e9), strict=True):
-        about = stats.norm(math.log(law.loss(N, 2e10)), 0.02)
-        assert stats.kstest(np.log(column), about.cdf).pvalue > 1e-4
-
-
-def test_prior_predictive_names_the_inputs_it_needs() -> None:
-    with pytest.raises(InputError, match="the inputs N, D of chinchilla, not N"):
-        sf.prior_predictive({"N": 1e9})
-    given: Any = "chinchilla"
-    with pytest.raises(InputError, match="not str"):
-        sf.prior_predictive(given)
-
-
-def test_prior_predictive_takes_a_table(simulated: Callable[..., Runs]) -> None:
-    runs = simulated(6)
-    inputs = {name: runs[name] for name in ("N", "D")}
-    drawn, expected = (sf.prior_predictive(given, draws=3) for given in (runs, inputs))
-    np.testing.assert_array_equal(drawn["L"], expected["L"])
-    assert drawn["L"].shape == (3, 6)
-
-
-def test_priors_are_described_with_their_numbers() -> None:
-    shifted = dist.TransformedDistribution(
-        dist.Exponential(2.0), dist.transforms.AffineTransform(1.0, 3.0)
-    )
-    priors = {
-        "E": dist.TruncatedNormal(1.8, 0.1, low=0.0),
-        "beta": "alpha",
-        "A": 400,
-        "sigma": shifted,
-    }
-    lines = build(CHINCHILLA, StudentT, priors).describe_priors()
-    assert lines["E"] == "TruncatedNormal(loc=1.8, scale=0.1, low=0)"
-    assert lines["alpha"] == "LogNormal(loc=-1.04982, scale=0.5)"
-    assert lines["beta"] == "tied to alpha"
-    assert lines["A"] == "pinned at 400.0"
-    assert lines["B"] == "B/D^beta at D=3e+10 ~ LogNormal(log 0.4, 1.5)"
-    assert lines["sigma"] == "Exponential(rate=2) through AffineTransform(1, 3)"

@@ -1,11 +1,12 @@
 """Files -> what they hold: cells of a table, or the content of a JSON document."""
 
+import contextlib
 import gzip
 import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -217,39 +218,38 @@ def _require(package: str, extra: str, what: str, name: str) -> None:
         )
 
 
+@contextlib.contextmanager
+def _sound(name: str, kind: str, remedy: str) -> Iterator[None]:
+    """A damaged file can fail anywhere in the reader."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{name} is not {kind}: {str(error)[:160]}", remedy=remedy) from None
+
+
 def _parquet(content: bytes, name: str) -> Content:
     _require("pyarrow", "parquet", "Parquet", name)
     import pyarrow.parquet as pq
 
-    try:
+    with _sound(name, "a Parquet file", "write it again."):
         size = pq.read_metadata(io.BytesIO(content))
         if size.num_rows * size.num_columns > MOST_CELLS:
             raise _too_large(name)
         return Content(pd.read_parquet(io.BytesIO(content), engine="pyarrow"), "row")
-    except InputError:
-        raise
-    except Exception as error:  # a damaged file can fail anywhere in the reader
-        raise InputError(
-            f"{name} is not a Parquet file: {str(error)[:160]}", remedy="write it again."
-        ) from None
 
 
 def _excel(content: bytes, name: str) -> Content:
     _require("openpyxl", "excel", "Excel files", name)
     import openpyxl
 
-    try:
+    with _sound(name, "an Excel file", "save it again, or as CSV."):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if sum(part.file_size for part in archive.infolist()) > MOST_BYTES:
                 raise _too_large(name)
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         sheets = {sheet.title: [*sheet.iter_rows(values_only=True)] for sheet in book.worksheets}
-    except InputError:
-        raise
-    except Exception as error:  # a damaged file can fail anywhere in the reader
-        raise InputError(
-            f"{name} is not an Excel file: {str(error)[:160]}", remedy="save it again, or as CSV."
-        ) from None
     filled = {title: rows for title, rows in sheets.items() if any(map(_any, rows))}
     if len(filled) != 1:
         raise InputError(

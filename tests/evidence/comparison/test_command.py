@@ -15,7 +15,7 @@ from scalingfit._errors import InputError
 from scalingfit.allocation import counting
 from scalingfit.allocation.question import cost
 from scalingfit.catalog import noise
-from scalingfit.cli import evidence as evidence_commands
+from scalingfit.cli import comparison as commands
 from scalingfit.cli.fits import within_and_beyond
 from scalingfit.evidence import Comparison, ScoredForecasts
 from scalingfit.evidence.forecasts.forecasting import Task
@@ -160,7 +160,7 @@ def test_compare_answers_hypotheses(
 
 def test_budgets_to_answer_at_are_counted_as_asked(comparison: Comparison) -> None:
     rule = counting("6ND-non-embedding", omega=3e6)
-    found: Any = evidence_commands._stacked(comparison, None, rule)
+    found: Any = commands._stacked(comparison, None, rule)
     spent = cost(rule, comparison.runs["N"], comparison.runs["D"])
     np.testing.assert_allclose(found.mixture.asked["C"], within_and_beyond(spent))
     assert max(spent) < 0.9 * comparison.runs["C"].max()
@@ -187,7 +187,7 @@ def test_priors_are_stated_law_by_law(
 def test_a_hypothesis_that_no_law_has_is_refused_before_anything_is_computed(
     statement: str, file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(evidence_commands, "load", lambda *_: pytest.fail("the table was read"))
+    monkeypatch.setattr(commands, "load", lambda *_: pytest.fail("the table was read"))
     assert cli.run(["compare", file, "--hypothesis", statement]) == 2
     assert repr(statement) in capsys.readouterr().err
 
@@ -207,7 +207,7 @@ def test_a_picture_of_another_kind_is_refused_before_anything_is_computed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(evidence_commands, "load", lambda *_: pytest.fail("the table was read"))
+    monkeypatch.setattr(commands, "load", lambda *_: pytest.fail("the table was read"))
     plot = tmp_path / "picture.foo"
     asked = [file if word == "FILE" else word for word in command]
     assert cli.run([*asked, "--plot", str(plot)]) == 2
@@ -230,7 +230,7 @@ def test_budgets_that_cannot_be_split_are_refused_before_anything_is_computed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(evidence_commands, "load", lambda *_: pytest.fail("the table was read"))
+    monkeypatch.setattr(commands, "load", lambda *_: pytest.fail("the table was read"))
     assert cli.run(["compare", file, "--laws", laws, "--compute", compute]) == 2
     assert said in capsys.readouterr().err
 
@@ -253,7 +253,7 @@ def test_laws_of_one_input_forecast_along_it_together(
         runs=Runs.from_columns({"X": X, "L": 0.5 + 20 * X**-0.3}),
         forecast=lambda *, counting, seed, costs, **asked: asked,
     )
-    shared: Any = evidence_commands._stacked(found, None, counting("6ND"))
+    shared: Any = commands._stacked(found, None, counting("6ND"))
     assert shared == expected
 
 
