@@ -81,12 +81,13 @@ there.
 
 ## What it shows
 
-On data_constrained and vocab, *loss* and *V-optimal* are both nearer to the targets than *random* at
-5 and 10 %. On data_constrained *loss* is ahead of *V-optimal* there; on vocab they are level. What the
-law's error adds is the forecast more than the choice: from the whole pool it is far better than that
-of a law taken to be exact. On moe runs at random do best. Measured against all the data, the
-published designs lose less than ours on these three tables, at every share: to be as good as they
-are at 5 % was the aim, and it is met on farseer's pool alone.
+On data_constrained and vocab, *loss* and *V-optimal* are both nearer to the targets than *random*
+at 5 and 10 %. *Loss* is hardly ahead of *V-optimal*: on data_constrained by one to two standard
+errors, on vocab not at all. What the law's error adds is the forecast more than the choice: from
+the whole pool it is far better than that of a law taken to be exact. On moe, runs at random do
+best. Measured against all the data, the published designs lose less than ours on these three
+tables, at every share: to be as good as they are at 5 % was the aim, and it is met on farseer's
+pool alone.
 
 """
 
