@@ -68,6 +68,12 @@ class Broken(Law):
         "width of the break in log X: from a sharp corner (0.04) to a wide bend (2)",
     )
 
+    informed: ClassVar = {
+        "d1": dist.LogNormal(math.log(3e6), 1.0),
+        "c1": above(-1.0, dist.LogNormal(math.log(1.5), 0.3)),
+        "f1": dist.LogNormal(math.log(0.5), 0.5),
+    }
+
     published: ClassVar = {
         "caballero-2022-addition": Published(
             "Caballero et al. 2022, arXiv 2210.14891, figure 4 right: the noiseless simulation of "

@@ -66,6 +66,15 @@ class BrokenTwice(Law):
         "width of the second break in log X: as of the first",
     )
 
+    informed: ClassVar = {
+        "d1": dist.LogNormal(math.log(3e5), 0.7),
+        "apart": above(1.0, dist.LogNormal(math.log(300.0), 0.7)),
+        "c1": above(-1.0, dist.LogNormal(math.log(1.5), 0.3)),
+        "c2": above(-1.0, dist.LogNormal(math.log(1.5), 0.3)),
+        "f1": dist.LogNormal(math.log(0.5), 0.5),
+        "f2": dist.LogNormal(math.log(0.5), 0.5),
+    }
+
     def loss(self, X: Array) -> Array:
         log_X, log_d1 = log(X), log(self.d1)
         log_d2 = log_d1 + log(self.apart)

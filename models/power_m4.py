@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import jax
 
@@ -47,6 +48,15 @@ class PowerM4(Law):
         log_sd=4.0,
         about="coefficient of X: very wide, since neither X nor L has a known unit",
     )
+
+    # The priors are so wide in X that they mostly put the onset, or the floor, where no run is.
+    informed: ClassVar = {
+        "E": dist.LogNormal(0.0, 0.3),
+        "span": dist.LogNormal(math.log(3.0), 0.3),
+        "a": dist.LogNormal(0.0, 0.3),
+        "c": dist.LogNormal(math.log(0.8), 0.2),
+        "beta": dist.LogNormal(0.8 * math.log(1e6), 0.5),
+    }
 
     def loss(self, X: Array) -> Array:
         right = log(self.beta) - self.c * log(X) + (self.a - 1) * log(self.span)

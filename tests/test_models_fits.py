@@ -1,7 +1,6 @@
 """Every law through the engine: it recovers its own parameters, splits budgets, and is saved."""
 
 import functools
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpyro.distributions as dist
 import pytest
-from numpyro.distributions import Distribution
-from numpyro.distributions.transforms import AffineTransform
 from scipy.stats import binom, norm
 
 import scalingfit as sf
@@ -37,38 +33,6 @@ LAWS = list(laws())
 RUNS = 60
 
 
-def above(least: float, excess: Distribution) -> Distribution:
-    """A distribution of numbers above `least`."""
-    shift = AffineTransform(least, 1.0, domain=dist.constraints.positive)
-    return dist.TransformedDistribution(excess, shift)
-
-
-# Priors beside the laws' own, for curves whose onset, floor or breaks these mostly put where no run
-# is: there the posterior is the prior along curved ridges, and says nothing of the law.
-SEEN: dict[str, dict[str, Distribution]] = {
-    "power_m4": {
-        "E": dist.LogNormal(0.0, 0.3),
-        "span": dist.LogNormal(math.log(3.0), 0.3),
-        "a": dist.LogNormal(0.0, 0.3),
-        "c": dist.LogNormal(math.log(0.8), 0.2),
-        "beta": dist.LogNormal(0.8 * math.log(1e6), 0.5),
-    },
-    "broken": {
-        "d1": dist.LogNormal(math.log(3e6), 1.0),
-        "c1": above(-1.0, dist.LogNormal(math.log(1.5), 0.3)),
-        "f1": dist.LogNormal(math.log(0.5), 0.5),
-    },
-    "broken_twice": {
-        "d1": dist.LogNormal(math.log(3e5), 0.7),
-        "apart": above(1.0, dist.LogNormal(math.log(300.0), 0.7)),
-        "c1": above(-1.0, dist.LogNormal(math.log(1.5), 0.3)),
-        "c2": above(-1.0, dist.LogNormal(math.log(1.5), 0.3)),
-        "f1": dist.LogNormal(math.log(0.5), 0.5),
-        "f2": dist.LogNormal(math.log(0.5), 0.5),
-    },
-}
-
-
 def every(names: Iterable[str], quick: Sequence[str]) -> list[Any]:
     """All names as test parameters; those that are not quick run with the long checks only."""
     return [n if n in quick else pytest.param(n, marks=pytest.mark.slow) for n in names]
@@ -81,7 +45,7 @@ def model_of(name: str) -> Model:
 def simulate(name: str, fits: int) -> tuple[dict[str, np.ndarray], list[Runs]]:
     """Parameters from the prior, shape (fit,), and a table of runs for each."""
     given = design(name, RUNS)
-    priors = SEEN.get(name, {})
+    priors = law(name).informed
     columns: dict[str, Any] = given
     drawn = sf.prior_predictive(columns, name, priors=priors, draws=fits, seed=seed(name))
     losses = drawn.pop("L")
@@ -101,7 +65,7 @@ def recovered(name: str, fits: int, **sampling: Any) -> tuple[dict[str, np.ndarr
     Every fit counts, whatever its diagnostics say: leaving some out would bias the coverage.
     """
     truth, tables = simulate(name, fits)
-    model = build(law(name), noise(law(name).default_noise), SEEN.get(name, {}))
+    model = build(law(name), noise(law(name).default_noise), law(name).informed)
     settings = Settings(method="auto", limits=LIMITS, **sampling)
     return truth, sample(model, tables, settings)
 

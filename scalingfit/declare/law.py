@@ -17,6 +17,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
+from numpyro.distributions import Distribution
 
 from scalingfit._positive import Positive
 from scalingfit.declare.parameters import Parameter, coefficient, floor, parameter, scale
@@ -101,6 +102,9 @@ class Law(abc.ABC):
         Meanings of inputs, where they are not those of `SYMBOLS`.
     ranges : mapping of str to (float, float)
         From where to where an input lies that is the law's own: there the law is tested.
+    informed : mapping of str to Distribution
+        Priors under which the law is tested, of parameters whose own priors mostly put what they
+        stand for where no run is.
     published : mapping of str to Published
         Points from the literature.
     """
@@ -111,6 +115,7 @@ class Law(abc.ABC):
     may_rise: ClassVar[tuple[str, ...]] = ()
     symbols: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = types.MappingProxyType({})
+    informed: ClassVar[Mapping[str, Distribution]] = types.MappingProxyType({})
     published: ClassVar[Mapping[str, Published]] = types.MappingProxyType({})
 
     # Not a `def`, whose arguments a type checker would demand of every law.
@@ -235,6 +240,11 @@ def _check_declaration(cls: type[Law]) -> None:
                     f"{declared.through}({', '.join(cls.inputs())}) to sample it through"
                 )
         seen.append(field.name)
+    if strangers := cls.__dict__.get("informed", {}).keys() - set(seen):
+        raise TypeError(
+            f"{cls.__name__}.informed: {', '.join(sorted(strangers))} is not a parameter (there "
+            f"are: {', '.join(seen)})"
+        )
     floors = [name for name, each in cls.parameters().items() if each.floor]
     if len(floors) > 1:
         raise TypeError(

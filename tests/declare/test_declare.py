@@ -185,6 +185,15 @@ def test_faulty_declarations_are_told_with_the_line_to_change() -> None:
             },
             r"Faulty\.ranges: M is not an argument of loss\(N\)",
         ),
+        (
+            declare,
+            {
+                "__annotations__": {"alpha": Array},
+                "alpha": parameter(prior, ""),
+                "informed": {"beta": prior},
+            },
+            r"Faulty\.informed: beta is not a parameter \(there are: alpha\)",
+        ),
     ]
     for build, body, message in faults:
         with pytest.raises(TypeError, match=message):
