@@ -101,10 +101,10 @@ def interaction(model: Model, runs: Runs, draws: Mapping[str, Floats]) -> Intera
     -------
     Interaction or None
         None where the family is not clearly nearer, for other laws than `chinchilla`, and for
-        scatter that is not on the log of the loss or whose scale differs between runs.
+        scatter other than normal or Student's t, of one scale, on the log of the loss.
     """
     runs = runs.used()
-    plain = model.noise.name in ("student_t", "normal", "laplace")
+    plain = model.noise.name in ("student_t", "normal")
     if model.law.name != "chinchilla" or not plain:
         return None
     logs = np.log([runs["N"], runs["D"]])
