@@ -18,7 +18,7 @@ from scalingfit.law_error import LAW_ERROR
 BATCH, SMALL_BATCH = 32, 8
 """Tables that are drawn, and kept, at once."""
 SLOW = {"broken", "broken_twice", "power_m4"}
-"""Laws whose fits take long: of these, and with the law's error, batches are small."""
+"""Laws whose fits take long: batches are small, and fits that fail are not tried again."""
 FALSE_ALARMS = 0.01
 """Of a cell: a law, a tier and a design."""
 
@@ -70,6 +70,8 @@ class Cell:
     def batch(self, number: int, tables: int | None = None) -> Calibration:
         """Some of its tables; of exact laws, equal numbers make equal ones, whatever the tier."""
         sampling: Sampling = {**TIERS[self.tier], "seed": number}
+        if self.law in SLOW:
+            sampling["retries"] = 0
         return sf.calibrate(
             design(self.law, self.rows),
             self.law,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 import scalingfit as sf
-from benchmarks.sbc.cells import FALSE_ALARMS, ROWS, TIERS, Cell, cells
+from benchmarks.sbc.cells import FALSE_ALARMS, ROWS, SLOW, TIERS, Cell, cells
 from benchmarks.sbc.kept import calibrations, written
 from benchmarks.speed.problem import environment, markdown
 from scalingfit.evidence import Calibration, band
@@ -96,8 +96,10 @@ where nothing else is said, with the law's error, whose scale and shape are then
 prior too, exactly zero in half of the tables. What made the runs is ranked among 99 draws of each
 fit: every sampled parameter, and what the law says at ten times the largest budget: `N*`, `D*`,
 `L*` and `a*`, the exponent of `N*`, or `L` alone where a law splits no budget. Every fit counts,
-converged or not. Tables in which a loss is not finite cannot be fitted: they are left out, which
-leaves the posteriors of the others as they are, since it is to be seen from the table alone.
+converged or not; of {", ".join(f"`{name}`" for name in sorted(SLOW))}, whose fits take long, those
+that are not converged are not tried again. Tables in which a loss is not finite cannot be fitted:
+they are left out, which leaves the posteriors of the others as they are, since it is to be seen
+from the table alone.
 
 If sampler, likelihood and prior agree, ranks are uniform. The band is simultaneous over all ranks,
 exact (Säilynoja, Bürkner & Vehtari 2022, arXiv 2103.10522), and a cell is outside with a
