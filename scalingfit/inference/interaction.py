@@ -19,8 +19,9 @@ from scipy.optimize import minimize_scalar
 from scalingfit._messages import Argument, Message
 from scalingfit._text import flop, interval, quantity
 from scalingfit.inference.model import Model
+from scalingfit.inference.movements import with_effects
 from scalingfit.inference.nested_fit import Place, Scatter, log_loss
-from scalingfit.law_error import landmarks
+from scalingfit.inference.programs import landmarks_of
 from scalingfit.result import Interval, Note
 from scalingfit.runs import Runs
 
@@ -40,8 +41,6 @@ SURE = float(np.log(200.0))
 MOVED = 2.0
 """Factor in the best N that is a doubt: with alpha + beta about 0.7 it costs a sixth of the
 compute."""
-
-LN10 = float(np.log(10.0))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +115,9 @@ def interaction(model: Model, runs: Runs, draws: Mapping[str, Floats]) -> Intera
     start[1:3] -= centre * [middle["alpha"], middle["beta"]]
     known = runs.columns.get("loss_se", np.zeros(len(runs))) / runs["L"]
     variance = middle["sigma"] ** 2 + known**2
-    scatter = Scatter(variance, middle.get("nu"), _shared(runs, middle))
+    tau, omega = middle.get("tau", 0.0), middle.get("omega", 0.0)
+    features = tau * landmarks_of(model, runs).factor if tau else np.empty((len(runs), 0))
+    scatter = Scatter(variance, middle.get("nu"), with_effects(features, runs, omega))
     fit, additive = scatter.weighed(x, y, np.append(start, 1.0))
     starts = additive.terms, fit.at(additive.towards(LIKELY)).terms
     best = max((fit.top(start) for start in starts), key=lambda place: place.height)
@@ -133,16 +134,6 @@ def interaction(model: Model, runs: Runs, draws: Mapping[str, Floats]) -> Intera
         additive=_optimum(additive, centre, C),
         nested=_optimum(best, centre, C),
     )
-
-
-def _shared(runs: Runs, middle: Mapping[str, float]) -> Floats:
-    """What runs share, (run, feature): the law's error, and effects of runs of several rows."""
-    shared = []
-    if tau := middle.get("tau"):
-        shared.append(tau * landmarks(np.log10([runs["N"], runs["D"]]).T).factor)
-    if (omega := middle.get("omega")) and (numbers := runs.run_numbers) is not None:
-        shared.append(omega * (numbers[:, None] == np.unique(numbers)))
-    return np.concatenate([np.empty((len(runs), 0)), *shared], axis=1)
 
 
 def _optimum(place: Place, centre: Floats, C: float) -> tuple[float, float]:

@@ -15,8 +15,9 @@ from scalingfit.inference.products import product
 from scalingfit.inference.regression import orthonormal
 from scalingfit.law_error import Landmarks
 from scalingfit.noise import Noise
+from scalingfit.runs import Runs
 
-__all__ = ["directions", "errors_at_runs", "of_exponent", "slopes", "thinned"]
+__all__ = ["directions", "errors_at_runs", "of_exponent", "slopes", "thinned", "with_effects"]
 
 DRAWS = 400
 """Draws of the law that are looked at."""
@@ -64,6 +65,14 @@ def errors_at_runs(known: Landmarks, errors: Floats) -> Floats:
     """The law's error at the runs, (draw, run), from that at its landmarks."""
     thinned = _thin(errors, errors.shape[2:])
     return product(thinned, product(known.factor, np.linalg.inv(known.own)).T)
+
+
+def with_effects(features: Floats, runs: Runs, omega: float) -> Floats:
+    """What runs share, (run, feature), with effects of the scale omega on runs of several rows."""
+    if not omega or runs.run_numbers is None:
+        return features
+    member = np.equal.outer(runs.run_of, np.arange(runs.run_count))
+    return np.hstack([features, omega * member])
 
 
 def directions(draws: Floats, most: int, carried: Carried | None = None) -> Floats:

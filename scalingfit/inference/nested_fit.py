@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.special import ndtr
 
+from scalingfit.inference.departure import Carried
 from scalingfit.inference.products import product
 
 __all__ = ["NestedFit", "Place", "Precision", "Profile", "Scatter", "log_loss"]
@@ -114,34 +115,28 @@ class Precision:
     ----------
     root : array, shape (run,)
         Of the precision of each run alone.
-    absorbed : array, shape (feature, run)
-        What the runs share, whitened, takes up of it.
+    carried : Carried
+        What the runs share, in units of their own scatter.
     """
 
     root: Floats
-    absorbed: Floats
+    carried: Carried
 
     @classmethod
     def of(cls, variance: Floats, shared: Floats) -> Precision:
         """Of runs' own variances, (run,), and of what they share, (run, feature)."""
         root = variance**-0.5
-        whitened = shared * root[:, None]
-        if not whitened.size:
-            return cls(root, whitened.T)
-        inner = np.eye(whitened.shape[1]) + product(whitened.T, whitened)
-        return cls(root, product(np.linalg.inv(np.linalg.cholesky(inner)), whitened.T))
+        return cls(root, Carried.by(shared * root[:, None]))
 
     def between(self, rows: Floats) -> Floats:
         """The products of rows, (row, run), with each other: (row, row)."""
-        white = rows * self.root
-        taken = product(white, self.absorbed.T)
-        return product(white, white.T) - product(taken, taken.T)
+        white = self.carried.out_of((rows * self.root).T)
+        return product(white.T, white)
 
     def own(self, missed: Floats) -> Floats:
         """Of the runs' misses, (run,), what they do not share."""
-        white = (missed * self.root)[:, None]
-        taken = product(self.absorbed.T, product(self.absorbed, white))
-        return np.asarray((white - taken)[:, 0] / self.root)
+        half = self.carried.out_of(missed * self.root)
+        return self.carried.out_of(half) / self.root
 
 
 @dataclasses.dataclass(frozen=True)

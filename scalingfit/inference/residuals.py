@@ -29,6 +29,7 @@ from scalingfit.inference.movements import (
     of_exponent,
     slopes,
     thinned,
+    with_effects,
 )
 from scalingfit.inference.products import product
 from scalingfit.inference.programs import landmarks_of
@@ -150,12 +151,11 @@ class Residuals:
             departure = Departure.between(errors, scales, taken, float(rank))
             error = errors.mean(axis=0)
             size = np.sqrt(np.mean(np.where(draws.errors.any(axis=-1), tau, 0.0) ** 2))
-            factor = size * known.factor
+            omega = 0.0
             if draws.effects is not None and (numbers := runs.run_numbers) is not None:
                 error = error + draws.effects.mean(axis=(0, 1))[numbers]
-                omega = np.sqrt(np.mean(draws.values["omega"] ** 2))
-                member = np.equal.outer(numbers, np.arange(numbers.max() + 1))
-                factor = np.hstack([factor, omega * member])
+                omega = float(np.sqrt(np.mean(draws.values["omega"] ** 2)))
+            factor = with_effects(size * known.factor, runs, omega)
             carried = Carried.by(factor / scale[:, None])
             taken = directions(mean / scale, model.free, carried)
         return cls(
