@@ -356,8 +356,7 @@ def stan() -> Result:
     fit, seconds = timed(
         lambda: built.sample(num_chains=CHAINS, num_samples=DRAWS, num_warmup=1000, init=starts)
     )
-    names = ("log_E", "log_alpha", "log_beta", "a", "b", "log_sigma", "log_nu_minus_1")
-    draws = {name: fit[name].reshape(DRAWS, CHAINS).T for name in names}
+    draws = {name: fit[name].reshape(DRAWS, CHAINS).T for name in (*FREE, "a", "b")}
     return natural(draws, table), seconds, float(np.mean(fit["n_leapfrog__"]))
 
 
