@@ -1,9 +1,9 @@
 """Many tables of 240 runs, tool by tool: ``python -m benchmarks.speed.batch``.
 
 In interleaved rounds. Each table is a bootstrap of the 240 runs with its losses scattered anew, so
-that nothing can be shared between fits; or, where that is said, simulated. Rates are fits a second, of checked posteriors for the
-samplers and of point estimates for SciPy and `chinchilla`. All get the same tables, made
-beforehand, and the means of the first posteriors are compared.
+that nothing can be shared between fits; or, where that is said, simulated. Rates are fits a second,
+of checked posteriors for the samplers and of point estimates for SciPy and `chinchilla`. All get
+the same tables, made beforehand, and the means of the first posteriors are compared.
 
 ESS is the least of all parameters, by ArviZ; of draws that were chosen by weight it is what their
 weights are worth, which is less than ArviZ makes of them.
