@@ -174,7 +174,7 @@ def price() -> list[str]:
         "runs, six sizes at each of ten budgets from 6e18 to 1e21 FLOP, Student-t scatter with "
         "five degrees of freedom. Answers are at ten times the largest budget: the median of how "
         "many times as wide 90 % intervals are with the error as without, and how many hold the "
-        "truth (without the error).",
+        "truth (without the error). Of 60 tables a share of 90 % has a standard error of 4 %.",
         "",
         "| scatter | tables | width of N* | hold it | width of L* | hold it | P(law exact) |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
