@@ -87,17 +87,17 @@ there.
 
 ## What it shows
 
-Published scores are of other targets, so the published V-optimal design was made again for these, by
-the same laws (*one by one*). At 5 % *loss* and it score 0.99 and 0.96 on farseer, 0.48 and -0.83 on
-data_constrained, 0.52 and -0.39 on vocab; on moe no method is above zero, nor are all the data, and
-it is the nearer one, -0.96 and -0.52. Most of that is the fit, whose law has an error: fitted as
-ours are, its runs score 0.99, 0.53, -0.61 and -0.86. At 1 % of farseer's pool they are the better
-choice (0.90, ours 0.78): it may spend all that is left on any run, ours a third a round.
+Published scores are of other targets, so the published V-optimal design was made again for these,
+by the same laws (*one by one*). At 5 % *loss* and it score 0.99 and 0.96 on farseer, 0.48 and -0.83
+on data_constrained, 0.52 and -0.39 on vocab; on moe no method is above zero, nor are all the data,
+and it is the nearer one, -0.96 and -0.52. Most of that is the fit, whose law has an error: fitted
+as ours are, its runs score 0.99, 0.53, -0.61 and -0.86. At 1 % of farseer's pool they are the
+better choice (0.90, ours 0.78): it may spend all that is left on any run, ours a third a round.
 
 On farseer's pool 5 % of the compute tell the targets as well as all of it, by *loss* and by
 *V-optimal*. For N*, *size* and *loss* are both nearer than *V-optimal* and *random* at every share.
-What is left of *size*'s error at 5 and 10 % is nearly the same in all seeds, about an eighth less in
-N*: runs chosen for one budget see the law's error elsewhere than the whole pool does.
+What is left of *size*'s error at 5 and 10 % is nearly the same in all seeds, about an eighth less
+in N*: runs chosen for one budget see the law's error elsewhere than the whole pool does.
 
 On data_constrained and vocab, *loss* and *V-optimal* are both nearer to the targets than *random*
 at 5 and 10 %. *Loss* is hardly ahead of *V-optimal*: on data_constrained by one to two standard
@@ -105,8 +105,7 @@ errors, on vocab not at all. What the law's error adds is the forecast more than
 the whole pool it is far better than that of a law taken to be exact.
 
 Measured by what all the data score on their own targets, the published designs lose less than ours
-on all but farseer's pool. How much of that is due to easier targets cannot be told from here: least
-squares on all our data score no better than the exact law in the table.
+on all but farseer's pool. How much of that is due to easier targets cannot be told from here.
 
 """
 
