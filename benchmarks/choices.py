@@ -116,9 +116,7 @@ def outcome(truth: str, left: dict[str, LeaveOut]) -> list[bool]:
 
 
 def _better(left: dict[str, LeaveOut], one: str, other: str) -> bool:
-    gap = left[one].elpd_i - left[other].elpd_i
-    error = float(np.sqrt(len(gap) * np.var(gap)))
-    return is_better(float(gap.sum()), error, len(gap))
+    return is_better(left[one].elpd_i - left[other].elpd_i)
 
 
 def _left(posterior: sf.Posterior, rows: int) -> LeaveOut:

@@ -35,9 +35,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     ------
     InputError
         Where the folder is missing or cannot be written to, said before any work is lost; where the
-        disk takes no more; in either case `path` is as it was.
+        disk takes no more; where `path` is no file, such as a device. In each case it is as it was.
     """
-    target = Path(path)
+    target = _place(path)
     part = _begun(target)
     try:
         yield part
@@ -73,7 +73,7 @@ def require_place(path: str | os.PathLike[str]) -> None:
     ------
     InputError
     """
-    _begun(Path(path)).unlink()
+    _begun(_place(path)).unlink()
 
 
 def sealed(content: bytes) -> bytes:
@@ -111,13 +111,21 @@ def distrust(folder: Path) -> str | None:
     return None
 
 
-def _begun(target: Path) -> Path:
-    """A new file beside the target."""
-    if target.is_dir():
+def _place(path: str | os.PathLike[str]) -> Path:
+    """Where the file is or will be: behind a link, which stays one."""
+    target = Path(path)
+    target = target.resolve() if target.is_symlink() else target
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "no file but a device or a pipe"
         raise InputError(
-            f"cannot write {str(target)!r}: it is a folder",
+            f"cannot write {str(path)!r}: it is {kind}",
             remedy="name a file, in this folder or another one.",
         )
+    return target
+
+
+def _begun(target: Path) -> Path:
+    """A new file beside the target."""
     part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
     try:
         # Not by `tempfile`, whose files are private: these are for whom the umask says.

@@ -94,6 +94,28 @@ def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
         pytest.fail("the block must not run")
 
 
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link, Path(os.devnull)):
+        with pytest.raises(InputError, match="it is no file but a device or a pipe"):
+            write(path, b"new")
+        with pytest.raises(InputError, match="it is no file"):
+            require_place(path)
+    assert pipe.is_fifo()
+    assert not Path(os.devnull).is_file()
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    target, link = tmp_path / "fit.nc", tmp_path / "latest.nc"
+    link.symlink_to(target)
+    write(link, b"first")
+    write(link, b"second")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"second"
+
+
 def test_a_place_is_tried_before_the_work(tmp_path: Path) -> None:
     require_place(tmp_path / "fit.nc")
     assert not list(tmp_path.iterdir())

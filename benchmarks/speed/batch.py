@@ -1,9 +1,9 @@
 """Many tables of 240 runs, tool by tool: ``python -m benchmarks.speed.batch``.
 
 In interleaved rounds. Each table is a bootstrap of the 240 runs with its losses scattered anew, so
-that nothing can be shared between fits. Rates are fits a second, of checked posteriors for the
-samplers and of point estimates for SciPy and `chinchilla`. All get the same tables, made
-beforehand, and the means of the first posteriors are compared.
+that nothing can be shared between fits; or, where that is said, simulated. Rates are fits a second,
+of checked posteriors for the samplers and of point estimates for SciPy and `chinchilla`. All get
+the same tables, made beforehand, and the means of the first posteriors are compared.
 
 ESS is the least of all parameters, by ArviZ; of draws that were chosen by weight it is what their
 weights are worth, which is less than ArviZ makes of them.
@@ -71,6 +71,15 @@ def tables(count: int, seed: int) -> list[Runs]:
 def bootstraps(count: int, seed: int) -> list[Runs]:
     """Of the 240 runs themselves."""
     return list(sf.designs.bootstraps(epoch(), count, seed=seed).values())
+
+
+def simulated(count: int, seed: int) -> list[Runs]:
+    """What a law with its error, fitted to the 240 runs, would have them be: no run twice."""
+    runs = epoch()
+    losses = sf.fit(runs).predictive(seed).reshape(-1, len(runs))
+    chosen = np.random.default_rng(seed).choice(len(losses), count, replace=False)
+    columns = {name: runs[name] for name in ("N", "D")}
+    return [Runs.from_columns(columns | {"L": losses[draw]}) for draw in chosen]
 
 
 def ours(
@@ -325,6 +334,14 @@ TASKS: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         'the same, `method="nuts"`',
         lambda: ours(48, law_error=LAW_ERROR, draws=HALF, method="nuts"),
     ),
+    "simulated": (
+        "scalingfit, `refit`, 4 x 500 draws, simulated tables",
+        lambda: ours(MANY, simulated, draws=HALF),
+    ),
+    "simulated_error": (
+        "the same, with the law's error",
+        lambda: ours(48, simulated, law_error=LAW_ERROR, draws=HALF),
+    ),
     "numpyro": ("NumPyro as documented, in a loop", lambda: numpyro_loop(2, tuned=False)),
     "numpyro_tuned": (
         "NumPyro, recentred, dense, no shrinkage, cached, in a loop",
@@ -372,6 +389,7 @@ def main(names: list[str]) -> None:
             rows.append([title, f"failed: {rounds[0]['failed']}", *[""] * 7])
             continue
         of = "points" if name in ("scipy", "points", "simple", "chinchilla") else "auto"
+        of = "simulated" if name.startswith("simulated") else of
         pairs = zip(found.get(of, []), rounds, strict=False)  # none, where it was not asked for
         ratio = [one["rate"] / other["rate"] for one, other in pairs]
         last = rounds[-1]

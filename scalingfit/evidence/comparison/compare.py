@@ -124,6 +124,8 @@ def compare(
     beyond = {
         name: forecast_held_out(model, tasks, settings) for name, model in models.items() if tasks
     }
+    ranked = rank(left)
+    best = left[next(iter(ranked))]
     found = {
         name: Candidate(
             posterior=posteriors[name],
@@ -133,8 +135,9 @@ def compare(
             weight=row["weight"],
             difference=row["elpd_diff"],
             difference_se=row["dse"],
+            behind=best.elpd_i - left[name].elpd_i,
         )
-        for name, row in rank(left).items()
+        for name, row in ranked.items()
     }
     failed = {name: failed for name, (_, failed) in beyond.items()}
     return Comparison(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from scalingfit._messages import Argument, Message
-from scalingfit.evidence.comparison.candidate import Candidate
+from scalingfit.evidence.comparison.candidate import CLEAR, Candidate
 from scalingfit.evidence.comparison.stacked import NEGLIGIBLE
 from scalingfit.evidence.forecasts import ScoredForecasts, band
 from scalingfit.inference import FAR_OUT, far_in_prior
@@ -43,7 +43,11 @@ def _conclude_laws(candidates: Candidates) -> str:
     }
     close = [name for name in others if candidates[name].indistinct]
     if not close:
-        return f"These runs favour {best}: its elpd is {gaps[others[0]]} above that of {others[0]}."
+        second = candidates[others[0]]
+        few = -second.difference < CLEAR * second.difference_se
+        said = ", mostly by few runs; the others agree" if few else ""
+        ahead = f"its elpd is {gaps[others[0]]} above that of {others[0]}"
+        return f"These runs favour {best}: {ahead}{said}."
     apart = " or ".join(f"{name} ({gaps[name]} in elpd)" for name in close)
     alone = candidates[best].weight > 1 - NEGLIGIBLE
     then = f"the stack is {best} alone, so look at each" if alone else "use them stacked"
