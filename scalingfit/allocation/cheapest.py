@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple, final
@@ -96,8 +97,9 @@ def cheapest(
     others = extras_of(asked.law, extras, len(targets))
     stated = terms(counting, max_params, inference_tokens, asked=asked)
     require_room(asked.law, others, "max_params", stated.max_params)
-    rule = stated.life or stated.rule
-    found = least_cost(asked.law, targets, rule, stated.max_params, others)
+    if stated.life is not None:
+        stated = dataclasses.replace(stated, rule=stated.life)
+    found = least_cost(asked.law, targets, stated.rule, stated.max_params, others)
     C, N, D = found.C, found.N, found.D
     N_middle, D_middle = (np.median(v.reshape(-1, v.shape[-1]), axis=0) for v in (N, D))
     middle = {"N": N_middle, "D": D_middle}
@@ -111,7 +113,7 @@ def cheapest(
             *ends_of_window("L", targets, found.beyond),
             *stated.reach("losses", middle, asked).notes,
         ),
-        provenance=stated.record(asked, extras) | {"counting": rule.describe()},
+        provenance=stated.record(asked, extras),
     )
 
 

@@ -71,10 +71,22 @@ def test_a_budget_of_both_is_another_count(posterior: Any) -> None:
 def test_messages_name_what_was_typed(posterior: Any) -> None:
     both = frontier(posterior, C, counting=WithInference(SixND(), SERVED))
     (far,) = (str(note.text) for note in both.notes if note.code == "beyond_runs")
-    assert "C " not in far
-    assert far.startswith("D 1.07T is")
+    assert far.startswith("training C ")
+    assert "; D 1.07T is" in far
     beside = frontier(posterior, C, inference_tokens=SERVED)
     assert "C 1e23 is" in str(beside.notes)
+
+
+def test_what_serving_is_counted_with_is_far_by_its_training_too(posterior: Any) -> None:
+    both = frontier(posterior, [1e25, 1e22], counting=WithInference(SixND(), SERVED))
+    runs = posterior.runs
+    trained = float(6 * np.median(both.N[..., 0]) * np.median(both.D[..., 0]))
+    assert both.reach.times == pytest.approx(trained / np.max(6 * runs.N * runs.D))
+    (note,) = (note for note in both.notes if note.code == "far_beyond_runs")
+    assert "2 of 2 budgets lie beyond the runs; the farthest: training C " in str(note)
+    assert "; elsewhere D/N " in str(note)  # of the small budget, which nothing else is far of
+    least = cheapest(posterior, 2.0, inference_tokens=SERVED)
+    assert "training C " in str(least.notes)
 
 
 def test_tokens_per_parameter_far_beyond_the_runs_are_said(posterior: Any) -> None:
