@@ -70,7 +70,7 @@ def plan(
         Whether the law is supposed to have no error. Otherwise every second law that may be true
         has one, of a scale that is log-normal about 2 % of the loss.
     counting, max_params
-        As in `frontier`.
+        As in `frontier`. A rule that counts serving holds at the targets alone.
     shapes : AspectRatio, optional
         Models have these shapes: widths that are multiples of 64, and whole depths.
     batch_tokens : float, optional
@@ -100,13 +100,13 @@ def plan(
     optima = Optima.of(truths, spending)
 
     def centre(C: FloatArray) -> FloatArray:
-        found = spending._replace(C=C).solve(truths).N
+        found = spending._replace(C=C, rule=stated.training).solve(truths).N
         return np.asarray(np.exp(np.median(np.log(found), axis=0)))
 
     def made(grid: tuple[FloatArray, FloatArray]) -> Pool:
         return realised(
             *grid,
-            stated.rule,
+            stated.training,
             shapes=shapes,
             batch_tokens=batch_tokens,
             max_params=stated.max_params,

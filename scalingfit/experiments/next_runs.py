@@ -85,7 +85,8 @@ def design(
     batch : int
         How many runs there may be.
     counting, max_params, **extras
-        As in `frontier`; one value each.
+        As in `frontier`; one value each. A rule that counts serving holds at the targets alone: the
+        runs of the batch are trained, and never served.
     shapes : AspectRatio, optional
         Of the runs of the ladder, which then have width and depth.
     batch_tokens : float, optional
@@ -124,7 +125,7 @@ def design(
             law, allowed, count, stated, shapes, batch_tokens, extras, asked.runs
         )
     else:
-        candidates = Pool.of(pool, law.inputs(), stated.rule)
+        candidates = Pool.of(pool, law.inputs(), stated.training)
     outlook = Outlook.over(law, noise, candidates)
     wanted = Wanted.of(law, outlook, target, aim, stated, costs, extras)
     affordable = (candidates.cost <= allowed) & np.all(np.isfinite(outlook.scale), axis=0)

@@ -103,6 +103,18 @@ def test_design_writes_what_a_launcher_takes(fit: str, typed: Run) -> None:
     assert typed("design", fit, "--budget", "1e21", "--target", "1e24")[0] == 2
 
 
+def test_pilot_runs_of_a_model_to_be_served_are_trained_alone(fit: str, typed: Run) -> None:
+    asked = ["--budget", "1e20", "--target", "1e24", "--aim", "size", "--batch", "4"]
+    life = ["--inference-tokens", "5T", "--lifetime"]
+    code, out, _ = typed("design", fit, *asked, *life, "-o", "served.csv", "--json")
+    assert code == 0
+    table = pd.read_csv("served.csv")
+    assert (table["C"] / (6 * table["N"] * table["D"])).to_numpy() == pytest.approx(1.0, rel=1e-9)
+    served = json.loads(out)["expected"][0]["now"]["q50"]
+    _, out, _ = typed("frontier", fit, "-C", "1e24", *life, "--json")
+    assert served == pytest.approx(json.loads(out)["budgets"][0]["N"]["q50"], rel=1e-6)
+
+
 def test_plan_needs_no_runs(typed: Run) -> None:
     code, out, _ = typed(
         "plan", "--budget", "1e20", "--target", "1e23", "--about", "hoffmann-2022", "-o", "grid.csv"

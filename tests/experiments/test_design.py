@@ -12,7 +12,7 @@ import pytest
 
 import scalingfit as sf
 from scalingfit._errors import InputError
-from scalingfit.allocation import AspectRatio, Costs, decide, frontier
+from scalingfit.allocation import AspectRatio, Costs, SixND, WithInference, decide, frontier
 from scalingfit.catalog import noise
 from scalingfit.experiments import design
 from scalingfit.experiments.outlook import LOOKED, SAMPLES, Outlook, effective
@@ -130,6 +130,23 @@ def test_where_the_optimum_leaves_the_runs_candidates_follow_it() -> None:
     served = posterior_of(sf.Runs.from_columns({"N": N, "D": C / (6 * N), "L": np.full(12, 3.0)}))
     found = design(served, 1e21, target=1e22, aim="size")
     assert (found.runs.inputs["D"] / found.runs.inputs["N"]).min() < 100 / 2
+
+
+@pytest.mark.parametrize("pool", [None, {"N": [1e8, 1e9, 1e10], "C": [1e19, 1e20, 1e21]}])
+def test_targets_are_served_and_runs_are_not(posterior: Any, pool: Any) -> None:
+    served = WithInference(SixND(), 5e12)
+    found = design(posterior, 5e21, target=TARGET, aim="size", counting=served, pool=pool)
+    usual = design(posterior, 5e21, target=TARGET, aim="size", pool=pool)
+    N, D = found.runs.inputs["N"], found.runs.inputs["D"]
+    assert found.runs.labels["C"] == pytest.approx(6 * N * D, rel=1e-12)
+    assert found.runs.cost == pytest.approx(6 * N * D, rel=1e-12)
+    assert found.provenance["pool"] == usual.provenance["pool"]
+    if pool is None:  # a ladder about what training alone makes the optimum
+        best = np.median(frontier(posterior, found.runs.cost).N, axis=(0, 1))
+        assert np.all(np.abs(np.log(N / best)) < np.log(8.5))
+    optimum = frontier(posterior, TARGET, counting=served)
+    assert found.expected[0].now.median == pytest.approx(np.median(optimum.N), rel=1e-6)
+    assert found.expected[0].now.median < usual.expected[0].now.median / 2
 
 
 def test_aims_make_different_designs(posterior: Any, proposed: Any) -> None:

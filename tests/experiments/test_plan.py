@@ -9,7 +9,14 @@ from scipy.optimize import minimize_scalar
 
 import scalingfit as sf
 from scalingfit._errors import InputError
-from scalingfit.allocation import AspectRatio, SixND, Spending, decide, frontier
+from scalingfit.allocation import (
+    AspectRatio,
+    SixND,
+    Spending,
+    WithInference,
+    decide,
+    frontier,
+)
 from scalingfit.experiments import plan
 from scalingfit.experiments.first_runs import _truths
 from scalingfit.experiments.optima import Optima
@@ -87,6 +94,16 @@ def test_the_optimum_moves_as_the_slope_of_the_error_says() -> None:
     place = aims.place[0, 0]
     slope = np.cos(place[0] + 2 * place[1]) * (along[0] + 2 * along[1])
     assert moved.x - near == pytest.approx(-size * slope / aims.stiffness[0, 0], rel=0.02)
+
+
+def test_targets_are_served_and_runs_are_not(planned: Any) -> None:
+    options: Any = {"target": [1e23, 1e24], "about": "besiroglu-2024", "sigma": 0.003}
+    served = plan(1e21, exact=True, counting=WithInference(SixND(), 1e12), **options)
+    assert served.cost == pytest.approx(1e21, rel=1e-6)
+    N, D = served.runs.inputs["N"], served.runs.inputs["D"]
+    assert served.runs.cost == pytest.approx(6 * N * D, rel=1e-12)
+    # Serving takes much of the smaller target, and moves its optimum.
+    assert np.abs(np.log(served.log_sd / planned.log_sd))[0, 0] > 0.05
 
 
 def test_laws_of_the_prior_may_be_true() -> None:
