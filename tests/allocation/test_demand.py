@@ -8,6 +8,7 @@ from scipy.optimize import minimize_scalar
 
 import scalingfit.allocation.solver as solver
 from scalingfit._errors import InputError
+from scalingfit._text import engineering, quantity
 from scalingfit.allocation import (
     Costs,
     SixND,
@@ -59,6 +60,34 @@ def test_the_answer_says_what_it_saves(posterior: Any) -> None:
     assert f"cost {100 * share:.3g} % less over the model's life" in str(found)
     assert "serving [FLOP]" in str(found)
     assert frontier(posterior, C).conclusion == ""
+
+
+def test_the_leaner_run_is_looked_at_as_the_best_split_is(posterior: Any) -> None:
+    near = float(np.max(6 * posterior.runs.N * posterior.runs.D))
+    found = frontier(posterior, near, inference_tokens=SERVED)
+    assert frontier(posterior, near).reach.times == 0
+    (note,) = (str(note) for note in found.notes if "the leaner run" in str(note))
+    farthest = np.median(found.draws["D_lean"] / found.draws["N_lean"])
+    assert found.reach.times == pytest.approx(
+        farthest / np.max(posterior.runs.D / posterior.runs.N), rel=0.05
+    )
+    assert "D/N " in note
+    assert "D_lean" in str(found)
+
+
+def test_what_the_leaner_run_saves_is_told_in_flop_and_money(posterior: Any) -> None:
+    costs = Costs.of("h100", mfu=0.4, price=2.0)
+    found = frontier(posterior, C, inference_tokens=SERVED, costs=costs)
+    saved = found.draws["total"] - found.draws["total_lean"]
+    assert found.draws["saved_flop"] == pytest.approx(saved)
+    assert found.draws["saved_dollars"] == pytest.approx(costs.money(saved))
+    said = (
+        f"({quantity('C', np.median(saved))} FLOP, ${engineering(np.median(costs.money(saved)))})"
+    )
+    assert said in found.conclusion
+    hours = str(frontier(posterior, C, inference_tokens=SERVED, costs=Costs.of("h100", mfu=0.4)))
+    assert "saved [h]" in hours
+    assert "saved [h]" not in str(found)
 
 
 def test_a_budget_of_both_is_another_count(posterior: Any) -> None:
