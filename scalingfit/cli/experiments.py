@@ -98,8 +98,8 @@ def design(
         What is to be known at the target: how large to train, or which loss to expect. They make
         two different designs.
     pool
-        CSV of the runs that could be made, with a column for each input of the law; by default a
-        ladder of budgets about the optimum.
+        A table of the runs that could be made, with a column for each input of the law, by the
+        names that `scalingfit read` knows; by default a ladder of budgets about the optimum.
     batch
         How many runs there may be.
     out

@@ -78,10 +78,11 @@ def design(
     aim : {"size", "loss"}
         To know how large to train at the targets, or which loss to expect there.
     pool : path, data frame or mapping of columns, optional
-        The runs that could be made; by default a ladder of ten budgets that halve from `budget`,
-        each with 13 sizes from an eighth to eight times the optimum, and isoFLOP grids about it.
-        None of these is far below the runs in parameters or tokens, or far in tokens per parameter
-        from both the runs and the optimum, where a law that holds for the runs need not.
+        The runs that could be made, by the names of columns that `read` knows; by default a ladder
+        of ten budgets that halve from `budget`, each with 13 sizes from an eighth to eight times
+        the optimum, and isoFLOP grids about it. None of these is far below the runs in parameters
+        or tokens, or far in tokens per parameter from both the runs and the optimum, where a law
+        that holds for the runs need not.
     batch : int
         How many runs there may be.
     counting, max_params, **extras

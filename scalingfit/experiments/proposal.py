@@ -15,6 +15,7 @@ from scalingfit._text import engineering, interval, quantity
 from scalingfit.allocation import Costs, FloatArray, dollars, spent
 from scalingfit.experiments.pool import Pool
 from scalingfit.result import Column, Interval, Note, Result, Table
+from scalingfit.runs import clusters
 
 __all__ = ["Design", "Expected"]
 
@@ -203,7 +204,7 @@ class Design(Result):
         if self.grid is None:
             return ""
         C = self.grid.labels["C"]
-        budgets = len(np.unique(np.round(np.log(C), 2)))
+        budgets = len(np.unique(clusters(C)))
         left = quantity("C", float(self.waste[:, 2].sum()))
         return (
             f" An isoFLOP grid of {len(C) // budgets} sizes at "

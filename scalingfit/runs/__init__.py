@@ -2,6 +2,7 @@
 
 from scalingfit.runs import datasets
 from scalingfit.runs.budgets import Budgets, clusters, require_budgets
+from scalingfit.runs.candidates import Inputs, read_inputs
 from scalingfit.runs.findings import Finding
 from scalingfit.runs.read import read
 from scalingfit.runs.table import Runs
@@ -10,10 +11,12 @@ from scalingfit.runs.values import group_key
 __all__ = [
     "Budgets",
     "Finding",
+    "Inputs",
     "Runs",
     "clusters",
     "datasets",
     "group_key",
     "read",
+    "read_inputs",
     "require_budgets",
 ]

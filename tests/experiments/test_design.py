@@ -246,8 +246,53 @@ def test_pools_are_read_from_files_frames_and_mappings(tmp_path: Path, posterior
         design(posterior, 1e22, target=TARGET, aim="size", pool={"N": [1e8]})
     with pytest.raises(InputError, match="no run of the pool can be paid"):
         design(posterior, 1e15, target=TARGET, aim="size", pool=frame)
-    with pytest.raises(InputError, match="differ in length"):
+    with pytest.raises(InputError, match="do not have one length"):
         design(posterior, 1e22, target=TARGET, aim="size", pool={"N": [1e8], "D": [1e9, 1e10]})
+
+
+def test_the_columns_of_a_pool_have_the_names_that_read_knows(
+    tmp_path: Path, posterior: Any
+) -> None:
+    text = "run,params,tokens (B),loss\na,100M,10,3.1\nb,1.5B,12.5,2.7\n"
+    (tmp_path / "pool.csv").write_text(text)
+    asked: Any = {"target": TARGET, "aim": "size", "batch": 2}
+    found = design(posterior, 1e22, pool=tmp_path / "pool.csv", **asked)
+    rows = sorted(zip(found.runs.inputs["N"], found.runs.inputs["D"], strict=True))
+    assert rows == [(1e8, 1e10), (1.5e9, 12.5e9)]
+    assert {*found.runs.labels} == {"run", "loss", "C"}
+    by_ratio = {"n_params": [1e8, 1.5e9], "tokens_per_param": [100, 8.4]}
+    ratio = design(posterior, 1e22, pool=by_ratio, **asked)
+    assert sorted(ratio.runs.inputs["D"]) == [1e10, 12.6e9]
+    paid = {"params": [1e8, 1.5e9], "tokens": [1e10, 1e10], "cost": [1.0, 2.0]}
+    assert design(posterior, 3.0, pool=paid, **asked).cost in (1.0, 2.0, 3.0)
+    # The symbol itself counts before other names; among these nothing is guessed.
+    both = {"N": [1e8, 1e9], "params": [2e8, 2e9], "D": [1e10, 1e10]}
+    assert set(design(posterior, 1e22, pool=both, **asked).runs.inputs["N"]) <= {1e8, 1e9}
+    several = {"params": [1e8, 1e9], "n_params": [2e8, 2e9], "D": [1e10, 1e10]}
+    with pytest.raises(InputError, match=r"could be N: params, n_params\n.*you mean N, as its"):
+        design(posterior, 1e22, pool=several, **asked)
+    with pytest.raises(InputError, match=r"the pool lacks D\n  it has: params, hours"):
+        design(posterior, 1e22, pool={"params": [1e8], "hours": [3.0]}, **asked)
+    with pytest.raises(InputError, match=r"row 2, params: 'x' is not a positive number"):
+        design(posterior, 1e22, pool={"params": ["1B", "x"], "tokens": [1e9, 1e9]}, **asked)
+    with pytest.raises(InputError, match="the N of 1 of 2 candidates is below one"):
+        design(posterior, 1e22, pool={"N": [0.3, 7.0], "D": [1e9, 1e9]}, **asked)
+
+
+@pytest.mark.parametrize("pool", [None, {"params": [1e8 / 3, 1e9 / 7], "flops": [1e19, 1e20]}])
+def test_launchers_get_whole_parameters_and_tokens(
+    tmp_path: Path, posterior: Any, pool: Any
+) -> None:
+    found = design(posterior, 5e20, target=TARGET, aim="size", pool=pool)
+    found.save(tmp_path / "next.csv")
+    table = pd.read_csv(tmp_path / "next.csv")
+    assert [table[name].dtype.kind for name in ("N", "D")] == ["i", "i"]
+    N, D = table["N"].to_numpy(float), table["D"].to_numpy(float)
+    assert np.array_equal(table["C"], 6.0 * N * D)
+    assert table["C"].sum() <= 5e20
+    runs = sf.read(table.assign(L=2.5))
+    assert np.array_equal(runs.N, N)
+    assert np.array_equal(runs.D, D)
 
 
 def test_another_unit_of_cost_is_counted_in_that_unit(posterior: Any) -> None:
