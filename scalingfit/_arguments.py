@@ -50,15 +50,15 @@ def numbers(name: str, given: Any, *, signed: bool = False) -> NDArray[np.float6
     return found
 
 
-def number(name: str, given: Any) -> float:
-    """One positive number.
+def number(name: str, given: Any, *, signed: bool = False) -> float:
+    """One number, positive or signed.
 
     Raises
     ------
     InputError
         As in `numbers`, or several.
     """
-    found = numbers(name, given)
+    found = numbers(name, given, signed=signed)
     if found.size > 1:
         raise InputError(
             f"{name} is one number, and {given!r} has {found.size}",

@@ -144,6 +144,11 @@ def _rows(
     asked: Subject, C: FloatArray, plans: Sequence[Plan], stated: Terms, extras: Mapping[str, Any]
 ) -> tuple[Spending, list[Row], list[Note]]:
     """The budgets, those of plans with tokens of their own last, and the plans that they afford."""
+    notes = [
+        Note("left_out", f"left out, for {why}", name) for name, why in _empty(plans, C, stated)
+    ]
+    empty = {note.of for note in notes}
+    plans = [plan for plan in plans if plan.name not in empty]
     own = [plan for plan in plans if plan.tokens is not None]
     sizes = np.array([plan.size(C[:1], stated.rule)[0] for plan in own])
     tokens = np.array([plan.tokens for plan in own], np.float64)
@@ -164,7 +169,7 @@ def _rows(
         for plan in free
         for place, N in enumerate(plan.size(C, stated.rule))
     ]
-    kept, notes = [], []
+    kept = []
     for place, name, N in rows:
         why = _refused(N, float(spent[place]), stated)
         if why:
@@ -173,6 +178,17 @@ def _rows(
         else:
             kept.append((place, name, N))
     return budgets, kept, notes
+
+
+def _empty(plans: Sequence[Plan], C: FloatArray, stated: Terms) -> list[tuple[str, str]]:
+    """The plans that train nothing at any budget, each with the reason."""
+    found = []
+    for plan in plans:
+        if plan.tokens is not None and not plan.tokens >= 1.0:
+            found.append((plan.name, "it trains on less than one token"))
+        elif not np.max(plan.size(C, stated.rule)) >= 1.0:
+            found.append((plan.name, "it has less than one parameter"))
+    return found
 
 
 def _refused(N: float, C: float, stated: Terms) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from scalingfit._errors import InputError
 from scalingfit._text import engineering, interval, quantity
 from scalingfit.allocation.answer import (
+    UNDEFINED,
     Answer,
     FloatArray,
     Reach,
@@ -27,8 +28,9 @@ from scalingfit.allocation.cheapest import least_cost
 from scalingfit.allocation.costs import Costs, flop, priced
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting, WithInference
+from scalingfit.allocation.life import as_cost, in_units, over_life
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import Asked, Subject, answered, by_fit, cost, subject
+from scalingfit.allocation.question import Asked, Subject, answered, by_fit, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
 from scalingfit.allocation.undefined import defined, undefined
@@ -38,12 +40,6 @@ from scalingfit.declare import Law
 from scalingfit.result import Column, Note
 
 __all__ = ["Frontier", "frontier"]
-
-HEADINGS = {name: f"{name} [FLOP]" for name in ("training", "serving", "total", "total_lean")}
-HEADINGS |= {"saved_flop": "saved [FLOP]", "saved_hours": "saved [h]", "saved_dollars": "saved [$]"}
-"""Of columns with units."""
-
-IN_FLOP = frozenset(name for name, heading in HEADINGS.items() if heading.endswith("[FLOP]"))
 
 KEPT = frozenset({"L", "N_lean", "D_lean", "total_lean"})
 """What rests on no best size of a budget."""
@@ -71,7 +67,7 @@ class Frontier(Answer):
     name: ClassVar[str] = "budgets"
     row: ClassVar[str] = "budget"
     label: ClassVar[str] = "C"
-    hidden: ClassVar[frozenset[str]] = frozenset({"b", "total_lean", "saved_hours"})
+    hidden: ClassVar[frozenset[str]] = frozenset({"b", "total_lean"})
 
     @property
     @override
@@ -107,14 +103,10 @@ class Frontier(Answer):
     def column(self, name: str) -> Column:
         found = super().column(name)
         if name == "saved":
-            shares = [interval(name, *ends) for ends in intervals(100 * self.draws[name])]
-            return dataclasses.replace(found, shown=shares, heading="saved [%]")
-        if name in IN_FLOP:
-            found = dataclasses.replace(
-                found, shown=[interval("C", *ends) for ends in intervals(self.draws[name])]
-            )
-        hidden = found.hidden and not (name == "saved_hours" and "saved_dollars" not in self.draws)
-        return dataclasses.replace(found, heading=HEADINGS.get(name), hidden=hidden)
+            ends = intervals(100 * self.draws[name])
+            shown = [UNDEFINED if np.isnan(e.median) else interval(name, *e) for e in ends]
+            return dataclasses.replace(found, shown=shown, heading="saved [%]")
+        return as_cost(found, name, self.draws)
 
     @property
     def C(self) -> FloatArray:
@@ -250,20 +242,19 @@ def _over_life(
 ) -> dict[str, FloatArray]:
     """What training and serving cost, and the cheapest run that reaches the same loss."""
     found = spent.solve(law)
-    trained, total = cost(training, found.N, found.D), cost(life, found.N, found.D)
+    parts = over_life(training, life, found.N, found.D)
     if spent.rule is life:  # whose optimum is the cheapest run already
-        return {"training": trained, "serving": total - trained, "total": total}
+        return in_units(parts, costs)
     least = least_cost(law, found.L, life, spent.max_params, spent.extras)
-    saved = total - least.C
+    saved = parts["total"] - least.C
+    beside = {name: parts[name] for name in ("serving", "total")}  # the budget is that of training
     return {
-        "serving": total - trained,
-        "total": total,
+        **in_units(beside, costs),
         "N_lean": least.N,
         "D_lean": least.D,
         "total_lean": least.C,
-        "saved": saved / total,
-        "saved_flop": saved,
-        **{f"saved_{unit}": amount for unit, amount in priced(costs, saved).items()},
+        "saved": saved / parts["total"],
+        **in_units({"saved_flop": saved}, costs),
     }
 
 
