@@ -83,8 +83,8 @@ class Pool:
             )
         spent = columns.get("cost", columns.get("C"))
         assert spent is not None
-        others = {name: columns[name] for name in ("N", "D", "C") if name in columns}
-        labels = {**table.labels, **{n: v for n, v in others.items() if n not in needed}}
+        labels: dict[str, NDArray[np.generic]] = {**table.labels}
+        labels |= {n: columns[n] for n in ("N", "D", "C") if n in columns and n not in needed}
         return cls({name: columns[name] for name in needed}, spent, labels)
 
     def take(self, chosen: ArrayLike) -> Self:
