@@ -91,10 +91,10 @@ class OneByOne:
         observed, at = self.runs.L[list(chosen)], list(chosen)
 
         def residuals(place: Floats) -> Floats:
-            return np.asarray(self.losses(place)[0][at] - observed)
+            return self.losses(place)[0][at] - observed
 
         def slopes(place: Floats) -> Floats:
-            return np.asarray(self.losses(place)[1][at])
+            return self.losses(place)[1][at]
 
         box = (self.middle - BOX * self.sd, self.middle + BOX * self.sd)
         best: tuple[Floats, float] = (self.middle, np.inf)
