@@ -16,6 +16,7 @@ from scalingfit.allocation.answer import FloatArray, share
 from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.decision import Decision
 from scalingfit.allocation.extras import extras_of
+from scalingfit.allocation.life import serving
 from scalingfit.allocation.plans import Plan, Plans, plans_of
 from scalingfit.allocation.question import Asked, Subject, cost, subject
 from scalingfit.allocation.solver import Optimum
@@ -195,9 +196,16 @@ def _refused(N: float, C: float, stated: Terms) -> str:
     """Why a plan cannot be judged; nothing where it can."""
     if stated.max_params < N:
         return f"{engineering(N)} parameters are more than max_params"
-    if not _tokens(stated, np.array([N]), np.array([C]))[0] >= 1.0:
-        return f"the budget does not train {engineering(N)} parameters on a single token"
-    return ""
+    if _tokens(stated, np.array([N]), np.array([C]))[0] >= 1.0:
+        return ""
+    paid = stated.life if stated.rule is stated.life else None
+    served = 0.0 if paid is None else float(serving(paid, np.array([N]))[0])
+    if served >= C:
+        return (
+            f"serving {engineering(N)} parameters alone costs {quantity('C', served)} FLOP, more "
+            "than the budget"
+        )
+    return f"the budget does not train {engineering(N)} parameters on a single token"
 
 
 def _tokens(stated: Terms, N: FloatArray, C: FloatArray) -> FloatArray:

@@ -71,10 +71,10 @@ class Terms:
         demand
             Whether tokens to serve may stand beside a budget of training.
         """
-        served = number_if_given("--inference-tokens", self.inference_tokens)
+        served = number_if_given("--inference-tokens", self.inference_tokens, "2T")
         rule = self._rule(served, demand=demand)
         given = {
-            "max_params": number_if_given("--max-params", self.max_params),
+            "max_params": number_if_given("--max-params", self.max_params, "7B"),
             "inference_tokens": None if self.lifetime else served,
         }
         stated = {name: value for name, value in given.items() if value is not None}

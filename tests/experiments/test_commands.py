@@ -57,6 +57,17 @@ def test_budgets_are_typed_in_flop_hours_and_dollars(fit: str, typed: Run) -> No
     assert err.rstrip().endswith("--hardware h100 --mfu 0.4 --price 2.5")
 
 
+def test_shares_and_prices_are_typed_as_people_write_them(fit: str, typed: Run) -> None:
+    plain = ["--hardware", "h100", "--mfu", "0.45", "--price", "2.5"]
+    signs = ["--hardware", "h100", "--mfu", "45%", "--price", "$2.5"]
+    words = ["cheapest", fit, "--loss", "2.4", "--json"]
+    assert json.loads(typed(*words, *signs)[1]) == json.loads(typed(*words, *plain)[1])
+    for place, example in ((3, "--mfu 0.45"), (5, "--price 2.5")):
+        code, _, err = typed(*words[:-1], *plain[:place], "much", *plain[place + 1 :])
+        assert code == 2
+        assert f"write {example}, or whatever number it is" in err
+
+
 def test_half_of_the_costs_is_refused_with_the_rest(fit: str, typed: Run) -> None:
     for given in (["--hardware", "h100"], ["--price", "2"]):
         code, _, err = typed("returns", fit, "-C", "1e24", *given)
