@@ -45,9 +45,9 @@ class Terms:
     max_params
         The largest model allowed.
     inference_tokens
-        Tokens the model will serve, each at a third of what a trained one costs. `frontier` says
-        what that adds to the training budget, `cheapest` counts it in what a loss costs; elsewhere
-        it goes with --lifetime alone.
+        Tokens the model will serve, each at a third of what a trained one costs. `frontier` and
+        `decide` say what that adds to the training budget, `cheapest` counts it in what a loss
+        costs; elsewhere it goes with --lifetime alone.
     lifetime
         The budget pays for training and for serving these tokens. `cheapest`, which has no budget,
         always counts both.
