@@ -83,19 +83,26 @@ class OneByOne:
     def law(self, place: Floats) -> Law:
         """The law of an estimate."""
         with jax.enable_x64(True):
-            values = self.model.constrain(place, self.centre)[0]
+            values = self.model.constrain(jnp.asarray(place), self.centre)[0]
             return self.model.complete_arrays({k: np.asarray(v) for k, v in values.items()})[0]
 
     def fit(self, chosen: Sequence[int], starts: Sequence[Floats]) -> tuple[Floats, float]:
         """The estimate, and the sum of its squared residuals."""
         observed, at = self.runs.L[list(chosen)], list(chosen)
+
+        def residuals(place: Floats) -> Floats:
+            return self.losses(place)[0][at] - observed
+
+        def slopes(place: Floats) -> Floats:
+            return self.losses(place)[1][at]
+
         box = (self.middle - BOX * self.sd, self.middle + BOX * self.sd)
         best: tuple[Floats, float] = (self.middle, np.inf)
         for start in starts:
             found = least_squares(
-                lambda place: self.losses(place)[0][at] - observed,
+                residuals,
                 np.clip(start, *(edge * (1 - 1e-9) for edge in (box[0], box[1]))),
-                lambda place: self.losses(place)[1][at],
+                slopes,
                 bounds=box,
                 x_scale=self.sd,
             )

@@ -179,7 +179,8 @@ def plan(
         costs=hardware.costs(),
         **shapes.options(),
     )
-    return _reply(found, out, plot, warned=False)
+    small = any(note.code == "small_models" for note in found.notes)
+    return _reply(found, out, plot, warned=small)
 
 
 def _reply(

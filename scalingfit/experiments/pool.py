@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self, final
 
 import jax
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Candidates", "Pool"]
+
+COUNTS = 1e3
+"""From here on parameters and tokens are counts, and whole; fewer may be in a unit of their own."""
 
 type Candidates = str | os.PathLike[str] | Mapping[str, ArrayLike] | pd.DataFrame
 """A table of runs that could be made."""
@@ -80,8 +83,8 @@ class Pool:
             )
         spent = columns.get("cost", columns.get("C"))
         assert spent is not None
-        others = {name: columns[name] for name in ("N", "D", "C") if name in columns}
-        labels = {**table.labels, **{n: v for n, v in others.items() if n not in needed}}
+        labels: dict[str, NDArray[np.generic]] = {**table.labels}
+        labels |= {n: columns[n] for n in ("N", "D", "C") if n in columns and n not in needed}
         return cls({name: columns[name] for name in needed}, spent, labels)
 
     def take(self, chosen: ArrayLike) -> Self:
@@ -130,18 +133,17 @@ def _completed(
         columns["D"] = columns["M"] * columns["N"]
     elif "M" in columns and "D" in columns:
         columns["N"] = columns["D"] / columns["M"]
-    columns |= {name: np.round(columns[name]) for name in ("N", "D") if name in columns}
+    columns |= {name: _whole_counts(columns[name]) for name in ("N", "D") if name in columns}
     with jax.enable_x64(True):
         if "D" in needed and "D" not in columns and {"N", "C"} <= set(columns):
             tokens = rule.tokens(columns["N"], columns.pop("C"))
-            columns["D"] = np.floor(np.asarray(tokens, np.float64))
+            columns["D"] = _whole_counts(np.asarray(tokens, np.float64), np.floor)
         if "C" not in columns and {"N", "D"} <= set(columns):
             columns["C"] = cost(rule, columns["N"], columns["D"])
-    for name in ("N", "D"):
-        less = np.flatnonzero(columns.get(name, np.ones(1)) < 1)
-        if len(less):
-            raise InputError(
-                f"the {name} of {len(less)} of {len(columns[name])} candidates is below one",
-                remedy="give parameters and tokens as counts, and a C that pays for some.",
-            )
     return columns
+
+
+def _whole_counts(
+    values: FloatArray, rounded: Callable[[FloatArray], FloatArray] = np.round
+) -> FloatArray:
+    return np.where(values < COUNTS, values, rounded(values))

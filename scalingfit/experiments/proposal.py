@@ -203,7 +203,7 @@ class Design(Result):
         """What the grid would leave, beside what the batch does."""
         if self.grid is None:
             return ""
-        C = self.grid.labels["C"]
+        C = self.grid.cost
         budgets = len(np.unique(clusters(C)))
         left = quantity("C", float(self.waste[:, 2].sum()))
         return (

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scalingfit._errors import InputError
 from scalingfit.runs.cells import shown
@@ -67,11 +66,9 @@ def _used(chosen: Mapping[str, Column]) -> set[str]:
 def _require_positive(
     source: Source, chosen: Mapping[str, Column], values: Mapping[str, FloatArray]
 ) -> None:
-    wrong: dict[str, NDArray[np.bool_]] = {
-        symbol: ~(np.isfinite(found) & (found > 0)) for symbol, found in values.items()
-    }
-    rows = np.flatnonzero(np.any([*wrong.values()], axis=0)) if wrong else []
-    if len(rows) == 0:
+    wrong = {symbol: ~(np.isfinite(found) & (found > 0)) for symbol, found in values.items()}
+    rows = [row for row in range(len(source.frame)) if any(bad[row] for bad in wrong.values())]
+    if not rows:
         return
     places = [
         f"{source.row_word} {source.row_numbers[row]}, {name}: "

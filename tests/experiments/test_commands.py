@@ -151,6 +151,17 @@ def test_plan_needs_no_runs(typed: Run) -> None:
     assert pd.read_csv("grid.csv")["C"].sum() == pytest.approx(1e20)
 
 
+def test_plan_of_tiny_models_is_warned_of_or_refused(typed: Run) -> None:
+    code, _, err = typed("plan", "--budget", "1e10", "--target", "1e23")
+    assert code == 2
+    assert "raise the budget to 1e14 FLOP" in err
+    code, out, _ = typed("plan", "--budget", "1e14", "--target", "1e23", "--json")
+    assert code == 1
+    answer = json.loads(out)
+    assert [note["code"] for note in answer["notes"]] == ["small_models", "beyond_plan"]
+    assert answer["expected"][0]["N_factor"]["q95"] == pytest.approx(10.0)
+
+
 @pytest.mark.parametrize("command", ["decide", "returns", "multiplier", "design", "plan"])
 def test_help_has_an_example(typed: Run, command: str) -> None:
     code, out, _ = typed(command, "--help")

@@ -275,8 +275,13 @@ def test_the_columns_of_a_pool_have_the_names_that_read_knows(
         design(posterior, 1e22, pool={"params": [1e8], "hours": [3.0]}, **asked)
     with pytest.raises(InputError, match=r"row 2, params: 'x' is not a positive number"):
         design(posterior, 1e22, pool={"params": ["1B", "x"], "tokens": [1e9, 1e9]}, **asked)
-    with pytest.raises(InputError, match="the N of 1 of 2 candidates is below one"):
-        design(posterior, 1e22, pool={"N": [0.3, 7.0], "D": [1e9, 1e9]}, **asked)
+
+
+def test_what_is_no_count_stays_as_it_is(posterior: Any) -> None:
+    pool = {"N": [85.3, 300.7], "D": [1e10 / 3, 1e10 / 7]}
+    found = design(posterior, 1e22, target=TARGET, aim="size", pool=pool, batch=2)
+    assert set(found.runs.inputs["N"]) <= {85.3, 300.7}
+    assert set(found.runs.inputs["D"]) <= {3333333333.0, 1428571429.0}
 
 
 @pytest.mark.parametrize("pool", [None, {"params": [1e8 / 3, 1e9 / 7], "flops": [1e19, 1e20]}])

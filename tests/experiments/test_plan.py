@@ -120,6 +120,36 @@ def test_shapes_come_with_it(tmp_path: Path) -> None:
     assert header == "N,D,C,width,depth,batch,steps"
 
 
+def test_what_runs_do_not_determine_is_shown_as_so_much_or_more() -> None:
+    found = plan(1e20, target=1e24)
+    factor: Any = found.tables[1].columns["N_factor"]
+    assert factor.values[0].high == pytest.approx(10.0)  # a number for machines
+    assert factor.texts()[0].endswith(", 10 or more]")
+    sizes = 1.645 * np.quantile(found.log_sd[:, 0], 0.95)
+    assert np.exp(sizes) > 10
+    certain = plan(1e20, target=1e20, about="besiroglu-2024", exact=True).tables[1].columns
+    assert "more" not in certain["N_factor"].texts()[0]
+
+
+def test_how_far_targets_lie_beyond_the_grid_is_told() -> None:
+    (note,) = plan(1e21, target=1e23, about="hoffmann-2022").notes
+    assert note.code == "beyond_plan"
+    largest = plan(1e21, target=1e23, about="hoffmann-2022").runs.cost.max()
+    assert f"C 1e23 is {float(f'{1e23 / largest:.3g}'):,g} times the largest run" in str(note.text)
+    assert plan(1e21, target=[1e19, 1e20], about="hoffmann-2022").notes == []
+
+
+def test_models_below_those_that_priors_are_meant_for_are_told_or_refused() -> None:
+    with pytest.raises(InputError, match=r"to 5850 parameters.*\n.*raise the budget to 1e14 FLOP"):
+        plan(1e10, target=1e23)
+    found = plan(1e14, target=1e15)
+    (note,) = found.notes[:1]
+    few = np.count_nonzero(found.runs.inputs["N"] < 1e5)
+    assert 0 < few < len(found.runs)
+    assert note.code == "small_models"
+    assert f"{few} of {len(found.runs)} models" in str(note.text)
+
+
 def test_what_cannot_be_planned_is_refused() -> None:
     with pytest.raises(InputError, match=r'about="hoffmann-2022"'):
         plan(1e21, target=1e23, about="hofmann-2022")
