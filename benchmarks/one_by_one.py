@@ -30,6 +30,7 @@ from scalingfit.runs import Runs
 __all__ = ["OneByOne"]
 
 POWER, SHAPE = 0.4, 2.0
+NUDGE = 1e-9  # that starts lie inside the box
 BOX = 4.0
 """Standard deviations of the prior to either side that estimates are sought in."""
 
@@ -101,7 +102,7 @@ class OneByOne:
         for start in starts:
             found = least_squares(
                 residuals,
-                np.clip(start, *(edge * (1 - 1e-9) for edge in (box[0], box[1]))),
+                np.clip(start, box[0] + NUDGE * self.sd, box[1] - NUDGE * self.sd),
                 slopes,
                 bounds=box,
                 x_scale=self.sd,

@@ -3,7 +3,7 @@
 from scalingfit.runs import datasets
 from scalingfit.runs.budgets import Budgets, clusters, require_budgets
 from scalingfit.runs.candidates import Inputs, read_inputs
-from scalingfit.runs.findings import Finding
+from scalingfit.runs.findings import Finding, checkpoints
 from scalingfit.runs.read import read
 from scalingfit.runs.table import Runs
 from scalingfit.runs.values import group_key
@@ -13,6 +13,7 @@ __all__ = [
     "Finding",
     "Inputs",
     "Runs",
+    "checkpoints",
     "clusters",
     "datasets",
     "group_key",
