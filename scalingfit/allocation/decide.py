@@ -16,6 +16,7 @@ from scalingfit.allocation.answer import FloatArray, share
 from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.decision import Decision
 from scalingfit.allocation.extras import extras_of
+from scalingfit.allocation.life import over_life, serving
 from scalingfit.allocation.plans import Plan, Plans, plans_of
 from scalingfit.allocation.question import Asked, Subject, cost, subject
 from scalingfit.allocation.solver import Optimum
@@ -50,6 +51,7 @@ def decide(
     level: float = 0.9,
     counting: Rule = "6ND",
     max_params: float | None = None,
+    inference_tokens: float | None = None,
     costs: Costs | None = None,
     **extras: ArrayLike,
 ) -> Decision:
@@ -77,6 +79,9 @@ def decide(
         Between 0 and 1.
     counting, max_params, **extras
         As in `frontier`.
+    inference_tokens : float, optional
+        Tokens that the model will serve. The budget is that of training, by which plans are judged;
+        the answer states what serving adds to each.
     costs : Costs, optional
         What compute costs; answers then come in hours and dollars too.
 
@@ -90,7 +95,7 @@ def decide(
         As in `frontier`; or a plan that cannot be read.
     """
     asked = subject(posterior)
-    stated = terms(counting, max_params, asked=asked)
+    stated = terms(counting, max_params, inference_tokens, asked=asked)
     if not 0.0 < level < 1.0:
         raise InputError(
             f"the level {level} is not a share between 0 and 1",
@@ -123,6 +128,7 @@ def decide(
         ),
         risk=risk,
         costs=costs,
+        served=_served(stated, N, D),
         notes=[
             *left_out,
             *stated.caveats(asked, N),
@@ -134,6 +140,15 @@ def decide(
         ],
         provenance=stated.record(asked, extras),
     )
+
+
+def _served(stated: Terms, N: FloatArray, D: FloatArray) -> dict[str, FloatArray]:
+    """FLOP over the life of each plan, but for those that are its budget, where any are served."""
+    if stated.life is None:
+        return {}
+    parts = over_life(stated.training, stated.life, N, D)
+    budget = "total" if stated.rule is stated.life else "training"
+    return {name: flops for name, flops in parts.items() if name != budget}
 
 
 type Row = tuple[int, str, float]
@@ -195,9 +210,16 @@ def _refused(N: float, C: float, stated: Terms) -> str:
     """Why a plan cannot be judged; nothing where it can."""
     if stated.max_params < N:
         return f"{engineering(N)} parameters are more than max_params"
-    if not _tokens(stated, np.array([N]), np.array([C]))[0] >= 1.0:
-        return f"the budget does not train {engineering(N)} parameters on a single token"
-    return ""
+    if _tokens(stated, np.array([N]), np.array([C]))[0] >= 1.0:
+        return ""
+    paid = stated.life if stated.rule is stated.life else None
+    served = 0.0 if paid is None else float(serving(paid, np.array([N]))[0])
+    if served >= C:
+        return (
+            f"serving {engineering(N)} parameters alone costs {quantity('C', served)} FLOP, more "
+            "than the budget"
+        )
+    return f"the budget does not train {engineering(N)} parameters on a single token"
 
 
 def _tokens(stated: Terms, N: FloatArray, C: FloatArray) -> FloatArray:

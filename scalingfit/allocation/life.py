@@ -15,7 +15,7 @@ from scalingfit.allocation.flops import Counting, WithInference
 from scalingfit.allocation.question import cost
 from scalingfit.result import Column
 
-__all__ = ["as_cost", "in_units", "over_life"]
+__all__ = ["as_cost", "in_units", "over_life", "serving"]
 
 FLOP = frozenset({"training", "serving", "total", "total_lean", "saved_flop"})
 
@@ -33,10 +33,15 @@ def over_life(
     life : WithInference
     N, D : array, of one shape
     """
-    with jax.enable_x64(True):
-        parts = {"training": cost(training, N, D), "serving": np.asarray(life.serving(N))}
+    parts = {"training": cost(training, N, D), "serving": serving(life, N)}
     finite = {name: np.where(np.isinf(N), np.inf, flops) for name, flops in parts.items()}
     return {**finite, "total": finite["training"] + finite["serving"]}
+
+
+def serving(life: WithInference, N: FloatArray) -> FloatArray:
+    """FLOP to serve all the tokens, as NumPy float64."""
+    with jax.enable_x64(True):
+        return np.asarray(life.serving(N), np.float64)
 
 
 def in_units(parts: Mapping[str, FloatArray], costs: Costs | None) -> dict[str, FloatArray]:

@@ -47,13 +47,13 @@ class Shapes:
 
     def options(self) -> dict[str, Any]:
         """The same as keywords of the library."""
-        tokens = number_if_given("--batch-tokens", self.batch_tokens)
+        tokens = number_if_given("--batch-tokens", self.batch_tokens, "512K")
         return {"shapes": self._family(), "batch_tokens": tokens}
 
     def _family(self) -> AspectRatio | None:
         from scalingfit.allocation import AspectRatio
 
-        aspect = number_if_given("--aspect", self.aspect)
+        aspect = number_if_given("--aspect", self.aspect, "64")
         if aspect is None:
             return None
         (context,) = numbers("--context", self.context)
@@ -175,7 +175,7 @@ def plan(
         sigma=sigma,
         exact=exact,
         counting=counted(counting, None),
-        max_params=number_if_given("--max-params", max_params),
+        max_params=number_if_given("--max-params", max_params, "7B"),
         costs=hardware.costs(),
         **shapes.options(),
     )

@@ -45,9 +45,9 @@ class Terms:
     max_params
         The largest model allowed.
     inference_tokens
-        Tokens the model will serve, each at a third of what a trained one costs. `frontier` says
-        what that adds to the training budget, `cheapest` counts it in what a loss costs; elsewhere
-        it goes with --lifetime alone.
+        Tokens the model will serve, each at a third of what a trained one costs. `frontier` and
+        `decide` say what that adds to the training budget, `cheapest` counts it in what a loss
+        costs; elsewhere it goes with --lifetime alone.
     lifetime
         The budget pays for training and for serving these tokens. `cheapest`, which has no budget,
         always counts both.
@@ -71,10 +71,10 @@ class Terms:
         demand
             Whether tokens to serve may stand beside a budget of training.
         """
-        served = number_if_given("--inference-tokens", self.inference_tokens)
+        served = number_if_given("--inference-tokens", self.inference_tokens, "2T")
         rule = self._rule(served, demand=demand)
         given = {
-            "max_params": number_if_given("--max-params", self.max_params),
+            "max_params": number_if_given("--max-params", self.max_params, "7B"),
             "inference_tokens": None if self.lifetime else served,
         }
         stated = {name: value for name, value in given.items() if value is not None}

@@ -285,6 +285,9 @@ def test_serving_counts_where_the_budget_pays_for_it(posterior: Any) -> None:
     whole = decide(posterior, 1e24, "30B", counting=rule)
     assert pytest.approx(rule.tokens(whole.N, 1e24)) == whole.D
     assert whole.N[0] < decide(posterior, 1e24).N[0]
+    short = decide(posterior, 1e24, ["1T", "100000T"], counting=rule)
+    (why, _) = (str(note.text) for note in short.notes if note.code == "left_out")
+    assert "serving 1.00T parameters alone costs 1e25 FLOP, more than the budget" in why
 
 
 def test_laws_of_further_inputs_take_them(posterior: Any) -> None:

@@ -57,6 +57,17 @@ def test_budgets_are_typed_in_flop_hours_and_dollars(fit: str, typed: Run) -> No
     assert err.rstrip().endswith("--hardware h100 --mfu 0.4 --price 2.5")
 
 
+def test_shares_and_prices_are_typed_as_people_write_them(fit: str, typed: Run) -> None:
+    plain = ["--hardware", "h100", "--mfu", "0.45", "--price", "2.5"]
+    signs = ["--hardware", "h100", "--mfu", "45%", "--price", "$2.5"]
+    words = ["cheapest", fit, "--loss", "2.4", "--json"]
+    assert json.loads(typed(*words, *signs)[1]) == json.loads(typed(*words, *plain)[1])
+    for place, example in ((3, "--mfu 0.45"), (5, "--price 2.5")):
+        code, _, err = typed(*words[:-1], *plain[:place], "much", *plain[place + 1 :])
+        assert code == 2
+        assert f"write {example}, or whatever number it is" in err
+
+
 def test_half_of_the_costs_is_refused_with_the_rest(fit: str, typed: Run) -> None:
     for given in (["--hardware", "h100"], ["--price", "2"]):
         code, _, err = typed("returns", fit, "-C", "1e24", *given)
@@ -65,12 +76,28 @@ def test_half_of_the_costs_is_refused_with_the_rest(fit: str, typed: Run) -> Non
 
 
 def test_a_demand_without_a_budget_that_pays_for_it_is_refused(fit: str, typed: Run) -> None:
-    code, _, err = typed("decide", fit, "-C", "1e24", "--inference-tokens", "2T")
+    code, _, err = typed("returns", fit, "-C", "1e24", "--inference-tokens", "2T")
     assert code == 2
     assert "--lifetime" in err
     both = ["--inference-tokens", "2T", "--lifetime"]
-    assert typed("decide", fit, "-C", "1e24", *both)[0] == 0
-    assert typed("decide", fit, "-C", "1e24", "--lifetime")[0] == 2
+    assert typed("returns", fit, "-C", "1e22", *both)[0] == 0
+    assert typed("returns", fit, "-C", "1e24", "--lifetime")[0] == 2
+
+
+def test_plans_say_what_serving_them_adds(fit: str, typed: Run) -> None:
+    words = ["decide", fit, "-C", "1e24", "--plan", "70B", "--json"]
+    served = ["--inference-tokens", "2T", "--hardware", "h100", "--mfu", "40%", "--price", "2"]
+    plain, beside, both = (
+        json.loads(typed(*words, *more)[1])["plans"]
+        for more in ([], served, [*served, "--lifetime"])
+    )
+    assert "serving" not in plain[1]
+    assert beside[1]["overspend"] == plain[1]["overspend"]
+    assert beside[1]["serving"] == pytest.approx(2 * 70e9 * 2e12)
+    assert beside[1]["total"] == pytest.approx(1e24 + 2 * 70e9 * 2e12)
+    dollars = 1e24 / (989.4e12 * 0.4 * 3600) * 2
+    assert beside[1]["total_money"] == pytest.approx(dollars * 1.28)
+    assert both[1]["training"] == pytest.approx(1e24 - 2 * 70e9 * 2e12)
 
 
 def test_returns_and_multiplier(fit: str, typed: Run) -> None:
