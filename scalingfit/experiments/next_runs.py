@@ -170,6 +170,5 @@ def _require_affordable(pool: Pool, affordable: NDArray[np.bool_], budget: float
 def _fewer(made: int, asked: int) -> list[Note]:
     if made == asked:
         return []
-    return [
-        Note("fewer", f"{made} runs, for the budget pays no more of use ({asked} were allowed)")
-    ]
+    runs = f"{made} run{'s' * (made > 1)}"
+    return [Note("fewer", f"{runs}: the budget pays for no more of use ({asked} were allowed)")]

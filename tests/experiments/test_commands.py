@@ -127,7 +127,10 @@ def test_design_writes_what_a_launcher_takes(fit: str, typed: Run) -> None:
     code, out, _ = typed("design", fit, *asked, "--pool", "pool.csv", "--json")
     assert code == 0
     assert np.isin([row["N"] for row in json.loads(out)["runs"]], table["N"]).all()
-    assert typed("design", fit, "--budget", "1e21", "--target", "1e24")[0] == 2
+    for given in ([], ["--aim"]):
+        code, _, err = typed("design", fit, "--budget", "1e21", "--target", "1e24", *given)
+        assert code == 2
+        assert "What to do: write --aim size or --aim loss." in err
 
 
 def test_pilot_runs_of_a_model_to_be_served_are_trained_alone(fit: str, typed: Run) -> None:

@@ -86,6 +86,13 @@ def test_what_is_at_stake_now_is_what_the_best_plan_wastes(posterior: Any, propo
     assert proposed.waste[0, 0] == pytest.approx(decide(posterior, TARGET).wasted[0], rel=1e-3)
 
 
+def test_one_run_is_told_as_one(posterior: Any) -> None:
+    pool = {"N": [1e9], "D": [1e10]}
+    found = design(posterior, 7e19, target=TARGET, aim="size", pool=pool)
+    (text,) = [str(note.text) for note in found.notes if note.code == "fewer"]
+    assert text == "1 run: the budget pays for no more of use (8 were allowed)"
+
+
 def test_a_designed_batch_beats_random_ones_of_its_cost(posterior: Any) -> None:
     rng = np.random.default_rng(0)
     N = np.exp(rng.uniform(np.log(1e8), np.log(3e10), 200))
