@@ -11,9 +11,8 @@ from scalingfit._messages import Argument, Call, Message
 from scalingfit._text import listed
 from scalingfit.runs.columns import RUN_NAMES, normal
 from scalingfit.runs.findings.finding import FEWEST, Columns, Finding, Labels, where
-from scalingfit.runs.lookup import inputs_of
 from scalingfit.runs.rows import STEPS, SWEPT
-from scalingfit.runs.values import Label, group_key, group_names, words
+from scalingfit.runs.values import NOT_INPUTS, Label, group_key, group_names, words
 
 MOST_GROUPS = 20
 """Values of a label beyond which it names runs rather than groups of them."""
@@ -77,7 +76,8 @@ def run_of(labels: Labels, count: int) -> NDArray[np.int64]:
 def checkpoints(columns: Columns, run: NDArray[np.int64]) -> bool:
     """Whether rows of one run differ in an input, as no repeated evaluations do."""
     first = np.unique(run, return_index=True)[1][np.unique(run, return_inverse=True)[1]]
-    return any(np.any(columns[name] != columns[name][first]) for name in inputs_of(columns))
+    inputs = (values for name, values in columns.items() if name not in NOT_INPUTS)
+    return any(np.any(values != values[first]) for values in inputs)
 
 
 def _named(values: Label) -> list[Hashable]:
