@@ -96,5 +96,5 @@ def pretended_draws(model: Model, runs: Runs, settings: Settings) -> Draws:
         diagnosis=diagnosis if errors is None else diagnosis.gathered(len(values)),
         errors=errors,
         landmarks=places,
-        record={"attempts": 1, "method": "none"},
+        record={"attempts": 1, "method": "none"} | ({"exact": 0.0} if model.error else {}),
     )
