@@ -20,10 +20,11 @@ __all__ = ["measured", "nearest", "number", "numbers", "suffixed", "unknown_inpu
 SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
 UNITS = {"": "", "flop": "FLOP", "flops": "FLOP", "h": "h", "gpu-hours": "h", "pfd": "PFd"}
-UNITS |= {"pf-days": "PFd", "hours": "h"}
+UNITS |= {"pf-days": "PFd", "hours": "h", "%": "%"}
 
 AMOUNT = re.compile(
-    r"(\$?)\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([KMBT]?)\s*([a-z-]*)", re.IGNORECASE
+    r"(\$?)\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([KMBT]?)\s*([a-z-]*|%)",
+    re.IGNORECASE,
 )
 
 
@@ -50,15 +51,15 @@ def numbers(name: str, given: Any, *, signed: bool = False) -> NDArray[np.float6
     return found
 
 
-def number(name: str, given: Any) -> float:
-    """One positive number.
+def number(name: str, given: Any, *, signed: bool = False) -> float:
+    """One number, positive or signed.
 
     Raises
     ------
     InputError
         As in `numbers`, or several.
     """
-    found = numbers(name, given)
+    found = numbers(name, given, signed=signed)
     if found.size > 1:
         raise InputError(
             f"{name} is one number, and {given!r} has {found.size}",
@@ -68,7 +69,9 @@ def number(name: str, given: Any) -> float:
 
 
 def measured(name: str, text: str) -> tuple[float, str]:
-    """An amount and its unit: nothing, "FLOP", "PFd" (petaflop/s-days), "h" (hours) or "$".
+    """An amount and its unit: nothing, "FLOP", "PFd" (petaflop/s-days), "h" (hours), "$" or "%".
+
+    Per cent are a share: the amount of 45% is 0.45.
 
     Raises
     ------
@@ -90,19 +93,19 @@ def measured(name: str, text: str) -> tuple[float, str]:
     amount = float(found[2]) * SUFFIXES.get(found[3].upper(), 1.0)
     if not math.isfinite(amount):
         raise InputError(f"{name}: {text!r} is too large for a number")
-    return amount, "$" if found[1] else unit
+    return amount / 100 if unit == "%" else amount, "$" if found[1] else unit
 
 
-def suffixed(name: str, text: str) -> float:
-    """A number without a unit: 70B is 70e9.
+def suffixed(name: str, text: str, unit: str = "") -> float:
+    """A number without a unit, or in this one: 70B is 70e9.
 
     Raises
     ------
     InputError
     """
-    amount, unit = measured(name, text)
-    if unit:
-        raise InputError(f"{name}: {text!r} is in {unit}", remedy="write a number, such as 7B.")
+    amount, found = measured(name, text)
+    if found not in ("", unit):
+        raise InputError(f"{name}: {text!r} is in {found}", remedy="write a number, such as 7B.")
     return amount
 
 

@@ -10,6 +10,9 @@ __all__ = ["engineering", "flop", "interval", "listed", "quantity"]
 IN_FULL = frozenset({"width", "depth"})
 """Symbols of small whole numbers, of which every digit counts."""
 
+IN_FLOP = frozenset({"C", "training C"})
+"""Symbols of compute."""
+
 
 def engineering(value: float) -> str:
     """Three digits and a suffix where one is in use: 72.4B, 1.31T, 5.76e+23, 0.513.
@@ -34,7 +37,7 @@ def quantity(name: str, value: float) -> str:
     """
     if name in IN_FULL:
         return f"{value:.12g}"
-    return _three(value) if name == "C" else engineering(value)
+    return _three(value) if name in IN_FLOP else engineering(value)
 
 
 def flop(value: float) -> str:

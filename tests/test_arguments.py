@@ -20,6 +20,8 @@ from scalingfit._errors import InputError
         ("10PFd", 10.0, "PFd"),
         ("3640 PF-days", 3640.0, "PFd"),
         ("1_000", 1000.0, ""),
+        ("45%", 0.45, "%"),
+        ("45 %", 0.45, "%"),
     ],
 )
 def test_amounts_and_their_units(text: str, amount: float, unit: str) -> None:
@@ -28,7 +30,9 @@ def test_amounts_and_their_units(text: str, amount: float, unit: str) -> None:
     assert known == unit
 
 
-@pytest.mark.parametrize("text", ["", "x", "1e", "70Q", "$5h", "nan", "inf", "1e24e", "1 2"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "1e", "70Q", "$5h", "$5%", "5%%", "nan", "inf", "1e24e", "1 2"]
+)
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="is not an amount"):
         measured("C", text)
@@ -38,3 +42,9 @@ def test_a_plain_number_has_no_unit() -> None:
     assert suffixed("N", "7B") == 7e9
     with pytest.raises(InputError, match=r"'5h' is in h"):
         suffixed("N", "5h")
+
+
+def test_a_number_may_be_in_the_unit_that_it_is_asked_in() -> None:
+    assert suffixed("price", "$2.5", "$") == suffixed("price", "2.5", "$") == 2.5
+    with pytest.raises(InputError, match=r"'45%' is in %"):
+        suffixed("price", "45%", "$")

@@ -12,7 +12,7 @@ from scalingfit.allocation.forecast import Forecast, forecast
 from scalingfit.allocation.frontier import Frontier, frontier
 from scalingfit.allocation.multiplier import Multiplier, multiplier
 from scalingfit.allocation.plans import Plan, Plans
-from scalingfit.allocation.question import Asked, Fit, Subject, cost, subject
+from scalingfit.allocation.question import Asked, Fit, Subject, cost, reach, subject
 from scalingfit.allocation.returns import BudgetReturns, returns
 from scalingfit.allocation.rules.embedding import (
     CHINCHILLA_OMEGA,
@@ -87,6 +87,7 @@ __all__ = [
     "non_embedding",
     "percent",
     "quantiles_of",
+    "reach",
     "require_finite",
     "returns",
     "spent",

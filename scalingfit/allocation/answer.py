@@ -50,6 +50,11 @@ class Reach(NamedTuple):
     times: float = 0.0
     notes: tuple[Note, ...] = ()
 
+    def joined(self, other: Reach) -> Reach:
+        """With that of other questions, the farther first."""
+        first, second = (self, other) if self.times >= other.times else (other, self)
+        return Reach(first.times, (*first.notes, *second.notes))
+
 
 NEAR = Reach()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple, final
+from typing import ClassVar, NamedTuple, final, override
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ from scalingfit.allocation.answer import Answer, FloatArray, in_draws, share
 from scalingfit.allocation.costs import Costs, priced
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting
+from scalingfit.allocation.life import as_cost, in_units, over_life
 from scalingfit.allocation.parts import require_room
 from scalingfit.allocation.question import Asked, subject
 from scalingfit.allocation.roots import crossing
@@ -35,7 +37,7 @@ from scalingfit.allocation.terms import Rule, Terms, terms
 from scalingfit.allocation.window import ends_of_window
 from scalingfit.allocation.worth import Spending, equal_budget
 from scalingfit.declare import Law
-from scalingfit.result import Note
+from scalingfit.result import Column, Note
 
 __all__ = ["Cheapest", "cheapest", "least_cost"]
 
@@ -48,13 +50,18 @@ class Cheapest(Answer):
     """What each loss costs at least.
 
     ``asked`` has L; ``draws`` has C, the whole cost in FLOP, and N, D and tokens_per_param of the
-    run. In a draw where no budget reaches the loss, C, N and D are infinite.
+    run. Where tokens are served it also has the FLOP of training, serving and both (total). In a
+    draw where no budget reaches the loss, all of these are infinite.
     """
 
     title: ClassVar[str] = "Least cost of a loss: median [5 %, 95 %]"
     name: ClassVar[str] = "losses"
     row: ClassVar[str] = "loss"
     label: ClassVar[str] = "L"
+
+    @override
+    def column(self, name: str) -> Column:
+        return as_cost(super().column(name), name, self.draws)
 
 
 def cheapest(
@@ -69,9 +76,9 @@ def cheapest(
 ) -> Cheapest:
     """Find the least cost, of training or of training and serving, that reaches a loss.
 
-    With `inference_tokens` the cost is that of both. This is the question of Sardana et al. 2024,
-    "Beyond Chinchilla-Optimal", arXiv 2401.00448, equation 1: a smaller model trained for longer is
-    cheaper to serve.
+    With `inference_tokens` the cost is that of both, and stands beside that of each. This is the
+    question of Sardana et al. 2024, "Beyond Chinchilla-Optimal", arXiv 2401.00448, equation 1: a
+    smaller model trained for longer is cheaper to serve.
 
     Parameters
     ----------
@@ -96,14 +103,20 @@ def cheapest(
     others = extras_of(asked.law, extras, len(targets))
     stated = terms(counting, max_params, inference_tokens, asked=asked)
     require_room(asked.law, others, "max_params", stated.max_params)
-    rule = stated.life or stated.rule
-    found = least_cost(asked.law, targets, rule, stated.max_params, others)
+    if stated.life is not None:
+        stated = dataclasses.replace(stated, rule=stated.life)
+    found = least_cost(asked.law, targets, stated.rule, stated.max_params, others)
     C, N, D = found.C, found.N, found.D
     N_middle, D_middle = (np.median(v.reshape(-1, v.shape[-1]), axis=0) for v in (N, D))
     middle = {"N": N_middle, "D": D_middle}
+    draws = {"C": C, **priced(costs, C), "N": N, "D": D, "tokens_per_param": _ratio(D, N)}
+    if stated.life is not None:
+        parts = over_life(stated.training, stated.life, N, D)
+        total = parts.pop("total")  # C, which has its hours and dollars
+        draws |= {**in_units(parts, costs), "total": total}
     return Cheapest(
         asked={"L": targets, **others},
-        draws={"C": C, **priced(costs, C), "N": N, "D": D, "tokens_per_param": _ratio(D, N)},
+        draws=draws,
         notes=(
             *stated.caveats(asked, N_middle),
             *_unreached(targets, C, stated),
@@ -111,7 +124,7 @@ def cheapest(
             *ends_of_window("L", targets, found.beyond),
             *stated.reach("losses", middle, asked).notes,
         ),
-        provenance=stated.record(asked, extras) | {"counting": rule.describe()},
+        provenance=stated.record(asked, extras),
     )
 
 

@@ -210,6 +210,11 @@ def _in_flop(name: str, given: Any, costs: Costs | None) -> Any:
         return amount
     if unit == "PFd":
         return amount * PF_DAY
+    if unit == "%":
+        raise InputError(
+            f"{name}: {given} is a share, and no amount of compute",
+            remedy="write FLOP (1e24), hours (5000h), dollars ($2M) or petaflop/s-days (10PFd).",
+        )
     if costs is None:
         needed = [Argument("hardware", "h100"), Argument("mfu", 0.4)]
         needed += [Argument("price", 2.5)] if unit == "$" else []

@@ -16,6 +16,7 @@ from scalingfit.allocation.answer import FloatArray, share
 from scalingfit.allocation.costs import Costs, flop
 from scalingfit.allocation.decision import Decision
 from scalingfit.allocation.extras import extras_of
+from scalingfit.allocation.life import over_life, serving
 from scalingfit.allocation.plans import Plan, Plans, plans_of
 from scalingfit.allocation.question import Asked, Subject, cost, subject
 from scalingfit.allocation.solver import Optimum
@@ -50,6 +51,7 @@ def decide(
     level: float = 0.9,
     counting: Rule = "6ND",
     max_params: float | None = None,
+    inference_tokens: float | None = None,
     costs: Costs | None = None,
     **extras: ArrayLike,
 ) -> Decision:
@@ -77,6 +79,9 @@ def decide(
         Between 0 and 1.
     counting, max_params, **extras
         As in `frontier`.
+    inference_tokens : float, optional
+        Tokens that the model will serve. The budget is that of training, by which plans are judged;
+        the answer states what serving adds to each.
     costs : Costs, optional
         What compute costs; answers then come in hours and dollars too.
 
@@ -90,7 +95,7 @@ def decide(
         As in `frontier`; or a plan that cannot be read.
     """
     asked = subject(posterior)
-    stated = terms(counting, max_params, asked=asked)
+    stated = terms(counting, max_params, inference_tokens, asked=asked)
     if not 0.0 < level < 1.0:
         raise InputError(
             f"the level {level} is not a share between 0 and 1",
@@ -123,6 +128,7 @@ def decide(
         ),
         risk=risk,
         costs=costs,
+        served=_served(stated, N, D),
         notes=[
             *left_out,
             *stated.caveats(asked, N),
@@ -136,6 +142,15 @@ def decide(
     )
 
 
+def _served(stated: Terms, N: FloatArray, D: FloatArray) -> dict[str, FloatArray]:
+    """FLOP over the life of each plan, but for those that are its budget, where any are served."""
+    if stated.life is None:
+        return {}
+    parts = over_life(stated.training, stated.life, N, D)
+    budget = "total" if stated.rule is stated.life else "training"
+    return {name: flops for name, flops in parts.items() if name != budget}
+
+
 type Row = tuple[int, str, float]
 """A plan to judge: the place of its budget, its name, its N."""
 
@@ -144,6 +159,11 @@ def _rows(
     asked: Subject, C: FloatArray, plans: Sequence[Plan], stated: Terms, extras: Mapping[str, Any]
 ) -> tuple[Spending, list[Row], list[Note]]:
     """The budgets, those of plans with tokens of their own last, and the plans that they afford."""
+    notes = [
+        Note("left_out", f"left out, for {why}", name) for name, why in _empty(plans, C, stated)
+    ]
+    empty = {note.of for note in notes}
+    plans = [plan for plan in plans if plan.name not in empty]
     own = [plan for plan in plans if plan.tokens is not None]
     sizes = np.array([plan.size(C[:1], stated.rule)[0] for plan in own])
     tokens = np.array([plan.tokens for plan in own], np.float64)
@@ -164,7 +184,7 @@ def _rows(
         for plan in free
         for place, N in enumerate(plan.size(C, stated.rule))
     ]
-    kept, notes = [], []
+    kept = []
     for place, name, N in rows:
         why = _refused(N, float(spent[place]), stated)
         if why:
@@ -175,13 +195,31 @@ def _rows(
     return budgets, kept, notes
 
 
+def _empty(plans: Sequence[Plan], C: FloatArray, stated: Terms) -> list[tuple[str, str]]:
+    """The plans that train nothing at any budget, each with the reason."""
+    found = []
+    for plan in plans:
+        if plan.tokens is not None and not plan.tokens >= 1.0:
+            found.append((plan.name, "it trains on less than one token"))
+        elif not np.max(plan.size(C, stated.rule)) >= 1.0:
+            found.append((plan.name, "it has less than one parameter"))
+    return found
+
+
 def _refused(N: float, C: float, stated: Terms) -> str:
     """Why a plan cannot be judged; nothing where it can."""
     if stated.max_params < N:
         return f"{engineering(N)} parameters are more than max_params"
-    if not _tokens(stated, np.array([N]), np.array([C]))[0] >= 1.0:
-        return f"the budget does not train {engineering(N)} parameters on a single token"
-    return ""
+    if _tokens(stated, np.array([N]), np.array([C]))[0] >= 1.0:
+        return ""
+    paid = stated.life if stated.rule is stated.life else None
+    served = 0.0 if paid is None else float(serving(paid, np.array([N]))[0])
+    if served >= C:
+        return (
+            f"serving {engineering(N)} parameters alone costs {quantity('C', served)} FLOP, more "
+            "than the budget"
+        )
+    return f"the budget does not train {engineering(N)} parameters on a single token"
 
 
 def _tokens(stated: Terms, N: FloatArray, C: FloatArray) -> FloatArray:

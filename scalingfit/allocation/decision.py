@@ -41,6 +41,9 @@ class Decision(Result):
     risk : str
         What the best plan makes least.
     costs : Costs or None
+    served : mapping of str to array, shape (row,)
+        Where tokens are served, FLOP over the life of each plan: serving, and total beside a budget
+        of training, or training where the budget pays for both.
     provenance : mapping
     notes : sequence of Note
     """
@@ -56,6 +59,7 @@ class Decision(Result):
     risk: str
     costs: Costs | None
     provenance: Mapping[str, object]
+    served: Mapping[str, FloatArray] = dataclasses.field(default_factory=dict)
     notes: Sequence[Note] = ()
 
     @property
@@ -94,6 +98,8 @@ class Decision(Result):
                 [*map(float, near)], [f"{p:.2f}" for p in near], f"P(< {100 * at:g} %)"
             )
         columns |= spent(self.wasted, self.costs, "wasted")
+        for name, flops in self.served.items():
+            columns |= spent(flops, self.costs, name)
         columns["hinges_on"] = Column(
             [None if one is None else one[0] for one in self.hinges],
             ["-" if one is None else f"{one[0]} {100 * one[1]:.0f} %" for one in self.hinges],
@@ -125,7 +131,8 @@ class Decision(Result):
     def arrays(self) -> Mapping[str, Axes]:
         names = ("chain", "draw", "plan") if self.L.ndim == 3 else ("plan",)
         draws = {name: Axes(names, getattr(self, name)) for name in ("L", "regret", "overspend")}
-        return {name: Axes(("plan",), getattr(self, name)) for name in ("C", "N", "D")} | draws
+        rows = {name: getattr(self, name) for name in ("C", "N", "D")} | dict(self.served)
+        return {name: Axes(("plan",), values) for name, values in rows.items()} | draws
 
     @property
     @override

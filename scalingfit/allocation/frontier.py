@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, final, override
 
 import jax
@@ -13,14 +13,24 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scalingfit._errors import InputError
-from scalingfit._text import interval, quantity
-from scalingfit.allocation.answer import Answer, FloatArray, in_draws, intervals, share
+from scalingfit._text import engineering, interval, quantity
+from scalingfit.allocation.answer import (
+    UNDEFINED,
+    Answer,
+    FloatArray,
+    Reach,
+    in_draws,
+    intervals,
+    quantiles_of,
+    share,
+)
 from scalingfit.allocation.cheapest import least_cost
 from scalingfit.allocation.costs import Costs, flop, priced
 from scalingfit.allocation.extras import extras_of
 from scalingfit.allocation.flops import Counting, WithInference
+from scalingfit.allocation.life import as_cost, in_units, over_life
 from scalingfit.allocation.parts import require_room
-from scalingfit.allocation.question import Asked, Subject, answered, by_fit, cost, subject
+from scalingfit.allocation.question import Asked, Subject, answered, by_fit, subject
 from scalingfit.allocation.solver import Optimum
 from scalingfit.allocation.terms import Rule, Terms, terms
 from scalingfit.allocation.undefined import defined, undefined
@@ -30,8 +40,6 @@ from scalingfit.declare import Law
 from scalingfit.result import Column, Note
 
 __all__ = ["Frontier", "frontier"]
-
-IN_FLOP = frozenset({"training", "serving", "total", "total_lean"})
 
 KEPT = frozenset({"L", "N_lean", "D_lean", "total_lean"})
 """What rests on no best size of a budget."""
@@ -44,21 +52,22 @@ NEGLIGIBLE = 1e-3
 class Frontier(Answer):
     """How to spend each budget: ``print`` it, or read the draws.
 
-    ``asked`` has C; ``draws`` has N, D, tokens_per_param, L and the local exponents a and b, with
-    U also epochs, with batch also S, and with a size in parts also those. At the critical batch
-    size it also has batch and S, and their local exponents batch_exponent and S_exponent. Where
-    tokens are served it also has the FLOP of training, serving and both (total); and beside a
-    training budget N_lean, D_lean and total_lean, those of the run that reaches the same loss at
-    the least cost of both, and saved, the share of the total that it saves. N is that
-    of the fit; a is the exponent of the N that the counting rule counts, as a study that counts by
-    that rule would report it: they differ under "6ND-non-embedding" and "6ND-with-embedding" alone.
+    ``asked`` has C; ``draws`` has N, D, tokens_per_param, L and the local exponents a and b, with U
+    also epochs, with batch also S, and with a size in parts also those. At the critical batch size
+    it also has batch and S, and their local exponents batch_exponent and S_exponent. Where tokens
+    are served it also has the FLOP of training, serving and both (total); and beside a training
+    budget N_lean, D_lean and total_lean, those of the run that reaches the same loss at the least
+    cost of both, and saved, the share of the total that it saves, which is also in saved_flop and,
+    with `costs`, in saved_hours and saved_dollars. N is that of the fit; a is the exponent of the N
+    that the counting rule counts, as a study that counts by that rule would report it: they differ
+    under "6ND-non-embedding" and "6ND-with-embedding" alone.
     """
 
     title: ClassVar[str] = "Compute-optimal frontier: median [5 %, 95 %]"
     name: ClassVar[str] = "budgets"
     row: ClassVar[str] = "budget"
     label: ClassVar[str] = "C"
-    hidden: ClassVar[frozenset[str]] = frozenset({"b", "D_lean", "total_lean"})
+    hidden: ClassVar[frozenset[str]] = frozenset({"b", "total_lean"})
 
     @property
     @override
@@ -72,25 +81,32 @@ class Frontier(Answer):
     def conclusion(self) -> str:
         if "saved" not in self.draws:
             return ""
-        middle = {
-            name: self.quantiles(name, (0.5,))[0] for name in ("N_lean", "D_lean", "saved", "L")
-        }
+        leaner = ("N_lean", "D_lean", "saved", "saved_flop")
+        rows = zip(self.C, *(self.quantiles(name, (0.5,))[0] for name in leaner), strict=True)
         return "\n".join(
             f"C {quantity('C', C)}: {quantity('N', N)} parameters on {quantity('D', D)} tokens "
-            f"reach the same loss and cost {100 * saved:.3g} % less over the model's life."
-            for C, N, D, saved in zip(
-                self.C, middle["N_lean"], middle["D_lean"], middle["saved"], strict=True
-            )
+            f"reach the same loss and cost {100 * saved:.3g} % less over the model's life "
+            f"({quantity('C', flops)} FLOP{self._money(row)})."
+            for row, (C, N, D, saved, flops) in enumerate(rows)
             if not np.isnan(saved)
         )
+
+    def _money(self, row: int) -> str:
+        """What the leaner run at a budget saves in dollars, or else hours, where they are known."""
+        if "saved_dollars" in self.draws:
+            return f", ${engineering(self.quantiles('saved_dollars', (0.5,))[0, row])}"
+        if "saved_hours" in self.draws:
+            return f", {engineering(self.quantiles('saved_hours', (0.5,))[0, row])} h"
+        return ""
 
     @override
     def column(self, name: str) -> Column:
         found = super().column(name)
-        if name in IN_FLOP:
-            shown = [interval("C", *ends) for ends in intervals(self.draws[name])]
-            return dataclasses.replace(found, shown=shown, heading=f"{name} [FLOP]")
-        return found
+        if name == "saved":
+            ends = intervals(100 * self.draws[name])
+            shown = [UNDEFINED if np.isnan(e.median) else interval(name, *e) for e in ends]
+            return dataclasses.replace(found, shown=shown, heading="saved [%]")
+        return as_cost(found, name, self.draws)
 
     @property
     def C(self) -> FloatArray:
@@ -191,7 +207,8 @@ def frontier(
     if "batch" in others:
         draws["S"] = found.D / others["batch"]
     if stated.life is not None:
-        draws |= by_fit(asked, functools.partial(_over_life, spent, stated.training, stated.life))
+        life = functools.partial(_over_life, spent, stated.training, stated.life, costs)
+        draws |= by_fit(asked, life)
     if extras.get("batch") is not None and "batch" not in others:
         draws |= _at_critical_batch(asked.law, found)
     draws = defined(draws, found, KEPT)
@@ -200,6 +217,8 @@ def frontier(
         found, draws = made
         middle = found.middle
         far = stated.reach("budgets", middle, asked)
+        if "N_lean" in draws:
+            far = far.joined(_reach_of_leaner(draws, asked, stated))
         return Frontier(
             asked={"C": budgets, **priced(costs, budgets), **others},
             draws=draws,
@@ -219,22 +238,34 @@ def frontier(
 
 
 def _over_life(
-    spent: Spending, training: Counting, life: WithInference, law: Law
+    spent: Spending, training: Counting, life: WithInference, costs: Costs | None, law: Law
 ) -> dict[str, FloatArray]:
     """What training and serving cost, and the cheapest run that reaches the same loss."""
     found = spent.solve(law)
-    trained, total = cost(training, found.N, found.D), cost(life, found.N, found.D)
+    parts = over_life(training, life, found.N, found.D)
     if spent.rule is life:  # whose optimum is the cheapest run already
-        return {"training": trained, "serving": total - trained, "total": total}
+        return in_units(parts, costs)
     least = least_cost(law, found.L, life, spent.max_params, spent.extras)
+    saved = parts["total"] - least.C
+    beside = {name: parts[name] for name in ("serving", "total")}  # the budget is that of training
     return {
-        "serving": total - trained,
-        "total": total,
+        **in_units(beside, costs),
         "N_lean": least.N,
         "D_lean": least.D,
         "total_lean": least.C,
-        "saved": 1.0 - least.C / total,
+        "saved": saved / parts["total"],
+        **in_units({"saved_flop": saved}, costs),
     }
+
+
+def _reach_of_leaner(draws: Mapping[str, FloatArray], asked: Subject, stated: Terms) -> Reach:
+    """How far the runs that save something over a model's life lie beyond those of the fit."""
+    places = {
+        name: quantiles_of(draws[lean].reshape(-1, draws[lean].shape[-1]), (0.5,), axis=0)[0]
+        for name, lean in (("N", "N_lean"), ("D", "D_lean"))
+    }
+    found = stated.reach("budgets", places, asked)
+    return found._replace(notes=tuple(note.within("the leaner run") for note in found.notes))
 
 
 def _at_critical_batch(law: Any, found: Optimum) -> dict[str, FloatArray]:

@@ -99,9 +99,9 @@ def _plan(given: object, runs: Runs | None) -> Plan:
     if isinstance(given, Shape):
         return _sized(float(given.parameters), total=True)
     if isinstance(given, tuple):
-        return _pair(*(number("plans", part) for part in given))
+        return _pair(*(_signed(part) for part in given))
     if not isinstance(given, str):
-        return _sized(number("plans", given))
+        return _sized(_signed(given))
     text = given.strip()
     if text in PUBLISHED_RULES:
         return Plan(text, PUBLISHED_RULES[text], total=False)
@@ -110,7 +110,8 @@ def _plan(given: object, runs: Runs | None) -> Plan:
         return Plan(text, functools.partial(_optimum, law), total=total)
     if found := PER_PARAMETER.fullmatch(text):
         ratio = suffixed("plan", found[1])
-        return Plan(f"{ratio:g}tpp", functools.partial(_per_parameter, ratio))
+        none = None if ratio > 0 else 0.0
+        return Plan(f"{ratio:g}tpp", functools.partial(_per_parameter, ratio), tokens=none)
     if found := RUN.fullmatch(text):
         return _run(int(found[1]), runs)
     size, colon, tokens = text.partition(":")
@@ -129,6 +130,11 @@ def _plan(given: object, runs: Runs | None) -> Plan:
             else "write a size (70B), a size and its tokens (70B:1.4T), tokens per parameter "
             "(20tpp), a row of the table (run 17) or one of these names.",
         ) from None
+
+
+def _signed(given: object) -> float:
+    """A number of any sign: a plan that trains nothing is left out, and the others are judged."""
+    return number("plans", given, signed=True)
 
 
 def _sized(N: float, *, total: bool | None = None) -> Plan:

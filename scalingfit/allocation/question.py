@@ -12,7 +12,7 @@ import numpy as np
 
 from scalingfit._errors import InputError
 from scalingfit._messages import Message, OnlyIn
-from scalingfit._text import engineering, quantity
+from scalingfit._text import engineering, listed, quantity
 from scalingfit.allocation.answer import Answer, FloatArray, Reach
 from scalingfit.allocation.flops import Counting
 from scalingfit.declare import Law
@@ -205,7 +205,7 @@ def cost(rule: Counting, N: FloatArray, D: FloatArray) -> FloatArray:
 
 
 def reach(rows: str, places: Mapping[str, FloatArray], runs: Mapping[str, FloatArray]) -> Reach:
-    """Say how far the rows lie beyond the runs: how many do, and where the farthest is.
+    """Say how far the rows lie beyond the runs: how many do, the farthest, and what else is far.
 
     Parameters
     ----------
@@ -229,13 +229,18 @@ def reach(rows: str, places: Mapping[str, FloatArray], runs: Mapping[str, FloatA
     if far == 0:
         return Reach()
     row = int(np.argmax(factor))
-    said = [
-        _distance(name, float(values[row]), runs[name])
-        for (name, values), times in zip(known.items(), factors[:, row], strict=True)
-        if times > FAR
-    ]
+    said, elsewhere = [], []
+    for (name, values), times in zip(known.items(), factors, strict=True):
+        for above in (True, False):
+            side = (values > np.max(runs[name])) == above
+            there = np.flatnonzero((times > FAR) & side)
+            if row in there:
+                said.append(_distance(name, values[row : row + 1], runs[name]))
+            elif len(there):
+                elsewhere.append(_distance(name, values[there], runs[name]))
     count = f"{far} of {len(factor)} {rows} lie beyond the runs; the farthest: "
-    whole = f"{count if len(factor) > 1 else ''}{'; '.join(said)}: an extrapolation"
+    others = f"; elsewhere {'; '.join(elsewhere)}" if elsewhere else ""
+    whole = f"{count if len(factor) > 1 else ''}{'; '.join(said)}{others}: an extrapolation"
     code = "far_beyond_runs" if factor[row] > WAGER else "beyond_runs"
     return Reach(float(factor[row]), (Note(code, whole),))
 
@@ -246,10 +251,13 @@ def _factor(values: FloatArray, runs: FloatArray) -> FloatArray:
     return np.where(np.isfinite(values), factor, 0.0)
 
 
-def _distance(name: str, value: float, runs: FloatArray) -> str:
-    above = value > np.max(runs)
+def _distance(name: str, values: FloatArray, runs: FloatArray) -> str:
+    """How far values lie to one side of the runs."""
+    above = bool(values[0] > np.max(runs))
     limit = float(np.max(runs) if above else np.min(runs))
-    times = value / limit if above else limit / value
+    times = float(np.max(values) / limit if above else limit / np.min(values))
     factor = f"{float(f'{times:.3g}'):,g}" if times < 1e6 else engineering(times)
     end = "times the largest" if above else "times below the smallest"
-    return f"{name} {quantity(name, value)} is {factor} {end} run ({quantity(name, limit)})"
+    each = dict.fromkeys(quantity(name, float(value)) for value in values)
+    verb = "is" if len(each) == 1 else "are up to"
+    return f"{name} {listed(each)} {verb} {factor} {end} run ({quantity(name, limit)})"

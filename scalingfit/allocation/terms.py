@@ -94,9 +94,11 @@ class Terms:
         """
         runs, N, D = asked.counted(self.training), places["N"], places["D"]
         # Of a budget that pays for more than training, that part is not what was asked for.
-        trained = {"C": cost(self.training, N, D)} if self.rule is self.training else {}
+        trained = "C" if self.rule is self.training else "training C"
+        if "C" in runs:
+            runs[trained] = runs["C"]
         with np.errstate(invalid="ignore"):  # where no budget reaches a loss
-            known = {**trained, **places, "D/N": D / N}
+            known = {trained: cost(self.training, N, D), **places, "D/N": D / N}
         if {"N", "D"} <= set(runs):
             runs["D/N"] = runs["D"] / runs["N"]
         return reach(rows, known, runs)

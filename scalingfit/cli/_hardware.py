@@ -26,7 +26,7 @@ class Hardware:
     hardware
         An accelerator such as h100, or the peak FLOP/s of one.
     mfu
-        The share of the peak that training reaches: 0.45.
+        The share of the peak that training reaches: 0.45, or 45%.
     price
         Dollars for an hour of one accelerator.
     precision
@@ -49,13 +49,13 @@ class Hardware:
                 "costs need both the hardware and the share of its peak that is used",
                 remedy="write --hardware h100 --mfu 0.45, and --price 2.5 for answers in dollars.",
             )
-        name, mfu = self.hardware, number_if_given("--mfu", self.mfu)
+        name, mfu = self.hardware, number_if_given("--mfu", self.mfu, "0.45", unit="%")
         assert mfu is not None
         number = None if name.lower() in ACCELERATORS else _peak(name)
         return Costs.of(
             name if number is None else number,
             mfu=mfu,
-            price=number_if_given("--price", self.price),
+            price=number_if_given("--price", self.price, "2.5", unit="$"),
             precision=self.precision,
         )
 

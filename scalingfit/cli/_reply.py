@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 
-from cyclopts.exceptions import UnusedCliTokensError
+from cyclopts.exceptions import MissingArgumentError, UnusedCliTokensError
 from rich.console import Console, RenderableType
 from rich.text import Text as RichText
 
@@ -73,7 +73,18 @@ def refuse(error: BaseException, *, as_json: bool) -> None:
 def _said(error: BaseException) -> str:
     if isinstance(error, InputError):
         return error.spelled(COMMAND_LINE)
+    if isinstance(error, MissingArgumentError):
+        return _missing(error)
     return _unused(error) if isinstance(error, UnusedCliTokensError) else str(error)
+
+
+def _missing(error: MissingArgumentError) -> str:
+    """That an option or its value is missing; where it is one of a few words, these."""
+    choices = error.argument.get_choices() if error.argument is not None else None
+    if error.argument is None or not choices:
+        return str(error)
+    options = " or ".join(f"{error.argument.name} {choice}" for choice in choices)
+    return f"{error}\nWhat to do: write {options}."
 
 
 def _unused(error: UnusedCliTokensError) -> str:

@@ -25,15 +25,16 @@ def numbers(
     what: str,
     text: str,
     remedy: str = "write 1e21, or 7B, or several with commas between them: 1e21,1e24.",
+    unit: str = "",
 ) -> list[float]:
-    """Numbers with commas between them; 70B is 70e9.
+    """Numbers with commas between them, in a unit if need be; 70B is 70e9.
 
     Raises
     ------
     InputError
     """
     try:
-        return [suffixed(what, word) for word in text.split(",")]
+        return [suffixed(what, word, unit) for word in text.split(",")]
     except InputError:
         raise InputError(f"{what} {text!r} is not a number", remedy=remedy) from None
 
@@ -43,11 +44,11 @@ def numbers_if_given(what: str, text: str | None) -> list[float] | None:
     return None if text is None else numbers(what, text)
 
 
-def number_if_given(what: str, text: str | None) -> float | None:
-    """One number, where the option was given; several are refused."""
+def number_if_given(what: str, text: str | None, example: str, *, unit: str = "") -> float | None:
+    """One number, where the option was given; several are refused, with an example of one."""
     if text is None:
         return None
-    found = numbers(what, text, remedy=f"write {what} 0.01, or whatever number it is.")
+    found = numbers(what, text, f"write {what} {example}, or whatever number it is.", unit)
     if len(found) > 1:
         raise InputError(
             f"{what} takes one number, and {text!r} has {len(found)}",
@@ -60,4 +61,4 @@ def counted(rule: str, omega: str | None) -> Counting:
     """The counting rule of a name."""
     from scalingfit.allocation import counting
 
-    return counting(rule, omega=number_if_given("--omega", omega))
+    return counting(rule, omega=number_if_given("--omega", omega, "47491"))

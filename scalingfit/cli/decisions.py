@@ -13,7 +13,7 @@ from scalingfit.cli._picture import drawing, picture_note
 from scalingfit.cli._reply import Reply
 from scalingfit.cli._table import Repeated
 from scalingfit.cli._values import names, numbers
-from scalingfit.cli.questions import AS_USUAL, Terms, far_beyond, loaded_fit
+from scalingfit.cli.questions import AS_USUAL, SERVED, Terms, far_beyond, loaded_fit
 
 __all__ = ["decide", "multiplier", "returns"]
 
@@ -35,6 +35,7 @@ def decide(
     ```
     scalingfit decide fit.nc --compute 1e24 --plan 70B --plan 20tpp --plan hoffmann-2022
     scalingfit decide fit.nc --compute '$2M' --hardware h100 --mfu 0.45 --price 2.5 --plan 70B
+    scalingfit decide fit.nc --compute 1e24 --plan 70B --inference-tokens 10T
     ```
 
     Parameters
@@ -57,7 +58,7 @@ def decide(
     """
     post = loaded_fit(fit)
     options = {
-        **terms.options(demand=False),
+        **terms.options(),
         "risk": risk,
         "level": level,
         "costs": hardware.costs(),
@@ -65,7 +66,9 @@ def decide(
     budgets = names(compute)
     with drawing(plot) as save:
         found = sf.decide(post, budgets, plan, **options)
-        drawn = save(lambda report: report.plots.valley(post, budgets, plan, **options))
+        # What is served beside the budget does not move what a plan overspends.
+        judged = {name: value for name, value in options.items() if name != SERVED}
+        drawn = save(lambda report: report.plots.valley(post, budgets, plan, **judged))
     sound = post.verdict.ok and drawn and not far_beyond(found)
     return Reply(found, [found, *picture_note(plot, drawn)], warned=not sound)
 

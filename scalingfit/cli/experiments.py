@@ -47,13 +47,13 @@ class Shapes:
 
     def options(self) -> dict[str, Any]:
         """The same as keywords of the library."""
-        tokens = number_if_given("--batch-tokens", self.batch_tokens)
+        tokens = number_if_given("--batch-tokens", self.batch_tokens, "512K")
         return {"shapes": self._family(), "batch_tokens": tokens}
 
     def _family(self) -> AspectRatio | None:
         from scalingfit.allocation import AspectRatio
 
-        aspect = number_if_given("--aspect", self.aspect)
+        aspect = number_if_given("--aspect", self.aspect, "64")
         if aspect is None:
             return None
         (context,) = numbers("--context", self.context)
@@ -98,8 +98,8 @@ def design(
         What is to be known at the target: how large to train, or which loss to expect. They make
         two different designs.
     pool
-        CSV of the runs that could be made, with a column for each input of the law; by default a
-        ladder of budgets about the optimum.
+        A table of the runs that could be made, with a column for each input of the law, by the
+        names that `scalingfit read` knows; by default a ladder of budgets about the optimum.
     batch
         How many runs there may be.
     out
@@ -175,11 +175,12 @@ def plan(
         sigma=sigma,
         exact=exact,
         counting=counted(counting, None),
-        max_params=number_if_given("--max-params", max_params),
+        max_params=number_if_given("--max-params", max_params, "7B"),
         costs=hardware.costs(),
         **shapes.options(),
     )
-    return _reply(found, out, plot, warned=False)
+    small = any(note.code == "small_models" for note in found.notes)
+    return _reply(found, out, plot, warned=small)
 
 
 def _reply(

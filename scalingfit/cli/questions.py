@@ -45,9 +45,12 @@ class Terms:
     max_params
         The largest model allowed.
     inference_tokens
-        Tokens the model will serve; the answer says what that adds to the training budget.
+        Tokens the model will serve, each at a third of what a trained one costs. `frontier` and
+        `decide` say what that adds to the training budget, `cheapest` counts it in what a loss
+        costs; elsewhere it goes with --lifetime alone.
     lifetime
-        The budget pays for training and for serving these tokens.
+        The budget pays for training and for serving these tokens. `cheapest`, which has no budget,
+        always counts both.
     input
         Another input of the law, as one number or one for each row of the answer: `--input U=1e11`.
         A law of batch sizes also takes `--input batch=critical`.
@@ -68,10 +71,10 @@ class Terms:
         demand
             Whether tokens to serve may stand beside a budget of training.
         """
-        served = number_if_given("--inference-tokens", self.inference_tokens)
+        served = number_if_given("--inference-tokens", self.inference_tokens, "2T")
         rule = self._rule(served, demand=demand)
         given = {
-            "max_params": number_if_given("--max-params", self.max_params),
+            "max_params": number_if_given("--max-params", self.max_params, "7B"),
             "inference_tokens": None if self.lifetime else served,
         }
         stated = {name: value for name, value in given.items() if value is not None}
@@ -231,6 +234,9 @@ def cheapest(
     scalingfit cheapest fit.nc --loss 2.0 --max-params 7B --inference-tokens 2T
     ```
 
+    Where the model will serve tokens, the least cost is that of training and serving together, and
+    the answer has each.
+
     Parameters
     ----------
     fit
@@ -238,6 +244,12 @@ def cheapest(
     loss
         Losses to reach, with commas between them.
     """
+    if terms.lifetime:
+        raise InputError(
+            "--lifetime says what a budget pays for, and there is none here: the least cost of a "
+            "loss is always that of training and serving",
+            remedy="leave --lifetime out; --inference-tokens 2T says how many tokens are served.",
+        )
     post = loaded_fit(fit)
     found = post.cheapest(numbers("--loss", loss), costs=hardware.costs(), **terms.options())
     return Reply(found, [found], warned=far_beyond(found) or not post.verdict.ok)

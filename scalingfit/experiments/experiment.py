@@ -14,9 +14,12 @@ from scalingfit._text import engineering, quantity
 from scalingfit.allocation import Costs, FloatArray, dollars, percent, spent
 from scalingfit.experiments.optima import DECADE
 from scalingfit.experiments.pool import Pool
-from scalingfit.result import Column, Interval, Result, Table
+from scalingfit.result import Column, Interval, Note, Result, Table
 
 __all__ = ["Experiment"]
+
+STEEP = 1.0
+"""Half width of the exponent a from which on the runs do not determine it."""
 
 
 @final
@@ -43,6 +46,7 @@ class Experiment(Result):
         Scatter of a run, relative to its loss.
     exact : bool
         Whether the law is supposed to have no error.
+    notes : sequence of Note
     """
 
     runs: Pool
@@ -54,6 +58,7 @@ class Experiment(Result):
     about: str
     sigma: float
     exact: bool
+    notes: Sequence[Note] = ()
 
     @property
     def cost(self) -> float:
@@ -81,12 +86,12 @@ class Experiment(Result):
         }
         wide = 1.645
         factor = _over_truths(np.exp(np.minimum(wide * self.log_sd, DECADE)))
-        slope = _over_truths(np.minimum(wide * self.exponent_sd, 1.0))
+        slope = _over_truths(np.minimum(wide * self.exponent_sd, STEEP))
         lost = _over_truths(self.overspend)
         rows = {
             "target": Column([*map(float, self.targets)], [quantity("C", C) for C in self.targets]),
-            "N_factor": Column(factor, heading="N* within a factor of"),
-            "a_half_width": Column(slope, heading="a within"),
+            "N_factor": _up_to(np.exp(DECADE), factor, "N* within a factor of"),
+            "a_half_width": _up_to(STEEP, slope, "a within"),
             "overspend": Column(lost, [_percents(one) for one in lost], "best plan overspends [%]"),
         }
         title = "What it is expected to tell at 90 %: median [5 %, 95 %] over laws that may be true"
@@ -119,6 +124,19 @@ class Experiment(Result):
 def _over_truths(values: FloatArray) -> list[Interval]:
     low, middle, high = np.quantile(values, (0.05, 0.5, 0.95), axis=0)
     return [Interval(*map(float, ends)) for ends in zip(low, middle, high, strict=True)]
+
+
+def _up_to(limit: float, found: Sequence[Interval], heading: str) -> Column:
+    """Intervals whose ends may stand for themselves or more."""
+
+    def shown(value: float) -> str:
+        return f"{limit:.3g} or more" if value >= limit * (1 - 1e-9) else f"{value:.3g}"
+
+    cells = [
+        shown(middle) if low == high else f"{shown(middle)} [{shown(low)}, {shown(high)}]"
+        for low, middle, high in found
+    ]
+    return Column(found, cells, heading)
 
 
 def _percents(share: Interval) -> str:

@@ -8,7 +8,7 @@ would then tell the most.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -17,7 +17,20 @@ from numpy.typing import ArrayLike
 from scalingfit._arguments import nearest, number
 from scalingfit._errors import InputError
 from scalingfit._messages import Argument, Message
-from scalingfit.allocation import AspectRatio, Costs, FloatArray, Rule, Spending, flop, terms
+from scalingfit._text import engineering, quantity
+from scalingfit.allocation import (
+    AspectRatio,
+    Costs,
+    Counting,
+    FloatArray,
+    Optimum,
+    Rule,
+    Spending,
+    cost,
+    flop,
+    reach,
+    terms,
+)
 from scalingfit.catalog import law as find_law
 from scalingfit.declare import Law
 from scalingfit.experiments.experiment import Experiment
@@ -27,8 +40,12 @@ from scalingfit.experiments.pool import Pool
 from scalingfit.inference import build, prior_values
 from scalingfit.law_error import LAW_ERROR
 from scalingfit.noise import Normal
+from scalingfit.result import Note
 
 __all__ = ["plan"]
+
+SMALL = 1e5
+"""Parameters of the smallest models that default priors are meant for."""
 
 TRUTHS = 32
 """Laws drawn from the prior that may be true."""
@@ -70,7 +87,7 @@ def plan(
         Whether the law is supposed to have no error. Otherwise every second law that may be true
         has one, of a scale that is log-normal about 2 % of the loss.
     counting, max_params
-        As in `frontier`.
+        As in `frontier`. A rule that counts serving holds at the targets alone.
     shapes : AspectRatio, optional
         Models have these shapes: widths that are multiples of 64, and whole depths.
     batch_tokens : float, optional
@@ -84,7 +101,8 @@ def plan(
     Raises
     ------
     InputError
-        The law is not one of N and D, or has no such published point.
+        The law is not one of N and D, or has no such published point; or the budget pays for
+        models alone that are smaller than priors are meant for.
     """
     kind = find_law(law)
     if set(kind.inputs()) != {"N", "D"}:
@@ -100,13 +118,13 @@ def plan(
     optima = Optima.of(truths, spending)
 
     def centre(C: FloatArray) -> FloatArray:
-        found = spending._replace(C=C).solve(truths).N
+        found = spending._replace(C=C, rule=stated.training).solve(truths).N
         return np.asarray(np.exp(np.median(np.log(found), axis=0)))
 
     def made(grid: tuple[FloatArray, FloatArray]) -> Pool:
         return realised(
             *grid,
-            stated.rule,
+            stated.training,
             shapes=shapes,
             batch_tokens=batch_tokens,
             max_params=stated.max_params,
@@ -117,9 +135,10 @@ def plan(
     found = optima.spreads(truths, grids, prior, scatter, _errors(exact))
     # What is wasted goes as the variance, as far as one searches.
     best = min(range(len(grids)), key=lambda at: float(np.minimum(found[at][0], DECADE**2).mean()))
-    log_n, a = found[best]
+    runs, (log_n, a) = grids[best], found[best]
+    _require_large_enough(runs, allowed, centre)
     return Experiment(
-        runs=grids[best],
+        runs=runs,
         targets=targets,
         log_sd=np.sqrt(log_n),
         exponent_sd=np.sqrt(a),
@@ -128,7 +147,48 @@ def plan(
         about=f"{kind.name}, {about or 'its prior'}",
         sigma=scatter,
         exact=exact,
+        notes=[*_small(runs), *_beyond(runs, spending.solve(truths), stated.training)],
     )
+
+
+def _require_large_enough(
+    runs: Pool, budget: float, centre: Callable[[FloatArray], FloatArray]
+) -> None:
+    N = runs.inputs["N"]
+    if N.max() >= SMALL:
+        return
+    times = 10.0 ** np.arange(1, 16)
+    enough = times[centre(runs.cost.max() * times) >= SMALL]
+    raised = f" to {quantity('C', budget * enough[0])} FLOP" if len(enough) else ""
+    raise InputError(
+        f"{quantity('C', budget)} FLOP pay for models of {_sizes(N)} parameters, and the default "
+        f"priors are meant for {engineering(SMALL)} and more",
+        remedy=f"raise the budget{raised}; or make runs of such a size, fit them with priors of "
+        "your own, and design the next from there.",
+    )
+
+
+def _small(runs: Pool) -> list[Note]:
+    N = runs.inputs["N"]
+    few = N[N < SMALL]
+    if len(few) == 0:
+        return []
+    text = (
+        f"{len(few)} of {len(N)} models have {_sizes(few)} parameters, and the default priors "
+        f"are meant for {engineering(SMALL)} and more"
+    )
+    return [Note("small_models", text)]
+
+
+def _sizes(N: FloatArray) -> str:
+    return " to ".join(dict.fromkeys(engineering(float(each)) for each in (N.min(), N.max())))
+
+
+def _beyond(runs: Pool, optimum: Optimum, training: Counting) -> list[Note]:
+    """How far the targets lie beyond the largest run, by what their models take to train."""
+    N, D = (np.exp(np.median(np.log(found), axis=0)) for found in (optimum.N, optimum.D))
+    found = reach("targets", {"C": cost(training, N, D)}, {"C": runs.cost})
+    return [Note("beyond_plan", note.text) for note in found.notes]
 
 
 def _truths(kind: type[Law], about: str | None) -> tuple[Law, FloatArray]:

@@ -79,6 +79,8 @@ def realised(
 ) -> Pool:
     """Runs of about N parameters and C FLOP, as they can be made; what cannot is left out.
 
+    Parameters and tokens are whole numbers.
+
     Parameters
     ----------
     N, C : array, shape (candidate,)
@@ -99,13 +101,14 @@ def realised(
         built = [_built(shapes, size) for size in N]
         N = np.array([float(shape.parameters) for shape in built])
         labels = {name: np.array([getattr(s, name) for s in built]) for name in ("width", "depth")}
+    N = np.maximum(np.floor(N), 1.0)
     with jax.enable_x64(True):
-        D = np.asarray(rule.tokens(N, C), np.float64)
+        D = np.floor(np.asarray(rule.tokens(N, C), np.float64))
     if batch_tokens is not None:
-        batch = number("batch_tokens", batch_tokens)
+        batch = max(round(number("batch_tokens", batch_tokens)), 1)
         steps = np.maximum(np.round(D / batch), 1.0)
         D = steps * batch
-        labels |= {"batch": np.full(len(D), batch), "steps": steps}
+        labels |= {"batch": np.full(len(D), float(batch)), "steps": steps}
     _, first = np.unique(np.stack([N, D]), axis=1, return_index=True)
     kept = np.intersect1d(np.flatnonzero((D >= 1.0) & (N >= 1.0) & (max_params >= N)), first)
     if len(kept) == 0:

@@ -40,7 +40,7 @@ def nearby(
             remedy=Message("give the runs that could be made: ", Argument("pool"), "."),
         )
     rungs = np.asarray(budget / 2.0 ** np.arange(RUNGS), np.float64)
-    spending = Spending(rungs, stated.rule, extras_of(law, extras, RUNGS), stated.max_params)
+    spending = Spending(rungs, stated.training, extras_of(law, extras, RUNGS), stated.max_params)
     best = np.median(np.log(spending.solve(law).N), axis=0)
 
     def optimum(budgets: FloatArray) -> FloatArray:
@@ -48,7 +48,7 @@ def nearby(
 
     def made(N: FloatArray, C: FloatArray) -> Pool:
         found = realised(
-            N, C, stated.rule,
+            N, C, stated.training,
             shapes=shapes, batch_tokens=batch_tokens, max_params=stated.max_params,
         )  # fmt: skip
         others = extras_of(law, extras, 1)

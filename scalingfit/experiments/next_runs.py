@@ -78,14 +78,16 @@ def design(
     aim : {"size", "loss"}
         To know how large to train at the targets, or which loss to expect there.
     pool : path, data frame or mapping of columns, optional
-        The runs that could be made; by default a ladder of ten budgets that halve from `budget`,
-        each with 13 sizes from an eighth to eight times the optimum, and isoFLOP grids about it.
-        None of these is far below the runs in parameters or tokens, or far in tokens per parameter
-        from both the runs and the optimum, where a law that holds for the runs need not.
+        The runs that could be made, by the names of columns that `read` knows; by default a ladder
+        of ten budgets that halve from `budget`, each with 13 sizes from an eighth to eight times
+        the optimum, and isoFLOP grids about it. None of these is far below the runs in parameters
+        or tokens, or far in tokens per parameter from both the runs and the optimum, where a law
+        that holds for the runs need not.
     batch : int
         How many runs there may be.
     counting, max_params, **extras
-        As in `frontier`; one value each.
+        As in `frontier`; one value each. A rule that counts serving holds at the targets alone: the
+        runs of the batch are trained, and never served.
     shapes : AspectRatio, optional
         Of the runs of the ladder, which then have width and depth.
     batch_tokens : float, optional
@@ -124,7 +126,7 @@ def design(
             law, allowed, count, stated, shapes, batch_tokens, extras, asked.runs
         )
     else:
-        candidates = Pool.of(pool, law.inputs(), stated.rule)
+        candidates = Pool.of(pool, law.inputs(), stated.training)
     outlook = Outlook.over(law, noise, candidates)
     wanted = Wanted.of(law, outlook, target, aim, stated, costs, extras)
     affordable = (candidates.cost <= allowed) & np.all(np.isfinite(outlook.scale), axis=0)
@@ -168,6 +170,5 @@ def _require_affordable(pool: Pool, affordable: NDArray[np.bool_], budget: float
 def _fewer(made: int, asked: int) -> list[Note]:
     if made == asked:
         return []
-    return [
-        Note("fewer", f"{made} runs, for the budget pays no more of use ({asked} were allowed)")
-    ]
+    runs = f"{made} run{'s' * (made > 1)}"
+    return [Note("fewer", f"{runs}: the budget pays for no more of use ({asked} were allowed)")]

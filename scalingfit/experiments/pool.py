@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self, final
 
 import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit._arguments import numbers
 from scalingfit._errors import InputError
 from scalingfit._text import listed
 from scalingfit.allocation import Counting, FloatArray, cost
+from scalingfit.runs import read_inputs
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Candidates", "Pool"]
+
+COUNTS = 1e3
+"""From here on parameters and tokens are counts, and whole; fewer may be in a unit of their own."""
 
 type Candidates = str | os.PathLike[str] | Mapping[str, ArrayLike] | pd.DataFrame
 """A table of runs that could be made."""
@@ -54,38 +57,34 @@ class Pool:
         Parameters
         ----------
         given : path, data frame or mapping of columns
-            With a column for each input of the law, by its symbol. Of N, D and C one may be left
-            out. A column "cost" says what a run costs where that is not C.
+            With a column for each input of the law, by its symbol or a name that `read` knows. D or
+            C may be left out. A column "cost" says what a run costs where that is not C.
         needed : tuple of str
             The inputs of the law.
         rule : Counting
-            Completes N, D and C.
+            Completes D and C.
 
         Raises
         ------
         InputError
             A column is missing or cannot be used.
         """
-        table = _table(given)
-        columns = {
-            name: numbers(name, table[name]) for name in ("C", "cost", *needed) if name in table
-        }
-        columns = _completed(columns, needed, rule)
+        table = read_inputs(given, [*dict.fromkeys(("N", "D", "C", "M", "cost", *needed))])
+        columns = _completed({**table.values}, needed, rule)
         missing = [name for name in needed if name not in columns]
         if missing or not {"C", "cost"} & set(columns):
             lacking = listed(missing or ["cost"])
             raise InputError(
                 f"the pool lacks {lacking}",
-                [f"it has: {listed(table)}", f"the law takes {', '.join(needed)}"],
-                remedy="name its columns by these symbols; what a run costs is C, or cost where "
-                "it is counted in another unit.",
+                [f"it has: {listed(table.names)}", f"the law takes {', '.join(needed)}"],
+                remedy="name its columns by these symbols, or by names that are read as such "
+                "(params, tokens, flops); what a run costs is C, or cost where it is counted in "
+                "another unit.",
             )
         spent = columns.get("cost", columns.get("C"))
         assert spent is not None
-        used = {*needed, "cost"}
-        labels = {name: values for name, values in table.items() if name not in used}
-        if "C" in columns:
-            labels["C"] = columns["C"]
+        labels: dict[str, NDArray[np.generic]] = {**table.labels}
+        labels |= {n: columns[n] for n in ("N", "D", "C") if n in columns and n not in needed}
         return cls({name: columns[name] for name in needed}, spent, labels)
 
     def take(self, chosen: ArrayLike) -> Self:
@@ -126,38 +125,25 @@ def _whole(values: NDArray[np.generic]) -> NDArray[np.generic]:
     return numbers.astype(np.int64) if whole else values
 
 
-def _table(given: Candidates) -> dict[str, NDArray[np.generic]]:
-    """Columns of whatever was given."""
-    if isinstance(given, str | os.PathLike):
-        given = _read(given)
-    columns = {str(name): np.asarray(values) for name, values in given.items()}
-    if len({len(values) for values in columns.values()}) != 1:
-        raise InputError(
-            "the columns of the pool differ in length",
-            [f"{name}: {len(values)}" for name, values in columns.items()],
-        )
-    return columns
-
-
-def _read(path: str | os.PathLike[str]) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"the pool {os.fspath(path)!r} cannot be read: {error}",
-            remedy="give a CSV file with a column for each input of the law.",
-        ) from error
-
-
 def _completed(
     columns: dict[str, FloatArray], needed: tuple[str, ...], rule: Counting
 ) -> dict[str, FloatArray]:
-    """With what follows of D and C by the counting rule."""
+    """Whole parameters and tokens, and what follows of D and C by the counting rule."""
+    if "M" in columns and "N" in columns:
+        columns["D"] = columns["M"] * columns["N"]
+    elif "M" in columns and "D" in columns:
+        columns["N"] = columns["D"] / columns["M"]
+    columns |= {name: _whole_counts(columns[name]) for name in ("N", "D") if name in columns}
     with jax.enable_x64(True):
         if "D" in needed and "D" not in columns and {"N", "C"} <= set(columns):
-            columns["D"] = np.asarray(rule.tokens(columns["N"], columns["C"]), np.float64)
+            tokens = rule.tokens(columns["N"], columns.pop("C"))
+            columns["D"] = _whole_counts(np.asarray(tokens, np.float64), np.floor)
         if "C" not in columns and {"N", "D"} <= set(columns):
             columns["C"] = cost(rule, columns["N"], columns["D"])
     return columns
+
+
+def _whole_counts(
+    values: FloatArray, rounded: Callable[[FloatArray], FloatArray] = np.round
+) -> FloatArray:
+    return np.where(values < COUNTS, values, rounded(values))

@@ -15,6 +15,7 @@ from scalingfit._text import engineering, interval, quantity
 from scalingfit.allocation import Costs, FloatArray, dollars, spent
 from scalingfit.experiments.pool import Pool
 from scalingfit.result import Column, Interval, Note, Result, Table
+from scalingfit.runs import clusters
 
 __all__ = ["Design", "Expected"]
 
@@ -202,8 +203,8 @@ class Design(Result):
         """What the grid would leave, beside what the batch does."""
         if self.grid is None:
             return ""
-        C = self.grid.labels["C"]
-        budgets = len(np.unique(np.round(np.log(C), 2)))
+        C = self.grid.cost
+        budgets = len(np.unique(clusters(C)))
         left = quantity("C", float(self.waste[:, 2].sum()))
         return (
             f" An isoFLOP grid of {len(C) // budgets} sizes at "

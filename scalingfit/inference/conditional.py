@@ -21,7 +21,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.lax.linalg import SvdAlgorithm, svd
-from jax.scipy.linalg import solve_triangular
 
 __all__ = ["Conditional", "Funnel", "RunEffects", "Scales"]
 
@@ -195,14 +194,11 @@ class Conditional:
         strength, weighted = self.effects.strength, self.weight * residual
         share = _absorbed(strength, omega / sigma)
         told = weighted @ self.basis - (share * self.effects.total(weighted)) @ self.total
-        # As at the ratio for which it is diagonal, and what differs from that: no digits are lost.
-        change = (self.total * (_absorbed(strength, self.ratio) - share)[:, None]).T @ self.total
-        precision = (tau / sigma) ** 2 * (jnp.diag(self.strength) + change)
-        root = jnp.linalg.cholesky(jnp.eye(len(white), dtype=white.dtype) + precision)
-        middle = solve_triangular(root, told * (tau / sigma**2), lower=True)
-        scaled = solve_triangular(root, middle + white, lower=True, trans=1)
-        density = -0.5 * (jnp.sum(scaled**2) + len(white) * math.log(2 * math.pi))
-        return tau * scaled, density - jnp.sum(jnp.log(jnp.diag(root)))
+        # Its diagonal alone: the rest is zero at the ratio that the coordinates are made for.
+        change = (_absorbed(strength, self.ratio) - share) @ self.total**2
+        precision = 1 + (tau / sigma) ** 2 * (self.strength + change)
+        scaled, density = _independent(told * (tau / sigma**2), precision, white)
+        return tau * scaled, density
 
     def precise(self, values: Array) -> Array:
         """The product with the precision of the rows, the effects of runs integrated out.

@@ -7,7 +7,7 @@ import numpy as np
 from scalingfit._messages import Message
 from scalingfit.noise import Noise
 from scalingfit.result import Note
-from scalingfit.runs import Runs
+from scalingfit.runs import Runs, checkpoints
 
 __all__ = ["CODE", "about_effects", "effective_rows"]
 
@@ -58,18 +58,10 @@ def about_effects(runs: Runs, noise: Noise) -> list[tuple[Note, bool]]:
         f"rows of one run ({runs.run_label}) share an effect: runs differ by {size} beyond the "
         f"scatter, so the {len(runs)} rows are worth {worth:.0f} independent ones"
     )
-    if not _checkpoints(runs):
+    if not checkpoints(runs.columns, runs.run_of):
         return [(Note(CODE, said), False)]
     bias = (
         "; before the end of a schedule the loss is too high for its tokens, which biases the fit "
         "all the same: "
     )
     return [(Note(CODE, Message(said + bias, found[0].remedy, ".")), True)]
-
-
-def _checkpoints(runs: Runs) -> bool:
-    """Whether rows of one run differ in their inputs."""
-    numbers, inputs = np.asarray(runs.run_numbers), [runs[name] for name in runs.inputs]
-    cells = np.unique(np.stack(inputs, axis=1), axis=0, return_inverse=True)[1].ravel()
-    pairs = np.unique(np.stack([numbers, cells]), axis=1)
-    return bool(pairs.shape[1] > len(np.unique(numbers)))

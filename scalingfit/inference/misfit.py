@@ -132,17 +132,20 @@ def beyond_repeats(found: Residuals) -> tuple[float, float] | None:
     """The misses of the law and of repeated runs, where the first are clearly larger.
 
     The scatter of runs with equal inputs (pure error) needs no law: a lack-of-fit test (Draper &
-    Smith 1998, section 2.1) with a margin of one half, at 5 % on either side.
+    Smith 1998, section 2.1) with a margin of one half, at 5 % on either side. Rows of one run are
+    no repeats, so each run counts by its mean.
     """
     inputs = np.stack([*found.inputs.values()], axis=1)
     _, cell = np.unique(inputs, axis=0, return_inverse=True)
-    freedom = len(inputs) - cell.max() - 1
+    once = np.stack([cell.ravel(), found.runs.run_of], axis=1)
+    (cell, _), of_run = (each.T for each in np.unique(once, axis=0, return_inverse=True))
+    values = np.bincount(of_run.ravel(), found.values) / np.bincount(of_run.ravel())
+    freedom = len(values) - len(np.unique(cell))
     if freedom < 5:
         return None
-    values = found.values
     mean = np.bincount(cell, values) / np.bincount(cell)
     pure = np.sqrt(np.sum((values - mean[cell]) ** 2) / freedom)
-    left = max(found.freedom, 1)
+    left = max(found.freedom - len(inputs) + len(values), 1)
     law = np.sqrt(np.sum((values - values.mean()) ** 2) / left)
     lowest = law * np.sqrt(left / chdtri(left, 0.05))
     highest = pure * np.sqrt(freedom / chdtri(freedom, 0.95))

@@ -213,6 +213,7 @@ class Posterior(Fitted, Result):
         level: float = 0.9,
         counting: Rule = "6ND",
         max_params: float | None = None,
+        inference_tokens: float | None = None,
         costs: Costs | None = None,
         **extras: ArrayLike,
     ) -> Decision:
@@ -225,6 +226,7 @@ class Posterior(Fitted, Result):
             level=level,
             counting=counting,
             max_params=max_params,
+            inference_tokens=inference_tokens,
             costs=costs,
             **extras,
         )

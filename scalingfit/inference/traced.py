@@ -20,10 +20,8 @@ import hmac
 import importlib.resources
 import itertools
 import secrets
-import threading
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -36,6 +34,7 @@ from jax import Array, export
 from scalingfit._errors import InputError
 from scalingfit._files import distrust, write
 from scalingfit.inference.chain import Chain
+from scalingfit.inference.compiled import Compiled
 from scalingfit.inference.conditional import Conditional, Funnel, RunEffects
 from scalingfit.inference.formula import formula
 from scalingfit.inference.importance import Proposal
@@ -84,26 +83,19 @@ def traced(name: str, model: Model, function: Callable[..., Any]) -> Callable[..
     function : callable
         Of arrays and containers of arrays.
     """
-    known: dict[Any, Future[Callable[..., Any]]] = {}
-    lock = threading.Lock()
+    compiled = Compiled()
 
     def program(*arguments: Any) -> Any:
         device = _device()
         kind = _kind(arguments, device)
-        with lock:
-            first = (kind, device) not in known
-            ready = known.setdefault((kind, device), Future())
-        if first:
-            try:
-                found = jax.jit(_find(name, model, function, arguments, kind).call)
-                options = COMPILING if device.platform == "cpu" else None
-                here = jax.device_put(arguments, device)
-                ready.set_result(found.lower(*here).compile(compiler_options=options))
-            except BaseException as error:
-                del known[kind, device]
-                ready.set_exception(error)
-                raise
-        return ready.result()(*arguments)
+
+        def make() -> Callable[..., Any]:
+            found = jax.jit(_find(name, model, function, arguments, kind).call)
+            options = COMPILING if device.platform == "cpu" else None
+            lowered = found.lower(*jax.device_put(arguments, device))
+            return lowered.compile(compiler_options=options)
+
+        return compiled.program((kind, device), make)(*arguments)
 
     return program
 

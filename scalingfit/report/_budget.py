@@ -245,7 +245,7 @@ def _mark_reach(axes: Axes, largest: float) -> None:
     """Say where the runs end."""
     axes.axvline(largest, color=style.GREY, lw=1, ls=":", zorder=1)
     axes.annotate(
-        "beyond the runs →",
+        "compute beyond the runs →",
         (largest, 1.0),
         xycoords=("data", "axes fraction"),
         xytext=(4, -4),

@@ -2,7 +2,8 @@
 
 from scalingfit.runs import datasets
 from scalingfit.runs.budgets import Budgets, clusters, require_budgets
-from scalingfit.runs.findings import Finding
+from scalingfit.runs.candidates import Inputs, read_inputs
+from scalingfit.runs.findings import Finding, checkpoints
 from scalingfit.runs.read import read
 from scalingfit.runs.table import Runs
 from scalingfit.runs.values import group_key
@@ -10,10 +11,13 @@ from scalingfit.runs.values import group_key
 __all__ = [
     "Budgets",
     "Finding",
+    "Inputs",
     "Runs",
+    "checkpoints",
     "clusters",
     "datasets",
     "group_key",
     "read",
+    "read_inputs",
     "require_budgets",
 ]

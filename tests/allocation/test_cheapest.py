@@ -10,6 +10,7 @@ from scalingfit._errors import InputError
 from scalingfit._text import engineering
 from scalingfit.allocation import (
     Answer,
+    Costs,
     SixND,
     WithInference,
     cheapest,
@@ -52,6 +53,24 @@ def test_least_cost_inverts_the_frontier(posterior: Any) -> None:
         cost = found.tables[0].shown()[1][1].split()[0]  # FLOP have no suffix, as everywhere
         assert float(cost) == pytest.approx(np.median(found.draws["C"]), rel=0.005)
         assert found.draws["C"][0, 7, 0] == pytest.approx(C, rel=1e-8)
+
+
+def test_training_and_serving_are_told_apart(posterior: Any) -> None:
+    costs = Costs.of("h100", mfu=0.4, price=2.0)
+    L = float(np.quantile(posterior.law.E, 0.9))  # in a few draws out of reach
+    found = cheapest(posterior, [2.4, L], inference_tokens=1e12, costs=costs)
+    draws = found.draws
+    reached = np.isfinite(draws["N"])
+    assert not reached.all()
+    for name, alone in (("training", 6 * draws["N"] * draws["D"]), ("serving", 2e12 * draws["N"])):
+        assert draws[name][reached] == pytest.approx(alone[reached])
+        assert np.all(np.isinf(draws[name][~reached]))
+        assert draws[f"{name}_dollars"][reached] == pytest.approx(costs.money(alone[reached]))
+    assert draws["total"] == pytest.approx(draws["C"])
+    shown = str(found)
+    for heading in ("training [FLOP]", "serving [FLOP]", "total [FLOP]", "serving [$]"):
+        assert heading in shown
+    assert "serving" not in cheapest(posterior, 2.4).draws
 
 
 @pytest.mark.parametrize("served", [None, 1e12])

@@ -36,6 +36,8 @@ def test_what_is_missing_is_named_so_that_it_can_be_copied() -> None:
     assert refused.value.spelled(COMMAND_LINE).endswith("--hardware h100 --mfu 0.4 --price 2.5")
     with pytest.raises(InputError, match="what an hour costs is not known"):
         flop("C", "$2M", Costs.of("h100", mfu=0.4))
+    with pytest.raises(InputError, match="45% is a share"):
+        flop("C", "45%", Costs.of("h100", mfu=0.4))
 
 
 @pytest.mark.parametrize(

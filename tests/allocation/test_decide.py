@@ -246,6 +246,22 @@ def test_plans_that_cannot_be_are_named_and_the_rest_is_answered(posterior: Any)
         decide(posterior, 1e20, "run 21")
 
 
+def test_plans_that_train_nothing_are_named_and_the_rest_is_answered(posterior: Any) -> None:
+    empty: list[Any] = ["7B:0", "0B", "0:1B", "0tpp", (7e9, 0.0), -1.0]
+    found = decide(posterior, [1e21, 1e22], [*empty, "20tpp"])
+    assert list(found.plans) == ["best", "20tpp", "best", "20tpp"]
+    left_out = {note.of: str(note.text) for note in found.notes if note.code == "left_out"}
+    tokens = "left out, for it trains on less than one token"
+    size = "left out, for it has less than one parameter"
+    assert left_out == {
+        "7.00B:0": tokens,
+        "0": size,
+        "0:1.00B": size,
+        "0tpp": tokens,
+        "-1.00": size,
+    }
+
+
 def test_tokens_that_no_model_leaves_are_no_plan(posterior: Any) -> None:
     found = decide(posterior, 1e13, "100T")
     assert found.plans == ["best"]
@@ -269,6 +285,9 @@ def test_serving_counts_where_the_budget_pays_for_it(posterior: Any) -> None:
     whole = decide(posterior, 1e24, "30B", counting=rule)
     assert pytest.approx(rule.tokens(whole.N, 1e24)) == whole.D
     assert whole.N[0] < decide(posterior, 1e24).N[0]
+    short = decide(posterior, 1e24, ["1T", "100000T"], counting=rule)
+    (why, _) = (str(note.text) for note in short.notes if note.code == "left_out")
+    assert "serving 1.00T parameters alone costs 1e25 FLOP, more than the budget" in why
 
 
 def test_laws_of_further_inputs_take_them(posterior: Any) -> None:

@@ -8,6 +8,7 @@ from scipy.optimize import minimize_scalar
 
 import scalingfit.allocation.solver as solver
 from scalingfit._errors import InputError
+from scalingfit._text import engineering, quantity
 from scalingfit.allocation import (
     Costs,
     SixND,
@@ -61,6 +62,34 @@ def test_the_answer_says_what_it_saves(posterior: Any) -> None:
     assert frontier(posterior, C).conclusion == ""
 
 
+def test_the_leaner_run_is_looked_at_as_the_best_split_is(posterior: Any) -> None:
+    near = float(np.max(6 * posterior.runs.N * posterior.runs.D))
+    found = frontier(posterior, near, inference_tokens=SERVED)
+    assert frontier(posterior, near).reach.times == 0
+    (note,) = (str(note) for note in found.notes if "the leaner run" in str(note))
+    farthest = np.median(found.draws["D_lean"] / found.draws["N_lean"])
+    assert found.reach.times == pytest.approx(
+        farthest / np.max(posterior.runs.D / posterior.runs.N), rel=0.05
+    )
+    assert "D/N " in note
+    assert "D_lean" in str(found)
+
+
+def test_what_the_leaner_run_saves_is_told_in_flop_and_money(posterior: Any) -> None:
+    costs = Costs.of("h100", mfu=0.4, price=2.0)
+    found = frontier(posterior, C, inference_tokens=SERVED, costs=costs)
+    saved = found.draws["total"] - found.draws["total_lean"]
+    assert found.draws["saved_flop"] == pytest.approx(saved)
+    assert found.draws["saved_dollars"] == pytest.approx(costs.money(saved))
+    said = (
+        f"({quantity('C', np.median(saved))} FLOP, ${engineering(np.median(costs.money(saved)))})"
+    )
+    assert said in found.conclusion
+    hours = str(frontier(posterior, C, inference_tokens=SERVED, costs=Costs.of("h100", mfu=0.4)))
+    assert "saved [h]" in hours
+    assert "saved [h]" not in str(found)
+
+
 def test_a_budget_of_both_is_another_count(posterior: Any) -> None:
     both = frontier(posterior, C, counting=WithInference(SixND(), SERVED))
     assert both.draws["training"] + both.draws["serving"] == pytest.approx(C)
@@ -71,10 +100,22 @@ def test_a_budget_of_both_is_another_count(posterior: Any) -> None:
 def test_messages_name_what_was_typed(posterior: Any) -> None:
     both = frontier(posterior, C, counting=WithInference(SixND(), SERVED))
     (far,) = (str(note.text) for note in both.notes if note.code == "beyond_runs")
-    assert "C " not in far
-    assert far.startswith("D 1.07T is")
+    assert far.startswith("training C ")
+    assert "; D 1.07T is" in far
     beside = frontier(posterior, C, inference_tokens=SERVED)
     assert "C 1e23 is" in str(beside.notes)
+
+
+def test_what_serving_is_counted_with_is_far_by_its_training_too(posterior: Any) -> None:
+    both = frontier(posterior, [1e25, 1e22], counting=WithInference(SixND(), SERVED))
+    runs = posterior.runs
+    trained = float(6 * np.median(both.N[..., 0]) * np.median(both.D[..., 0]))
+    assert both.reach.times == pytest.approx(trained / np.max(6 * runs.N * runs.D))
+    (note,) = (note for note in both.notes if note.code == "far_beyond_runs")
+    assert "2 of 2 budgets lie beyond the runs; the farthest: training C " in str(note)
+    assert "; elsewhere D/N " in str(note)  # of the small budget, which nothing else is far of
+    least = cheapest(posterior, 2.0, inference_tokens=SERVED)
+    assert "training C " in str(least.notes)
 
 
 def test_tokens_per_parameter_far_beyond_the_runs_are_said(posterior: Any) -> None:

@@ -18,6 +18,7 @@ from scalingfit.allocation import (
     frontier,
 )
 from scalingfit.allocation.answer import in_draws
+from scalingfit.allocation.question import reach
 from scalingfit.catalog import law
 from tests.allocation.answers import notes_of
 
@@ -36,6 +37,20 @@ def test_budgets_compare_with_runs_under_the_same_counting(posterior: Any) -> No
     assert total.startswith("C 1e26 is 8,330 times the largest run (1.2e22)")
     # The largest run is cheaper without its embedding, by 1 % at N = 1e10.
     assert partial.startswith("C 1e26 is 8,420 times the largest run (1.19e22)")
+
+
+def test_what_is_far_of_other_rows_is_said_beside_the_farthest() -> None:
+    runs = {"C": np.array([1e20, 1e22]), "D/N": np.array([10.0, 100.0])}
+    places = {
+        "C": np.array([1e24, 1e22, 1e21, 1e21, 1e21]),
+        "D/N": np.array([30.0, 300.0, 500.0, 1.0, np.nan]),
+    }
+    (note,) = reach("budgets", places, runs).notes
+    assert str(note) == (
+        "4 of 5 budgets lie beyond the runs; the farthest: C 1e24 is 100 times the largest run "
+        "(1e22); elsewhere D/N 300, 500 are up to 5 times the largest run (100); D/N 1.00 is 10 "
+        "times below the smallest run (10.0): an extrapolation"
+    )
 
 
 def test_the_count_stands_above_the_table_unless_it_is_the_usual_one(posterior: Any) -> None:

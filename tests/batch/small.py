@@ -13,6 +13,7 @@ from scalingfit.batch.packing import pack, unpack
 from scalingfit.batch.tasks import Order
 from scalingfit.inference import Draws, Model, Settings, prior_values
 from scalingfit.inference.diagnostics import diagnose
+from scalingfit.inference.group import Record
 from scalingfit.inference.programs import landmarks_of
 from scalingfit.runs import Runs
 
@@ -85,6 +86,9 @@ def pretended_draws(model: Model, runs: Runs, settings: Settings) -> Draws:
         errors, places = values["tau"][..., None] * waves, known.places
         series += [*np.moveaxis(errors, -1, 0)]
     diagnosis = diagnose(np.stack(series), energy, calm)
+    record: Record = {"attempts": 1, "method": "none"}
+    if model.error is not None:
+        record["exact"] = 0.0
     return Draws(
         values=values,
         log_density=-energy,
@@ -96,5 +100,5 @@ def pretended_draws(model: Model, runs: Runs, settings: Settings) -> Draws:
         diagnosis=diagnosis if errors is None else diagnosis.gathered(len(values)),
         errors=errors,
         landmarks=places,
-        record={"attempts": 1, "method": "none"},
+        record=record,
     )

@@ -132,17 +132,24 @@ def test_forecast(saved: Path, type_in: Callable[..., Done]) -> None:
 
 def test_cheapest_undoes_the_frontier(saved: Path, type_in: Callable[..., Done]) -> None:
     """Of a law that always gains from compute, with the same limits; draw by draw, so medians."""
-    limits = ("--max-params", "1B", "--inference-tokens", "1T", "--lifetime", "--json")
-    (row,) = one_json(type_in("frontier", str(saved), "-C", "1e22", *limits).out)["budgets"]
+    limits = ("--max-params", "1B", "--inference-tokens", "1T", "--json")
+    asked = type_in("frontier", str(saved), "-C", "1e22", *limits, "--lifetime")
+    (row,) = one_json(asked.out)["budgets"]
     words = ("cheapest", str(saved), "--loss", f"{row['L']['q50']!r}", *limits)
     answer = one_json(type_in(*words).out)
     assert abs(answer["losses"][0]["C"]["q50"] / 1e22 - 1) < 0.02
     (limit,) = [note for note in answer["notes"] if note["code"] == "limit"]
     assert "max_params" in limit["text"]
     assert 0 < limit["share"] <= 1
+    (least,) = answer["losses"]
+    for part in ("training", "serving", "total"):
+        assert least[part]["q50"] == pytest.approx(row[part]["q50"], rel=0.02)
     shown = type_in("cheapest", str(saved), "--loss", "2.5,2.4")
     assert shown.code == 0
     assert "Least cost of a loss" in shown.out
+    refused = type_in(*words, "--lifetime")
+    assert refused.code == 2
+    assert "says what a budget pays for" in refused.out
     refused = type_in("cheapest", str(saved), "--loss", "0.1")
     assert refused.code == 2
     assert "no budget reaches the loss" in refused.err

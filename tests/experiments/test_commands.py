@@ -57,6 +57,17 @@ def test_budgets_are_typed_in_flop_hours_and_dollars(fit: str, typed: Run) -> No
     assert err.rstrip().endswith("--hardware h100 --mfu 0.4 --price 2.5")
 
 
+def test_shares_and_prices_are_typed_as_people_write_them(fit: str, typed: Run) -> None:
+    plain = ["--hardware", "h100", "--mfu", "0.45", "--price", "2.5"]
+    signs = ["--hardware", "h100", "--mfu", "45%", "--price", "$2.5"]
+    words = ["cheapest", fit, "--loss", "2.4", "--json"]
+    assert json.loads(typed(*words, *signs)[1]) == json.loads(typed(*words, *plain)[1])
+    for place, example in ((3, "--mfu 0.45"), (5, "--price 2.5")):
+        code, _, err = typed(*words[:-1], *plain[:place], "much", *plain[place + 1 :])
+        assert code == 2
+        assert f"write {example}, or whatever number it is" in err
+
+
 def test_half_of_the_costs_is_refused_with_the_rest(fit: str, typed: Run) -> None:
     for given in (["--hardware", "h100"], ["--price", "2"]):
         code, _, err = typed("returns", fit, "-C", "1e24", *given)
@@ -65,12 +76,28 @@ def test_half_of_the_costs_is_refused_with_the_rest(fit: str, typed: Run) -> Non
 
 
 def test_a_demand_without_a_budget_that_pays_for_it_is_refused(fit: str, typed: Run) -> None:
-    code, _, err = typed("decide", fit, "-C", "1e24", "--inference-tokens", "2T")
+    code, _, err = typed("returns", fit, "-C", "1e24", "--inference-tokens", "2T")
     assert code == 2
     assert "--lifetime" in err
     both = ["--inference-tokens", "2T", "--lifetime"]
-    assert typed("decide", fit, "-C", "1e24", *both)[0] == 0
-    assert typed("decide", fit, "-C", "1e24", "--lifetime")[0] == 2
+    assert typed("returns", fit, "-C", "1e22", *both)[0] == 0
+    assert typed("returns", fit, "-C", "1e24", "--lifetime")[0] == 2
+
+
+def test_plans_say_what_serving_them_adds(fit: str, typed: Run) -> None:
+    words = ["decide", fit, "-C", "1e24", "--plan", "70B", "--json"]
+    served = ["--inference-tokens", "2T", "--hardware", "h100", "--mfu", "40%", "--price", "2"]
+    plain, beside, both = (
+        json.loads(typed(*words, *more)[1])["plans"]
+        for more in ([], served, [*served, "--lifetime"])
+    )
+    assert "serving" not in plain[1]
+    assert beside[1]["overspend"] == plain[1]["overspend"]
+    assert beside[1]["serving"] == pytest.approx(2 * 70e9 * 2e12)
+    assert beside[1]["total"] == pytest.approx(1e24 + 2 * 70e9 * 2e12)
+    dollars = 1e24 / (989.4e12 * 0.4 * 3600) * 2
+    assert beside[1]["total_money"] == pytest.approx(dollars * 1.28)
+    assert both[1]["training"] == pytest.approx(1e24 - 2 * 70e9 * 2e12)
 
 
 def test_returns_and_multiplier(fit: str, typed: Run) -> None:
@@ -100,7 +127,22 @@ def test_design_writes_what_a_launcher_takes(fit: str, typed: Run) -> None:
     code, out, _ = typed("design", fit, *asked, "--pool", "pool.csv", "--json")
     assert code == 0
     assert np.isin([row["N"] for row in json.loads(out)["runs"]], table["N"]).all()
-    assert typed("design", fit, "--budget", "1e21", "--target", "1e24")[0] == 2
+    for given in ([], ["--aim"]):
+        code, _, err = typed("design", fit, "--budget", "1e21", "--target", "1e24", *given)
+        assert code == 2
+        assert "What to do: write --aim size or --aim loss." in err
+
+
+def test_pilot_runs_of_a_model_to_be_served_are_trained_alone(fit: str, typed: Run) -> None:
+    asked = ["--budget", "1e20", "--target", "1e24", "--aim", "size", "--batch", "4"]
+    life = ["--inference-tokens", "5T", "--lifetime"]
+    code, out, _ = typed("design", fit, *asked, *life, "-o", "served.csv", "--json")
+    assert code == 0
+    table = pd.read_csv("served.csv")
+    assert table["C"].to_numpy() == pytest.approx(6.0 * table["N"] * table["D"], rel=1e-9)
+    served = json.loads(out)["expected"][0]["now"]["q50"]
+    _, out, _ = typed("frontier", fit, "-C", "1e24", *life, "--json")
+    assert served == pytest.approx(json.loads(out)["budgets"][0]["N"]["q50"], rel=1e-6)
 
 
 def test_plan_needs_no_runs(typed: Run) -> None:
@@ -110,6 +152,17 @@ def test_plan_needs_no_runs(typed: Run) -> None:
     assert code == 0
     assert "N* within a factor of" in out
     assert pd.read_csv("grid.csv")["C"].sum() == pytest.approx(1e20)
+
+
+def test_plan_of_tiny_models_is_warned_of_or_refused(typed: Run) -> None:
+    code, _, err = typed("plan", "--budget", "1e10", "--target", "1e23")
+    assert code == 2
+    assert "raise the budget to 1e14 FLOP" in err
+    code, out, _ = typed("plan", "--budget", "1e14", "--target", "1e23", "--json")
+    assert code == 1
+    answer = json.loads(out)
+    assert [note["code"] for note in answer["notes"]] == ["small_models", "beyond_plan"]
+    assert answer["expected"][0]["N_factor"]["q95"] == pytest.approx(10.0)
 
 
 @pytest.mark.parametrize("command", ["decide", "returns", "multiplier", "design", "plan"])

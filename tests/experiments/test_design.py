@@ -12,7 +12,7 @@ import pytest
 
 import scalingfit as sf
 from scalingfit._errors import InputError
-from scalingfit.allocation import AspectRatio, Costs, decide, frontier
+from scalingfit.allocation import AspectRatio, Costs, SixND, WithInference, decide, frontier
 from scalingfit.catalog import noise
 from scalingfit.experiments import design
 from scalingfit.experiments.outlook import LOOKED, SAMPLES, Outlook, effective
@@ -86,6 +86,13 @@ def test_what_is_at_stake_now_is_what_the_best_plan_wastes(posterior: Any, propo
     assert proposed.waste[0, 0] == pytest.approx(decide(posterior, TARGET).wasted[0], rel=1e-3)
 
 
+def test_one_run_is_told_as_one(posterior: Any) -> None:
+    pool = {"N": [1e9], "D": [1e10]}
+    found = design(posterior, 7e19, target=TARGET, aim="size", pool=pool)
+    (text,) = [str(note.text) for note in found.notes if note.code == "fewer"]
+    assert text == "1 run: the budget pays for no more of use (8 were allowed)"
+
+
 def test_a_designed_batch_beats_random_ones_of_its_cost(posterior: Any) -> None:
     rng = np.random.default_rng(0)
     N = np.exp(rng.uniform(np.log(1e8), np.log(3e10), 200))
@@ -130,6 +137,23 @@ def test_where_the_optimum_leaves_the_runs_candidates_follow_it() -> None:
     served = posterior_of(sf.Runs.from_columns({"N": N, "D": C / (6 * N), "L": np.full(12, 3.0)}))
     found = design(served, 1e21, target=1e22, aim="size")
     assert (found.runs.inputs["D"] / found.runs.inputs["N"]).min() < 100 / 2
+
+
+@pytest.mark.parametrize("pool", [None, {"N": [1e8, 1e9, 1e10], "C": [1e19, 1e20, 1e21]}])
+def test_targets_are_served_and_runs_are_not(posterior: Any, pool: Any) -> None:
+    served = WithInference(SixND(), 5e12)
+    found = design(posterior, 5e21, target=TARGET, aim="size", counting=served, pool=pool)
+    usual = design(posterior, 5e21, target=TARGET, aim="size", pool=pool)
+    N, D = found.runs.inputs["N"], found.runs.inputs["D"]
+    assert found.runs.labels["C"] == pytest.approx(6 * N * D, rel=1e-12)
+    assert found.runs.cost == pytest.approx(6 * N * D, rel=1e-12)
+    assert found.provenance["pool"] == usual.provenance["pool"]
+    if pool is None:  # a ladder about what training alone makes the optimum
+        best = np.median(frontier(posterior, found.runs.cost).N, axis=(0, 1))
+        assert np.all(np.abs(np.log(N / best)) < np.log(8.5))
+    optimum = frontier(posterior, TARGET, counting=served)
+    assert found.expected[0].now.median == pytest.approx(np.median(optimum.N), rel=1e-6)
+    assert found.expected[0].now.median < usual.expected[0].now.median / 2
 
 
 def test_aims_make_different_designs(posterior: Any, proposed: Any) -> None:
@@ -229,8 +253,58 @@ def test_pools_are_read_from_files_frames_and_mappings(tmp_path: Path, posterior
         design(posterior, 1e22, target=TARGET, aim="size", pool={"N": [1e8]})
     with pytest.raises(InputError, match="no run of the pool can be paid"):
         design(posterior, 1e15, target=TARGET, aim="size", pool=frame)
-    with pytest.raises(InputError, match="differ in length"):
+    with pytest.raises(InputError, match="do not have one length"):
         design(posterior, 1e22, target=TARGET, aim="size", pool={"N": [1e8], "D": [1e9, 1e10]})
+
+
+def test_the_columns_of_a_pool_have_the_names_that_read_knows(
+    tmp_path: Path, posterior: Any
+) -> None:
+    text = "run,params,tokens (B),loss\na,100M,10,3.1\nb,1.5B,12.5,2.7\n"
+    (tmp_path / "pool.csv").write_text(text)
+    asked: Any = {"target": TARGET, "aim": "size", "batch": 2}
+    found = design(posterior, 1e22, pool=tmp_path / "pool.csv", **asked)
+    rows = sorted(zip(found.runs.inputs["N"], found.runs.inputs["D"], strict=True))
+    assert rows == [(1e8, 1e10), (1.5e9, 12.5e9)]
+    assert {*found.runs.labels} == {"run", "loss", "C"}
+    by_ratio = {"n_params": [1e8, 1.5e9], "tokens_per_param": [100, 8.4]}
+    ratio = design(posterior, 1e22, pool=by_ratio, **asked)
+    assert sorted(ratio.runs.inputs["D"]) == [1e10, 12.6e9]
+    paid = {"params": [1e8, 1.5e9], "tokens": [1e10, 1e10], "cost": [1.0, 2.0]}
+    assert design(posterior, 3.0, pool=paid, **asked).cost in (1.0, 2.0, 3.0)
+    # The symbol itself counts before other names; among these nothing is guessed.
+    both = {"N": [1e8, 1e9], "params": [2e8, 2e9], "D": [1e10, 1e10]}
+    assert set(design(posterior, 1e22, pool=both, **asked).runs.inputs["N"]) <= {1e8, 1e9}
+    several = {"params": [1e8, 1e9], "n_params": [2e8, 2e9], "D": [1e10, 1e10]}
+    with pytest.raises(InputError, match=r"could be N: params, n_params\n.*you mean N, as its"):
+        design(posterior, 1e22, pool=several, **asked)
+    with pytest.raises(InputError, match=r"the pool lacks D\n  it has: params, hours"):
+        design(posterior, 1e22, pool={"params": [1e8], "hours": [3.0]}, **asked)
+    with pytest.raises(InputError, match=r"row 2, params: 'x' is not a positive number"):
+        design(posterior, 1e22, pool={"params": ["1B", "x"], "tokens": [1e9, 1e9]}, **asked)
+
+
+def test_what_is_no_count_stays_as_it_is(posterior: Any) -> None:
+    pool = {"N": [85.3, 300.7], "D": [1e10 / 3, 1e10 / 7]}
+    found = design(posterior, 1e22, target=TARGET, aim="size", pool=pool, batch=2)
+    assert set(found.runs.inputs["N"]) <= {85.3, 300.7}
+    assert set(found.runs.inputs["D"]) <= {3333333333.0, 1428571429.0}
+
+
+@pytest.mark.parametrize("pool", [None, {"params": [1e8 / 3, 1e9 / 7], "flops": [1e19, 1e20]}])
+def test_launchers_get_whole_parameters_and_tokens(
+    tmp_path: Path, posterior: Any, pool: Any
+) -> None:
+    found = design(posterior, 5e20, target=TARGET, aim="size", pool=pool)
+    found.save(tmp_path / "next.csv")
+    table = pd.read_csv(tmp_path / "next.csv")
+    assert [table[name].dtype.kind for name in ("N", "D")] == ["i", "i"]
+    N, D = table["N"].to_numpy(float), table["D"].to_numpy(float)
+    assert np.array_equal(table["C"], 6.0 * N * D)
+    assert table["C"].sum() <= 5e20
+    runs = sf.read(table.assign(L=2.5))
+    assert np.array_equal(runs.N, N)
+    assert np.array_equal(runs.D, D)
 
 
 def test_another_unit_of_cost_is_counted_in_that_unit(posterior: Any) -> None:

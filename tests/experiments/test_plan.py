@@ -9,7 +9,14 @@ from scipy.optimize import minimize_scalar
 
 import scalingfit as sf
 from scalingfit._errors import InputError
-from scalingfit.allocation import AspectRatio, SixND, Spending, decide, frontier
+from scalingfit.allocation import (
+    AspectRatio,
+    SixND,
+    Spending,
+    WithInference,
+    decide,
+    frontier,
+)
 from scalingfit.experiments import plan
 from scalingfit.experiments.first_runs import _truths
 from scalingfit.experiments.optima import Optima
@@ -89,6 +96,16 @@ def test_the_optimum_moves_as_the_slope_of_the_error_says() -> None:
     assert moved.x - near == pytest.approx(-size * slope / aims.stiffness[0, 0], rel=0.02)
 
 
+def test_targets_are_served_and_runs_are_not(planned: Any) -> None:
+    options: Any = {"target": [1e23, 1e24], "about": "besiroglu-2024", "sigma": 0.003}
+    served = plan(1e21, exact=True, counting=WithInference(SixND(), 1e12), **options)
+    assert served.cost == pytest.approx(1e21, rel=1e-6)
+    N, D = served.runs.inputs["N"], served.runs.inputs["D"]
+    assert served.runs.cost == pytest.approx(6 * N * D, rel=1e-12)
+    # Serving takes much of the smaller target, and moves its optimum.
+    assert np.abs(np.log(served.log_sd / planned.log_sd))[0, 0] > 0.05
+
+
 def test_laws_of_the_prior_may_be_true() -> None:
     found = plan(1e21, target=1e23)
     assert found.log_sd.shape[0] > 1
@@ -101,6 +118,36 @@ def test_shapes_come_with_it(tmp_path: Path) -> None:
     found.save(tmp_path / "grid.csv")
     header = (tmp_path / "grid.csv").read_text().splitlines()[0]
     assert header == "N,D,C,width,depth,batch,steps"
+
+
+def test_what_runs_do_not_determine_is_shown_as_so_much_or_more() -> None:
+    found = plan(1e20, target=1e24)
+    factor: Any = found.tables[1].columns["N_factor"]
+    assert factor.values[0].high == pytest.approx(10.0)  # a number for machines
+    assert factor.texts()[0].endswith(", 10 or more]")
+    sizes = 1.645 * np.quantile(found.log_sd[:, 0], 0.95)
+    assert np.exp(sizes) > 10
+    certain = plan(1e20, target=1e20, about="besiroglu-2024", exact=True).tables[1].columns
+    assert "more" not in certain["N_factor"].texts()[0]
+
+
+def test_how_far_targets_lie_beyond_the_grid_is_told() -> None:
+    (note,) = plan(1e21, target=1e23, about="hoffmann-2022").notes
+    assert note.code == "beyond_plan"
+    largest = plan(1e21, target=1e23, about="hoffmann-2022").runs.cost.max()
+    assert f"C 1e23 is {float(f'{1e23 / largest:.3g}'):,g} times the largest run" in str(note.text)
+    assert plan(1e21, target=[1e19, 1e20], about="hoffmann-2022").notes == []
+
+
+def test_models_below_those_that_priors_are_meant_for_are_told_or_refused() -> None:
+    with pytest.raises(InputError, match=r"to 5850 parameters.*\n.*raise the budget to 1e14 FLOP"):
+        plan(1e10, target=1e23)
+    found = plan(1e14, target=1e15)
+    (note,) = found.notes[:1]
+    few = np.count_nonzero(found.runs.inputs["N"] < 1e5)
+    assert 0 < few < len(found.runs)
+    assert note.code == "small_models"
+    assert f"{few} of {len(found.runs)} models" in str(note.text)
 
 
 def test_what_cannot_be_planned_is_refused() -> None:

@@ -12,6 +12,7 @@ import pytest
 from jax import numpy as jnp
 from numpy.typing import NDArray
 from scipy.integrate import quad
+from scipy.optimize import approx_fprime
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 from scipy.stats import t as student
@@ -53,37 +54,57 @@ def posterior(evaluated: Runs) -> Posterior:
     return sf.fit(evaluated, "power", "normal", PRIORS)
 
 
-def test_coordinates_are_conditional_whatever_the_scales() -> None:
-    """With a normal scatter the density in them is standard normal, and its integral is known."""
+def test_coordinates_are_conditional() -> None:
+    """With a normal scatter the density in them has the known integral whatever the scales are.
+
+    It is standard normal at the ratio of scales that they are made for. There its height at zero,
+    which the mode is sought by, also rises with each scale as the integral does.
+    """
     rng = np.random.default_rng(0)
     rows, features, runs = 14, 4, 5
     run = rng.integers(0, runs, rows)
     table, weight = rng.normal(size=(rows, features)), rng.uniform(0.5, 2, rows)
-    residual, sigma = rng.normal(size=rows), 0.3
+    residual = rng.normal(size=rows)
     member = np.equal.outer(run, np.arange(runs)).astype(float)
+    dim, ratio = features + runs, 2.0
+
+    def marginal(logs: Floats) -> float:
+        sigma, tau, omega = np.exp(logs)
+        covariance = tau**2 * table @ table.T + omega**2 * member @ member.T
+        covariance += np.diag(sigma**2 / weight)
+        return float(multivariate_normal(cov=covariance).logpdf(residual))
+
     with jax.enable_x64(True):
         effects = RunEffects.given(jnp.asarray(run), runs, jnp.asarray(weight))
-        conditional = Conditional.given(jnp.asarray(table), jnp.asarray(weight), effects, 2.0)
-        for tau, omega in ((0.7, 0.6), (0.2, 0.01), (1.5, 3.0)):
-            scales = Scales(sigma, tau, omega)
+        conditional = Conditional.given(jnp.asarray(table), jnp.asarray(weight), effects, ratio)
 
-            def height(white: Floats, scales: Scales = scales) -> float:
-                found, effect, density = conditional.apart(
-                    jnp.asarray(residual), scales, jnp.asarray(white)
+        def height(white: Any, logs: Any) -> Any:
+            scales = Scales(*jnp.exp(logs))
+            found, effect, density = conditional.apart(jnp.asarray(residual), scales, white)
+            assert effect is not None
+            left = residual - conditional.basis @ found - effect[run]
+            scatter = jnp.log(2 * jnp.pi * scales.sigma**2 / weight)
+            return density - 0.5 * jnp.sum(weight * left**2 / scales.sigma**2 + scatter)
+
+        zero = jnp.zeros(dim)
+        for sigma, tau, omega in (
+            (0.3, 0.7, 0.6),
+            (0.3, 0.2, 0.01),
+            (0.3, 1.5, 3.0),
+            (0.1, 1, 0.2),
+        ):
+            logs = jnp.log(jnp.array([sigma, tau, omega]))
+            slope, bend = jax.grad(height)(zero, logs), -jax.hessian(height)(zero, logs)
+            integral = height(zero, logs) + 0.5 * slope @ jnp.linalg.solve(bend, slope)
+            integral += 0.5 * (dim * jnp.log(2 * jnp.pi) - jnp.linalg.slogdet(bend)[1])
+            assert integral == pytest.approx(marginal(np.asarray(logs)), abs=1e-8)
+            if omega == pytest.approx(ratio * sigma):
+                np.testing.assert_allclose(slope, 0, atol=1e-9)
+                np.testing.assert_allclose(bend, np.eye(dim), atol=1e-9)
+                rises = jax.grad(height, argnums=1)(zero, logs)
+                np.testing.assert_allclose(
+                    rises, approx_fprime(np.asarray(logs), marginal, 1e-7), atol=1e-4
                 )
-                left = residual - np.asarray(conditional.basis @ found) - np.asarray(effect)[run]
-                return float(density - 0.5 * np.sum(weight * left**2) / sigma**2)
-
-            dim = features + runs
-            middle = height(np.zeros(dim))
-            for white in rng.normal(size=(3, dim)):
-                assert height(white) - middle == pytest.approx(-0.5 * white @ white, abs=1e-8)
-            covariance = tau**2 * table @ table.T + omega**2 * member @ member.T
-            covariance += np.diag(sigma**2 / weight)
-            marginal = multivariate_normal(cov=covariance).logpdf(residual)
-            found = middle + 0.5 * dim * np.log(2 * np.pi)
-            found -= 0.5 * np.sum(np.log(2 * np.pi * sigma**2 / weight))
-            assert found == pytest.approx(marginal, abs=1e-8)
 
 
 def oracle(runs: Runs, *, erring: bool, effects: bool) -> tuple[float, dict[str, Floats], Floats]:

@@ -216,6 +216,25 @@ def test_repeated_runs_say_what_scatter_is() -> None:
     assert beyond_repeats(found(0.0)) is None
 
 
+@pytest.mark.parametrize("copies", [1, 5])
+def test_rows_of_one_run_repeat_nothing(copies: int) -> None:
+    """Evaluations of a run agree, whatever the law; runs of equal inputs tell what scatter is."""
+    rng = np.random.default_rng(0)
+    N = np.repeat(np.tile(np.geomspace(1e8, 8e8, 4), 8), copies)
+    columns = {"N": N, "D": np.full(len(N), 2e10)}
+    labels = {"run_id": np.repeat(np.arange(32), copies)}
+    runs = Runs.from_columns({**columns, "L": np.full(len(N), 3.0)}, labels=labels)
+    taken = np.full((len(N), 1), len(N) ** -0.5)
+
+    def found(law: float, of_runs: float) -> Residuals:
+        level = np.tile([law, -law], 16) + of_runs * rng.standard_normal(32)
+        values = np.repeat(level, copies) + 0.01 * rng.standard_normal(len(N))
+        return Residuals(values, 0.01, taken, runs, {name: columns[name] for name in "ND"})
+
+    assert beyond_repeats(found(0.0, 1.0)) is None
+    assert beyond_repeats(found(1.0, 0.1)) == pytest.approx((0.01, 0.001), rel=0.3)
+
+
 # --- fits ----------------------------------------------------------------------------------------
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalingfit._errors import InputError
-from scalingfit._text import flop
-from scalingfit.evidence.exponents.profiles import LEAST, Profiles, aligned
+from scalingfit._text import flop, listed
+from scalingfit.evidence.exponents.budgets import LEAST, NAMED, aligned
+from scalingfit.evidence.exponents.profiles import Profiles
 from scalingfit.result import Axes, Column, Interval, Note, Result, Table
 from scalingfit.runs import Runs
 
@@ -95,12 +96,12 @@ def isoflop(found: Profiles, *, draws: int = 2000, seed: int = 0) -> Exponent:
     InputError
         Fewer than three budgets have their minimum inside their runs.
     """
-    used = found.used
+    used, refused = found.used, found.refused
     if used.sum() < 3:
         raise InputError(
             f"only {used.sum()} budgets have their minimum inside their runs",
             [f"C {flop(C)}: at an end in {share:.0%} of the draws"
-             for C, share in zip(found.C, found.at_edge, strict=True)],
+             for C, share in zip(found.C[refused], found.at_edge[refused], strict=True)],
             remedy="train smaller or larger models at these budgets, or fit a law.",
         )  # fmt: skip
     x = np.log(found.C[used])
@@ -127,9 +128,11 @@ def isoflop(found: Profiles, *, draws: int = 2000, seed: int = 0) -> Exponent:
     )
     out = [
         f"{flop(C)} (in {share:.0%} of the draws)"
-        for C, share in zip(found.C[~used], found.at_edge[~used], strict=True)
+        for C, share in zip(found.C[refused], found.at_edge[refused], strict=True)
     ]
-    text = f"the minimum may lie at an end of the sizes at C {', '.join(out)}: these take no part"
+    text = (
+        f"the minimum may lie at an end of the sizes at C {listed(out, NAMED)}: these take no part"
+    )
     edge = (Note("minimum_at_edge", text),) if out else ()
     return Exponent(
         a=line[:, 1],

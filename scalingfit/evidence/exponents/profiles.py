@@ -2,9 +2,7 @@
 
 The curve through each budget's runs is a cubic, since a parabola is biased wherever the two sides
 differ (Czech et al., arXiv 2603.22339), and runs scatter about it with heavy tails. Losses enter as
-logarithms, sizes as log N from the middle of the budget's runs. Runs that miss their budget, as all
-do once they are counted in another way, are moved to its middle (see `aligned`), unless they lie so
-far apart that this would shift the minimum.
+logarithms, sizes as log N from the middle of the budget's runs.
 """
 
 from __future__ import annotations
@@ -15,26 +13,25 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalingfit._errors import InputError
-from scalingfit._messages import Argument, Message
 from scalingfit._text import flop, interval, listed
+from scalingfit.evidence.exponents.budgets import (
+    FEWEST,
+    LEAST,
+    NAMED,
+    aligned,
+    log_middle,
+    size_count,
+    sparse,
+)
 from scalingfit.result import Axes, Column, Interval, Labels, Note, Result, Table
 from scalingfit.runs import Runs
 
-__all__ = ["LEAST", "Profiles", "aligned", "grouped", "profiles"]
+__all__ = ["Profiles", "profiles"]
 
 Floats = NDArray[np.float64]
 
-LEAST, FEWEST = 5, 3
-"""Sizes that a budget needs for its best one to be found; and where fewer than three budgets have
-as many, with an interval that is wide because the prior alone says how its curve bends."""
 EDGE = 0.1
 """A budget whose minimum lies at an end of its runs in more of the draws takes no part."""
-WIDE = 2.0
-"""A budget whose runs differ in compute by a larger factor takes no part. Moving them to one budget
-is exact at the best size alone: on runs of Chinchilla's law, counted without embeddings, the minima
-are off by about 0.1 in log N at most up to here; at a factor of 3 some lie 0.14 too low, at 4 some
-1.4."""
 
 TAIL = 4.0  # degrees of freedom of the scatter
 COEFFICIENT_SDS = np.array([1.0, 0.3, 0.1, 0.03])
@@ -47,6 +44,9 @@ BURN_IN = 300
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Profiles(Result):
     """The minima of all budgets: ``print`` it for a table.
+
+    Budgets with too few sizes stand among them without a minimum, all NaN, unless they are the
+    most: then the runs were not made for budgets, and such groups are counted in a note alone.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Profiles(Result):
     at_edge : array, shape (budget,)
         Share of the draws in which that is the smallest or the largest size trained.
     runs : array of int, shape (budget,)
-        How many runs the curve was drawn through.
+        How many runs the curve was drawn through; all of the budget's where there is none.
     notes : sequence of Note
         Which budgets were left out.
     """
@@ -80,14 +80,20 @@ class Profiles(Result):
         return self.at_edge <= EDGE
 
     @property
+    def refused(self) -> NDArray[np.bool_]:
+        """Which budgets have one that may lie beyond their runs."""
+        return self.at_edge > EDGE
+
+    @property
     def tables(self) -> Sequence[Table]:
         """One row a budget; where the minimum may lie beyond its runs there is none."""
+        ends = [None if np.isnan(share) else share for share in self.at_edge.tolist()]
         optima = {"N": self.log_N, "D": self.log_ND - self.log_N, "L": self.log_L}
         columns = {
             "C": Column(self.C.tolist(), [*map(flop, self.C)]),
             **{name: self._column(name, np.exp(values)) for name, values in optima.items()},
             "runs": Column(self.runs.tolist()),
-            "at_edge": Column.of(self.at_edge.tolist(), ".0%", "at an end"),
+            "at_edge": Column.of(ends, ".0%", "at an end"),
             "used": Column(self.used.tolist(), hidden=True),
         }
         return (Table("profiles", "budget", columns, "Minima of the budgets: median [5 %, 95 %]"),)
@@ -120,7 +126,7 @@ def profiles(
     *,
     budgets: ArrayLike | None = None,
     window: float = 0.1,
-    least: int | None = None,
+    least: int = FEWEST,
     draws: int = 2000,
     seed: int = 0,
 ) -> Profiles:
@@ -135,16 +141,15 @@ def profiles(
     window : float
         Only runs whose log loss lies within this of the budget's best are used (but the five
         nearest to the best size always are): far from the minimum no cubic holds.
-    least : int, optional
-        Budgets with fewer sizes are left out: by default five, or three where fewer than three
-        budgets have five.
+    least : int
+        Budgets with fewer sizes are left out.
     draws, seed : int
 
     Returns
     -------
     Profiles
-        Budgets in the order of C. Those whose runs differ in compute by more than a factor of two
-        are left out, and named in the notes.
+        Budgets in the order of C. Those with too few sizes have no minimum, and those whose runs
+        differ in compute by more than a factor of two are left out; the notes name both.
 
     Raises
     ------
@@ -165,123 +170,39 @@ def profiles(
     curves = draw_cubics(u, (y - level[:, None]) * real, real, draws, np.random.default_rng(seed))
     ends = np.array([[x.min(), x.max()] for x in place]) - centre[:, None]
     where, height, edge = lowest(curves, ends)
+    few = sparse(runs, budgets, least)
+    bare = few if len(few) <= len(groups) else []
+    every = [*groups, *bare]
+    middles = np.array([*log_C, *(log_middle(runs, group) for group in bare)])
+    order = np.argsort(middles, kind="stable")
+
+    def ordered(values: Floats) -> Floats:
+        none = np.full((*values.shape[:-1], len(bare)), np.nan)
+        return np.asarray(np.concatenate([values, none], axis=-1)[..., order])
+
     return Profiles(
-        C=np.exp(log_C),
-        log_N=where + centre,
-        log_L=height + level,
-        log_ND=np.array([np.mean(np.log(runs["N"][at] * runs["D"][at])) for at in groups]),
-        at_edge=edge.mean(axis=0),
-        runs=np.array([len(group) for group in chosen]),
-        notes=(*caveats, *_few_sizes(runs["N"], groups, log_C)),
+        C=np.exp(middles[order]),
+        log_N=ordered(where + centre),
+        log_L=ordered(height + level),
+        log_ND=np.array([np.mean(np.log(runs["N"][at] * runs["D"][at])) for at in every])[order],
+        at_edge=ordered(edge.mean(axis=0)),
+        runs=np.array([*map(len, chosen), *map(len, bare)])[order],
+        notes=(*caveats, *_few_sizes(runs, groups, log_C)),
     )
 
 
-def _few_sizes(N: Floats, groups: list[NDArray[np.int64]], log_C: Floats) -> list[Note]:
+def _few_sizes(runs: Runs, groups: list[NDArray[np.int64]], log_C: Floats) -> list[Note]:
     """Say which budgets have hardly enough sizes."""
     few = [
         flop(float(np.exp(middle)))
         for group, middle in zip(groups, log_C, strict=True)
-        if len(np.unique(N[group])) < LEAST
+        if size_count(runs, group) < LEAST
     ]
     text = (
-        f"fewer than {LEAST} sizes were trained at C {', '.join(few)}: how the loss bends between "
-        "them is mostly the prior's, and the intervals are as wide as that"
+        f"fewer than {LEAST} sizes were trained at C {listed(few, NAMED)}: how the loss bends "
+        "between them is mostly the prior's, and the intervals are as wide as that"
     )
     return [Note("few_sizes", text)] if few else []
-
-
-def aligned(
-    runs: Runs, budgets: ArrayLike | None, least: int | None
-) -> tuple[list[NDArray[np.int64]], Floats, Floats, tuple[Note, ...]]:
-    """The runs of each budget as if all had been trained at its middle.
-
-    Returns
-    -------
-    groups : list of array of int
-        Positions of the runs of each budget, by C.
-    log_C : array, shape (budget,)
-        Of its middle.
-    log_L : array, shape (run,)
-        Log losses moved there.
-    notes : sequence of Note
-        Which budgets were left out.
-    """
-    groups, caveats = _narrow(runs, grouped(runs, budgets, least))
-    return groups, *_moved(runs, groups), caveats
-
-
-def grouped(
-    runs: Runs, budgets: ArrayLike | None = None, least: int | None = None
-) -> list[NDArray[np.int64]]:
-    """Positions of the runs of each budget that has enough sizes, by C; three such are needed.
-
-    Raises
-    ------
-    InputError
-    """
-    numbers = runs.budgets.numbered(budgets)
-    every = [np.flatnonzero(numbers == number) for number in np.unique(numbers[numbers >= 0])]
-    sizes = [len(np.unique(runs["N"][group])) for group in every]
-    if least is None:
-        least = LEAST if np.sum(np.array(sizes) >= LEAST) >= 3 else FEWEST
-    enough = [group for group, count in zip(every, sizes, strict=True) if count >= least]
-    if len(enough) < 3:
-        raise InputError(
-            f"three budgets with {least} sizes each are needed, and there are {len(enough)}",
-            [f"sizes of each budget: {listed(map(str, sizes))}; runs of no budget: "
-             f"{np.sum(numbers < 0)}"],
-            remedy=Message(
-                "name the budgets of the experiment (", Argument("budgets", [6e18, 1e19, 3e19]),
-                "), or fit a law.",
-            ),
-        )  # fmt: skip
-    return sorted(enough, key=lambda group: float(np.mean(np.log(runs["C"][group]))))
-
-
-def _narrow(
-    runs: Runs, groups: list[NDArray[np.int64]]
-) -> tuple[list[NDArray[np.int64]], tuple[Note, ...]]:
-    """The budgets whose runs may be moved to one compute, and a note on the others."""
-    log_C = [np.log(runs["C"][group]) for group in groups]
-    factors = [float(np.exp(np.ptp(each))) for each in log_C]
-    wide = [
-        f"{flop(float(np.exp(each.mean())))} (a factor of {factor:.3g})"
-        for each, factor in zip(log_C, factors, strict=True)
-        if factor > WIDE
-    ]
-    kept = [group for group, factor in zip(groups, factors, strict=True) if factor <= WIDE]
-    if len(kept) < 3:
-        raise InputError(
-            f"only {len(kept)} budgets have runs within a factor of {WIDE:g} in compute",
-            [f"C {each}" for each in wide],
-            remedy=Message(
-                "name the budgets (",
-                Argument("budgets"),
-                ") as C is counted in this table, or fit a law.",
-            ),
-        )
-    text = (
-        f"runs of one budget differ in compute by more than a factor of {WIDE:g} at C "
-        f"{', '.join(wide)}: these take no part"
-    )
-    return kept, (Note("wide_budget", text),) if wide else ()
-
-
-def _moved(runs: Runs, groups: list[NDArray[np.int64]]) -> tuple[Floats, Floats]:
-    """Log C of the middle of each budget, (budget,), and log losses moved there, (run,).
-
-    At the best size the loss of one size falls with C as fast as the least loss does, since a small
-    change of size does nothing there (the envelope theorem). So runs are moved along the trend of
-    the budgets' least losses, a parabola in log C; not far, see `WIDE`.
-    """
-    log_C, log_L = np.log(runs["C"]), np.log(runs["L"])
-    middle = np.array([log_C[group].mean() for group in groups])
-    lowest_of = np.array([log_L[group].min() for group in groups])
-    centre = middle.mean()
-    slope = np.polyval(np.polyder(np.polyfit(middle - centre, lowest_of, 2)), middle - centre)
-    for group, at, trend in zip(groups, middle, slope, strict=True):
-        log_L[group] += trend * (at - log_C[group])
-    return middle, log_L
 
 
 def _near_best(

@@ -209,13 +209,13 @@ def _stage(
         else found_or_why("isoFLOP exponent", lambda: isoflop(curves, seed=seed)),
         "envelope": found_or_why("envelope", lambda: envelope(runs, budgets=budgets, seed=seed)),
     }
-    notes += [
-        note.within(method)
-        for method, found in exponents.items()
-        for note in (found.notes if found else ())
-    ]
     notes += _disagreement(exponents["law"], exponents["isoflop"])
     notes += _beside_published(exponents, published)
+    notes += [
+        note.within(method)
+        for method, found in {**exponents, "isoflop": exponents["isoflop"] or curves}.items()
+        for note in (found.notes if found else ())
+    ]
     return Stage(posterior, exponents, curves, published, tuple(notes))
 
 

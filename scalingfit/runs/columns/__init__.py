@@ -12,6 +12,7 @@ from scalingfit.runs.columns.names import (
     symbol_of,
 )
 from scalingfit.runs.columns.symbols import (
+    SYMBOLS,
     Column,
     ColumnSpec,
     choose_columns,
@@ -26,6 +27,7 @@ __all__ = [
     "FURTHER",
     "RUN_NAMES",
     "SPELLINGS",
+    "SYMBOLS",
     "Column",
     "ColumnSpec",
     "Condition",

@@ -20,6 +20,9 @@ from scalingfit.runs.columns.names import (
     normal,
 )
 
+SYMBOLS = (*SPELLINGS, *PLAIN)
+"""What columns are recognised as, in this order."""
+
 type ColumnSpec = str | tuple[str, float]
 """A column's name or a formula of columns, alone or with the factor that brings it to its unit;
 a text may end in a unit: ``"val_ppl in ppl"``."""
@@ -68,6 +71,9 @@ def choose_columns(
     numeric: Callable[[str], bool],
     equal: Callable[[str, str], bool],
     usable: Callable[[str, str], bool],
+    symbols: Sequence[str] = SYMBOLS,
+    *,
+    renamed: bool = False,
 ) -> dict[str, Column]:
     """Find the column of each symbol: the one asked for, else the one with a common spelling.
 
@@ -80,6 +86,10 @@ def choose_columns(
     usable
         Whether a column can be what its header says, by symbol and name: a further input of a law
         is positive and not asked for as a label.
+    symbols
+        Those that are looked for beside the ones asked for.
+    renamed
+        Whether columns cannot be named where the table is given, but only in the table itself.
 
     Raises
     ------
@@ -91,7 +101,7 @@ def choose_columns(
     }
     taken = {name for column in chosen.values() for name in column.names}
     free = [name for name in names if name not in taken]
-    for symbol in (*SPELLINGS, *PLAIN):
+    for symbol in symbols:
         # Beside two of N, D and C, the tokens per parameter M tell nothing new.
         if symbol in chosen or (symbol == "M" and len(chosen.keys() & {"N", "D", "C"}) > 1):
             continue
@@ -101,20 +111,22 @@ def choose_columns(
         if any(not equal(found[0], name) for name in found[1:]):
             if symbol in FURTHER:
                 continue
-            raise _several(symbol, found, source)
+            raise _several(symbol, found, source, renamed=renamed)
         if found:
             chosen[symbol] = _column(symbol, found[0])
     return chosen
 
 
-def _several(symbol: str, found: list[str], source: str) -> InputError:
+def _several(symbol: str, found: list[str], source: str, *, renamed: bool) -> InputError:
     active = [name for name in found if "activ" in normal(name)]
     said = f"{', '.join(active)}: active parameters only" if active and symbol == "N" else ""
     best = next((name for name in found if "val" in normal(name) or "eval" in normal(name)), None)
     return InputError(
         f"{len(found)} columns of {source} could be {symbol}: {listed(found)}",
         [said] if said else [],
-        remedy=Message(
+        remedy=f"call the one you mean {symbol}, as its header."
+        if renamed
+        else Message(
             "name the one you mean: ",
             Call("read", (column(symbol, best or found[0]),)),
             ".",

@@ -4,10 +4,11 @@ from scalingfit.runs.findings.describe import describe, design_warnings
 from scalingfit.runs.findings.doubts import compute_ratio, falls, findings, rises
 from scalingfit.runs.findings.finding import Finding
 from scalingfit.runs.findings.picture import picture
-from scalingfit.runs.findings.rows import group_labels, run_label, run_of
+from scalingfit.runs.findings.rows import checkpoints, group_labels, run_label, run_of
 
 __all__ = [
     "Finding",
+    "checkpoints",
     "compute_ratio",
     "describe",
     "design_warnings",

@@ -12,7 +12,7 @@ from scalingfit._text import listed
 from scalingfit.runs.columns import RUN_NAMES, normal
 from scalingfit.runs.findings.finding import FEWEST, Columns, Finding, Labels, where
 from scalingfit.runs.rows import STEPS, SWEPT
-from scalingfit.runs.values import Label, group_key, group_names, words
+from scalingfit.runs.values import NOT_INPUTS, Label, group_key, group_names, words
 
 MOST_GROUPS = 20
 """Values of a label beyond which it names runs rather than groups of them."""
@@ -73,6 +73,13 @@ def run_of(labels: Labels, count: int) -> NDArray[np.int64]:
     return np.array([numbers[key] for key in keys])
 
 
+def checkpoints(columns: Columns, run: NDArray[np.int64]) -> bool:
+    """Whether rows of one run differ in an input, as no repeated evaluations do."""
+    first = np.unique(run, return_index=True)[1][np.unique(run, return_inverse=True)[1]]
+    inputs = (values for name, values in columns.items() if name not in NOT_INPUTS)
+    return any(np.any(values != values[first]) for values in inputs)
+
+
 def _named(values: Label) -> list[Hashable]:
     return [key for key in map(group_key, values.tolist()) if key != "(missing)"]
 
@@ -85,13 +92,26 @@ def _one_run(columns: Columns, labels: Labels) -> Iterator[Finding]:
         several = sum(count > 1 for count in counts.values())
         runs = f"{name} names {len(counts)} run{'s' if len(counts) > 1 else ''}"
         some = "" if several == len(counts) else f" {several}"
-        yield Finding(
-            "rows_of_one_run",
-            f"{runs},{some} of several rows each: before the end of a schedule the loss is too "
-            "high for its tokens, which biases the fit, and an exact law's intervals, which count "
-            "every row, are too narrow",
-            Message("keep the last row of each run, ", Call("read", (Argument("last_of", name),))),
-        )
+        narrow = "an exact law's intervals, which count every row, are too narrow"
+        if checkpoints(columns, run_of(labels, len(labels[name]))):
+            yield Finding(
+                "rows_of_one_run",
+                f"{runs},{some} of several rows each: before the end of a schedule the loss is too "
+                f"high for its tokens, which biases the fit, and {narrow}",
+                Message(
+                    "keep the last row of each run, ", Call("read", (Argument("last_of", name),))
+                ),
+            )
+        else:
+            yield Finding(
+                "rows_of_one_run",
+                f"{runs},{some} of several rows each, which have equal inputs, as repeated "
+                f"evaluations do; {narrow}",
+                Message(
+                    "fit the law with its error, as is usual: rows of one run then share an "
+                    "effect, and none need be left out"
+                ),
+            )
         return
     for name, values in labels.items():
         if normal(name) in STEPS and values.dtype.kind in "iuf" and len(values) >= 5:

@@ -1,6 +1,6 @@
 """A raw table under one convention of numbers: its columns as numbers, its symbols as values."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType
 from typing import Any
 
@@ -24,6 +24,7 @@ from scalingfit.runs.columns import (
     FURTHER,
     RUN_NAMES,
     SPELLINGS,
+    SYMBOLS,
     Column,
     ColumnSpec,
     choose_columns,
@@ -109,6 +110,26 @@ class Raw:
             One that was asked for is not there, the loss or every input is not found, or a symbol
             could be several.
         """
+        chosen = self.recognised(asked, labels)
+        self._require(chosen)
+        order = [*asked, *(symbol for symbol in chosen if symbol not in asked)]
+        return {symbol: chosen[symbol] for symbol in order if symbol in chosen}
+
+    def recognised(
+        self,
+        asked: Mapping[str, ColumnSpec | None],
+        labels: Iterable[str] | None = None,
+        symbols: Sequence[str] = SYMBOLS,
+        *,
+        renamed: bool = False,
+    ) -> dict[str, Column]:
+        """Find the columns of symbols, as `choose_columns` does, whichever there are.
+
+        Raises
+        ------
+        InputError
+            One that was asked for is not there, or a symbol could be several.
+        """
         wanted = {labels} if isinstance(labels, str) else set(labels or ())
 
         def usable(symbol: str, name: str) -> bool:
@@ -126,11 +147,10 @@ class Raw:
             first, second = (self.plain(name) * header_unit(name)[1] for name in (one, other))
             return np.allclose(first, second, rtol=1e-9, atol=0, equal_nan=True)
 
-        names = [*self.frame.columns]
-        chosen = choose_columns(names, asked, self.source.name, self.is_numeric, equal, usable)
-        self._require(chosen)
-        order = [*asked, *(symbol for symbol in chosen if symbol not in asked)]
-        return {symbol: chosen[symbol] for symbol in order if symbol in chosen}
+        names, source = [*self.frame.columns], self.source.name
+        return choose_columns(
+            names, asked, source, self.is_numeric, equal, usable, symbols, renamed=renamed
+        )
 
     def _require(self, chosen: Mapping[str, Column]) -> None:
         """Refuse a table without losses or without any input."""

@@ -1,5 +1,6 @@
 """IsoFLOP grids on surfaces whose optimum is known."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from scalingfit.evidence import (
 from scalingfit.runs import Runs
 
 POINT = law("chinchilla").published["besiroglu-2024"].law
+MIXED: Any = law("chinchilla")(E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37)
 EXPONENT = POINT.beta / (POINT.alpha + POINT.beta)
 
 
@@ -30,6 +32,19 @@ def surface(
     N = optimum(C, point) * off_centre * reach ** np.tile(np.linspace(-1, 1, count), 7)
     D = C / (6 * N)
     L = np.asarray(point.loss(N, D)) * np.exp(scatter * rng.standard_normal(len(C)))
+    return Runs.from_columns({"N": N, "D": D, "C": C, "L": L})
+
+
+def mixed(sizes: Mapping[float, int], seed: int = 0, scatter: float = 0.003) -> Runs:
+    """`MIXED` at some budgets, each with its own count of sizes, within a factor of four."""
+    rng = np.random.default_rng(seed)
+    C = np.repeat([*sizes], [*sizes.values()])
+    away = np.concatenate(
+        [np.linspace(-1, 1, count) if count > 1 else [0] for count in sizes.values()]
+    )
+    N = optimum(C, MIXED) * 4.0**away
+    D = C / (6 * N)
+    L = np.asarray(MIXED.loss(N, D)) * np.exp(scatter * rng.standard_normal(len(C)))
     return Runs.from_columns({"N": N, "D": D, "C": C, "L": L})
 
 

@@ -12,9 +12,9 @@ from scalingfit.evidence import (
     isoflop,
     profiles,
 )
-from scalingfit.evidence.exponents.profiles import grouped
+from scalingfit.evidence.exponents.budgets import grouped
 from scalingfit.runs import Runs
-from tests.evidence.exponents.surfaces import EXPONENT, POINT, optimum, surface
+from tests.evidence.exponents.surfaces import EXPONENT, MIXED, POINT, mixed, optimum, surface
 
 
 def test_minima_lie_where_the_law_says() -> None:
@@ -64,7 +64,7 @@ def test_budgets_without_a_minimum_inside_are_named_and_take_no_part() -> None:
     runs = surface(0.001)
     low = runs.C < 2e18
     kept = runs.take(~low | (0.6 * optimum(runs.C) > runs.N))
-    found = profiles(kept, least=3)
+    found = profiles(kept)
     assert not found.used[0]
     exponent = isoflop(found)
     assert exponent.budgets == 6
@@ -74,7 +74,7 @@ def test_budgets_without_a_minimum_inside_are_named_and_take_no_part() -> None:
     assert str(note.text).endswith("% of the draws): these take no part")
     assert exponent.interval.median == pytest.approx(EXPONENT, abs=0.03)
     with pytest.raises(InputError, match="have their minimum inside"):
-        isoflop(profiles(runs.take(0.6 * optimum(runs.C) > runs.N), least=3))
+        isoflop(profiles(runs.take(0.6 * optimum(runs.C) > runs.N)))
 
 
 @pytest.mark.parametrize("count", [3, 4])
@@ -99,9 +99,64 @@ def test_few_sizes_have_minima_in_intervals_as_wide_as_they_must_be(count: int) 
     assert isoflop(found).interval.low < EXPONENT < isoflop(found).interval.high
 
 
+@pytest.mark.parametrize("count", [3, 4])
+def test_budgets_of_few_sizes_join_those_of_more_and_sharpen_the_exponent(count: int) -> None:
+    true = MIXED.beta / (MIXED.alpha + MIXED.beta)
+    for seed in range(6):
+        runs = mixed({1e18: 5, 3e18: 5, 1e19: 5, 3e19: count, 1e20: count}, seed)
+        every, some = (isoflop(profiles(runs, least=least)) for least in (3, 5))
+        assert (every.budgets, some.budgets) == (5, 3)
+        assert isoflop(profiles(runs)).interval == every.interval
+        assert every.interval.low < true < every.interval.high
+        assert np.ptp(every.interval) < 0.8 * np.ptp(some.interval)
+        (note,) = every.notes
+        assert note.code == "few_sizes"
+        assert str(note.text).startswith("fewer than 5 sizes were trained at C 3e19, 1e20: ")
+
+
+def test_budgets_of_one_or_two_sizes_are_listed_without_a_minimum_and_named() -> None:
+    runs = mixed({1e18: 1, 3e18: 5, 1e19: 5, 3e19: 2, 1e20: 5})
+    found = profiles(runs)
+    np.testing.assert_allclose(found.C, [1e18, 3e18, 1e19, 3e19, 1e20])
+    every: Any = found.as_json()["profiles"]
+    assert [row["used"] for row in every] == [False, True, True, False, True]
+    assert [row["runs"] for row in every] == [1, 5, 5, 2, 5]
+    for row in (every[0], every[3]):
+        assert row["N"] is row["D"] is row["L"] is row["at_edge"] is None
+    exponent = isoflop(found)
+    assert exponent.budgets == 3
+    (note,) = exponent.notes
+    assert note.code == "too_few_sizes"
+    assert note.text == (
+        "too few sizes were trained at C 3e19 (2 sizes), 1e18 (1 size): these take no part; "
+        "a budget needs 3"
+    )
+    assert str(note.text) in str(found)
+    full = profiles(runs.take(np.isin(runs.C, [3e18, 1e19, 1e20])))
+    np.testing.assert_array_equal(found.log_N[:, found.used], full.log_N)
+
+
+def test_the_envelope_names_the_budgets_that_it_leaves_out() -> None:
+    found = envelope(mixed({1e18: 5, 3e18: 5, 1e19: 5, 3e19: 4, 1e20: 2}))
+    assert found.budgets == 3
+    (note,) = found.notes
+    assert "C 3e19 (4 sizes), 1e20 (2 sizes): these take no part" in str(note.text)
+    assert str(note.text).endswith("a budget needs 5")
+
+
+def test_runs_on_no_budget_are_counted_in_one_note_and_fill_no_table() -> None:
+    alone = dict.fromkeys(np.geomspace(1e21, 1e24, 30).tolist(), 1)
+    found = profiles(mixed({3e17: 2, 1e18: 5, 1e19: 5, 1e20: 5, **alone}))
+    np.testing.assert_allclose(found.C, [1e18, 1e19, 1e20])
+    (note,) = found.notes
+    assert note.code == "too_few_sizes"
+    assert "at C 3e17 (2 sizes), 1e21 (1 size), " in str(note.text)
+    assert ", and 26 more: these take no part; a budget needs 3" in str(note.text)
+
+
 def test_a_minimum_at_an_end_is_none_in_the_table() -> None:
     runs = surface(0.001)
-    found = profiles(runs.take((runs.C > 2e18) | (0.6 * optimum(runs.C) > runs.N)), least=3)
+    found = profiles(runs.take((runs.C > 2e18) | (0.6 * optimum(runs.C) > runs.N)))
     every: Any = found.as_json()["profiles"]
     first, *others = every
     assert first["N"] is first["D"] is first["L"] is None

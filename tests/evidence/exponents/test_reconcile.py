@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from scalingfit._errors import InputError
 from scalingfit.allocation import non_embedding
 from scalingfit.cli._spelling import COMMAND_LINE
 from scalingfit.evidence import (
+    Reconciliation,
     isoflop,
     profiles,
     reconcile,
@@ -24,7 +26,15 @@ from scalingfit.evidence.exponents.reconcile import (
 from scalingfit.evidence.exponents.without_embeddings import KAPLAN_SIZES
 from scalingfit.inference import Posterior
 from scalingfit.runs import Runs
-from tests.evidence.exponents.surfaces import EXPONENT, about, slope, surface
+from tests.evidence.exponents.surfaces import (
+    EXPONENT,
+    MIXED,
+    about,
+    mixed,
+    optimum,
+    slope,
+    surface,
+)
 from tests.simulated import QUICK
 
 
@@ -70,6 +80,26 @@ def test_one_budget_leaves_no_slope(posterior: Posterior, runs: Runs) -> None:
     stage = _stage(one, None, (), (), 0)
     assert stage.exponents == {"law": None, "isoflop": None, "envelope": None}
     assert any("one budget leaves no slope" in str(note.text) for note in stage.notes)
+
+
+@pytest.mark.parametrize(("largest", "answered"), [(4.1, True), (0.6, False)])
+def test_a_budget_of_two_sizes_is_named_in_text_and_json(
+    posterior: Posterior, largest: float, answered: bool
+) -> None:
+    """Also where too few of the others have their minimum inside for an exponent."""
+    runs = mixed({1e18: 9, 3e18: 5, 1e19: 4, 3e19: 2})
+    kept = runs.take((runs.C > 2e18) | (largest * optimum(runs.C, MIXED) > runs.N))
+    stage = _stage(dataclasses.replace(posterior, runs=kept), None, (), (), 0)
+    assert (stage.exponents["isoflop"] is not None) == answered
+    found = Reconciliation({"all runs": stage})
+    said = "too few sizes were trained at C 3e19 (2 sizes): these take no part; a budget needs 3"
+    assert f"all runs, isoflop: {said}" in str(found)
+    written: Any = found.as_json()
+    (note,) = [each for each in written["notes"] if each["code"] == "too_few_sizes"]
+    assert (note["of"], note["text"]) == ("all runs, isoflop", said)
+    last = written["minima"][-1]
+    assert last["C"] == pytest.approx(3e19)
+    assert (last["N"], last["used"], last["runs"]) == (None, False, 2)
 
 
 @pytest.mark.parametrize("omega", [None, 20_000])

@@ -16,7 +16,7 @@ from scalingfit.evidence import (
     profiles,
     without_embeddings,
 )
-from scalingfit.evidence.exponents.profiles import grouped
+from scalingfit.evidence.exponents.budgets import grouped
 from scalingfit.evidence.exponents.reconcile import (
     _over_kaplans_sizes,
 )

@@ -18,6 +18,18 @@ DESIGNS = [
 ]
 
 
+def test_evaluations_of_a_run_are_no_checkpoints() -> None:
+    """Where rows of a run have equal inputs, nobody is told to throw all but the last away."""
+    for tokens, said in (([1e9, 1e9, 2e9], "repeated evaluations"), ([1e9, 2e9, 2e9], "schedule")):
+        runs = Runs.from_columns(
+            {"N": [1e8, 1e8, 2e8], "D": tokens, "L": [3.0, 2.9, 2.5]},
+            labels={"run_id": ["a", "a", "b"]},
+        )
+        (finding,) = (each for each in runs.findings if each.code == "rows_of_one_run")
+        assert said in finding.text
+        assert ("last_of" in str(finding.remedy)) == (said == "schedule")
+
+
 @pytest.mark.parametrize(("design", "words"), DESIGNS)
 def test_designs_that_cannot_identify_a_law_are_named(
     design: dict[str, Any], words: list[str]
