@@ -43,7 +43,8 @@ class Compiled:
     def __init__(self) -> None:
         self._known: dict[Hashable, _Entry] = {}
         self._lock = threading.Lock()
-        _all.add(self)
+        with _adding:
+            _all.add(self)
 
     def program(self, kind: Hashable, make: Callable[[], Program]) -> Program:
         """The one for a kind of arguments: of several threads that need it only one makes it."""
@@ -74,16 +75,19 @@ class Compiled:
 
 
 _all: weakref.WeakSet[Compiled] = weakref.WeakSet()
+_adding = threading.Lock()
 
 
 def _make_room() -> None:
     """Let go the half of all programs that was not used for longest, where there is no room."""
     if not _crowded():
         return
-    ready = sorted((each for one in list(_all) for each in one.ready()), key=lambda each: each[0])
+    with _adding:
+        every = list(_all)
+    ready = sorted((each for one in every for each in one.ready()), key=lambda each: each[0])
     for _, owner, kind in ready[: (len(ready) + 1) // 2]:
         owner.forget(kind)
-    del ready
+    del every, ready
     gc.collect()
     if _crowded():  # by programs that are not ours
         jax.clear_caches()
